@@ -1,0 +1,2 @@
+//! Small networks over one flat parameter vector, with hand-derived gradients.
+#![forbid(unsafe_code)]

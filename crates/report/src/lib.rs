@@ -1,0 +1,2 @@
+//! Figures from result tables; draws, never simulates.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! How a policy is run and improved: rollouts, advantage estimation, PPO.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Plans, run folders, logs and the training loop.
+#![forbid(unsafe_code)]

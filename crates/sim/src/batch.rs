@@ -1,0 +1,205 @@
+//! The interface of every simulator: many lanes, each with its own dynamics.
+
+use thiserror::Error;
+use wr2l_rng::Stream;
+
+use crate::SpaceError;
+
+/// What an agent may do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ActionSpace {
+    /// A vector of real numbers, each within its bounds (both of length `act_dim`).
+    Continuous {
+        /// Lower bounds.
+        low: Vec<f64>,
+        /// Upper bounds.
+        high: Vec<f64>,
+    },
+    /// One of `n` choices, passed as a single number 0, 1, …, n − 1.
+    Discrete {
+        /// Number of choices.
+        n: usize,
+    },
+}
+
+impl ActionSpace {
+    /// Length of an action vector: 1 for a discrete choice.
+    pub fn dim(&self) -> usize {
+        match self {
+            Self::Continuous { low, .. } => low.len(),
+            Self::Discrete { .. } => 1,
+        }
+    }
+}
+
+/// The shapes and limits of a task's simulator.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SimSpec {
+    /// Length of an observation.
+    pub obs_dim: usize,
+    /// Admissible actions.
+    pub actions: ActionSpace,
+    /// Number of generalised positions.
+    pub nq: usize,
+    /// Number of generalised velocities.
+    pub nv: usize,
+    /// Steps after which an episode is truncated (a time limit, not a terminal state).
+    pub episode_limit: u32,
+    /// Simulated seconds per step.
+    pub dt: f64,
+    /// Length of a snapshot, see [`BatchSim::save`].
+    pub snapshot_len: usize,
+}
+
+impl SimSpec {
+    /// Length of an action vector.
+    pub fn act_dim(&self) -> usize {
+        self.actions.dim()
+    }
+
+    /// Length of the full physical state: qpos, then qvel.
+    pub fn state_dim(&self) -> usize {
+        self.nq + self.nv
+    }
+}
+
+/// What a step did to a lane's episode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Outcome {
+    /// The episode goes on.
+    #[default]
+    Running,
+    /// A terminal state: the value after it is 0. Takes precedence over the time limit.
+    Terminated,
+    /// The time limit: the episode could have gone on, so learners bootstrap with the value of the last state.
+    Truncated,
+    /// The physics broke down. State, observation and reward of the lane mean nothing from here on.
+    Diverged(Divergence),
+}
+
+impl Outcome {
+    /// Whether the episode is over, for whatever reason.
+    pub fn is_over(self) -> bool {
+        self != Self::Running
+    }
+}
+
+/// Why a lane's physics broke down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Divergence {
+    /// An action was not finite.
+    Action,
+    /// A position, velocity or acceleration was not finite or absurdly large.
+    State,
+    /// The simulator raised a warning of its own (contact or constraint buffer full, singular inertia).
+    Simulator,
+}
+
+impl std::fmt::Display for Divergence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Action => "action not finite",
+            Self::State => "state not finite or absurdly large",
+            Self::Simulator => "simulator warning",
+        })
+    }
+}
+
+/// Why a simulator could not be made or set.
+#[derive(Clone, Debug, Error, PartialEq)]
+pub enum SimError {
+    /// A dynamics parameter was refused.
+    #[error(transparent)]
+    Space(#[from] SpaceError),
+    /// The physics engine refused the model.
+    #[error("the model of task `{task}` could not be loaded: {reason}")]
+    Model {
+        /// The task.
+        task: String,
+        /// What the engine said.
+        reason: String,
+    },
+    /// A state or snapshot has the wrong length or is not finite.
+    #[error("{what}: expected {expected} finite numbers, got {got}")]
+    State {
+        /// Which vector.
+        what: &'static str,
+        /// Its right length.
+        expected: usize,
+        /// Its length.
+        got: usize,
+    },
+    /// The task or physics is not known.
+    #[error("unknown {kind} `{name}`{}", .nearest.as_ref().map_or_else(String::new, |n| format!("; did you mean `{n}`?")))]
+    Unknown {
+        /// `task` or `physics`.
+        kind: &'static str,
+        /// What was asked for.
+        name: String,
+        /// The most similar existing name.
+        nearest: Option<String>,
+    },
+    /// The task cannot run on the physics asked for.
+    #[error("task `{task}` does not run on physics `{physics}`; it runs on {available}")]
+    Physics {
+        /// The task.
+        task: String,
+        /// The physics asked for.
+        physics: String,
+        /// What it runs on.
+        available: String,
+    },
+}
+
+/// Steps many lanes at once, every lane with its own dynamics.
+///
+/// Lanes never influence each other: a lane's results do not depend, to the bit, on which other lanes exist or
+/// step. All buffers belong to the caller; arrays are row-major with one row a lane.
+pub trait BatchSim: Send {
+    /// Shapes and limits, the same for all lanes.
+    fn spec(&self) -> &SimSpec;
+
+    /// Number of lanes.
+    fn lanes(&self) -> usize;
+
+    /// Sets the dynamics of a lane, from the reference values and never from the current ones: setting twice is
+    /// setting once. `phi` holds physical values of the parameters that the simulator was made to vary.
+    /// The physical state of the lane is kept.
+    ///
+    /// # Errors
+    /// [`SimError::Space`] if a value is not finite or outside its bounds; the lane then keeps its dynamics.
+    fn set_dynamics(&mut self, lane: usize, phi: &[f64]) -> Result<(), SimError>;
+
+    /// Starts a new episode from a random initial state.
+    fn reset(&mut self, lane: usize, stream: &mut Stream);
+
+    /// Starts a new episode from a given state: `state` is qpos, then qvel (`[nq + nv]`).
+    ///
+    /// # Errors
+    /// [`SimError::State`] for a wrong length or a number that is not finite.
+    fn set_state(&mut self, lane: usize, state: &[f64]) -> Result<(), SimError>;
+
+    /// Writes the full physical state, qpos then qvel (`[nq + nv]`), unclipped.
+    fn state(&self, lane: usize, out: &mut [f64]);
+
+    /// Writes the observation (`[obs_dim]`).
+    fn observe(&self, lane: usize, out: &mut [f64]);
+
+    /// Writes everything that determines the lane's future, dynamics excepted (`[snapshot_len]`).
+    fn save(&self, lane: usize, out: &mut [f64]);
+
+    /// Continues bit for bit from a snapshot of any lane of any simulator of the same task and dynamics.
+    ///
+    /// # Errors
+    /// [`SimError::State`] for a wrong length or a number that is not finite.
+    fn restore(&mut self, lane: usize, snapshot: &[f64]) -> Result<(), SimError>;
+
+    /// Advances every lane with `active[lane]` by one step of the task.
+    ///
+    /// - `actions`: `[lanes, act_dim]`, passed to the physics as they are (the physics clamps controls; the
+    ///   control cost sees what was passed).
+    /// - `rewards`, `outcomes`: `[lanes]`, written for active lanes only.
+    ///
+    /// A diverged lane's reward is written as 0.
+    fn step(&mut self, actions: &[f64], active: &[bool], rewards: &mut [f64], outcomes: &mut [Outcome]);
+}

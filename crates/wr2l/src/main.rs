@@ -1,0 +1,4 @@
+//! The `wr2l` command.
+#![forbid(unsafe_code)]
+
+fn main() {}

@@ -1,0 +1,4 @@
+//! Set-up, tests, and benches against peers.
+#![forbid(unsafe_code)]
+
+fn main() {}
