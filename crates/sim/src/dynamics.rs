@@ -21,6 +21,18 @@ pub struct Parameter {
     pub scale: f64,
 }
 
+impl Parameter {
+    fn out_of_bounds(&self, value: f64) -> SpaceError {
+        SpaceError::OutOfBounds {
+            name: self.name.clone(),
+            value,
+            lower: self.lower,
+            upper: self.upper,
+            unit: self.unit,
+        }
+    }
+}
+
 /// An ordered list of parameters: coordinate i of every φ and z belongs to parameter i.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct DynamicsSpace {
@@ -205,6 +217,26 @@ impl DynamicsSpace {
         phi
     }
 
+    /// Physical values of normalised coordinates, see [`DynamicsSpace::physical_into`], refusing to clamp more
+    /// than rounding (a millionth of the parameter's scale).
+    ///
+    /// # Errors
+    /// [`SpaceError::OutOfBounds`] for a coordinate that is not finite or leads outside the hard bounds,
+    /// [`SpaceError::Dimension`] for a wrong length.
+    pub fn checked_physical_into(&self, z: &[f64], phi: &mut [f64]) -> Result<(), SpaceError> {
+        if z.len() != self.dim() || phi.len() != self.dim() {
+            return Err(SpaceError::Dimension { expected: self.dim(), got: z.len() });
+        }
+        for ((p, &z), out) in self.parameters.iter().zip(z).zip(phi) {
+            let value = p.nominal + p.scale * z;
+            *out = value.clamp(p.lower, p.upper);
+            if !((*out - value).abs() <= 1e-6 * p.scale) {
+                return Err(p.out_of_bounds(value));
+            }
+        }
+        Ok(())
+    }
+
     /// Normalised coordinates of physical values: `z = (φ − φ₀)/scale`.
     pub fn normalised(&self, phi: &[f64]) -> Vec<f64> {
         assert_eq!(phi.len(), self.dim(), "phi has the dimension of the space");
@@ -232,13 +264,7 @@ impl DynamicsSpace {
         }
         for (p, &value) in self.parameters.iter().zip(phi) {
             if !(p.lower <= value && value <= p.upper) {
-                return Err(SpaceError::OutOfBounds {
-                    name: p.name.clone(),
-                    value,
-                    lower: p.lower,
-                    upper: p.upper,
-                    unit: p.unit,
-                });
+                return Err(p.out_of_bounds(value));
             }
         }
         Ok(())
@@ -287,6 +313,23 @@ mod tests {
         assert_eq!(z, [0.5, -0.8, -0.75]);
         assert_eq!(space.physical(&z), phi);
         assert_eq!(space.physical(&space.upper_z()), [4000.0, 4000.0, 5.0]);
+        let mut again = [0.0; 3];
+        space.checked_physical_into(&z, &mut again).unwrap();
+        assert_eq!(again, phi);
+    }
+
+    #[test]
+    fn clamping_hides_rounding_and_nothing_else() {
+        let space = space();
+        let mut phi = [0.0; 3];
+        let mut z = space.upper_z();
+        z[2] += 1e-9;
+        space.checked_physical_into(&z, &mut phi).unwrap();
+        assert_eq!(phi[2], 5.0);
+        for bad in [z[2] + 0.01, f64::NAN, f64::INFINITY] {
+            let refused = space.checked_physical_into(&[0.0, 0.0, bad], &mut phi);
+            assert!(matches!(refused, Err(SpaceError::OutOfBounds { .. })), "{bad}");
+        }
     }
 
     #[test]
