@@ -1,0 +1,96 @@
+//! What can go wrong in a run, sorted by whose fault it is.
+
+use std::path::Path;
+
+use thiserror::Error;
+use wr2l_sim::{SimError, SpaceError};
+
+use crate::number::NumberError;
+use crate::plan::SettingError;
+
+/// Why a run, or a command on runs, stopped.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// A setting was refused.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    /// A dynamics parameter was refused.
+    #[error(transparent)]
+    Space(#[from] SpaceError),
+    /// A number could not be read.
+    #[error(transparent)]
+    Number(#[from] NumberError),
+    /// A task, physics or model was refused.
+    #[error(transparent)]
+    Sim(#[from] SimError),
+    /// A request that makes no sense, other than a setting.
+    #[error("{0}")]
+    Usage(String),
+    /// Something is there already.
+    #[error("`{path}` exists already{detail}")]
+    Exists {
+        /// The file or folder.
+        path: String,
+        /// What about it, empty or starting with a separator.
+        detail: &'static str,
+    },
+    /// The system refused to read or write.
+    #[error("cannot {action} `{path}`: {reason}")]
+    Io {
+        /// `read`, `write`, `create`.
+        action: &'static str,
+        /// The file or folder.
+        path: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// The content of an input file is wrong.
+    #[error("{place}: {reason}")]
+    Content {
+        /// File, and line where there is one.
+        place: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The physics broke down where a result was asked for.
+    #[error("{0}")]
+    Diverged(String),
+}
+
+impl RunError {
+    /// A refusal of the system to `action` the file at `path`.
+    pub fn io(action: &'static str, path: &Path, error: &std::io::Error) -> Self {
+        Self::Io { action, path: path.display().to_string(), reason: error.to_string() }
+    }
+
+    /// Wrong content of the file at `path`, at a line (counted from 1) if known.
+    pub fn content(path: &Path, line: Option<usize>, reason: impl Into<String>) -> Self {
+        let place = match line {
+            Some(line) => format!("{}, line {line}", path.display()),
+            None => path.display().to_string(),
+        };
+        Self::Content { place, reason: reason.into() }
+    }
+
+    /// Whether the request itself was wrong (exit code 2), rather than its execution (exit code 1).
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::Setting(SettingError::Read { .. }) | Self::Io { .. } | Self::Diverged(_) => false,
+            Self::Sim(SimError::Model { .. }) | Self::Content { .. } => false,
+            Self::Setting(_) | Self::Space(_) | Self::Number(_) | Self::Sim(_) => true,
+            Self::Usage(_) | Self::Exists { .. } => true,
+        }
+    }
+
+    /// What to try next, if there is something to say beyond the error.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Exists { .. } => Some("choose another path with -o, or replace it with --force"),
+            Self::Space(SpaceError::Unknown { .. }) => {
+                Some("`wr2l tasks TASK` lists the parameters of a task")
+            }
+            Self::Sim(SimError::Unknown { .. }) => Some("`wr2l tasks` lists the tasks"),
+            _ => None,
+        }
+    }
+}

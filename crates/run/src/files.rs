@@ -1,0 +1,147 @@
+//! Writing files so that a reader finds either the old content or the new, never half of one.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use crate::error::RunError;
+
+/// A file that appears at its path only when it is complete: written to a temporary one beside it, then synced
+/// and renamed by [`NewFile::finish`]. Dropped before that, it leaves the old content, or no file.
+///
+/// A path that exists and is no regular file (`/dev/stdout`, a pipe) is written directly.
+#[derive(Debug)]
+pub struct NewFile {
+    path: PathBuf,
+    temporary: Option<PathBuf>,
+    writer: BufWriter<File>,
+}
+
+impl NewFile {
+    /// Begins a file.
+    ///
+    /// # Errors
+    /// [`RunError::Io`].
+    pub fn create(path: &Path) -> Result<Self, RunError> {
+        let special = path.metadata().is_ok_and(|meta| !meta.is_file());
+        let temporary = (!special).then(|| temporary_beside(path));
+        let file = match &temporary {
+            Some(temporary) => File::create(temporary),
+            None => OpenOptions::new().write(true).open(path),
+        };
+        let file = file.map_err(|error| RunError::io("write", path, &error))?;
+        Ok(Self { path: path.to_owned(), temporary, writer: BufWriter::new(file) })
+    }
+
+    /// Appends bytes.
+    ///
+    /// # Errors
+    /// [`RunError::Io`].
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), RunError> {
+        self.writer.write_all(bytes).map_err(|error| RunError::io("write", &self.path, &error))
+    }
+
+    /// Appends a line.
+    ///
+    /// # Errors
+    /// [`RunError::Io`].
+    pub fn line(&mut self, line: &str) -> Result<(), RunError> {
+        self.write(line.as_bytes())?;
+        self.write(b"\n")
+    }
+
+    /// Puts the complete file in its place, durably.
+    ///
+    /// # Errors
+    /// [`RunError::Io`].
+    pub fn finish(mut self) -> Result<(), RunError> {
+        let error = |error: std::io::Error| RunError::io("write", &self.path, &error);
+        self.writer.flush().map_err(error)?;
+        if let Some(temporary) = &self.temporary {
+            self.writer.get_ref().sync_all().map_err(error)?;
+            std::fs::rename(temporary, &self.path).map_err(error)?;
+            sync_folder(&self.path);
+        }
+        self.temporary = None;
+        Ok(())
+    }
+}
+
+impl Drop for NewFile {
+    fn drop(&mut self) {
+        if let Some(temporary) = &self.temporary {
+            // The write failed already; whether the remains can be removed changes nothing about that.
+            let _ = std::fs::remove_file(temporary);
+        }
+    }
+}
+
+/// Writes a whole [`NewFile`].
+///
+/// # Errors
+/// [`RunError::Io`].
+pub fn write_file(path: &Path, content: &[u8]) -> Result<(), RunError> {
+    let mut file = NewFile::create(path)?;
+    file.write(content)?;
+    file.finish()
+}
+
+/// Refuses a path where a file exists, unless `force`.
+///
+/// # Errors
+/// [`RunError::Exists`].
+pub fn refuse_existing(path: &Path, force: bool) -> Result<(), RunError> {
+    if !force && path.metadata().is_ok_and(|meta| meta.is_file()) {
+        return Err(RunError::Exists { path: path.display().to_string(), detail: "" });
+    }
+    Ok(())
+}
+
+fn temporary_beside(path: &Path) -> PathBuf {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    path.with_file_name(format!(".{name}.{}.tmp", std::process::id()))
+}
+
+/// Makes a rename durable. Not every system can sync a folder, and the content is safe without it.
+fn sync_folder(path: &Path) {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if let Ok(folder) = File::open(folder) {
+        let _ = folder.sync_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_write_leaves_the_old_content_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        write_file(&path, b"old").unwrap();
+        write_file(&path, b"new").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"new");
+        assert!(write_file(&folder.path().join("a.txt/b"), b"x").is_err());
+        assert!(write_file(&folder.path().join("missing/b"), b"x").is_err());
+        NewFile::create(&path).unwrap().write(b"half").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"new");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_is_an_error() {
+        let error = write_file(Path::new("/dev/full"), b"x").unwrap_err();
+        assert!(error.to_string().starts_with("cannot write `/dev/full`"), "{error}");
+    }
+
+    #[test]
+    fn existing_files_are_kept_unless_forced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        assert!(refuse_existing(&path, false).is_ok());
+        std::fs::write(&path, "x").unwrap();
+        assert!(matches!(refuse_existing(&path, false), Err(RunError::Exists { .. })));
+        assert!(refuse_existing(&path, true).is_ok());
+    }
+}

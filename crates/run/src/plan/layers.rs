@@ -1,0 +1,448 @@
+//! Layers of settings: a preset's defaults, then an experiment file, then flags, then `--set`.
+//!
+//! Every layer is a TOML table laid over the ones below. The result is read into a typed structure after each
+//! layer, so that a mistake is reported with the place it was made in: file, line and key, or the flag.
+
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use thiserror::Error;
+use toml::de::{DeTable, DeValue};
+use toml::{Table, Value};
+use wr2l_sim::nearest_name;
+
+use crate::number::parse_number;
+
+/// Where settings were written.
+#[derive(Clone, Debug, PartialEq)]
+enum Origin {
+    /// A TOML file and its text.
+    File { path: PathBuf, text: String },
+    /// A command-line argument as typed, e.g. `--epsilon 0.1` or `--set ppo.clip=0.2`.
+    Argument(String),
+}
+
+/// Settings from one place, to be laid over others.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Layer {
+    origin: Origin,
+    table: Table,
+}
+
+/// A mistake in a setting: where it is, what is wrong, what would be right.
+#[derive(Clone, Debug, Error, PartialEq)]
+pub enum SettingError {
+    /// An experiment file could not be read.
+    #[error("cannot read `{path}`: {reason}")]
+    Read {
+        /// The file.
+        path: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// A file or value is not TOML.
+    #[error("{place}: {message}")]
+    Syntax {
+        /// File and line, or the argument.
+        place: String,
+        /// What the TOML parser said.
+        message: String,
+    },
+    /// A key that does not exist, or a value that its key does not accept.
+    #[error("{place}: `{key}`: {message}")]
+    Key {
+        /// File and line, or the argument.
+        place: String,
+        /// Dotted key, e.g. `ppo.learning_rate`.
+        key: String,
+        /// What is wrong and what would be valid.
+        message: String,
+    },
+}
+
+/// A value that its key does not accept, found after reading; see [`resolve`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Complaint {
+    /// Dotted key, e.g. `ball.epsilon`.
+    pub key: String,
+    /// What is wrong and what would be valid.
+    pub message: String,
+}
+
+impl Complaint {
+    /// A complaint about `key`.
+    pub fn new(key: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { key: key.into(), message: message.into() }
+    }
+}
+
+impl Layer {
+    /// The settings in a TOML file.
+    ///
+    /// # Errors
+    /// [`SettingError::Read`], or [`SettingError::Syntax`] with the line.
+    pub fn file(path: &Path) -> Result<Self, SettingError> {
+        let text = std::fs::read_to_string(path).map_err(|error| SettingError::Read {
+            path: path.display().to_string(),
+            reason: error.to_string(),
+        })?;
+        Self::text(path, text)
+    }
+
+    /// The settings in `text`, reported as if read from `path`.
+    ///
+    /// # Errors
+    /// [`SettingError::Syntax`] with the line.
+    pub fn text(path: &Path, text: String) -> Result<Self, SettingError> {
+        let table = text.parse::<Table>().map_err(|error| SettingError::Syntax {
+            place: place(path, &text, error.span().map(|span| span.start)),
+            message: error.message().trim_end().replace('\n', "; "),
+        })?;
+        Ok(Self { origin: Origin::File { path: path.to_owned(), text }, table })
+    }
+
+    /// One setting made by a command-line flag; `shown` is the flag as the user typed it.
+    pub fn argument(shown: impl Into<String>, key: &str, value: impl Into<Value>) -> Self {
+        Self { origin: Origin::Argument(shown.into()), table: nested(key, value.into()) }
+    }
+
+    /// One `section.key=value` of `--set`. The value is TOML; beyond TOML, numbers like `2M` are read, and a
+    /// bare word stands for a string.
+    ///
+    /// # Errors
+    /// [`SettingError::Syntax`] without `=`, with an empty key, or for a value that is none of these.
+    pub fn set(setting: &str) -> Result<Self, SettingError> {
+        let shown = format!("--set {setting}");
+        let syntax = |message: String| SettingError::Syntax { place: shown.clone(), message };
+        let (key, text) = setting
+            .split_once('=')
+            .ok_or_else(|| syntax("expected key=value, for example --set ppo.learning_rate=1e-4".into()))?;
+        let (key, text) = (key.trim(), text.trim());
+        if key.is_empty() || key.split('.').any(str::is_empty) {
+            return Err(syntax("expected key=value, for example --set ppo.learning_rate=1e-4".into()));
+        }
+        let value = parse_value(text).ok_or_else(|| {
+            syntax(format!(
+                "`{text}` is not a TOML value; write a number, true, false, \"text\" or [\"a\", \"b\"]"
+            ))
+        })?;
+        Ok(Self::argument(shown, key, value))
+    }
+
+    /// The value of a top-level key, if this layer sets it.
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        lookup(&self.table, key)
+    }
+
+    /// A mistake in this layer's `key`, with its place.
+    pub fn complain(&self, complaint: Complaint) -> SettingError {
+        let place = match &self.origin {
+            Origin::Argument(shown) => shown.clone(),
+            Origin::File { path, text } => place(path, text, locate(text, &complaint.key)),
+        };
+        SettingError::Key { place, key: complaint.key, message: complaint.message }
+    }
+}
+
+/// Lays `layers` over `defaults` in order and reads the result as a `T`, which `check` then examines.
+///
+/// `exclusive` lists groups of keys that replace each other: a layer that sets one unsets the others below it.
+/// Whole numbers are accepted for reals and `1e6` for a whole number, wherever the defaults show which is meant.
+///
+/// # Errors
+/// [`SettingError::Key`] for an unknown key (with the nearest known one), a value of the wrong kind, or a
+/// complaint of `check`, blamed on the last layer that set the key.
+pub fn resolve<T: DeserializeOwned>(
+    defaults: Table,
+    layers: &[Layer],
+    exclusive: &[&[&str]],
+    check: impl Fn(&T) -> Result<(), Complaint>,
+) -> Result<T, SettingError> {
+    let mut table = defaults;
+    let mut plan = read::<T>(&table).map_err(|complaint| SettingError::Key {
+        place: "defaults".into(),
+        key: complaint.key,
+        message: complaint.message,
+    });
+    for layer in layers {
+        for group in exclusive {
+            if group.iter().any(|key| lookup(&layer.table, key).is_some()) {
+                group.iter().for_each(|key| remove(&mut table, key));
+            }
+        }
+        overlay(&mut table, &layer.table);
+        plan = Ok(read::<T>(&table).map_err(|complaint| layer.complain(complaint))?);
+    }
+    let plan = plan?;
+    match check(&plan) {
+        Ok(()) => Ok(plan),
+        Err(complaint) => Err(layers
+            .iter()
+            .rev()
+            .find(|layer| lookup(&layer.table, &complaint.key).is_some())
+            .map(|layer| layer.complain(complaint.clone()))
+            .unwrap_or(SettingError::Key {
+                place: "defaults".into(),
+                key: complaint.key,
+                message: complaint.message,
+            })),
+    }
+}
+
+fn read<T: DeserializeOwned>(table: &Table) -> Result<T, Complaint> {
+    serde_path_to_error::deserialize(Value::Table(table.clone())).map_err(|error| {
+        let path = error.path().to_string();
+        let message = error.into_inner().message().trim_end().to_owned();
+        Complaint { key: full_key(path, &message), message: readable(&message) }
+    })
+}
+
+/// The key a message of serde is about: the path it stopped at, and the unknown key itself where the path ends
+/// one level above it.
+fn full_key(path: String, message: &str) -> String {
+    let unknown = message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
+    match unknown {
+        Some(name) if path == "." => name.to_owned(),
+        Some(name) if path != name && !path.ends_with(&format!(".{name}")) => format!("{path}.{name}"),
+        _ => path,
+    }
+}
+
+/// Serde's message in words for people, with the nearest of the names that it would have accepted.
+fn readable(message: &str) -> String {
+    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    let (what, known) = if message.starts_with("unknown field") {
+        ("no such key", "known keys")
+    } else if message.starts_with("unknown variant") {
+        ("no such value", "known values")
+    } else {
+        return message.replace('\n', "; ");
+    };
+    let Some((name, candidates)) = quoted.split_first() else { return message.to_owned() };
+    match nearest_name(name, candidates.iter().copied()) {
+        Some(nearest) => format!("{what}; did you mean `{nearest}`?"),
+        None => format!("{what}; {known}: {}", candidates.join(", ")),
+    }
+}
+
+fn overlay(base: &mut Table, over: &Table) {
+    for (key, value) in over {
+        match (base.get_mut(key), value) {
+            (Some(Value::Table(below)), Value::Table(above)) => overlay(below, above),
+            (Some(below), value) => *below = like(below, value.clone()),
+            (None, value) => {
+                base.insert(key.clone(), value.clone());
+            }
+        }
+    }
+}
+
+/// `1e6` where a whole number belongs, and `1` where a real number belongs.
+fn like(below: &Value, value: Value) -> Value {
+    match (below, &value) {
+        (Value::Integer(_), Value::Float(real)) if real.fract() == 0.0 && real.abs() <= 9e15 => {
+            Value::Integer(*real as i64)
+        }
+        (Value::Float(_), Value::Integer(whole)) => Value::Float(*whole as f64),
+        _ => value,
+    }
+}
+
+fn parse_value(text: &str) -> Option<Value> {
+    if let Ok(mut table) = format!("value = {text}").parse::<Table>()
+        && table.len() == 1
+    {
+        return table.remove("value");
+    }
+    if let Ok(number) = parse_number(text) {
+        let whole = number.fract() == 0.0 && number.abs() <= 9e15;
+        return Some(if whole { Value::Integer(number as i64) } else { Value::Float(number) });
+    }
+    let bare = !text.is_empty()
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-*".contains(c))
+        && text.starts_with(|c: char| !c.is_ascii_digit());
+    bare.then(|| Value::String(text.to_owned()))
+}
+
+fn nested(key: &str, value: Value) -> Table {
+    let mut parts = key.split('.').rev();
+    let mut table = Table::new();
+    table.insert(parts.next().unwrap_or_default().to_owned(), value);
+    for part in parts {
+        let mut outer = Table::new();
+        outer.insert(part.to_owned(), Value::Table(table));
+        table = outer;
+    }
+    table
+}
+
+fn lookup<'a>(table: &'a Table, key: &str) -> Option<&'a Value> {
+    let (first, rest) = key.split_once('.').map_or((key, None), |(a, b)| (a, Some(b)));
+    match (table.get(first)?, rest) {
+        (value, None) => Some(value),
+        (Value::Table(inner), Some(rest)) => lookup(inner, rest),
+        _ => None,
+    }
+}
+
+fn remove(table: &mut Table, key: &str) {
+    match key.split_once('.') {
+        None => {
+            table.remove(key);
+        }
+        Some((first, rest)) => {
+            if let Some(Value::Table(inner)) = table.get_mut(first) {
+                remove(inner, rest);
+            }
+        }
+    }
+}
+
+/// Byte offset of the deepest part of `key` that `text` sets.
+fn locate(text: &str, key: &str) -> Option<usize> {
+    let document = DeTable::parse(text).ok()?;
+    let mut table = document.get_ref();
+    let mut found = None;
+    // serde_path_to_error writes list elements as `vary[0]`.
+    for part in key.split(['.', '[']) {
+        let Some((name, value)) = table.iter().find(|(name, _)| name.get_ref() == part) else { break };
+        found = Some(name.span().start);
+        match value.get_ref() {
+            DeValue::Table(inner) => table = inner,
+            _ => break,
+        }
+    }
+    found
+}
+
+fn place(path: &Path, text: &str, offset: Option<usize>) -> String {
+    match offset {
+        Some(offset) => {
+            let line = text.as_bytes()[..offset.min(text.len())].iter().filter(|&&b| b == b'\n').count() + 1;
+            format!("{}, line {line}", path.display())
+        }
+        None => path.display().to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Settings {
+        steps: u64,
+        vary: Vec<String>,
+        mode: Mode,
+        inner: Inner,
+    }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    enum Mode {
+        ZeroOrder,
+        GaussNewton,
+    }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Inner {
+        learning_rate: f64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        epsilon: Option<f64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        half_width: Option<f64>,
+    }
+
+    fn defaults() -> Table {
+        Table::try_from(Settings {
+            steps: 10,
+            vary: vec!["all".into()],
+            mode: Mode::ZeroOrder,
+            inner: Inner { learning_rate: 3e-4, epsilon: Some(0.1), half_width: None },
+        })
+        .unwrap()
+    }
+
+    fn run(layers: &[Layer]) -> Result<Settings, SettingError> {
+        let exclusive: &[&[&str]] = &[&["inner.epsilon", "inner.half_width"]];
+        resolve(defaults(), layers, exclusive, |s: &Settings| {
+            if s.inner.learning_rate > 0.0 {
+                Ok(())
+            } else {
+                Err(Complaint::new("inner.learning_rate", "must be positive"))
+            }
+        })
+    }
+
+    fn file(text: &str) -> Layer {
+        Layer::text(Path::new("e.toml"), text.into()).unwrap()
+    }
+
+    #[test]
+    fn later_layers_win_and_leave_the_rest() {
+        let settings = run(&[
+            file("steps = 1e6\n[inner]\nlearning_rate = 1\n"),
+            Layer::argument("--steps 20", "steps", 20),
+            Layer::set("steps=2M").unwrap(),
+            Layer::set("mode=gauss-newton").unwrap(),
+            Layer::set("vary=[\"a\", \"b*\"]").unwrap(),
+        ])
+        .unwrap();
+        assert_eq!(settings.steps, 2_000_000);
+        assert_eq!(settings.mode, Mode::GaussNewton);
+        assert_eq!(settings.vary, ["a", "b*"]);
+        assert_eq!(settings.inner.learning_rate, 1.0);
+        assert_eq!(settings.inner.epsilon, Some(0.1));
+    }
+
+    #[test]
+    fn exclusive_keys_replace_each_other() {
+        let settings = run(&[Layer::set("inner.half_width=0.3").unwrap()]).unwrap();
+        assert_eq!((settings.inner.epsilon, settings.inner.half_width), (None, Some(0.3)));
+    }
+
+    #[test]
+    fn mistakes_name_file_line_key_and_the_nearest_name() {
+        let message = |layers: &[Layer]| run(layers).unwrap_err().to_string();
+        assert_eq!(
+            message(&[file("steps = 3\n\n[inner]\nlearnin_rate = 1.0\n")]),
+            "e.toml, line 4: `inner.learnin_rate`: no such key; did you mean `learning_rate`?"
+        );
+        assert_eq!(
+            message(&[file("stepps = 3\n")]),
+            "e.toml, line 1: `stepps`: no such key; did you mean `steps`?"
+        );
+        assert_eq!(
+            message(&[file("\nmode = \"gauss-newtn\"\n")]),
+            "e.toml, line 2: `mode`: no such value; did you mean `gauss-newton`?"
+        );
+        let wrong_kind = message(&[file("# c\nsteps = \"many\"\n")]);
+        assert!(wrong_kind.starts_with("e.toml, line 2: `steps`: invalid type"), "{wrong_kind}");
+        let wrong_element = message(&[file("# c\nvary = [\"a\", 3]\n")]);
+        assert!(wrong_element.starts_with("e.toml, line 2: `vary[1]`: invalid type"), "{wrong_element}");
+        assert_eq!(
+            message(&[file("[inner]\n\nlearning_rate = -1\n"), Layer::set("steps=1").unwrap()]),
+            "e.toml, line 3: `inner.learning_rate`: must be positive"
+        );
+        assert_eq!(
+            message(&[Layer::set("iner.learning_rate=1").unwrap()]),
+            "--set iner.learning_rate=1: `iner`: no such key; did you mean `inner`?"
+        );
+    }
+
+    #[test]
+    fn broken_toml_names_the_line() {
+        let error = Layer::text(Path::new("e.toml"), "steps = 1\nmode = = 2\n".into()).unwrap_err();
+        assert!(error.to_string().starts_with("e.toml, line 2: "), "{error}");
+    }
+
+    #[test]
+    fn malformed_set_arguments_are_refused() {
+        for text in ["steps", "=3", "a..b=1", ".=2", "steps=", "steps=1 2", "steps=1\nmode=2", "steps=[1"] {
+            assert!(Layer::set(text).is_err(), "{text}");
+        }
+    }
+}
