@@ -1,2 +1,19 @@
 //! Sweeps over dynamics and the statistics of what came out.
+//!
+//! A [`Grid`] of one or more [`Axis`] names the systems; the results of one policy over them are a [`Table`], kept
+//! as CSV ([`write_csv`], [`read_csv`]); [`Statistics`] and [`Spread`] condense them over systems and over seeds.
 #![forbid(unsafe_code)]
+
+mod axis;
+mod csv_file;
+mod number;
+mod statistics;
+mod summary;
+mod table;
+
+pub use axis::{Axis, Grid, MAX_SYSTEMS, SweepError, Systems};
+pub use csv_file::{CsvError, read_csv, write_atomically, write_csv};
+pub use number::{NumberError, parse_number};
+pub use statistics::{Spread, Statistics, StatisticsError};
+pub use summary::summary;
+pub use table::{Episode, Provenance, Row, Table};

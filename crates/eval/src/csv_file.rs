@@ -1,0 +1,329 @@
+//! Result tables as CSV files.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use thiserror::Error;
+
+use crate::table::{Provenance, Row, Table};
+
+const BEFORE: [&str; 7] = ["task", "physics", "method", "policy", "seed", "stochastic", "system"];
+const AFTER: [&str; 8] = [
+    "return_mean",
+    "return_sd",
+    "return_se",
+    "return_min",
+    "return_max",
+    "length_mean",
+    "episodes",
+    "diverged",
+];
+const NOMINAL: &str = "nominal";
+
+/// Why a file of results could not be written or read.
+#[derive(Debug, Error)]
+pub enum CsvError {
+    /// The operating system refused.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What it said.
+        source: std::io::Error,
+    },
+    /// The content is not a table of results.
+    #[error("{}, line {line}: {reason}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Tables over different parameters cannot share a file.
+    #[error("{}: tables over {first} and over {other} cannot share one file", path.display())]
+    Parameters {
+        /// The file.
+        path: PathBuf,
+        /// Parameters of the first table.
+        first: String,
+        /// Parameters of the table that differs.
+        other: String,
+    },
+}
+
+/// Writes a whole file or nothing: the bytes go to a temporary file beside `path`, which then takes its place.
+///
+/// # Errors
+/// What the operating system says, e.g. for a missing folder or a full disk; `path` is then untouched.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".").suffix(".tmp");
+    // Temporary files are private by default; results should be as readable as any file the user makes.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = builder.tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}
+
+/// Writes tables over the same parameters into one CSV file, atomically; an existing file is replaced.
+///
+/// One row a system, in tidy form: what is constant within a table is repeated in each of its rows, so that files can
+/// be concatenated and grouped by any reader.
+///
+/// | column | meaning |
+/// |---|---|
+/// | `task`, `physics` | what was simulated |
+/// | `method`, `policy` | how the policy was trained, and which of the method's policies it is |
+/// | `seed`, `stochastic` | seed of the evaluation; `true` if actions were sampled, `false` for mean actions |
+/// | `system` | number of the system from 0, or `nominal` for the reference values of the swept parameters |
+/// | one per swept parameter, by its name | physical value, in the unit that `wr2l tasks TASK` shows |
+/// | `return_mean`, `return_sd`, `return_se`, `return_min`, `return_max` | undiscounted return over the episodes |
+/// | `length_mean` | mean number of steps of an episode |
+/// | `episodes`, `diverged` | episodes run; those whose physics broke down, which no other number contains |
+///
+/// A number that does not exist is an empty cell. Numbers are written so that reading gives the same bits.
+///
+/// # Errors
+/// [`CsvError::Parameters`] if the tables' parameters differ, [`CsvError::Io`].
+pub fn write_csv(path: &Path, tables: &[Table]) -> Result<(), CsvError> {
+    let io = |source| CsvError::Io { path: path.to_owned(), source };
+    let parameters: &[String] = tables.first().map_or(&[], |table| &table.parameters);
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let header = BEFORE.into_iter().chain(parameters.iter().map(String::as_str)).chain(AFTER);
+    writer.write_record(header).map_err(|e| io(e.into()))?;
+    for table in tables {
+        if table.parameters != parameters {
+            return Err(CsvError::Parameters {
+                path: path.to_owned(),
+                first: parameters.join(", "),
+                other: table.parameters.join(", "),
+            });
+        }
+        let nominal = table.nominal.iter().map(|row| (NOMINAL.to_owned(), row));
+        let systems = table.rows.iter().enumerate().map(|(i, row)| (i.to_string(), row));
+        for (system, row) in nominal.chain(systems) {
+            writer.write_record(record(&table.provenance, system, row)).map_err(|e| io(e.into()))?;
+        }
+    }
+    let bytes = writer.into_inner().map_err(|e| io(e.into_error()))?;
+    write_atomically(path, &bytes).map_err(io)
+}
+
+fn record(provenance: &Provenance, system: String, row: &Row) -> Vec<String> {
+    let Provenance { task, physics, method, policy, seed, stochastic } = provenance;
+    let mut fields = vec![task.clone(), physics.clone(), method.clone(), policy.clone()];
+    fields.extend([seed.to_string(), stochastic.to_string(), system]);
+    fields.extend(row.phi.iter().map(f64::to_string));
+    let numbers = [row.mean, row.sd, row.standard_error, row.min, row.max, row.length];
+    fields.extend(numbers.map(|v| if v.is_nan() { String::new() } else { v.to_string() }));
+    fields.extend([row.episodes.to_string(), row.diverged.to_string()]);
+    fields
+}
+
+/// Reads all tables of a file written by [`write_csv`], or of several such files concatenated without their headers.
+///
+/// # Errors
+/// [`CsvError::Io`], and [`CsvError::Malformed`] naming file and line for whatever is not such a table.
+pub fn read_csv(path: &Path) -> Result<Vec<Table>, CsvError> {
+    let bytes = std::fs::read(path).map_err(|source| CsvError::Io { path: path.to_owned(), source })?;
+    let malformed = |line, reason| CsvError::Malformed { path: path.to_owned(), line, reason };
+    let from_csv = |e: csv::Error| malformed(e.position().map_or(1, csv::Position::line), e.to_string());
+    let mut reader = csv::Reader::from_reader(bytes.as_slice());
+    let header = reader.headers().map_err(from_csv)?.clone();
+    let dim = header.len().checked_sub(BEFORE.len() + AFTER.len()).filter(|&dim| dim > 0);
+    let framed = header.iter().take(BEFORE.len()).eq(BEFORE)
+        && header.iter().skip(BEFORE.len() + dim.unwrap_or(0)).eq(AFTER);
+    let (Some(dim), true) = (dim, framed) else {
+        let reason =
+            format!("expected the columns {}, swept parameters, {}", BEFORE.join(", "), AFTER.join(", "));
+        return Err(malformed(1, reason));
+    };
+    let parameters: Vec<String> = header.iter().skip(BEFORE.len()).take(dim).map(str::to_owned).collect();
+
+    let mut tables: Vec<Table> = Vec::new();
+    for result in reader.records() {
+        let fields = result.map_err(from_csv)?;
+        let line = fields.position().map_or(1, csv::Position::line);
+        let (provenance, system, row) =
+            parse_record(&header, &fields, dim).map_err(|reason| malformed(line, reason))?;
+        if tables.last().is_none_or(|table| table.provenance != provenance) {
+            let parameters = parameters.clone();
+            tables.push(Table { provenance, parameters, nominal: None, rows: Vec::new() });
+        }
+        let Some(table) = tables.last_mut() else { continue };
+        if system == NOMINAL && table.nominal.is_none() && table.rows.is_empty() {
+            table.nominal = Some(row);
+        } else if system == table.rows.len().to_string() {
+            table.rows.push(row);
+        } else {
+            let next = table.rows.len();
+            return Err(malformed(line, format!("expected system {next} of this policy, got `{system}`")));
+        }
+    }
+    Ok(tables)
+}
+
+/// Provenance, name of the system and results of one record, which has as many fields as the header.
+fn parse_record<'a>(
+    header: &csv::StringRecord,
+    fields: &'a csv::StringRecord,
+    dim: usize,
+) -> Result<(Provenance, &'a str, Row), String> {
+    fn parse<T: FromStr>(
+        header: &csv::StringRecord,
+        fields: &csv::StringRecord,
+        column: usize,
+        expected: &str,
+    ) -> Result<T, String> {
+        let text = fields[column].trim();
+        text.parse().map_err(|_| format!("`{}` must be {expected}, got `{text}`", &header[column]))
+    }
+    let number = |column: usize| {
+        parse::<f64>(header, fields, column, "a number").and_then(|v| {
+            if v.is_finite() { Ok(v) } else { Err(format!("`{}` is not finite", &header[column])) }
+        })
+    };
+    let optional = |column: usize| {
+        if fields[column].trim().is_empty() { Ok(f64::NAN) } else { number(column) }
+    };
+    let count = |column: usize| parse::<u32>(header, fields, column, "a whole number");
+    let after = BEFORE.len() + dim;
+    let provenance = Provenance {
+        task: fields[0].to_owned(),
+        physics: fields[1].to_owned(),
+        method: fields[2].to_owned(),
+        policy: fields[3].to_owned(),
+        seed: parse(header, fields, 4, "a whole number")?,
+        stochastic: parse(header, fields, 5, "true or false")?,
+    };
+    let row = Row {
+        phi: (BEFORE.len()..after).map(number).collect::<Result<_, _>>()?,
+        mean: optional(after)?,
+        sd: optional(after + 1)?,
+        standard_error: optional(after + 2)?,
+        min: optional(after + 3)?,
+        max: optional(after + 4)?,
+        length: optional(after + 5)?,
+        episodes: count(after + 6)?,
+        diverged: count(after + 7)?,
+    };
+    if row.diverged > row.episodes {
+        return Err(format!("{} of {} episodes cannot have diverged", row.diverged, row.episodes));
+    }
+    if row.has_value() == (row.diverged == row.episodes) {
+        return Err("a mean return must be given exactly if some episode did not diverge".into());
+    }
+    Ok((provenance, &fields[6], row))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::tests::table;
+
+    fn bits(table: &Table) -> Vec<u64> {
+        let row = |r: &Row| {
+            let mut all = r.phi.clone();
+            all.extend([r.mean, r.sd, r.standard_error, r.min, r.max, r.length]);
+            all.extend([f64::from(r.episodes), f64::from(r.diverged)]);
+            // Any NaN is "no value".
+            all.into_iter().map(|v| if v.is_nan() { u64::MAX } else { v.to_bits() }).collect::<Vec<_>>()
+        };
+        table.nominal.iter().chain(&table.rows).flat_map(row).collect()
+    }
+
+    #[test]
+    fn reading_gives_the_same_bits_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("results.csv");
+        let tables = [table("wr2l", "runs/a, \"the first\""), table("ppo", "ü")];
+        write_csv(&path, &tables).unwrap();
+        let again = read_csv(&path).unwrap();
+        assert_eq!(again.len(), 2);
+        for (a, b) in tables.iter().zip(&again) {
+            assert_eq!((&a.provenance, &a.parameters), (&b.provenance, &b.parameters));
+            assert_eq!(bits(a), bits(b));
+        }
+        // Writing what was read gives the same bytes.
+        let copy = folder.path().join("copy.csv");
+        write_csv(&copy, &again).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), std::fs::read(&copy).unwrap());
+    }
+
+    #[test]
+    fn a_failed_write_leaves_the_old_file_and_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("results.csv");
+        write_csv(&path, &[table("wr2l", "a")]).unwrap();
+        let before = std::fs::read(&path).unwrap();
+        let mut other = table("ppo", "b");
+        other.parameters[1] = "c".into();
+        let error = write_csv(&path, &[table("wr2l", "a"), other]).unwrap_err();
+        assert!(error.to_string().contains("a, b and over a, c"), "{error}");
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+        let nowhere = folder.path().join("missing").join("results.csv");
+        assert!(write_csv(&nowhere, &[table("wr2l", "a")]).unwrap_err().to_string().contains("missing"));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_malformed_file_is_refused_with_its_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("results.csv");
+        write_csv(&path, &[table("wr2l", "a")]).unwrap();
+        let good = std::fs::read_to_string(&path).unwrap();
+        let lines: Vec<&str> = good.lines().collect();
+        let check = |content: String, line: u64, expected: &str| {
+            std::fs::write(&path, content).unwrap();
+            let message = read_csv(&path).unwrap_err().to_string();
+            assert!(
+                message.contains("results.csv") && message.contains(&format!("line {line}")),
+                "{message}"
+            );
+            assert!(message.contains(expected), "{message}");
+        };
+        check(String::new(), 1, "expected the columns");
+        check("a,b\n1,2\n".into(), 1, "expected the columns");
+        check(good.replace("return_sd", "return_std"), 1, "expected the columns");
+        // Truncated in the middle of the last line.
+        check(good[..good.len() - 8].to_owned(), 8, "fields");
+        check([lines[0], lines[1], lines[3]].join("\n"), 3, "expected system 0 of this policy, got `1`");
+        check([lines[0], lines[2], lines[2]].join("\n"), 3, "expected system 1");
+        check([lines[0], lines[1], lines[1]].join("\n"), 3, "expected system 0");
+        check(
+            [lines[0], &lines[2].replace(",3,0", ",x,0")].join("\n"),
+            2,
+            "`episodes` must be a whole number",
+        );
+        check([lines[0], &lines[2].replace(",3,0", ",3,4")].join("\n"), 2, "4 of 3 episodes");
+        check([lines[0], &lines[2].replace(",3,0", ",3,3")].join("\n"), 2, "a mean return must be given");
+        check(
+            [lines[0], &lines[2].replace("false", "no")].join("\n"),
+            2,
+            "`stochastic` must be true or false",
+        );
+        check([lines[0], &lines[2].replace(",1,2,", ",NaN,2,")].join("\n"), 2, "`b` is not finite");
+        assert!(read_csv(&folder.path().join("absent.csv")).unwrap_err().to_string().contains("absent.csv"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn results_are_as_readable_as_any_new_file() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let mode = |name: &str| std::fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
+        std::fs::write(folder.path().join("plain"), "x").unwrap();
+        write_atomically(&folder.path().join("ours"), b"x").unwrap();
+        assert_eq!(mode("plain"), mode("ours"));
+    }
+}
