@@ -1,2 +1,12 @@
 //! Wasserstein robust reinforcement learning: the ball, zero-order gradients, adversaries.
+//!
+//! All of this crate works in the normalised coordinates `z = (φ − φ₀)/scale` of
+//! [`DynamicsSpace`](wr2l_sim::DynamicsSpace), in which the reference dynamics are z = 0.
 #![forbid(unsafe_code)]
+
+mod error;
+mod linalg;
+pub mod transport;
+
+pub use error::RobustError;
+pub use nalgebra::DMatrix;
