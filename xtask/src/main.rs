@@ -1,4 +1,69 @@
-//! Set-up, tests, and benches against peers.
+//! Set-up and tests: `cargo xtask` without arguments tells what there is.
+//!
+//! This crate depends on nothing, so that it builds in seconds and before MuJoCo is there.
 #![forbid(unsafe_code)]
 
-fn main() {}
+mod checks;
+mod mujoco;
+mod parity;
+mod process;
+mod python;
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use process::{Failure, cargo};
+
+const USAGE: &str = "\
+Usage: cargo xtask <command>
+
+  setup             fetch MuJoCo's library, once; after that plain `cargo build` and `cargo test` work
+  train TASK ...    set up, build, and train: the same as `cargo xtask run train TASK ...`
+  run ARGUMENTS     set up, build, and run `wr2l ARGUMENTS`
+  test              set up, then everything that CI checks: format, lints, documentation, tests,
+                    with those against the real Gymnasium
+  test --thorough   also the slow tests
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let root = workspace();
+    let done = match arguments.as_slice() {
+        ["setup"] => mujoco::set_up(&root).map(|folder| println!("MuJoCo is ready in {}", folder.display())),
+        ["train", ..] => wr2l(&root, &arguments),
+        ["run", arguments @ ..] => wr2l(&root, arguments),
+        ["test"] => checks::run(&root, false),
+        ["test", "--thorough"] => checks::run(&root, true),
+        ["help" | "--help" | "-h"] => {
+            print!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprint!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The folder of the workspace: the one above this crate's.
+fn workspace() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_owned()
+}
+
+/// Becomes `wr2l` with these arguments, in the user's own folder.
+fn wr2l(root: &Path, arguments: &[&str]) -> Result<(), Failure> {
+    mujoco::set_up(root)?;
+    let mut command = cargo(root);
+    command.args(["run", "--release", "--package", "wr2l", "--manifest-path"]).arg(root.join("Cargo.toml"));
+    process::become_command(command.arg("--").args(arguments))
+}
