@@ -1,0 +1,133 @@
+//! What holds for the repository as a whole and no compiler checks.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a folder of the workspace").to_owned()
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Manifest of every crate, by the crate's folder.
+fn manifests() -> BTreeMap<PathBuf, String> {
+    let crates = fs::read_dir(root().join("crates")).expect("the workspace has crates");
+    let folders = crates.map(|entry| entry.expect("a readable folder").path()).chain([root().join("xtask")]);
+    folders.map(|folder| (folder.clone(), read(&folder.join("Cargo.toml")))).collect()
+}
+
+/// Every file that is part of the repository; none outside a git checkout.
+fn tracked_files() -> Vec<PathBuf> {
+    let listed = Command::new("git").args(["ls-files", "-z"]).current_dir(root()).output();
+    let listed = listed.map(|output| output.stdout).unwrap_or_default();
+    let names = String::from_utf8(listed).expect("the repository's file names are UTF-8");
+    names.split_terminator('\0').map(|name| root().join(name)).collect()
+}
+
+/// Spans of code that name a path of this repository, and the targets of relative links.
+fn named_paths(markdown: &str) -> BTreeSet<&str> {
+    let known = ["crates/", "xtask/", "build/", "docs/", "models/", "experiments/", ".cargo/", ".ci/"];
+    let spans = markdown.lines().flat_map(|line| line.split('`').skip(1).step_by(2));
+    let spans = spans.filter(|span| known.iter().any(|folder| span.starts_with(folder)));
+    let spans = spans.filter(|span| !span.contains([' ', '*', '<', '{']));
+    let links = markdown.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next());
+    let links = links.filter(|link| !link.is_empty() && !link.contains("://"));
+    spans.chain(links).collect()
+}
+
+#[test]
+fn every_path_that_the_front_matter_names_exists() {
+    let mut missing = Vec::new();
+    for page in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"] {
+        let text = read(&root().join(page));
+        let gone = named_paths(&text).into_iter().filter(|path| !root().join(path).exists());
+        missing.extend(gone.map(|path| format!("{page}: {path}")));
+    }
+    assert!(missing.is_empty(), "named, but not there:\n{}", missing.join("\n"));
+}
+
+#[test]
+fn the_architecture_names_every_crate() {
+    let architecture = read(&root().join("ARCHITECTURE.md"));
+    for (folder, _) in manifests() {
+        let name = folder.strip_prefix(root()).expect("a folder of the workspace").display().to_string();
+        assert!(architecture.contains(&format!("`{name}`")), "ARCHITECTURE.md does not name {name}");
+    }
+}
+
+#[test]
+fn every_crate_takes_the_lints_of_the_workspace() {
+    for (folder, manifest) in manifests() {
+        let inherits =
+            manifest.contains("[lints]\nworkspace = true") || manifest.contains("lints.workspace = true");
+        assert!(inherits, "{}: no `lints.workspace = true`", folder.display());
+    }
+}
+
+#[test]
+fn unsafe_code_is_forbidden_but_at_the_boundaries() {
+    for folder in manifests().keys() {
+        if folder.ends_with("crates/sim") || folder.ends_with("crates/planar") {
+            continue;
+        }
+        for target in ["src/lib.rs", "src/main.rs"].map(|target| folder.join(target)) {
+            let forbids = !target.exists() || read(&target).contains("#![forbid(unsafe_code)]");
+            assert!(forbids, "{}: no `#![forbid(unsafe_code)]`", target.display());
+        }
+    }
+}
+
+/// Whoever depends on the crate `wr2l-sim`, directly or not, links MuJoCo.
+#[test]
+fn every_crate_that_links_mujoco_tells_its_executables_where_the_library_is() {
+    let manifests = manifests();
+    let mut linking = BTreeSet::from(["wr2l-sim".to_owned()]);
+    let depends = |manifest: &str, on: &str| {
+        manifest
+            .lines()
+            .any(|line| line.strip_prefix(on).is_some_and(|rest| rest.starts_with(['.', ' ', '='])))
+    };
+    loop {
+        let before = linking.len();
+        for (folder, manifest) in &manifests {
+            if linking.iter().any(|on| depends(manifest, on)) {
+                let folder = folder.file_name().and_then(|name| name.to_str()).expect("a folder's name");
+                linking.insert(if folder == "wr2l" { folder.to_owned() } else { format!("wr2l-{folder}") });
+            }
+        }
+        if linking.len() == before {
+            break;
+        }
+    }
+    assert!(linking.contains("wr2l"), "the command line links MuJoCo: {linking:?}");
+    for (folder, manifest) in &manifests {
+        let name =
+            manifest.lines().find_map(|line| line.strip_prefix("name = ")).expect("a crate has a name");
+        let told = manifest.contains("build = \"../../build/rpath.rs\"");
+        assert_eq!(told, linking.contains(name.trim_matches('"')), "build script of {}", folder.display());
+    }
+}
+
+#[test]
+fn no_file_names_a_path_of_one_machine() {
+    // Each in two parts, so that this file does not find itself.
+    let roots =
+        [["/ro", "ot/"], ["/ho", "me/"], ["/Us", "ers/"], ["/wo", "rk/"], ["/tm", "p/"]].map(|x| x.concat());
+    let mut found = Vec::new();
+    for path in tracked_files() {
+        // What is not UTF-8 is not text; what is deleted but not yet committed is not there.
+        let Ok(text) = fs::read_to_string(&path) else { continue };
+        for (number, line) in text.lines().enumerate() {
+            let absolute =
+                |at: usize| !line[..at].ends_with(|c: char| c.is_alphanumeric() || "_.-/$}~".contains(c));
+            if roots.iter().any(|root| line.match_indices(root.as_str()).any(|(at, _)| absolute(at))) {
+                found.push(format!("{}:{}: {}", path.display(), number + 1, line.trim()));
+            }
+        }
+    }
+    assert!(found.is_empty(), "absolute paths:\n{}", found.join("\n"));
+}
