@@ -3,7 +3,7 @@
 use thiserror::Error;
 use wr2l_rng::Stream;
 
-use crate::SpaceError;
+use crate::{SpaceError, Verdict};
 
 /// What an agent may do.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,7 +87,7 @@ impl Outcome {
 /// Why a lane's physics broke down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Divergence {
-    /// An action was not finite.
+    /// An action was not finite, or not one of the discrete choices.
     Action,
     /// A position, velocity or acceleration was not finite or absurdly large.
     State,
@@ -98,7 +98,7 @@ pub enum Divergence {
 impl std::fmt::Display for Divergence {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::Action => "action not finite",
+            Self::Action => "action not finite or not a choice",
             Self::State => "state not finite or absurdly large",
             Self::Simulator => "simulator warning",
         })
@@ -118,6 +118,17 @@ pub enum SimError {
         task: String,
         /// What the engine said.
         reason: String,
+    },
+    /// The physics engine that was linked is not the one this crate was made for.
+    #[error(
+        "the linked MuJoCo is version {found}, but {expected} is needed: unset MUJOCO_DYNAMIC_LINK_DIR and let \
+         `cargo xtask setup` fetch the right one"
+    )]
+    Version {
+        /// Version found.
+        found: String,
+        /// Version needed.
+        expected: &'static str,
     },
     /// A state or snapshot has the wrong length or is not finite.
     #[error("{what}: expected {expected} finite numbers, got {got}")]
@@ -202,4 +213,38 @@ pub trait BatchSim: Send {
     ///
     /// A diverged lane's reward is written as 0.
     fn step(&mut self, actions: &[f64], active: &[bool], rewards: &mut [f64], outcomes: &mut [Outcome]);
+}
+
+/// Refuses a vector of the wrong length or with a number that is not finite.
+pub(crate) fn check_numbers(what: &'static str, values: &[f64], expected: usize) -> Result<(), SimError> {
+    let finite = values.iter().filter(|value| value.is_finite()).count();
+    if values.len() == expected && finite == expected {
+        Ok(())
+    } else {
+        Err(SimError::State {
+            what,
+            expected,
+            got: if values.len() == expected { finite } else { values.len() },
+        })
+    }
+}
+
+/// Reward and outcome of a step, from the task's verdict and what the physics noticed. Divergence comes first,
+/// because the verdict then means nothing; a terminal state comes before the time limit.
+pub(crate) fn judge_outcome(
+    verdict: Verdict,
+    divergence: Option<Divergence>,
+    elapsed: u32,
+    episode_limit: u32,
+) -> (f64, Outcome) {
+    let divergence = divergence.or((!verdict.reward.is_finite()).then_some(Divergence::State));
+    if let Some(divergence) = divergence {
+        (0.0, Outcome::Diverged(divergence))
+    } else if verdict.terminated {
+        (verdict.reward, Outcome::Terminated)
+    } else if elapsed >= episode_limit {
+        (verdict.reward, Outcome::Truncated)
+    } else {
+        (verdict.reward, Outcome::Running)
+    }
 }

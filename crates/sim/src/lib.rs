@@ -1,11 +1,24 @@
 //! What moves: dynamics spaces, tasks, and the batch simulators behind them.
 //!
-//! A [`DynamicsSpace`] names the physical parameters φ that may vary. A batch simulator ([`BatchSim`]) steps
-//! many lanes, each with its own φ.
+//! A [`DynamicsSpace`] names the physical parameters φ that may vary. A [`Task`] says what is observed, rewarded
+//! and terminal, and where episodes start. A [`Simulator`] puts a task on a physics and makes batches from it; a
+//! batch simulator ([`BatchSim`]) steps many lanes, each with its own φ.
+//!
+//! The cargo feature `mujoco` (on by default) links MuJoCo 3.17.0; without it only the cart-pole runs.
 #![deny(unsafe_code)]
 
 mod batch;
+mod classic;
 mod dynamics;
+#[cfg(feature = "mujoco")]
+mod mujoco;
+mod simulator;
+mod task;
 
 pub use batch::{ActionSpace, BatchSim, Divergence, Outcome, SimError, SimSpec};
+pub use classic::CartPoleBatch;
 pub use dynamics::{DynamicsSpace, Parameter, SpaceError, nearest_name};
+#[cfg(feature = "mujoco")]
+pub use mujoco::MujocoBatch;
+pub use simulator::{Physics, Sim, Simulator};
+pub use task::{CartPole, HalfCheetah, Hopper, InvertedPendulum, Task, TaskName, Verdict, Walker2d};
