@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use thiserror::Error;
+use wr2l_eval::NumberError;
 use wr2l_sim::{SimError, SpaceError};
 
-use crate::number::NumberError;
 use crate::plan::SettingError;
 
 /// Why a run, or a command on runs, stopped.

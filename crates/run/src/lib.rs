@@ -6,9 +6,12 @@ mod files;
 mod folder;
 mod number;
 mod plan;
+mod rows;
+mod simulate;
 
 pub use error::RunError;
 pub use files::{NewFile, refuse_existing, write_file};
 pub use folder::RunFolder;
-pub use number::{NumberError, parse_count, parse_number};
+pub use number::{CountError, parse_count};
 pub use plan::{Complaint, Layer, SettingError, resolve};
+pub use simulate::{Simulated, Simulation, parse_phi};

@@ -9,9 +9,8 @@ use serde::de::DeserializeOwned;
 use thiserror::Error;
 use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
+use wr2l_eval::parse_number;
 use wr2l_sim::nearest_name;
-
-use crate::number::parse_number;
 
 /// Where settings were written.
 #[derive(Clone, Debug, PartialEq)]

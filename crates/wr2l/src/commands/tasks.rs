@@ -1,0 +1,90 @@
+//! `wr2l tasks`.
+
+use serde_json::json;
+use wr2l::run::RunError;
+use wr2l::sim::{Task, TaskName};
+
+use crate::cli::TasksArgs;
+use crate::output::{aligned, print};
+
+pub(crate) fn run(args: &TasksArgs) -> Result<(), RunError> {
+    let text = match (args.task, args.json) {
+        (None, false) => all(),
+        (None, true) => TaskName::ALL.iter().map(|&name| format!("{}\n", summary(name))).collect(),
+        (Some(name), false) => one(&Task::new(name)),
+        (Some(name), true) => parameters(&Task::new(name)),
+    };
+    print(&text)
+}
+
+fn all() -> String {
+    let mut rows = vec![["task", "observations", "actions", "parameters", ""].map(String::from)];
+    for name in TaskName::ALL {
+        let task = Task::new(name);
+        let spec = task.spec();
+        rows.push([
+            name.to_string(),
+            spec.obs_dim.to_string(),
+            spec.act_dim().to_string(),
+            task.space().dim().to_string(),
+            task.description().to_owned(),
+        ]);
+    }
+    aligned(&rows) + "\n`wr2l tasks TASK` lists a task's parameters.\n"
+}
+
+fn summary(name: TaskName) -> serde_json::Value {
+    let task = Task::new(name);
+    let spec = task.spec();
+    json!({
+        "task": name.as_str(),
+        "description": task.description(),
+        "obs_dim": spec.obs_dim,
+        "act_dim": spec.act_dim(),
+        "episode_limit": spec.episode_limit,
+        "dt": spec.dt,
+        "parameters": task.space().names().collect::<Vec<_>>(),
+    })
+}
+
+fn one(task: &Task) -> String {
+    let spec = task.spec();
+    let mut rows = vec![["parameter", "nominal", "lower", "upper", "unit", ""].map(String::from)];
+    for p in task.space().parameters() {
+        rows.push([
+            p.name.clone(),
+            p.nominal.to_string(),
+            p.lower.to_string(),
+            p.upper.to_string(),
+            p.unit.to_owned(),
+            p.description.clone(),
+        ]);
+    }
+    format!(
+        "{}: {}\n{} observations, {} actions, {} steps of {} s at most.\n\n{}",
+        task.name(),
+        task.description(),
+        spec.obs_dim,
+        spec.act_dim(),
+        spec.episode_limit,
+        spec.dt,
+        aligned(&rows)
+    )
+}
+
+fn parameters(task: &Task) -> String {
+    let space = task.space();
+    let lines = space.parameters().iter().map(|p| {
+        let line = json!({
+            "parameter": p.name,
+            "unit": p.unit,
+            "description": p.description,
+            "nominal": p.nominal,
+            "lower": p.lower,
+            "upper": p.upper,
+            "scale": p.scale,
+        });
+        format!("{line}\n")
+    });
+    lines.collect()
+}

@@ -1,0 +1,67 @@
+//! What reaches the terminal.
+
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::path::Path;
+
+use wr2l::run::RunError;
+
+/// Writes text to standard output.
+///
+/// # Errors
+/// [`RunError::Io`]. A reader that has gone away (`| head`) is none.
+pub(crate) fn print(text: &str) -> Result<(), RunError> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(RunError::io("write", Path::new("standard output"), &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Says on standard error what went wrong and what to try.
+pub(crate) fn report(error: &RunError) {
+    let (bold, plain) = if colour() { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
+    // Nothing is left to do if standard error is gone as well.
+    let _ = writeln!(std::io::stderr(), "{bold}error:{plain} {error}");
+    if let Some(hint) = error.hint() {
+        let _ = writeln!(std::io::stderr(), "hint: {hint}");
+    }
+}
+
+/// Whether standard error shows colours: a terminal that was not asked to do without (<https://no-color.org>).
+pub(crate) fn colour() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Rows as columns of equal width, two spaces apart; numbers to the right, text to the left.
+pub(crate) fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
+    let width: [usize; N] =
+        std::array::from_fn(|c| rows.iter().map(|row| row[c].chars().count()).max().unwrap_or(0));
+    let numeric: [bool; N] = std::array::from_fn(|c| {
+        rows.iter().skip(1).all(|row| row[c].trim_end_matches('%').parse::<f64>().is_ok())
+    });
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (c, cell) in row.iter().enumerate() {
+            let space = " ".repeat(width[c] - cell.chars().count());
+            let (before, after) = if numeric[c] { (space.as_str(), "") } else { ("", space.as_str()) };
+            line += &format!("{before}{cell}{after}  ");
+        }
+        text += line.trim_end();
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_align_right_and_text_left() {
+        let rows = [["name", "n"], ["a", "1.5"], ["long", "1000"]].map(|row| row.map(String::from));
+        assert_eq!(aligned(&rows), "name     n\na      1.5\nlong  1000\n");
+    }
+}
