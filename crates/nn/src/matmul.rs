@@ -1,0 +1,201 @@
+//! The one matrix product that forward and backward passes are made of.
+
+use crate::lanes::{InstructionSet, LANES, Lanes, Op};
+
+/// Rows of the result that a register tile covers: 4 rows × 2 vectors are eight independent sums, enough to
+/// hide the latency of a fused multiply-add at two per cycle.
+const TILE_ROWS: usize = 4;
+
+/// What the sums of a product start from.
+#[derive(Clone, Copy)]
+pub(crate) enum Start<'a> {
+    /// Zero.
+    Zero,
+    /// A bias per column, `[columns]`.
+    Bias(&'a [f32]),
+    /// The old content of the destination.
+    Destination,
+}
+
+/// A matrix in memory: element (i, j) is at `i · stride + j`.
+#[derive(Clone, Copy)]
+pub(crate) struct Matrix<'a> {
+    pub(crate) data: &'a [f32],
+    pub(crate) stride: usize,
+}
+
+/// The product C = start + A·B, C being `[rows, columns]` and the sum running over `inner` terms.
+///
+/// A is `[rows, inner]`, or `[inner, rows]` if `TRANSPOSED`. Every element of C is one chain of multiply-adds
+/// over the inner index in ascending order, whatever tile it falls into: a row's result does not depend on
+/// the rows around it. Where the rows of C are padded (stride above `columns`) the padding is overwritten
+/// with meaningless numbers; it is never read.
+pub(crate) struct MatMul<'a, const TRANSPOSED: bool> {
+    pub(crate) a: Matrix<'a>,
+    pub(crate) b: Matrix<'a>,
+    pub(crate) start: Start<'a>,
+    pub(crate) rows: usize,
+    pub(crate) inner: usize,
+    pub(crate) columns: usize,
+}
+
+impl<const TRANSPOSED: bool> MatMul<'_, TRANSPOSED> {
+    /// Computes the product into `c`, whose rows lie `c_stride` apart.
+    pub(crate) fn into(self, instructions: InstructionSet, c: &mut [f32], c_stride: usize) {
+        instructions.run(Into { product: self, c, c_stride });
+    }
+}
+
+struct Into<'a, 'b, const TRANSPOSED: bool> {
+    product: MatMul<'a, TRANSPOSED>,
+    c: &'b mut [f32],
+    c_stride: usize,
+}
+
+impl<const TRANSPOSED: bool> Op for Into<'_, '_, TRANSPOSED> {
+    type Output = ();
+
+    // Rows outside, columns inside: B stays in the first-level cache while A and C stream past it.
+    #[inline(always)]
+    fn run<L: Lanes>(mut self, lanes: L) {
+        let rows = self.product.rows;
+        let mut i = 0;
+        while i + TILE_ROWS <= rows {
+            self.band::<L, TILE_ROWS, 2>(lanes, i);
+            i += TILE_ROWS;
+        }
+        // Few rows: make the tiles wide instead of high.
+        match rows - i {
+            1 => self.band::<L, 1, 8>(lanes, i),
+            2 => self.band::<L, 2, 4>(lanes, i),
+            3 => self.band::<L, 3, 2>(lanes, i),
+            _ => {}
+        }
+    }
+}
+
+impl<const TRANSPOSED: bool> Into<'_, '_, TRANSPOSED> {
+    /// `R` rows from `i` on, all columns, in tiles of at most `C` vectors.
+    #[inline(always)]
+    fn band<L: Lanes, const R: usize, const C: usize>(&mut self, lanes: L, i: usize) {
+        let columns = self.product.columns;
+        let mut j = 0;
+        while j + C * LANES <= columns {
+            self.tile::<L, R, C, false>(lanes, i, j);
+            j += C * LANES;
+        }
+        while j + LANES <= columns {
+            self.tile::<L, R, 1, false>(lanes, i, j);
+            j += LANES;
+        }
+        if j < columns {
+            self.tile::<L, R, 1, true>(lanes, i, j);
+        }
+    }
+
+    /// `R` rows from `i` on times `C` vectors of columns from `j` on, held in registers.
+    #[inline(always)]
+    fn tile<L: Lanes, const R: usize, const C: usize, const TAIL: bool>(
+        &mut self,
+        lanes: L,
+        i: usize,
+        j: usize,
+    ) {
+        let MatMul { a, b, start, inner, .. } = self.product;
+        let load = |from: &[f32], c: usize| {
+            if TAIL { lanes.load_partial(&from[c * LANES..]) } else { lanes.load(&from[c * LANES..]) }
+        };
+        let mut sums: [[L::V; C]; R] = match start {
+            Start::Zero => [[lanes.splat(0.0); C]; R],
+            Start::Bias(bias) => [std::array::from_fn(|c| load(&bias[j..], c)); R],
+            Start::Destination => std::array::from_fn(|r| {
+                let row = &self.c[(i + r) * self.c_stride..][..self.c_stride];
+                std::array::from_fn(|c| load(&row[j..], c))
+            }),
+        };
+        let rows_of_a: [&[f32]; R] = if TRANSPOSED {
+            [&[]; R]
+        } else {
+            std::array::from_fn(|r| &a.data[(i + r) * a.stride..][..inner])
+        };
+        for k in 0..inner {
+            let row_of_b = &b.data[k * b.stride + j..];
+            let vectors: [L::V; C] = std::array::from_fn(|c| load(row_of_b, c));
+            let column_of_a = if TRANSPOSED { &a.data[k * a.stride + i..][..R] } else { &[] };
+            for r in 0..R {
+                let factor = lanes.splat(if TRANSPOSED { column_of_a[r] } else { rows_of_a[r][k] });
+                for c in 0..C {
+                    sums[r][c] = lanes.mul_add(factor, vectors[c], sums[r][c]);
+                }
+            }
+        }
+        for r in 0..R {
+            let row = &mut self.c[(i + r) * self.c_stride..][..self.c_stride];
+            for c in 0..C {
+                let to = &mut row[j + c * LANES..];
+                if TAIL { lanes.store_partial(to, sums[r][c]) } else { lanes.store(to, sums[r][c]) }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wr2l_rng::{Purpose, StreamKey};
+
+    fn random(len: usize, lane: u64) -> Vec<f32> {
+        let mut stream = StreamKey::new(1, Purpose::Test).lane(lane).stream();
+        (0..len).map(|_| stream.normal() as f32).collect()
+    }
+
+    #[test]
+    fn products_of_all_shapes_equal_the_plain_sum() {
+        for instructions in [InstructionSet::detect(), InstructionSet::portable()] {
+            for (rows, inner, columns) in [
+                (1, 1, 1),
+                (1, 11, 64),
+                (2, 3, 70),
+                (3, 5, 9),
+                (4, 64, 3),
+                (7, 8, 16),
+                (9, 17, 31),
+                (5, 0, 4),
+            ] {
+                for transposed in [false, true] {
+                    let a = random(rows * inner, 1);
+                    let b = random(inner * columns, 2);
+                    let old = random(rows * columns, 3);
+                    let mut c = old.clone();
+                    let stride = if transposed { rows } else { inner };
+                    let (a_matrix, b_matrix) =
+                        (Matrix { data: &a, stride }, Matrix { data: &b, stride: columns });
+                    let start = Start::Destination;
+                    if transposed {
+                        MatMul::<true> { a: a_matrix, b: b_matrix, start, rows, inner, columns }.into(
+                            instructions,
+                            &mut c,
+                            columns,
+                        );
+                    } else {
+                        MatMul::<false> { a: a_matrix, b: b_matrix, start, rows, inner, columns }.into(
+                            instructions,
+                            &mut c,
+                            columns,
+                        );
+                    }
+                    for i in 0..rows {
+                        for j in 0..columns {
+                            let mut sum = f64::from(old[i * columns + j]);
+                            for k in 0..inner {
+                                let x = if transposed { a[k * rows + i] } else { a[i * inner + k] };
+                                sum += f64::from(x) * f64::from(b[k * columns + j]);
+                            }
+                            assert!((sum - f64::from(c[i * columns + j])).abs() < 1.0e-5);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

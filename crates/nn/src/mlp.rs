@@ -1,0 +1,370 @@
+//! Layout, values and gradients of a multilayer perceptron.
+
+use crate::dots::Dots;
+use crate::error::NnError;
+use crate::init::orthogonal;
+use crate::lanes::{InstructionSet, LANES, Lanes, Op};
+use crate::matmul::{MatMul, Matrix, Start};
+use crate::tanh::tanh_in_place;
+use std::ops::Range;
+use wr2l_rng::Stream;
+
+/// The layout of a multilayer perceptron with tanh hidden layers and a linear output layer.
+///
+/// The network owns no numbers: its parameters are a flat `[parameters] f32` slice that the caller owns,
+/// layer after layer, weights before biases. Weights of a hidden layer are `[inputs, outputs]` row-major,
+/// those of the output layer `[outputs, inputs]`, so that inner loops always run over the wide side.
+///
+/// The outputs for a row depend on nothing but parameters and that row: alone or in a batch of any size, the
+/// bits are the same. They differ between instruction sets by rounding alone (see [`InstructionSet`]).
+///
+/// ```
+/// use wr2l_nn::Mlp;
+/// use wr2l_rng::{Purpose, StreamKey};
+/// let mlp = Mlp::new(&[11, 64, 64, 3])?;
+/// let mut params = vec![0.0; mlp.parameters()];
+/// mlp.initialise(1.0, &mut StreamKey::new(1, Purpose::Initialisation).stream(), &mut params);
+/// let mut cache = mlp.cache(2);
+/// let inputs = [0.1; 2 * 11];
+/// mlp.forward(&params, &inputs, &mut cache);
+/// assert_eq!(cache.outputs().len(), 2 * 3);
+/// # Ok::<(), wr2l_nn::NnError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Mlp {
+    sizes: Vec<usize>,
+    layers: Vec<Layer>,
+    instructions: InstructionSet,
+}
+
+#[derive(Clone, Debug)]
+struct Layer {
+    inputs: usize,
+    outputs: usize,
+    weights: Range<usize>,
+    biases: Range<usize>,
+}
+
+/// What [`Mlp::forward`] leaves for [`Mlp::backward`], and the scratch of both; made once by [`Mlp::cache`].
+#[derive(Clone, Debug)]
+pub struct MlpCache {
+    capacity: usize,
+    rows: usize,
+    /// Per hidden layer `[rows, padded width]`.
+    activations: Vec<Vec<f32>>,
+    /// `[rows, outputs]`.
+    outputs: Vec<f32>,
+    /// Gradients with respect to a hidden layer `[rows, padded width]`: the current one and the next one.
+    deltas: [Vec<f32>; 2],
+    /// Weights of a hidden layer, `[outputs, padded inputs]`.
+    transposed: Vec<f32>,
+}
+
+impl MlpCache {
+    /// The outputs of the last [`Mlp::forward`], `[rows, outputs]`, row-major.
+    pub fn outputs(&self) -> &[f32] {
+        &self.outputs
+    }
+
+    /// Rows of the last [`Mlp::forward`].
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The largest number of rows that fit.
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+}
+
+/// Width of a padded row: the next multiple of the vector length.
+fn padded(width: usize) -> usize {
+    width.next_multiple_of(LANES)
+}
+
+impl Mlp {
+    /// A network with the given layer widths, `[inputs, hidden…, outputs]`, on the best instruction set that
+    /// this machine has.
+    ///
+    /// # Errors
+    /// [`NnError::Sizes`] if there are fewer than two widths, or one is 0.
+    pub fn new(sizes: &[usize]) -> Result<Self, NnError> {
+        Self::with_instructions(sizes, InstructionSet::detect())
+    }
+
+    /// Like [`Mlp::new`], on a chosen instruction set.
+    ///
+    /// # Errors
+    /// As [`Mlp::new`].
+    pub fn with_instructions(sizes: &[usize], instructions: InstructionSet) -> Result<Self, NnError> {
+        if sizes.len() < 2 || sizes.contains(&0) {
+            return Err(NnError::Sizes { sizes: sizes.to_vec() });
+        }
+        let mut end = 0;
+        let mut take = |len: usize| {
+            end += len;
+            end - len..end
+        };
+        let layers = sizes
+            .windows(2)
+            .map(|pair| Layer {
+                inputs: pair[0],
+                outputs: pair[1],
+                weights: take(pair[0] * pair[1]),
+                biases: take(pair[1]),
+            })
+            .collect();
+        Ok(Self { sizes: sizes.to_vec(), layers, instructions })
+    }
+
+    /// The layer widths, `[inputs, hidden…, outputs]`.
+    pub fn sizes(&self) -> &[usize] {
+        &self.sizes
+    }
+
+    /// Length of an input row.
+    pub fn inputs(&self) -> usize {
+        self.sizes[0]
+    }
+
+    /// Length of an output row.
+    pub fn outputs(&self) -> usize {
+        self.sizes[self.sizes.len() - 1]
+    }
+
+    /// Length of the parameter vector.
+    pub fn parameters(&self) -> usize {
+        self.output_layer().biases.end
+    }
+
+    /// The instruction set that the network runs on.
+    pub fn instructions(&self) -> InstructionSet {
+        self.instructions
+    }
+
+    fn output_layer(&self) -> &Layer {
+        &self.layers[self.layers.len() - 1]
+    }
+
+    fn hidden_layers(&self) -> &[Layer] {
+        &self.layers[..self.layers.len() - 1]
+    }
+
+    /// Writes initial parameters: orthogonal weights, with gain √2 in the hidden layers and `output_gain` in
+    /// the output layer (0.01 for a policy, 1 for a critic), and zero biases (Saxe et al. 2014; Andrychowicz
+    /// et al. 2021 for the gains).
+    ///
+    /// # Panics
+    /// If `params` is not `[parameters]`.
+    pub fn initialise(&self, output_gain: f64, stream: &mut Stream, params: &mut [f32]) {
+        assert_eq!(params.len(), self.parameters(), "parameter vector");
+        params.fill(0.0);
+        for layer in self.hidden_layers() {
+            orthogonal(
+                layer.inputs,
+                layer.outputs,
+                2.0_f64.sqrt(),
+                stream,
+                &mut params[layer.weights.clone()],
+            );
+        }
+        let layer = self.output_layer();
+        orthogonal(layer.outputs, layer.inputs, output_gain, stream, &mut params[layer.weights.clone()]);
+    }
+
+    /// Scratch for batches of up to `capacity` rows.
+    pub fn cache(&self, capacity: usize) -> MlpCache {
+        let hidden = self.hidden_layers();
+        let widest = hidden.iter().map(|layer| padded(layer.outputs)).max().unwrap_or(0);
+        let transposed = hidden.iter().map(|layer| layer.outputs * padded(layer.inputs)).max().unwrap_or(0);
+        MlpCache {
+            capacity,
+            rows: 0,
+            activations: hidden.iter().map(|layer| vec![0.0; capacity * padded(layer.outputs)]).collect(),
+            outputs: Vec::with_capacity(capacity * self.outputs()),
+            deltas: [vec![0.0; capacity * widest], vec![0.0; capacity * widest]],
+            transposed: vec![0.0; transposed],
+        }
+    }
+
+    /// Computes the outputs for `inputs` `[rows, inputs]` into `cache`; no allocation.
+    ///
+    /// # Panics
+    /// If `params` is not `[parameters]`, `inputs` not whole rows, or more rows than the cache holds.
+    pub fn forward(&self, params: &[f32], inputs: &[f32], cache: &mut MlpCache) {
+        assert_eq!(params.len(), self.parameters(), "parameter vector");
+        let rows = inputs.len() / self.inputs();
+        assert_eq!(inputs.len(), rows * self.inputs(), "inputs are not whole rows");
+        assert!(rows <= cache.capacity, "{rows} rows in a cache for {}", cache.capacity);
+        cache.rows = rows;
+        let mut x = Matrix { data: inputs, stride: self.inputs() };
+        for (layer, activations) in self.hidden_layers().iter().zip(&mut cache.activations) {
+            let stride = padded(layer.outputs);
+            let y = &mut activations[..rows * stride];
+            MatMul::<false> {
+                a: x,
+                b: Matrix { data: &params[layer.weights.clone()], stride: layer.outputs },
+                start: Start::Bias(&params[layer.biases.clone()]),
+                rows,
+                inner: layer.inputs,
+                columns: layer.outputs,
+            }
+            .into(self.instructions, y, stride);
+            tanh_in_place(self.instructions, y);
+            x = Matrix { data: y, stride };
+        }
+        let layer = self.output_layer();
+        cache.outputs.resize(rows * layer.outputs, 0.0);
+        Dots {
+            x,
+            weights: &params[layer.weights.clone()],
+            biases: &params[layer.biases.clone()],
+            inputs: layer.inputs,
+            y: &mut cache.outputs,
+        }
+        .compute(self.instructions);
+    }
+
+    /// Adds to `gradient` `[parameters]` the gradient of a loss, given the loss's gradient with respect to
+    /// the outputs, `d_outputs` `[rows, outputs]`, after a [`Mlp::forward`] with the same `params` and
+    /// `inputs`; overwrites `d_inputs` `[rows, inputs]`, if given, with the gradient with respect to the
+    /// inputs. No allocation. Each entry sums over the rows in order.
+    ///
+    /// # Panics
+    /// If a slice has another length than stated.
+    pub fn backward(
+        &self,
+        params: &[f32],
+        inputs: &[f32],
+        d_outputs: &[f32],
+        cache: &mut MlpCache,
+        gradient: &mut [f32],
+        mut d_inputs: Option<&mut [f32]>,
+    ) {
+        let rows = cache.rows;
+        assert_eq!(params.len(), self.parameters(), "parameter vector");
+        assert_eq!(gradient.len(), self.parameters(), "gradient");
+        assert_eq!(inputs.len(), rows * self.inputs(), "inputs of another forward pass");
+        assert_eq!(d_outputs.len(), rows * self.outputs(), "gradient of the outputs");
+        if let Some(d_inputs) = &d_inputs {
+            assert_eq!(d_inputs.len(), inputs.len(), "gradient of the inputs");
+        }
+        let hidden = self.hidden_layers();
+        let MlpCache { activations, deltas: [delta, next], transposed, .. } = cache;
+        let x_of = |l: usize| match l.checked_sub(1) {
+            None => Matrix { data: inputs, stride: self.inputs() },
+            Some(below) => Matrix { data: &activations[below], stride: padded(hidden[below].outputs) },
+        };
+
+        let layer = self.output_layer();
+        let d_y = Matrix { data: d_outputs, stride: layer.outputs };
+        // dWᵀ += dYᵀ·X
+        MatMul::<true> {
+            a: d_y,
+            b: x_of(hidden.len()),
+            start: Start::Destination,
+            rows: layer.outputs,
+            inner: rows,
+            columns: layer.inputs,
+        }
+        .into(self.instructions, &mut gradient[layer.weights.clone()], layer.inputs);
+        let d_biases = &mut gradient[layer.biases.clone()];
+        for row in d_outputs.chunks_exact(layer.outputs) {
+            for (sum, d) in d_biases.iter_mut().zip(row) {
+                *sum += d;
+            }
+        }
+        // dX = dY·Wᵀ
+        let weights = Matrix { data: &params[layer.weights.clone()], stride: layer.inputs };
+        let d_x = |into: &mut [f32], stride: usize, d_y: Matrix<'_>, weights: Matrix<'_>, layer: &Layer| {
+            MatMul::<false> {
+                a: d_y,
+                b: weights,
+                start: Start::Zero,
+                rows,
+                inner: layer.outputs,
+                columns: layer.inputs,
+            }
+            .into(self.instructions, into, stride);
+        };
+        if hidden.is_empty() {
+            if let Some(d_inputs) = d_inputs {
+                d_x(d_inputs, self.inputs(), d_y, weights, layer);
+            }
+            return;
+        }
+        d_x(delta, padded(layer.inputs), d_y, weights, layer);
+
+        for (l, layer) in hidden.iter().enumerate().rev() {
+            let stride = padded(layer.outputs);
+            self.instructions.run(TanhBackward {
+                delta: &mut delta[..rows * stride],
+                y: &activations[l],
+                d_biases: &mut gradient[layer.biases.clone()],
+                stride,
+            });
+            let d_y = Matrix { data: delta, stride };
+            // dW += Xᵀ·dY
+            MatMul::<true> {
+                a: x_of(l),
+                b: d_y,
+                start: Start::Destination,
+                rows: layer.inputs,
+                inner: rows,
+                columns: layer.outputs,
+            }
+            .into(self.instructions, &mut gradient[layer.weights.clone()], layer.outputs);
+            if l == 0 && d_inputs.is_none() {
+                break;
+            }
+            let stride_x = padded(layer.inputs);
+            transpose(&params[layer.weights.clone()], layer.outputs, transposed, stride_x);
+            let weights = Matrix { data: transposed, stride: stride_x };
+            if l > 0 {
+                d_x(next, stride_x, d_y, weights, layer);
+                std::mem::swap(delta, next);
+            } else if let Some(d_inputs) = d_inputs.take() {
+                d_x(d_inputs, self.inputs(), d_y, weights, layer);
+            }
+        }
+    }
+}
+
+/// Writes the transpose of `from`, whose rows have `columns` numbers, with rows `stride` apart.
+fn transpose(from: &[f32], columns: usize, to: &mut [f32], stride: usize) {
+    for (i, row) in from.chunks_exact(columns).enumerate() {
+        for (j, value) in row.iter().enumerate() {
+            to[j * stride + i] = *value;
+        }
+    }
+}
+
+/// Turns the gradient with respect to y = tanh(u) into the one with respect to u, δ·(1 − y²), and adds its
+/// sum over the rows to the gradient of the biases.
+struct TanhBackward<'a> {
+    delta: &'a mut [f32],
+    y: &'a [f32],
+    d_biases: &'a mut [f32],
+    stride: usize,
+}
+
+impl Op for TanhBackward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) {
+        let one = lanes.splat(1.0);
+        for (block, d_biases) in self.d_biases.chunks_mut(LANES).enumerate() {
+            let j = block * LANES;
+            let mut sum = lanes.load_partial(d_biases);
+            for (delta, y) in self.delta.chunks_exact_mut(self.stride).zip(self.y.chunks_exact(self.stride)) {
+                let y = lanes.load(&y[j..]);
+                let slope = lanes.sub(one, lanes.mul(y, y));
+                let d = lanes.mul(lanes.load(&delta[j..]), slope);
+                lanes.store(&mut delta[j..], d);
+                sum = lanes.add(sum, d);
+            }
+            lanes.store_partial(d_biases, sum);
+        }
+    }
+}

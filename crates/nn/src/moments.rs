@@ -1,0 +1,292 @@
+//! Running mean and variance of a stream of vectors.
+
+use crate::error::NnError;
+
+/// Added to a variance before its square root is divided by, as in Gymnasium's normalising wrappers.
+const VARIANCE_FLOOR: f64 = 1.0e-8;
+
+/// Count, mean and sum of squared deviations of every coordinate of a stream of rows (Welford 1962), in f64.
+///
+/// Two accumulators merge exactly as if one had seen the rows of both (Chan et al. 1979) up to rounding;
+/// merging in a fixed order gives the same bits every time. The three accessors and
+/// [`RunningMoments::from_parts`] are all that saving needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunningMoments {
+    count: u64,
+    mean: Vec<f64>,
+    m2: Vec<f64>,
+}
+
+impl RunningMoments {
+    /// Moments of rows of length `dim`, none seen yet.
+    pub fn new(dim: usize) -> Self {
+        Self { count: 0, mean: vec![0.0; dim], m2: vec![0.0; dim] }
+    }
+
+    /// Moments from saved numbers: rows seen, mean `[dim]` and sum of squared deviations `[dim]`.
+    ///
+    /// # Errors
+    /// [`NnError::Length`] if the two lengths differ; [`NnError::Value`] if a number is not finite, a sum of
+    /// squares is negative, or there are moments of no rows.
+    pub fn from_parts(count: u64, mean: Vec<f64>, m2: Vec<f64>) -> Result<Self, NnError> {
+        if mean.len() != m2.len() {
+            return Err(NnError::Length { what: "squared deviations", expected: mean.len(), got: m2.len() });
+        }
+        let valid_mean = |x: &f64| x.is_finite() && (count > 0 || *x == 0.0);
+        let valid_m2 = |x: &f64| x.is_finite() && *x >= 0.0 && (count > 0 || *x == 0.0);
+        refuse("mean", &mean, valid_mean)?;
+        refuse("squared deviations", &m2, valid_m2)?;
+        Ok(Self { count, mean, m2 })
+    }
+
+    /// Length of a row.
+    pub fn dim(&self) -> usize {
+        self.mean.len()
+    }
+
+    /// Rows seen.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Mean of every coordinate, `[dim]`; 0 before the first row.
+    pub fn mean(&self) -> &[f64] {
+        &self.mean
+    }
+
+    /// Sum of squared deviations from the mean of every coordinate, `[dim]`.
+    pub fn m2(&self) -> &[f64] {
+        &self.m2
+    }
+
+    /// The variance of coordinate `i` (divided by the count); 1 while fewer than two rows were seen, when
+    /// nothing is known about it.
+    pub fn variance(&self, i: usize) -> f64 {
+        if self.count < 2 { 1.0 } else { self.m2[i] / self.count as f64 }
+    }
+
+    /// Takes in one row `[dim]`.
+    ///
+    /// # Errors
+    /// [`NnError::Length`], or [`NnError::Value`] if a number is not finite or so large that the moments
+    /// would not be; the moments are then unchanged.
+    pub fn update(&mut self, row: &[f64]) -> Result<(), NnError> {
+        if row.len() != self.dim() {
+            return Err(NnError::Length { what: "row", expected: self.dim(), got: row.len() });
+        }
+        // Beyond 1e150 a squared deviation would overflow.
+        refuse("row", row, |x| x.abs() <= 1.0e150)?;
+        self.count += 1;
+        let weight = 1.0 / self.count as f64;
+        for ((mean, m2), x) in self.mean.iter_mut().zip(&mut self.m2).zip(row) {
+            let deviation = x - *mean;
+            *mean += deviation * weight;
+            *m2 += deviation * (x - *mean);
+        }
+        Ok(())
+    }
+
+    /// Takes in everything that `other` has seen.
+    ///
+    /// # Errors
+    /// [`NnError::Length`] if the rows have different lengths.
+    pub fn merge(&mut self, other: &Self) -> Result<(), NnError> {
+        if other.dim() != self.dim() {
+            return Err(NnError::Length { what: "merged moments", expected: self.dim(), got: other.dim() });
+        }
+        if other.count == 0 {
+            return Ok(());
+        }
+        if self.count == 0 {
+            self.clone_from(other);
+            return Ok(());
+        }
+        let total = self.count + other.count;
+        let weight = other.count as f64 / total as f64;
+        for i in 0..self.mean.len() {
+            let difference = other.mean[i] - self.mean[i];
+            self.mean[i] += difference * weight;
+            self.m2[i] += other.m2[i] + difference * difference * weight * self.count as f64;
+        }
+        self.count = total;
+        Ok(())
+    }
+
+    /// The map (x − mean)/√(variance + 1e-8) frozen as it is now, limited to `[-clip, clip]`; the identity
+    /// (but for the limit) while no row was seen.
+    pub fn normaliser(&self, clip: f64) -> Normaliser {
+        let inverse = |i| {
+            if self.count == 0 { 1.0 } else { 1.0 / (self.variance(i) + VARIANCE_FLOOR).sqrt() }
+        };
+        let inverse_deviation = (0..self.dim()).map(inverse).collect();
+        Normaliser { mean: self.mean.clone(), inverse_deviation, clip }
+    }
+}
+
+/// A frozen affine map of rows to the f32 inputs of a network, made by [`RunningMoments::normaliser`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Normaliser {
+    mean: Vec<f64>,
+    inverse_deviation: Vec<f64>,
+    clip: f64,
+}
+
+impl Normaliser {
+    /// A map that changes nothing in rows of length `dim` but rounds them to f32.
+    pub fn identity(dim: usize) -> Self {
+        Self { mean: vec![0.0; dim], inverse_deviation: vec![1.0; dim], clip: f64::INFINITY }
+    }
+
+    /// A map from saved numbers: mean `[dim]`, one over the deviation `[dim]`, and the limit.
+    ///
+    /// # Errors
+    /// [`NnError::Length`] if the two lengths differ; [`NnError::Value`] if a number is not finite or not
+    /// positive where it must be (the limit may be infinite).
+    pub fn from_parts(mean: Vec<f64>, inverse_deviation: Vec<f64>, clip: f64) -> Result<Self, NnError> {
+        if mean.len() != inverse_deviation.len() {
+            let (expected, got) = (mean.len(), inverse_deviation.len());
+            return Err(NnError::Length { what: "inverse deviations", expected, got });
+        }
+        refuse("mean", &mean, |x| x.is_finite())?;
+        refuse("inverse deviations", &inverse_deviation, |x| x.is_finite() && *x > 0.0)?;
+        refuse("clip", &[clip], |x| *x > 0.0)?;
+        Ok(Self { mean, inverse_deviation, clip })
+    }
+
+    /// Length of a row.
+    pub fn dim(&self) -> usize {
+        self.mean.len()
+    }
+
+    /// What is subtracted, `[dim]`.
+    pub fn mean(&self) -> &[f64] {
+        &self.mean
+    }
+
+    /// What the difference is multiplied by, `[dim]`.
+    pub fn inverse_deviation(&self) -> &[f64] {
+        &self.inverse_deviation
+    }
+
+    /// The limit of the result's magnitude.
+    pub fn clip(&self) -> f64 {
+        self.clip
+    }
+
+    /// Maps a row `[dim]` to `out` `[dim]`; NaN stays NaN.
+    ///
+    /// # Panics
+    /// If a length differs.
+    pub fn apply(&self, row: &[f64], out: &mut [f32]) {
+        assert_eq!((row.len(), out.len()), (self.dim(), self.dim()), "row length");
+        for (i, out) in out.iter_mut().enumerate() {
+            let z = (row[i] - self.mean[i]) * self.inverse_deviation[i];
+            *out = z.clamp(-self.clip, self.clip) as f32;
+        }
+    }
+}
+
+fn refuse(what: &'static str, numbers: &[f64], valid: impl Fn(&f64) -> bool) -> Result<(), NnError> {
+    match numbers.iter().position(|x| !valid(x)) {
+        None => Ok(()),
+        Some(index) => Err(NnError::Value { what, index, value: numbers[index] }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn seen(rows: &[Vec<f64>], dim: usize) -> RunningMoments {
+        let mut moments = RunningMoments::new(dim);
+        for row in rows {
+            moments.update(row).unwrap();
+        }
+        moments
+    }
+
+    fn close(a: &RunningMoments, b: &RunningMoments) -> bool {
+        let near = |x: &[f64], y: &[f64], scale: f64| x.iter().zip(y).all(|(x, y)| (x - y).abs() < scale);
+        a.count == b.count && near(&a.mean, &b.mean, 1.0e-9) && near(&a.m2, &b.m2, 1.0e-7)
+    }
+
+    fn rows() -> impl Strategy<Value = Vec<Vec<f64>>> {
+        prop::collection::vec(prop::collection::vec(-100.0..100.0, 3), 0..40)
+    }
+
+    proptest! {
+        #[test]
+        fn streaming_equals_the_two_pass_formulas(rows in rows()) {
+            let moments = seen(&rows, 3);
+            let n = rows.len() as f64;
+            for i in 0..3 {
+                let mean = if rows.is_empty() { 0.0 } else { rows.iter().map(|r| r[i]).sum::<f64>() / n };
+                let m2: f64 = rows.iter().map(|r| (r[i] - mean).powi(2)).sum();
+                prop_assert!((moments.mean()[i] - mean).abs() < 1.0e-10);
+                prop_assert!((moments.m2()[i] - m2).abs() < 1.0e-7);
+            }
+        }
+
+        #[test]
+        fn merging_equals_streaming_and_is_associative(a in rows(), b in rows(), c in rows()) {
+            let all = [a.clone(), b.clone(), c.clone()].concat();
+            let (a, b, c) = (seen(&a, 3), seen(&b, 3), seen(&c, 3));
+            let mut left = a.clone();
+            left.merge(&b).unwrap();
+            left.merge(&c).unwrap();
+            let mut right = b;
+            right.merge(&c).unwrap();
+            let mut outer = a;
+            outer.merge(&right).unwrap();
+            prop_assert!(close(&left, &outer));
+            prop_assert!(close(&left, &seen(&all, 3)));
+        }
+    }
+
+    #[test]
+    fn no_rows_normalise_as_the_identity_within_the_limit() {
+        let mut out = [0.0; 2];
+        RunningMoments::new(2).normaliser(10.0).apply(&[3.25, -40.0], &mut out);
+        assert_eq!(out, [3.25, -10.0]);
+        Normaliser::identity(2).apply(&[3.25, -40.0], &mut out);
+        assert_eq!(out, [3.25, -40.0]);
+    }
+
+    #[test]
+    fn one_row_has_unit_variance_and_a_constant_coordinate_stays_finite() {
+        let mut moments = seen(&[vec![5.0, 7.0]], 2);
+        let mut out = [0.0; 2];
+        moments.normaliser(10.0).apply(&[6.0, 7.0], &mut out);
+        assert!((out[0] - 1.0).abs() < 1.0e-6 && out[1] == 0.0);
+        moments.update(&[5.0, 9.0]).unwrap();
+        moments.normaliser(10.0).apply(&[5.1, 9.0], &mut out);
+        assert_eq!(out[0], 10.0);
+        assert!((out[1] - 1.0).abs() < 1.0e-6);
+    }
+
+    #[test]
+    fn rows_that_are_not_finite_are_refused_and_leave_no_trace() {
+        let mut moments = seen(&[vec![1.0, 2.0], vec![2.0, 4.0]], 2);
+        let before = moments.clone();
+        for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1.0e200] {
+            assert!(matches!(moments.update(&[0.0, bad]), Err(NnError::Value { index: 1, .. })));
+        }
+        assert!(matches!(moments.update(&[0.0]), Err(NnError::Length { .. })));
+        assert_eq!(moments, before);
+    }
+
+    #[test]
+    fn saved_moments_are_restored_or_refused() {
+        let moments = seen(&[vec![1.0, 2.0], vec![2.0, 4.0]], 2);
+        let parts =
+            |count, mean: &[f64], m2: &[f64]| RunningMoments::from_parts(count, mean.to_vec(), m2.to_vec());
+        assert_eq!(parts(2, moments.mean(), moments.m2()).unwrap(), moments);
+        assert!(parts(2, &[0.0], &[0.0, 0.0]).is_err());
+        assert!(parts(2, &[0.0], &[-1.0]).is_err());
+        assert!(parts(2, &[f64::NAN], &[1.0]).is_err());
+        assert!(parts(0, &[1.0], &[0.0]).is_err());
+        assert!(Normaliser::from_parts(vec![0.0], vec![0.0], 10.0).is_err());
+        assert!(Normaliser::from_parts(vec![0.0], vec![1.0], f64::NAN).is_err());
+    }
+}

@@ -1,0 +1,198 @@
+//! The network against a plain f64 version of itself.
+
+mod reference;
+
+use proptest::prelude::*;
+use reference::{assert_close, gradient, normals, random_params, stream, wide};
+use wr2l_nn::{InstructionSet, Mlp, NnError};
+
+const SHAPES: [&[usize]; 7] = [
+    &[11, 64, 64, 3],
+    &[4, 64, 64, 1],
+    &[17, 128, 6],
+    &[3, 10, 7, 13, 2],
+    &[5, 3],
+    &[1, 1, 1],
+    &[8, 16, 16, 20],
+];
+
+fn both() -> [InstructionSet; 2] {
+    [InstructionSet::detect(), InstructionSet::portable()]
+}
+
+#[test]
+fn outputs_equal_the_reference() {
+    for instructions in both() {
+        for sizes in SHAPES {
+            let mlp = Mlp::with_instructions(sizes, instructions).unwrap();
+            let mut stream = stream(1);
+            let params = random_params(&mlp, &mut stream);
+            let rows = 19;
+            let inputs = normals(rows * mlp.inputs(), 1.0, &mut stream);
+            let mut cache = mlp.cache(rows);
+            mlp.forward(&params, &inputs, &mut cache);
+            let expected: Vec<f64> = inputs
+                .chunks_exact(mlp.inputs())
+                .flat_map(|row| reference::mlp(sizes, &wide(&params), &wide(row)))
+                .collect();
+            assert_close(cache.outputs(), &expected, 2.0e-6, &format!("{sizes:?} {}", instructions.name()));
+        }
+    }
+}
+
+#[test]
+fn gradients_equal_central_differences() {
+    for instructions in both() {
+        for sizes in SHAPES {
+            let mlp = Mlp::with_instructions(sizes, instructions).unwrap();
+            let mut stream = stream(2);
+            let params = random_params(&mlp, &mut stream);
+            let rows = 5;
+            let inputs = normals(rows * mlp.inputs(), 1.0, &mut stream);
+            let d_outputs = normals(rows * mlp.outputs(), 1.0, &mut stream);
+            let mut cache = mlp.cache(rows);
+            let mut got = vec![0.0; mlp.parameters()];
+            let mut d_inputs = vec![f32::NAN; inputs.len()];
+            mlp.forward(&params, &inputs, &mut cache);
+            mlp.backward(&params, &inputs, &d_outputs, &mut cache, &mut got, Some(&mut d_inputs));
+
+            let weights = wide(&d_outputs);
+            let loss = |params: &[f64], inputs: &[f64]| -> f64 {
+                inputs
+                    .chunks_exact(mlp.inputs())
+                    .flat_map(|row| reference::mlp(sizes, params, row))
+                    .zip(&weights)
+                    .map(|(y, w)| y * w)
+                    .sum()
+            };
+            let what = format!("{sizes:?} {}", instructions.name());
+            let (p, x) = (wide(&params), wide(&inputs));
+            assert_close(&got, &gradient(&p, |p| loss(p, &x)), 5.0e-6, &what);
+            assert_close(&d_inputs, &gradient(&x, |x| loss(&p, x)), 5.0e-6, &what);
+
+            // A second pass adds; without a place for the inputs' gradient nothing else changes.
+            let once = got.clone();
+            mlp.backward(&params, &inputs, &d_outputs, &mut cache, &mut got, None);
+            let twice: Vec<f64> = once.iter().map(|g| 2.0 * f64::from(*g)).collect();
+            assert_close(&got, &twice, 1.0e-5, &what);
+        }
+    }
+}
+
+#[test]
+fn a_row_has_the_same_bits_alone_and_in_any_batch() {
+    for instructions in both() {
+        for sizes in SHAPES {
+            let mlp = Mlp::with_instructions(sizes, instructions).unwrap();
+            let mut stream = stream(3);
+            let params = random_params(&mlp, &mut stream);
+            let rows = 23;
+            let inputs = normals(rows * mlp.inputs(), 1.0, &mut stream);
+            let mut cache = mlp.cache(rows);
+            mlp.forward(&params, &inputs, &mut cache);
+            let together = cache.outputs().to_vec();
+            for batch in 1..rows {
+                let mut apart = Vec::new();
+                for part in inputs.chunks(batch * mlp.inputs()) {
+                    mlp.forward(&params, part, &mut cache);
+                    apart.extend_from_slice(cache.outputs());
+                }
+                assert!(
+                    together.iter().zip(&apart).all(|(a, b)| a.to_bits() == b.to_bits()),
+                    "{sizes:?} {} in batches of {batch}",
+                    instructions.name()
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn instruction_sets_agree_within_rounding() {
+    for sizes in SHAPES {
+        let [fast, portable] = both().map(|set| Mlp::with_instructions(sizes, set).unwrap());
+        let mut stream = stream(4);
+        let params = random_params(&fast, &mut stream);
+        let rows = 9;
+        let inputs = normals(rows * fast.inputs(), 1.0, &mut stream);
+        let d_outputs = normals(rows * fast.outputs(), 1.0, &mut stream);
+        let run = |mlp: &Mlp| {
+            let mut cache = mlp.cache(rows);
+            let mut gradient = vec![0.0; mlp.parameters()];
+            mlp.forward(&params, &inputs, &mut cache);
+            mlp.backward(&params, &inputs, &d_outputs, &mut cache, &mut gradient, None);
+            (cache.outputs().to_vec(), gradient)
+        };
+        let (a, b) = (run(&fast), run(&portable));
+        assert_close(&a.0, &wide(&b.0), 1.0e-6, "outputs");
+        assert_close(&a.1, &wide(&b.1), 1.0e-6, "gradient");
+    }
+}
+
+#[test]
+fn a_nan_input_stays_in_its_own_row() {
+    let mlp = Mlp::new(&[3, 64, 2]).unwrap();
+    let params = random_params(&mlp, &mut stream(5));
+    let mut inputs = [0.5; 5 * 3];
+    inputs[3] = f32::NAN;
+    let mut cache = mlp.cache(5);
+    mlp.forward(&params, &inputs, &mut cache);
+    for (row, outputs) in cache.outputs().chunks_exact(2).enumerate() {
+        assert!(outputs.iter().all(|y| y.is_nan() == (row == 1)), "row {row}: {outputs:?}");
+    }
+}
+
+#[test]
+fn saturated_units_pass_no_gradient_and_nothing_overflows() {
+    let mlp = Mlp::new(&[2, 64, 64, 1]).unwrap();
+    let mut params = random_params(&mlp, &mut stream(6));
+    params.iter_mut().for_each(|p| *p *= 1.0e6);
+    let inputs = [1.0e6, -1.0e6];
+    let mut cache = mlp.cache(1);
+    let mut gradient = vec![0.0; mlp.parameters()];
+    mlp.forward(&params, &inputs, &mut cache);
+    mlp.backward(&params, &inputs, &[1.0], &mut cache, &mut gradient, None);
+    assert!(cache.outputs().iter().chain(&gradient).all(|x| x.is_finite()));
+    let first_layer = &gradient[..3 * 64];
+    assert!(first_layer.iter().all(|g| *g == 0.0));
+}
+
+#[test]
+fn no_rows_are_no_work() {
+    let mlp = Mlp::new(&[2, 8, 1]).unwrap();
+    let params = random_params(&mlp, &mut stream(7));
+    let mut cache = mlp.cache(4);
+    let mut gradient = vec![1.5; mlp.parameters()];
+    mlp.forward(&params, &[], &mut cache);
+    mlp.backward(&params, &[], &[], &mut cache, &mut gradient, None);
+    assert!(cache.outputs().is_empty() && gradient.iter().all(|g| *g == 1.5));
+}
+
+#[test]
+fn widths_of_zero_or_too_few_are_refused() {
+    for sizes in [&[][..], &[3], &[3, 0, 1], &[0, 1]] {
+        assert_eq!(Mlp::new(sizes).unwrap_err(), NnError::Sizes { sizes: sizes.to_vec() });
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn any_shape_agrees_with_the_reference(
+        sizes in prop::collection::vec(1_usize..40, 2..5),
+        rows in 1_usize..20,
+        seed in 0_u64..1000,
+    ) {
+        let mlp = Mlp::new(&sizes).unwrap();
+        let mut stream = stream(seed);
+        let params = random_params(&mlp, &mut stream);
+        let inputs = normals(rows * mlp.inputs(), 1.0, &mut stream);
+        let mut cache = mlp.cache(rows);
+        mlp.forward(&params, &inputs, &mut cache);
+        let expected: Vec<f64> = inputs
+            .chunks_exact(mlp.inputs())
+            .flat_map(|row| reference::mlp(&sizes, &wide(&params), &wide(row)))
+            .collect();
+        assert_close(cache.outputs(), &expected, 4.0e-6, &format!("{sizes:?}"));
+    }
+}

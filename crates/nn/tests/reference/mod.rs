@@ -1,0 +1,110 @@
+//! The same networks written plainly in f64: what the fast ones are checked against.
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use wr2l_nn::{Head, Mlp, Policy};
+use wr2l_rng::{Purpose, Stream, StreamKey};
+
+/// A test stream.
+pub(crate) fn stream(lane: u64) -> Stream {
+    StreamKey::new(7, Purpose::Test).lane(lane).stream()
+}
+
+/// `len` normal numbers times `scale`.
+pub(crate) fn normals(len: usize, scale: f64, stream: &mut Stream) -> Vec<f32> {
+    (0..len).map(|_| (scale * stream.normal()) as f32).collect()
+}
+
+/// The numbers in f64.
+pub(crate) fn wide(numbers: &[f32]) -> Vec<f64> {
+    numbers.iter().map(|x| f64::from(*x)).collect()
+}
+
+/// Outputs of a tanh network with the given widths for one input row.
+pub(crate) fn mlp(sizes: &[usize], params: &[f64], input: &[f64]) -> Vec<f64> {
+    let mut x = input.to_vec();
+    let mut offset = 0;
+    for (l, pair) in sizes.windows(2).enumerate() {
+        let (inputs, outputs) = (pair[0], pair[1]);
+        let last = l + 2 == sizes.len();
+        let weights = &params[offset..offset + inputs * outputs];
+        let biases = &params[offset + inputs * outputs..][..outputs];
+        let y = (0..outputs).map(|o| {
+            let weight = |i: usize| if last { weights[o * inputs + i] } else { weights[i * outputs + o] };
+            let sum = biases[o] + (0..inputs).map(|i| weight(i) * x[i]).sum::<f64>();
+            if last { sum } else { sum.tanh() }
+        });
+        let y: Vec<f64> = y.collect();
+        x = y;
+        offset += inputs * outputs + outputs;
+    }
+    x
+}
+
+/// Log-probability of `action` and entropy of the distribution with the given outputs.
+pub(crate) fn distribution(head: Head, outputs: &[f64], log_std: &[f64], action: &[f64]) -> (f64, f64) {
+    match head {
+        Head::Gaussian => {
+            let half_ln_tau = 0.5 * std::f64::consts::TAU.ln();
+            let mut log_prob = 0.0;
+            for j in 0..outputs.len() {
+                let std = log_std[j].exp();
+                log_prob -= 0.5 * ((action[j] - outputs[j]) / std).powi(2) + std.ln() + half_ln_tau;
+            }
+            (log_prob, log_std.iter().map(|l| l + half_ln_tau + 0.5).sum())
+        }
+        Head::Categorical => {
+            let largest = outputs.iter().fold(f64::MIN, |a, b| a.max(*b));
+            let total = largest + outputs.iter().map(|l| (l - largest).exp()).sum::<f64>().ln();
+            let log_p = |i: usize| outputs[i] - total;
+            let entropy = -(0..outputs.len()).map(|i| log_p(i).exp() * log_p(i)).sum::<f64>();
+            (log_p(action[0] as usize), entropy)
+        }
+    }
+}
+
+/// Log-probability and entropy of a policy for one row.
+pub(crate) fn policy(policy: &Policy, params: &[f64], observation: &[f64], action: &[f64]) -> (f64, f64) {
+    let (mlp_params, log_std) = params.split_at(policy.mlp().parameters());
+    let outputs = mlp(policy.mlp().sizes(), mlp_params, observation);
+    distribution(policy.head(), &outputs, log_std, action)
+}
+
+/// The gradient of `f` by central differences; NaN for all but about 400 evenly spread coordinates.
+pub(crate) fn gradient(at: &[f64], f: impl Fn(&[f64]) -> f64) -> Vec<f64> {
+    let mut x = at.to_vec();
+    let mut gradient = vec![f64::NAN; at.len()];
+    // Odd, so that the steps meet all positions modulo the vector length.
+    for i in (0..at.len()).step_by((at.len() / 400) | 1) {
+        let h = 1.0e-5;
+        x[i] = at[i] + h;
+        let above = f(&x);
+        x[i] = at[i] - h;
+        let below = f(&x);
+        x[i] = at[i];
+        gradient[i] = (above - below) / (2.0 * h);
+    }
+    gradient
+}
+
+/// Asserts that two vectors agree within `tolerance` of the largest expected number, where it is not NaN.
+pub(crate) fn assert_close(got: &[f32], expected: &[f64], tolerance: f64, what: &str) {
+    assert_eq!(got.len(), expected.len(), "{what}");
+    let scale = expected.iter().fold(1.0e-30_f64, |a, b| a.max(b.abs()));
+    for (i, (g, e)) in got.iter().zip(expected).enumerate() {
+        let error = (f64::from(*g) - e).abs();
+        assert!(
+            e.is_nan() || error <= tolerance * scale,
+            "{what}: number {i} is {g}, expected {e} (scale {scale})"
+        );
+    }
+}
+
+/// Parameters of a network with random biases as well, so that no gradient is trivially right.
+pub(crate) fn random_params(mlp: &Mlp, stream: &mut Stream) -> Vec<f32> {
+    let mut params = vec![0.0; mlp.parameters()];
+    mlp.initialise(1.0, stream, &mut params);
+    for p in &mut params {
+        *p += (0.1 * stream.normal()) as f32;
+    }
+    params
+}
