@@ -3,6 +3,8 @@
 mod effect;
 mod engine;
 mod pole;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -140,16 +142,6 @@ impl MujocoBatch {
         }
         Ok(batch)
     }
-
-    /// The MuJoCo model of a lane, with its current dynamics.
-    pub fn mujoco_model(&self, lane: usize) -> &MjModel {
-        self.lanes[lane].data.model()
-    }
-
-    /// The MuJoCo data of a lane.
-    pub fn mujoco_data(&self, lane: usize) -> &MjData<Box<MjModel>> {
-        &self.lanes[lane].data
-    }
 }
 
 /// What MuJoCo has warned of since the lane's last reset. A warning stays until the next reset, so that a state
@@ -158,9 +150,7 @@ fn warned(data: &MjData<Box<MjModel>>) -> Option<Divergence> {
     const BAD_STATE: [MjtWarning; 3] =
         [MjtWarning::mjWARN_BADQPOS, MjtWarning::mjWARN_BADQVEL, MjtWarning::mjWARN_BADQACC];
     let raised = |warning: MjtWarning| data.warning()[warning as usize].number > 0;
-    if raised(MjtWarning::mjWARN_BADCTRL) {
-        Some(Divergence::Action)
-    } else if BAD_STATE.into_iter().any(raised) {
+    if BAD_STATE.into_iter().any(raised) {
         Some(Divergence::State)
     } else if data.warning().iter().any(|warning| warning.number > 0) {
         Some(Divergence::Simulator)
@@ -190,6 +180,10 @@ impl BatchSim for MujocoBatch {
         lane.data.read_state_into(STATE, &mut self.saved);
         self.spare = Some(lane.data.swap_model(model));
         lane.data.set_const();
+        // The one derived constant that `mj_setConst` leaves alone; the solver's tolerance depends on it.
+        let inertia = lane.data.model().dof_m0();
+        let mean_inertia = inertia.iter().sum::<f64>() / inertia.len() as f64;
+        lane.data.model_stat_mut().meaninertia = mean_inertia;
         lane.data.set_state(&self.saved, STATE).expect("the state just read has the right length");
         lane.phi.clear();
         lane.phi.extend_from_slice(phi);

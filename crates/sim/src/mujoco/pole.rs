@@ -23,13 +23,14 @@ impl Capsule {
     /// The pole of a length: like the model's own, its tip is a little to the side.
     pub(super) fn of_length(length: f64) -> Self {
         let (x, z) = (TIP_X, length);
-        // The shortest rotation from (0, 0, 1) to (x, 0, z) is about the y axis by atan2(x, z).
-        let (sin, cos) = (0.5 * x.atan2(z)).sin_cos();
+        // MuJoCo points the capsule's axis from the tip to the hinge, along (−x, 0, −z): the shortest rotation
+        // from (0, 0, 1) there is about (0, −1, 0).
+        let (sin, cos) = (0.5 * x.atan2(-z)).sin_cos();
         Self {
             radius: RADIUS,
             half: 0.5 * x.hypot(z),
             centre: [0.5 * x, 0.0, 0.5 * z],
-            quaternion: [cos, 0.0, sin, 0.0],
+            quaternion: [cos, 0.0, -sin, 0.0],
         }
     }
 
