@@ -122,3 +122,12 @@ pub(crate) fn check_finite(what: &'static str, values: &[f64], expected: usize) 
         None => Ok(()),
     }
 }
+
+/// Checks that an option is finite and positive.
+pub(crate) fn check_positive(name: &'static str, value: f64) -> Result<(), RobustError> {
+    if value.is_finite() && value > 0.0 {
+        Ok(())
+    } else {
+        Err(RobustError::Parameter { name, value, requirement: "it must be positive and finite" })
+    }
+}

@@ -4,6 +4,7 @@
 //! [`DynamicsSpace`](wr2l_sim::DynamicsSpace), in which the reference dynamics are z = 0.
 #![forbid(unsafe_code)]
 
+pub mod ball;
 mod error;
 mod linalg;
 pub mod transport;

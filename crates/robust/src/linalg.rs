@@ -42,3 +42,8 @@ pub(crate) fn eigen(matrix: DMatrix<f64>) -> Result<SymmetricEigen<f64, Dyn>, Ro
     SymmetricEigen::try_new(matrix, f64::EPSILON, 10_000)
         .ok_or(RobustError::Decomposition { what: "eigendecomposition" })
 }
+
+/// `aᵀb`.
+pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(x, y)| x * y).sum()
+}
