@@ -1,2 +1,29 @@
 //! How a policy is run and improved: rollouts, advantage estimation, PPO.
+//!
+//! [`Workers`] are threads with simulators of their own. They run whole episodes ([`Workers::episodes`]) or fill a
+//! learner's batches from lanes that live on ([`Workers::collect`]); either is a pure function of policy, dynamics,
+//! random streams and lane states, with the same bits for any number of threads. A [`Learner`] improves an
+//! [`Actor`] on what they bring.
 #![forbid(unsafe_code)]
+
+mod actor;
+mod collect;
+mod drive;
+mod dynamics_source;
+mod error;
+mod gae;
+mod learner;
+mod ppo;
+mod ppo_config;
+mod ppo_loss;
+mod workers;
+
+pub use actor::{ActScratch, Actor};
+pub use collect::{CollectOptions, FinishedEpisode, LaneBatch, LaneState, Lanes};
+pub use dynamics_source::{DynamicsSource, Fixed};
+pub use error::RlError;
+pub use gae::generalised_advantages;
+pub use learner::{Experience, Improvement, Learner};
+pub use ppo::Ppo;
+pub use ppo_config::PpoConfig;
+pub use workers::{EpisodeJob, EpisodeOptions, EpisodeResult, Workers};

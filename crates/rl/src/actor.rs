@@ -1,0 +1,156 @@
+//! A policy ready to act: all that a policy file holds.
+
+use wr2l_nn::{NnError, Normaliser, Policy, PolicyCache};
+use wr2l_rng::Stream;
+use wr2l_sim::ActionSpace;
+
+use crate::RlError;
+
+/// A policy with its weights, its frozen observation normaliser and the bounds of its actions.
+#[derive(Clone, Debug)]
+pub struct Actor {
+    policy: Policy,
+    params: Vec<f32>,
+    normaliser: Normaliser,
+    actions: ActionSpace,
+}
+
+impl Actor {
+    /// Puts a policy together.
+    ///
+    /// # Errors
+    /// [`RlError::Shape`] if weights, normaliser or action bounds do not fit the policy; [`RlError::NotFinite`] for
+    /// a weight that is not finite.
+    pub fn new(
+        policy: Policy,
+        params: Vec<f32>,
+        normaliser: Normaliser,
+        actions: ActionSpace,
+    ) -> Result<Self, RlError> {
+        let shape = |what, expected, got| match expected == got {
+            true => Ok(()),
+            false => Err(RlError::Shape { what, expected, got }),
+        };
+        shape("policy weights", policy.parameters(), params.len())?;
+        shape("observation normaliser", policy.mlp().inputs(), normaliser.dim())?;
+        shape("action", policy.action_dim(), actions.dim())?;
+        if let ActionSpace::Discrete { n } = actions {
+            shape("choices", policy.mlp().outputs(), n)?;
+        }
+        if params.iter().any(|w| !w.is_finite()) {
+            return Err(RlError::NotFinite { what: "a policy weight", iteration: 0 });
+        }
+        Ok(Self { policy, params, normaliser, actions })
+    }
+
+    /// The policy's layout.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The policy's weights, `[policy.parameters()]`.
+    pub fn params(&self) -> &[f32] {
+        &self.params
+    }
+
+    /// The frozen observation normaliser.
+    pub fn normaliser(&self) -> &Normaliser {
+        &self.normaliser
+    }
+
+    /// Admissible actions.
+    pub fn action_space(&self) -> &ActionSpace {
+        &self.actions
+    }
+
+    /// Length of an observation.
+    pub fn obs_dim(&self) -> usize {
+        self.policy.mlp().inputs()
+    }
+
+    /// Length of an action.
+    pub fn act_dim(&self) -> usize {
+        self.policy.action_dim()
+    }
+
+    /// Replaces the weights and the normaliser after an improvement.
+    pub(crate) fn renew(&mut self, params: &[f32], normaliser: Normaliser) {
+        self.params.copy_from_slice(params);
+        self.normaliser = normaliser;
+    }
+
+    /// Scratch for acting on up to `rows` rows at once.
+    pub fn scratch(&self, rows: usize) -> ActScratch {
+        ActScratch { inputs: vec![0.0; rows * self.obs_dim()], cache: self.policy.cache(rows) }
+    }
+
+    /// Draws the random numbers of one action, `[act_dim]`.
+    pub fn draw_noise(&self, stream: &mut Stream, noise: &mut [f64]) {
+        self.policy.draw_noise(stream, noise);
+    }
+
+    /// Acts on raw observations.
+    ///
+    /// - `obs`: `[rows, obs_dim]`;
+    /// - `noise`: `[rows, act_dim]` from [`Actor::draw_noise`], or `None` for the deterministic action;
+    /// - `actions`: `[rows, act_dim]`, as drawn, before clipping ([`Actor::clip`]);
+    /// - `log_probs`: `[rows]`, written only if there is noise.
+    ///
+    /// A row's result does not depend on the other rows.
+    ///
+    /// # Panics
+    /// If a slice has another length than stated, or there are more rows than the scratch was made for.
+    pub fn act(
+        &self,
+        obs: &[f64],
+        noise: Option<&[f64]>,
+        scratch: &mut ActScratch,
+        actions: &mut [f32],
+        log_probs: &mut [f32],
+    ) {
+        let ActScratch { inputs, cache } = scratch;
+        for (obs, input) in obs.chunks_exact(self.obs_dim()).zip(inputs.chunks_exact_mut(self.obs_dim())) {
+            self.normaliser.apply(obs, input);
+        }
+        self.policy.forward(&self.params, &inputs[..obs.len()], cache);
+        match noise {
+            Some(noise) => self.policy.sample(&self.params, noise, cache, actions, log_probs),
+            None => self.policy.mode(cache, actions),
+        }
+    }
+
+    /// Actions as the simulator takes them: clipped to their bounds. The control cost thus sees clipped actions.
+    ///
+    /// # Panics
+    /// If the slices differ in length.
+    pub fn clip(&self, drawn: &[f32], actions: &mut [f64]) {
+        assert_eq!(drawn.len(), actions.len(), "one number each");
+        match &self.actions {
+            ActionSpace::Discrete { .. } => {
+                for (out, &a) in actions.iter_mut().zip(drawn) {
+                    *out = f64::from(a);
+                }
+            }
+            ActionSpace::Continuous { low, high } => {
+                for (drawn, out) in drawn.chunks_exact(low.len()).zip(actions.chunks_exact_mut(low.len())) {
+                    for i in 0..low.len() {
+                        out[i] = f64::from(drawn[i]).clamp(low[i], high[i]);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Buffers of [`Actor::act`], made once by [`Actor::scratch`].
+#[derive(Clone, Debug)]
+pub struct ActScratch {
+    pub(crate) inputs: Vec<f32>,
+    cache: PolicyCache,
+}
+
+impl From<NnError> for RlError {
+    fn from(error: NnError) -> Self {
+        Self::Network(error)
+    }
+}

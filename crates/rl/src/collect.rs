@@ -1,0 +1,293 @@
+//! The learner's batches: lanes that live on from one batch to the next, each contributing a fixed stretch.
+
+use std::sync::Mutex;
+
+use wr2l_nn::RunningMoments;
+use wr2l_rng::{Purpose, Stream, StreamKey};
+use wr2l_sim::{BatchSim, Divergence, DynamicsSpace, Outcome, Sim, SimError, SimSpec};
+
+use crate::drive::{Script, Step, drive};
+use crate::{Actor, DynamicsSource, Workers};
+
+/// The learner's lanes between two batches: plain data, from which any worker can go on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lanes {
+    /// One state a lane.
+    pub states: Vec<LaneState>,
+}
+
+/// Where a lane stands in its current episode.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LaneState {
+    /// The simulator's snapshot; meaningless until the first batch has been collected.
+    pub snapshot: Vec<f64>,
+    /// Normalised dynamics of the current episode, `[dim]`.
+    pub z: Vec<f64>,
+    /// Number of the current episode on this lane.
+    pub episode: u64,
+    /// Whether the current episode has begun.
+    pub started: bool,
+    /// Undiscounted return of the current episode so far.
+    pub ret: f64,
+    /// Steps of the current episode so far.
+    pub length: u32,
+    /// Discounted sum of the lane's past rewards in this episode, the quantity whose variance scales rewards.
+    pub discounted: f64,
+}
+
+impl Lanes {
+    /// `n` lanes that have not begun.
+    pub fn new(n: usize, spec: &SimSpec, dim: usize) -> Self {
+        let state = LaneState {
+            snapshot: vec![0.0; spec.snapshot_len],
+            z: vec![0.0; dim],
+            episode: 0,
+            started: false,
+            ret: 0.0,
+            length: 0,
+            discounted: 0.0,
+        };
+        Self { states: vec![state; n] }
+    }
+}
+
+/// A finished episode of a learner's lane.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FinishedEpisode {
+    /// Undiscounted return under the stochastic policy.
+    pub ret: f64,
+    /// Steps.
+    pub length: u32,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// What one lane contributed to a batch: `horizon` transitions, which may span several episodes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LaneBatch {
+    /// Normalised observations as the policy saw them, `[horizon, obs_dim]`.
+    pub inputs: Vec<f32>,
+    /// Actions as drawn, before clipping to the action bounds, `[horizon, act_dim]`.
+    pub actions: Vec<f32>,
+    /// Log-probabilities of the actions, `[horizon]`.
+    pub log_probs: Vec<f32>,
+    /// Rewards as the task gives them, `[horizon]`; 0 for a diverged step.
+    pub rewards: Vec<f64>,
+    /// Outcome of each step, `[horizon]`. A diverged step is not to be learnt from.
+    pub outcomes: Vec<Outcome>,
+    /// Steps whose successor state's value is needed: time limits, and the last step of a running episode.
+    pub successor_steps: Vec<usize>,
+    /// Normalised observations of those successors, `[successor_steps.len(), obs_dim]`.
+    pub successors: Vec<f32>,
+    /// Episodes that ended in this batch.
+    pub finished: Vec<FinishedEpisode>,
+    /// Episodes dropped because the adversary moved.
+    pub dropped: u32,
+    /// Moments of the raw observations, `[obs_dim]`.
+    pub obs_moments: RunningMoments,
+    /// Moments of [`LaneState::discounted`] after each step.
+    pub discounted_moments: RunningMoments,
+}
+
+impl LaneBatch {
+    /// An empty batch with room for all that a stretch of `horizon` steps can bring, so that the step loop never
+    /// allocates.
+    fn with_capacity(horizon: usize, obs_dim: usize, act_dim: usize) -> Self {
+        Self {
+            inputs: Vec::with_capacity(horizon * obs_dim),
+            actions: Vec::with_capacity(horizon * act_dim),
+            log_probs: Vec::with_capacity(horizon),
+            rewards: Vec::with_capacity(horizon),
+            outcomes: Vec::with_capacity(horizon),
+            successor_steps: Vec::with_capacity(horizon),
+            successors: Vec::with_capacity(horizon * obs_dim),
+            finished: Vec::with_capacity(horizon),
+            dropped: 0,
+            obs_moments: RunningMoments::new(obs_dim),
+            discounted_moments: RunningMoments::new(1),
+        }
+    }
+}
+
+/// What [`Workers::collect`] needs to know besides policy, dynamics and lanes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CollectOptions {
+    /// The run's seed.
+    pub seed: u64,
+    /// Number of this batch in the run, which keys the action noise.
+    pub iteration: u64,
+    /// Transitions per lane.
+    pub horizon: usize,
+    /// Discount of [`LaneState::discounted`].
+    pub discount: f64,
+}
+
+impl Workers {
+    /// Steps every lane `horizon` times under the stochastic policy, each episode under the dynamics that
+    /// `source` gives it, and writes the transitions into `batch`, one [`LaneBatch`] a lane.
+    ///
+    /// Lanes go on where the batch before left them. A lane whose current episode would now run under other
+    /// dynamics drops it and starts the next. The result is the same for any number of workers.
+    ///
+    /// # Errors
+    /// [`SimError::Space`] for dynamics outside their bounds; lanes and batch are then in an unspecified but
+    /// valid state.
+    pub fn collect(
+        &mut self,
+        actor: &Actor,
+        source: &dyn DynamicsSource,
+        lanes: &mut Lanes,
+        options: CollectOptions,
+        batch: &mut Vec<LaneBatch>,
+    ) -> Result<(), SimError> {
+        let space = self.simulator().space().clone();
+        let (obs_dim, act_dim) = (self.spec().obs_dim, self.spec().act_dim());
+        batch.clear();
+        batch.resize_with(lanes.states.len(), || LaneBatch::with_capacity(options.horizon, obs_dim, act_dim));
+        let work = lanes.states.iter_mut().zip(batch.iter_mut()).enumerate();
+        let work = Mutex::new(work);
+        let space = &space;
+        let outcomes = self.on_all(|sim| {
+            // One lock per lane and batch, none per step.
+            let next = || {
+                let (lane, (state, batch)) =
+                    work.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next()?;
+                Some(LaneScript::new(lane as u64, state, batch, source, space, options))
+            };
+            drive(sim, actor, true, next, drop)
+        });
+        outcomes.into_iter().collect()
+    }
+}
+
+/// A lane's stretch of a batch.
+struct LaneScript<'a> {
+    lane: u64,
+    state: &'a mut LaneState,
+    batch: &'a mut LaneBatch,
+    source: &'a dyn DynamicsSource,
+    space: &'a DynamicsSpace,
+    options: CollectOptions,
+    noise: Stream,
+    /// Scratch: dynamics in z and in physical units, and a raw observation.
+    z: Vec<f64>,
+    phi: Vec<f64>,
+    obs: Vec<f64>,
+    inputs: Vec<f32>,
+}
+
+impl<'a> LaneScript<'a> {
+    fn new(
+        lane: u64,
+        state: &'a mut LaneState,
+        batch: &'a mut LaneBatch,
+        source: &'a dyn DynamicsSource,
+        space: &'a DynamicsSpace,
+        options: CollectOptions,
+    ) -> Self {
+        let key = StreamKey::new(options.seed, Purpose::Action).iteration(options.iteration).lane(lane);
+        Self {
+            lane,
+            z: vec![0.0; space.dim()],
+            phi: vec![0.0; space.dim()],
+            obs: Vec::new(),
+            inputs: Vec::new(),
+            state,
+            batch,
+            source,
+            space,
+            options,
+            noise: key.stream(),
+        }
+    }
+
+    fn set_dynamics(&mut self, sim: &mut Sim, lane: usize) -> Result<(), SimError> {
+        self.space.checked_physical_into(&self.state.z, &mut self.phi)?;
+        sim.set_dynamics(lane, &self.phi)
+    }
+
+    /// Starts the episode numbered `state.episode`.
+    fn start(&mut self, sim: &mut Sim, lane: usize) -> Result<(), SimError> {
+        let episode = self.state.episode;
+        self.source.z(self.lane, episode, &mut self.state.z);
+        self.set_dynamics(sim, lane)?;
+        let key = StreamKey::new(self.options.seed, Purpose::Reset).lane(self.lane).episode(episode);
+        sim.reset(lane, &mut key.stream());
+        self.state.started = true;
+        self.state.ret = 0.0;
+        self.state.length = 0;
+        self.state.discounted = 0.0;
+        Ok(())
+    }
+
+    /// Notes the state that the last step led to, because its value will be needed.
+    fn note_successor(&mut self, actor: &Actor, sim: &Sim, lane: usize) {
+        sim.observe(lane, &mut self.obs);
+        actor.normaliser().apply(&self.obs, &mut self.inputs);
+        self.batch.successor_steps.push(self.batch.rewards.len() - 1);
+        self.batch.successors.extend_from_slice(&self.inputs);
+    }
+}
+
+impl Script for LaneScript<'_> {
+    fn begin(&mut self, sim: &mut Sim, lane: usize) -> Result<(), SimError> {
+        self.obs.resize(sim.spec().obs_dim, 0.0);
+        self.inputs.resize(sim.spec().obs_dim, 0.0);
+        if !self.state.started {
+            return self.start(sim, lane);
+        }
+        self.source.z(self.lane, self.state.episode, &mut self.z);
+        if self.z != self.state.z {
+            self.batch.dropped += 1;
+            self.state.episode += 1;
+            return self.start(sim, lane);
+        }
+        self.set_dynamics(sim, lane)?;
+        sim.restore(lane, &self.state.snapshot)
+    }
+
+    fn noise(&mut self) -> &mut Stream {
+        &mut self.noise
+    }
+
+    fn record(
+        &mut self,
+        actor: &Actor,
+        step: Step<'_>,
+        sim: &mut Sim,
+        lane: usize,
+    ) -> Result<bool, SimError> {
+        let state = &mut *self.state;
+        let batch = &mut *self.batch;
+        let mut outcome = step.outcome;
+        if batch.obs_moments.update(step.obs).is_err() {
+            outcome = Outcome::Diverged(Divergence::State);
+        }
+        batch.inputs.extend_from_slice(step.input);
+        batch.actions.extend_from_slice(step.action);
+        batch.log_probs.push(step.log_prob);
+        batch.rewards.push(step.reward);
+        batch.outcomes.push(outcome);
+        state.length += 1;
+        if !matches!(outcome, Outcome::Diverged(_)) {
+            state.ret += step.reward;
+            state.discounted = self.options.discount * state.discounted + step.reward;
+            // Simulators give finite rewards; a sum of them beyond 1e150 is left out of the scale.
+            let _ = batch.discounted_moments.update(&[state.discounted]);
+        }
+        let last = batch.rewards.len() == self.options.horizon;
+        if outcome == Outcome::Truncated || (last && outcome == Outcome::Running) {
+            self.note_successor(actor, sim, lane);
+        }
+        if outcome.is_over() {
+            let (ret, length) = (self.state.ret, self.state.length);
+            self.batch.finished.push(FinishedEpisode { ret, length, outcome });
+            self.state.episode += 1;
+            self.start(sim, lane)?;
+        }
+        if last {
+            sim.save(lane, &mut self.state.snapshot);
+        }
+        Ok(!last)
+    }
+}

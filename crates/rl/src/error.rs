@@ -1,0 +1,50 @@
+//! What can go wrong while running or improving a policy.
+
+use thiserror::Error;
+use wr2l_nn::NnError;
+use wr2l_sim::SimError;
+
+/// Why a rollout or an improvement step failed.
+#[derive(Clone, Debug, Error, PartialEq)]
+pub enum RlError {
+    /// A simulator could not be made or set.
+    #[error(transparent)]
+    Sim(#[from] SimError),
+    /// A network could not be made from the widths or numbers given.
+    #[error(transparent)]
+    Network(NnError),
+    /// Something that must be finite was not; the policy is as it was before the step.
+    #[error("{what} is not finite in iteration {iteration}")]
+    NotFinite {
+        /// What was not finite.
+        what: &'static str,
+        /// The learner's iteration, from 0.
+        iteration: u64,
+    },
+    /// Every transition of a batch diverged: there is nothing to learn from.
+    #[error("every transition of iteration {iteration} diverged: there is nothing to learn from")]
+    NothingValid {
+        /// The learner's iteration, from 0.
+        iteration: u64,
+    },
+    /// An option has a value that makes no sense.
+    #[error("`{option}` = {value}: {reason}")]
+    Option {
+        /// The option's name.
+        option: &'static str,
+        /// Its value.
+        value: String,
+        /// What would be valid.
+        reason: &'static str,
+    },
+    /// Weights do not fit the networks they are meant for.
+    #[error("{what}: expected {expected} numbers, got {got}")]
+    Shape {
+        /// Which vector.
+        what: &'static str,
+        /// Its right length.
+        expected: usize,
+        /// Its length.
+        got: usize,
+    },
+}

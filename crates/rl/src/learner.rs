@@ -1,0 +1,63 @@
+//! The role of a learner: who improves the policy θ.
+
+use crate::{Actor, DynamicsSource, FinishedEpisode, RlError, Workers};
+
+/// Where a learner gets its experience from: simulators, and the dynamics that the adversary has chosen.
+pub struct Experience<'a> {
+    /// Threads with simulators.
+    pub workers: &'a mut Workers,
+    /// Dynamics of each episode.
+    pub source: &'a dyn DynamicsSource,
+    /// The run's seed.
+    pub seed: u64,
+    /// Number of this improvement in the run, from 0; keys every random stream.
+    pub iteration: u64,
+    /// Fraction of the run's step budget already used, in [0, 1]: anneals learning rates.
+    pub progress: f64,
+}
+
+/// Who improves the policy θ against the dynamics it is given.
+pub trait Learner {
+    /// Collects experience and improves the policy once (line 12 of Algorithm 1).
+    ///
+    /// # Errors
+    /// [`RlError::NotFinite`] if anything non-finite would reach the policy, which is then left as it was.
+    fn improve(&mut self, experience: Experience<'_>) -> Result<Improvement, RlError>;
+
+    /// The policy as it stands.
+    fn actor(&self) -> &Actor;
+
+    /// Transitions that one improvement takes.
+    fn transitions(&self) -> usize;
+}
+
+/// What an improvement did, for the log.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Improvement {
+    /// Transitions collected, diverged ones included.
+    pub transitions: usize,
+    /// Episodes that ended, in lane order.
+    pub finished: Vec<FinishedEpisode>,
+    /// Episodes dropped because the dynamics changed under them.
+    pub dropped: u32,
+    /// Episodes that ended because the physics diverged.
+    pub diverged: u32,
+    /// Mean of the clipped surrogate loss over the last epoch.
+    pub policy_loss: f64,
+    /// Mean of the squared error of the (normalised) value over the last epoch.
+    pub value_loss: f64,
+    /// Mean entropy of the policy over the last epoch, in nats.
+    pub entropy: f64,
+    /// Mean of `(r − 1) − ln r` over the last epoch, an estimate of KL(old ‖ new) (Schulman 2020).
+    pub kl: f64,
+    /// Fraction of samples in the last epoch whose ratio lay outside the clip range.
+    pub clip_fraction: f64,
+    /// 1 − Var(target − V)/Var(target) before the update: 1 is a perfect critic, 0 no better than a constant.
+    pub explained_variance: f64,
+    /// Euclidean norm of the last minibatch's gradient before clipping.
+    pub gradient_norm: f64,
+    /// Learning rate used.
+    pub learning_rate: f64,
+    /// Epochs done (fewer than asked if the KL limit was reached).
+    pub epochs: u32,
+}

@@ -1,0 +1,220 @@
+//! Threads that own simulators, and the work they are given: whole episodes, or any function of an index.
+
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use wr2l_rng::{Stream, StreamKey};
+use wr2l_sim::{BatchSim, DynamicsSpace, Outcome, Sim, SimError, SimSpec, Simulator};
+
+use crate::Actor;
+use crate::drive::{Script, Step, drive};
+
+/// A set of workers, each with a simulator of its own that lives as long as the set.
+///
+/// Work is taken piece by piece from a common list, so that short episodes leave no core idle; results never
+/// depend on who did what.
+#[derive(Debug)]
+pub struct Workers {
+    simulator: Simulator,
+    sims: Vec<Sim>,
+}
+
+/// One episode to run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EpisodeJob {
+    /// Row of the table of dynamics under which it runs.
+    pub dynamics: usize,
+    /// Stream of the initial state.
+    pub reset: StreamKey,
+    /// Stream of the action noise (unused by deterministic episodes).
+    pub action: StreamKey,
+}
+
+/// How episodes are run and scored.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EpisodeOptions {
+    /// Draw actions from the policy, or take its mean (or most likely) action.
+    pub stochastic: bool,
+    /// Discount per step in the return; 1 is the undiscounted sum of rewards.
+    pub discount: f64,
+}
+
+/// What an episode came to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EpisodeResult {
+    /// (Discounted) sum of rewards; of an episode that diverged, up to the step before.
+    pub ret: f64,
+    /// Steps taken.
+    pub length: u32,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+impl Workers {
+    /// Makes `threads` workers, at least one.
+    ///
+    /// # Errors
+    /// Whatever [`Simulator::batch`] refuses.
+    pub fn new(simulator: &Simulator, threads: usize) -> Result<Self, SimError> {
+        Self::with_lanes(simulator, threads, simulator.preferred_lanes())
+    }
+
+    /// Makes `threads` workers that step `lanes` lanes each: results are the same for every grouping.
+    ///
+    /// # Errors
+    /// Whatever [`Simulator::batch`] refuses.
+    pub fn with_lanes(simulator: &Simulator, threads: usize, lanes: usize) -> Result<Self, SimError> {
+        let sims = (0..threads.max(1)).map(|_| simulator.batch(lanes.max(1))).collect::<Result<_, _>>()?;
+        Ok(Self { simulator: simulator.clone(), sims })
+    }
+
+    /// What is simulated.
+    pub fn simulator(&self) -> &Simulator {
+        &self.simulator
+    }
+
+    /// Shapes and limits of the simulator.
+    pub fn spec(&self) -> &SimSpec {
+        self.simulator.spec()
+    }
+
+    /// The dynamics parameters that vary.
+    pub fn space(&self) -> &DynamicsSpace {
+        self.simulator.space()
+    }
+
+    /// Number of threads.
+    pub fn threads(&self) -> usize {
+        self.sims.len()
+    }
+
+    /// Runs whole episodes, each to its end, and returns their results in the order of `jobs`.
+    ///
+    /// - `z`: normalised dynamics, `[rows, dim]` row-major; a job names its row.
+    ///
+    /// # Errors
+    /// [`SimError::Space`] for dynamics outside their bounds or not finite.
+    ///
+    /// # Panics
+    /// If a job names a row that `z` does not have, or the actor's shapes are not the simulator's.
+    pub fn episodes(
+        &mut self,
+        actor: &Actor,
+        z: &[f64],
+        jobs: &[EpisodeJob],
+        options: EpisodeOptions,
+    ) -> Result<Vec<EpisodeResult>, SimError> {
+        let space = self.simulator.space().clone();
+        let phi = physical_rows(&space, z)?;
+        let next_job = AtomicUsize::new(0);
+        let per_worker = self.on_all(|sim| {
+            let mut results = Vec::with_capacity(jobs.len());
+            let next = || {
+                let index = next_job.fetch_add(1, Ordering::Relaxed);
+                let job = jobs.get(index)?;
+                let phi = &phi[job.dynamics * space.dim()..][..space.dim()];
+                Some(EpisodeScript::new(index, job, phi, options))
+            };
+            drive(sim, actor, options.stochastic, next, |script| {
+                results.push((script.index, script.result));
+            })?;
+            Ok::<_, SimError>(results)
+        });
+        let mut ordered = vec![EpisodeResult { ret: 0.0, length: 0, outcome: Outcome::Running }; jobs.len()];
+        for results in per_worker {
+            for (index, result) in results? {
+                ordered[index] = result;
+            }
+        }
+        Ok(ordered)
+    }
+
+    /// Calls `f(i, simulator)` for every i in `0..n` on the worker threads and returns the results in the order
+    /// of i. Each call must set whatever lane state it relies on: it may run on any worker's simulator.
+    pub fn map<T: Send>(&mut self, n: usize, f: impl Fn(usize, &mut Sim) -> T + Sync) -> Vec<T> {
+        let next = AtomicUsize::new(0);
+        let per_worker = self.on_all(|sim| {
+            let mut results = Vec::new();
+            loop {
+                let i = next.fetch_add(1, Ordering::Relaxed);
+                if i >= n {
+                    return results;
+                }
+                results.push((i, f(i, sim)));
+            }
+        });
+        let mut all: Vec<(usize, T)> = per_worker.into_iter().flatten().collect();
+        all.sort_unstable_by_key(|(i, _)| *i);
+        all.into_iter().map(|(_, result)| result).collect()
+    }
+
+    /// Runs `f` once for every worker, on threads of their own if there are several.
+    pub(crate) fn on_all<T: Send>(&mut self, f: impl Fn(&mut Sim) -> T + Sync) -> Vec<T> {
+        if let [only] = self.sims.as_mut_slice() {
+            return vec![f(only)];
+        }
+        let f = &f;
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = self.sims.iter_mut().map(|sim| scope.spawn(move || f(sim))).collect();
+            threads.into_iter().map(|t| t.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+        })
+    }
+}
+
+/// Physical values of rows of z, each checked against the hard bounds.
+fn physical_rows(space: &DynamicsSpace, z: &[f64]) -> Result<Vec<f64>, SimError> {
+    let mut phi = vec![0.0; z.len()];
+    if space.dim() > 0 {
+        for (z, phi) in z.chunks(space.dim()).zip(phi.chunks_mut(space.dim())) {
+            space.checked_physical_into(z, phi)?;
+        }
+    }
+    Ok(phi)
+}
+
+/// One whole episode.
+struct EpisodeScript<'a> {
+    index: usize,
+    phi: &'a [f64],
+    reset: StreamKey,
+    noise: Stream,
+    discount: f64,
+    weight: f64,
+    result: EpisodeResult,
+}
+
+impl<'a> EpisodeScript<'a> {
+    fn new(index: usize, job: &EpisodeJob, phi: &'a [f64], options: EpisodeOptions) -> Self {
+        Self {
+            index,
+            phi,
+            reset: job.reset,
+            noise: job.action.stream(),
+            discount: options.discount,
+            weight: 1.0,
+            result: EpisodeResult { ret: 0.0, length: 0, outcome: Outcome::Running },
+        }
+    }
+}
+
+impl Script for EpisodeScript<'_> {
+    fn begin(&mut self, sim: &mut Sim, lane: usize) -> Result<(), SimError> {
+        sim.set_dynamics(lane, self.phi)?;
+        sim.reset(lane, &mut self.reset.stream());
+        Ok(())
+    }
+
+    fn noise(&mut self) -> &mut Stream {
+        &mut self.noise
+    }
+
+    fn record(&mut self, _: &Actor, step: Step<'_>, _: &mut Sim, _: usize) -> Result<bool, SimError> {
+        self.result.length += 1;
+        self.result.outcome = step.outcome;
+        if !matches!(step.outcome, Outcome::Diverged(_)) {
+            self.result.ret += self.weight * step.reward;
+            self.weight *= self.discount;
+        }
+        Ok(!step.outcome.is_over())
+    }
+}

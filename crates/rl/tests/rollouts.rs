@@ -1,0 +1,215 @@
+//! Rollouts are pure functions: the same bits for any number of threads and any grouping of lanes.
+
+use wr2l_rl::{
+    Actor, CollectOptions, DynamicsSource, EpisodeJob, EpisodeOptions, Experience, Fixed, LaneBatch, Lanes,
+    Learner, Ppo, PpoConfig, Workers,
+};
+use wr2l_rng::{Purpose, StreamKey};
+use wr2l_sim::{Outcome, Simulator, Task, TaskName};
+
+fn simulator(task: TaskName, vary: &[&str]) -> Simulator {
+    let task = Task::new(task);
+    let space = task.space().select(vary).unwrap();
+    Simulator::new(task, None, space).unwrap()
+}
+
+fn actor(simulator: &Simulator) -> Actor {
+    Ppo::new(PpoConfig::default(), simulator.spec(), simulator.space().dim(), 7).unwrap().actor().clone()
+}
+
+fn jobs(n: u64) -> Vec<EpisodeJob> {
+    (0..n)
+        .map(|i| EpisodeJob {
+            dynamics: i as usize % 3,
+            reset: StreamKey::new(1, Purpose::Reset).episode(i / 3),
+            action: StreamKey::new(1, Purpose::Action).episode(i / 3),
+        })
+        .collect()
+}
+
+/// Other dynamics for every episode.
+struct Varied;
+
+impl DynamicsSource for Varied {
+    fn z(&self, lane: u64, episode: u64, out: &mut [f64]) {
+        let mut stream = StreamKey::new(5, Purpose::Dynamics).lane(lane).episode(episode).stream();
+        for z in out {
+            *z = stream.uniform(-0.3, 0.3);
+        }
+    }
+}
+
+#[test]
+fn episodes_have_the_same_bits_for_any_threads_and_lanes() {
+    for (task, vary) in [
+        (TaskName::CartPole, vec!["pole_half_length"]),
+        (TaskName::Hopper, vec!["torso_density", "friction"]),
+        (TaskName::HalfCheetah, vec!["friction"]),
+    ] {
+        let simulator = simulator(task, &vary);
+        let actor = actor(&simulator);
+        let dim = simulator.space().dim();
+        let z: Vec<f64> = (0..3 * dim).map(|i| 0.1 * i as f64 - 0.2).collect();
+        for stochastic in [true, false] {
+            let options = EpisodeOptions { stochastic, discount: 0.99 };
+            let run = |threads, lanes| {
+                let mut workers = Workers::with_lanes(&simulator, threads, lanes).unwrap();
+                workers.episodes(&actor, &z, &jobs(7), options).unwrap()
+            };
+            let reference = run(1, 1);
+            assert!(reference.iter().all(|r| r.outcome.is_over() && r.length > 0));
+            for (threads, lanes) in [(2, 1), (1, 3), (3, 2), (2, 16)] {
+                assert_eq!(reference, run(threads, lanes), "{task} {threads} threads × {lanes} lanes");
+            }
+        }
+    }
+}
+
+#[test]
+fn episodes_under_common_streams_differ_by_their_dynamics_alone() {
+    let simulator = simulator(TaskName::InvertedPendulum, &["pole_length"]);
+    let actor = actor(&simulator);
+    let mut workers = Workers::new(&simulator, 2).unwrap();
+    let options = EpisodeOptions { stochastic: true, discount: 1.0 };
+    let same = workers.episodes(&actor, &[0.5, 0.5, 0.5], &jobs(3), options).unwrap();
+    assert!(same.iter().all(|r| *r == same[0]));
+    let other = workers.episodes(&actor, &[0.5, 0.5, -0.5], &jobs(3), options).unwrap();
+    assert_eq!(same[..2], other[..2]);
+    assert_ne!(same[2], other[2]);
+}
+
+#[test]
+fn undiscounted_returns_are_sums_of_rewards() {
+    // The cart-pole pays 1 a step.
+    let simulator = simulator(TaskName::CartPole, &[]);
+    let actor = actor(&simulator);
+    let mut workers = Workers::new(&simulator, 1).unwrap();
+    let mut job = jobs(1);
+    job[0].dynamics = 0;
+    let sum =
+        workers.episodes(&actor, &[], &job, EpisodeOptions { stochastic: true, discount: 1.0 }).unwrap()[0];
+    assert_eq!(sum.ret, f64::from(sum.length));
+    let half =
+        workers.episodes(&actor, &[], &job, EpisodeOptions { stochastic: true, discount: 0.5 }).unwrap()[0];
+    assert_eq!(half.ret, 2.0 - 0.5_f64.powi(sum.length as i32 - 1));
+}
+
+#[test]
+fn dynamics_outside_their_bounds_are_refused() {
+    let simulator = simulator(TaskName::CartPole, &["pole_half_length"]);
+    let actor = actor(&simulator);
+    let mut workers = Workers::new(&simulator, 1).unwrap();
+    for bad in [f64::NAN, f64::INFINITY, 1e6] {
+        let options = EpisodeOptions { stochastic: true, discount: 1.0 };
+        assert!(workers.episodes(&actor, &[0.0, 0.0, bad], &jobs(3), options).is_err(), "{bad}");
+    }
+}
+
+/// Several batches in a row.
+fn collect(
+    simulator: &Simulator,
+    threads: usize,
+    grouping: usize,
+    sources: &[&dyn DynamicsSource],
+) -> (Lanes, Vec<Vec<LaneBatch>>) {
+    let actor = actor(simulator);
+    let mut workers = Workers::with_lanes(simulator, threads, grouping).unwrap();
+    let mut lanes = Lanes::new(5, simulator.spec(), simulator.space().dim());
+    let mut batches = Vec::new();
+    for (iteration, source) in sources.iter().enumerate() {
+        let options = CollectOptions { seed: 3, iteration: iteration as u64, horizon: 70, discount: 0.99 };
+        let mut batch = Vec::new();
+        workers.collect(&actor, *source, &mut lanes, options, &mut batch).unwrap();
+        batches.push(batch);
+    }
+    (lanes, batches)
+}
+
+#[test]
+fn batches_have_the_same_bits_for_any_threads_and_grouping() {
+    for (task, vary) in [
+        (TaskName::CartPole, vec!["pole_half_length"]),
+        (TaskName::Hopper, vec!["torso_density", "friction"]),
+    ] {
+        let simulator = simulator(task, &vary);
+        let reference_dynamics = Fixed::reference(simulator.space());
+        let sources: [&dyn DynamicsSource; 4] = [&reference_dynamics, &reference_dynamics, &Varied, &Varied];
+        let reference = collect(&simulator, 1, 1, &sources);
+        for (threads, grouping) in [(2, 1), (1, 5), (2, 2)] {
+            let other = collect(&simulator, threads, grouping, &sources);
+            assert!(reference == other, "{task}: {threads} threads, {grouping} lanes a simulator");
+        }
+    }
+}
+
+#[test]
+fn a_lane_goes_on_where_the_batch_before_left_it() {
+    // One long batch equals two short ones, but for the action noise, which is keyed by the batch: compare
+    // deterministic quantities of a lane whose episode spans the seam.
+    let simulator = simulator(TaskName::HalfCheetah, &[]);
+    let fixed = Fixed::reference(simulator.space());
+    let (lanes, batches) = collect(&simulator, 2, 1, &[&fixed, &fixed]);
+    for (lane, state) in lanes.states.iter().enumerate() {
+        assert_eq!((state.episode, state.length), (0, 140), "half-cheetah never terminates");
+        let rewards: f64 = batches.iter().flat_map(|b| &b[lane].rewards).sum();
+        assert!((state.ret - rewards).abs() < 1e-9 * rewards.abs().max(1.0));
+        let seam = &batches[0][lane];
+        assert_eq!(seam.successor_steps, [69]);
+        assert_eq!(
+            seam.successors[..],
+            batches[1][lane].inputs[..seam.successors.len()],
+            "same state, seen twice"
+        );
+    }
+}
+
+#[test]
+fn an_episode_never_mixes_two_dynamics() {
+    let simulator = simulator(TaskName::HalfCheetah, &["friction"]);
+    let (before, after) = (Fixed(vec![0.0]), Fixed(vec![0.5]));
+    let (lanes, batches) = collect(&simulator, 1, 1, &[&before, &before, &after, &after]);
+    let dropped = |batch: &[LaneBatch]| batch.iter().map(|lane| lane.dropped).collect::<Vec<_>>();
+    assert_eq!(dropped(&batches[1]), [0; 5]);
+    assert_eq!(dropped(&batches[2]), [1; 5], "the adversary moved");
+    assert_eq!(dropped(&batches[3]), [0; 5]);
+    assert!(lanes.states.iter().all(|s| s.episode == 1 && s.length == 140 && s.z == [0.5]));
+}
+
+#[test]
+fn training_has_the_same_bits_for_one_and_two_threads_and_two_groupings() {
+    let simulator = simulator(TaskName::InvertedPendulum, &["pole_length"]);
+    let train = |threads, grouping| {
+        let config = PpoConfig { lanes: 4, horizon: 64, minibatches: 8, ..PpoConfig::default() };
+        let mut workers = Workers::with_lanes(&simulator, threads, grouping).unwrap();
+        let mut ppo = Ppo::new(config, simulator.spec(), 1, 11).unwrap();
+        for iteration in 0..4 {
+            let progress = iteration as f64 / 4.0;
+            ppo.improve(Experience { workers: &mut workers, source: &Varied, seed: 11, iteration, progress })
+                .unwrap();
+        }
+        let bits: Vec<u32> = ppo.actor().params().iter().map(|w| w.to_bits()).collect();
+        (bits, ppo.actor().normaliser().clone())
+    };
+    let reference = train(1, 1);
+    assert_eq!(reference, train(2, 1));
+    assert_eq!(reference, train(1, 4));
+}
+
+#[test]
+fn ppo_learns_to_balance_the_cart_pole() {
+    let simulator = simulator(TaskName::CartPole, &[]);
+    let mut workers = Workers::new(&simulator, 2).unwrap();
+    let mut ppo =
+        Ppo::new(PpoConfig { anneal: false, ..PpoConfig::default() }, simulator.spec(), 0, 1).unwrap();
+    let source = Fixed::reference(simulator.space());
+    for iteration in 0..20 {
+        ppo.improve(Experience { workers: &mut workers, source: &source, seed: 1, iteration, progress: 0.0 })
+            .unwrap();
+    }
+    let jobs: Vec<EpisodeJob> = jobs(10).into_iter().map(|job| EpisodeJob { dynamics: 0, ..job }).collect();
+    let options = EpisodeOptions { stochastic: false, discount: 1.0 };
+    let results = workers.episodes(ppo.actor(), &[], &jobs, options).unwrap();
+    let mean = results.iter().map(|r| r.ret).sum::<f64>() / results.len() as f64;
+    assert!(mean > 400.0, "mean return {mean} of at most 500 after 40,960 steps");
+    assert!(results.iter().any(|r| r.outcome == Outcome::Truncated));
+}
