@@ -40,6 +40,10 @@ fn environment(root: &Path) -> Result<PathBuf, Failure> {
     }
 
     let mut venv = python::with_pip("run the Gymnasium that the tests compare with")?;
+    const OLD: &str = "import sys; sys.exit(sys.version_info < (3, 10))";
+    python::run_script(OLD, &[]).map_err(|_| {
+        Failure("python3 is older than 3.10, which Gymnasium needs: install a newer one".into())
+    })?;
     eprintln!("Installing Gymnasium into {}", folder.display());
     let output = venv.args(["-m", "venv", "--clear"]).arg(&folder).output();
     let output = output.map_err(|error| process::did_not_start(&venv, &error))?;

@@ -65,9 +65,6 @@ fn explain(said: &str) -> String {
                 mirror, and try again"
             .into();
     }
-    if said.contains("Requires-Python") || said.contains("requires a different Python") {
-        return "this python3 is too old: version 3.10 or newer is needed".into();
-    }
     if said.contains("No matching distribution found") {
         return "the package index that pip is set to does not have a package that is needed here: set pip to \
                 the public index, or to a mirror that is up to date"
