@@ -54,11 +54,15 @@ pub enum CsvError {
     },
 }
 
-/// Writes a whole file or nothing: the bytes go to a temporary file beside `path`, which then takes its place.
+/// Writes a whole file or nothing: the bytes go to a temporary file beside `path`, which then takes its place. What
+/// exists and is no regular file (`/dev/stdout`, a pipe) is written directly.
 ///
 /// # Errors
 /// What the operating system says, e.g. for a missing folder or a full disk; `path` is then untouched.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    if path.metadata().is_ok_and(|meta| !meta.is_file() && !meta.is_dir()) {
+        return std::fs::OpenOptions::new().write(true).open(path)?.write_all(bytes);
+    }
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

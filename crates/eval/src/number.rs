@@ -10,28 +10,27 @@ pub struct NumberError {
     pub text: String,
 }
 
-/// Reads a finite number: decimal (`0.5`), with an exponent (`1e6`), or with the suffix `k` (10³), `M` (10⁶) or
-/// `G` (10⁹).
+/// Reads a finite number: decimal (`0.5`), with an exponent (`1e6`), or with the suffix `k` or `K` (10³), `M` (10⁶) or
+/// `G` (10⁹); `_` may separate digits.
 ///
 /// # Errors
 /// [`NumberError`] for anything else, `nan` and `inf` included.
 pub fn parse_number(text: &str) -> Result<f64, NumberError> {
     let trimmed = text.trim();
     // Appending an exponent instead of multiplying keeps the nearest double of the decimal that was typed.
-    let decimal = match trimmed.strip_suffix(['k', 'M', 'G']) {
+    let decimal = match trimmed.strip_suffix(['k', 'K', 'M', 'G']) {
         Some(digits) if !digits.contains(['e', 'E']) => {
-            let exponent = if trimmed.ends_with('k') {
-                3
-            } else if trimmed.ends_with('M') {
-                6
-            } else {
-                9
+            let exponent = match &trimmed[digits.len()..] {
+                "M" => 6,
+                "G" => 9,
+                _ => 3,
             };
             format!("{digits}e{exponent}")
         }
         _ => trimmed.to_owned(),
     };
     decimal
+        .replace('_', "")
         .parse::<f64>()
         .ok()
         .filter(|value| value.is_finite())
@@ -46,6 +45,8 @@ mod tests {
     fn suffixes_and_exponents_are_read() {
         for (text, value) in [
             ("2M", 2e6),
+            ("3K", 3000.0),
+            ("10_000", 1e4),
             ("1e3", 1000.0),
             ("0.3k", 300.0),
             (" 1.5 ", 1.5),

@@ -122,6 +122,16 @@ pub struct Spread {
 }
 
 impl Spread {
+    /// The spread of no value: everything but the count is NaN.
+    pub const NO_VALUE: Self = Self {
+        count: 0,
+        mean: f64::NAN,
+        sd: f64::NAN,
+        standard_error: f64::NAN,
+        min: f64::NAN,
+        max: f64::NAN,
+    };
+
     /// Spread of finite values; sums run in the given order.
     ///
     /// # Errors

@@ -63,15 +63,7 @@ impl Row {
         let sound: Vec<Episode> =
             episodes.iter().copied().filter(|e| !e.diverged && e.ret.is_finite()).collect();
         let returns: Vec<f64> = sound.iter().map(|e| e.ret).collect();
-        let nothing = Spread {
-            count: 0,
-            mean: f64::NAN,
-            sd: f64::NAN,
-            standard_error: f64::NAN,
-            min: f64::NAN,
-            max: f64::NAN,
-        };
-        let spread = Spread::of(&returns).unwrap_or(nothing);
+        let spread = Spread::of(&returns).unwrap_or(Spread::NO_VALUE);
         Self {
             phi,
             mean: spread.mean,

@@ -1,2 +1,17 @@
 //! Figures from result tables; draws, never simulates.
+//!
+//! [`LineFigure`] draws curves with bands ([`sweep_figure`] over one parameter, [`learning_figure`] over steps);
+//! [`HeatMapFigure`] draws maps over two parameters ([`heat_map_figure`]). Every figure is SVG text whose bytes depend
+//! on its data alone.
 #![forbid(unsafe_code)]
+
+mod canvas;
+mod figure;
+mod heat_map;
+mod lines;
+mod tables;
+
+pub use figure::{FigureError, Quantity};
+pub use heat_map::{HeatMapFigure, Panel};
+pub use lines::{LineFigure, Series};
+pub use tables::{Band, LearningRun, heat_map_figure, learning_figure, sweep_figure};
