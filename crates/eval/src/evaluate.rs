@@ -1,0 +1,282 @@
+//! Running a policy on systems.
+
+use std::ops::ControlFlow;
+
+use thiserror::Error;
+use wr2l_rl::{Actor, EpisodeJob, EpisodeOptions, EpisodeResult, Workers};
+use wr2l_rng::{Purpose, StreamKey};
+use wr2l_sim::{Outcome, Physics, SimError, Simulator, Task};
+
+use crate::axis::Systems;
+use crate::table::{Episode, Provenance, Row, Table};
+
+/// How a policy is evaluated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Evaluation {
+    /// Episodes per system, at least 1. Default 20.
+    pub episodes: u32,
+    /// Draw actions from the policy instead of taking its mean (or most likely) action. Default `false`.
+    pub stochastic: bool,
+    /// Seed of initial states and action noise. Default 0: policies are compared on the same episodes.
+    pub seed: u64,
+    /// Worker threads, which never change a result. Default 1.
+    pub threads: usize,
+}
+
+impl Default for Evaluation {
+    fn default() -> Self {
+        Self { episodes: 20, stochastic: false, seed: 0, threads: 1 }
+    }
+}
+
+/// Whom to evaluate.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    /// The policy.
+    pub actor: &'a Actor,
+    /// See [`Provenance::method`].
+    pub method: &'a str,
+    /// See [`Provenance::policy`].
+    pub policy: &'a str,
+}
+
+/// How far an evaluation has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Systems done, the nominal one included.
+    pub done: usize,
+    /// Systems in all, the nominal one included.
+    pub total: usize,
+}
+
+/// Why an evaluation came to no table.
+#[derive(Clone, Debug, Error, PartialEq)]
+pub enum EvaluationError {
+    /// No episode was asked for.
+    #[error("an evaluation needs at least 1 episode per system")]
+    NoEpisode,
+    /// The policy was made for another task.
+    #[error("the policy does not fit task `{task}`: {reason}")]
+    Policy {
+        /// The task.
+        task: String,
+        /// What differs.
+        reason: String,
+    },
+    /// The simulator refused the task, the physics or a system.
+    #[error(transparent)]
+    Sim(#[from] SimError),
+    /// The progress callback asked to stop.
+    #[error("the evaluation was interrupted after {done} of {total} systems")]
+    Interrupted {
+        /// Systems done.
+        done: usize,
+        /// Systems in all.
+        total: usize,
+    },
+}
+
+/// Runs a policy on every system, and on the nominal values of the swept parameters beside them.
+///
+/// The simulator varies the swept parameters and nothing else. Episode i of every system starts from the same initial
+/// state and, if stochastic, draws the same noise (common random numbers): differences between systems, and between
+/// policies, are not luck of the draw. A row depends on its system alone, not on which others are swept. Returns are
+/// undiscounted; episodes end at a terminal state, the task's time limit, or when the physics breaks down.
+///
+/// `physics` is the task's default if `None`. `progress` is called now and then, first with nothing done; it may stop
+/// the evaluation.
+///
+/// # Errors
+/// [`EvaluationError::NoEpisode`]; [`EvaluationError::Policy`] if observations or actions of policy and task differ;
+/// [`EvaluationError::Sim`] for what [`Simulator::new`] refuses; [`EvaluationError::Interrupted`].
+pub fn evaluate(
+    subject: Subject<'_>,
+    task: Task,
+    physics: Option<Physics>,
+    systems: &Systems,
+    options: Evaluation,
+    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+) -> Result<Table, EvaluationError> {
+    if options.episodes == 0 {
+        return Err(EvaluationError::NoEpisode);
+    }
+    let simulator = Simulator::new(task, physics, systems.space().clone())?;
+    check_policy(subject.actor, &simulator)?;
+    let mut workers = Workers::new(&simulator, options.threads)?;
+
+    // The nominal system is row 0 of what is run.
+    let space = systems.space();
+    let mut phi = space.nominal();
+    phi.extend_from_slice(systems.phi());
+    let total = systems.len() + 1;
+    let episodes = options.episodes as usize;
+    // Enough episodes at a time to keep all threads busy, few enough for the progress to move.
+    let at_a_time = (32 * workers.threads()).div_ceil(episodes);
+
+    let mut rows = Vec::with_capacity(total);
+    for chunk in phi.chunks(at_a_time * space.dim()) {
+        let done = rows.len();
+        if progress(Progress { done, total }).is_break() {
+            return Err(EvaluationError::Interrupted { done, total });
+        }
+        let z: Vec<f64> = chunk.chunks(space.dim()).flat_map(|phi| space.normalised(phi)).collect();
+        let jobs: Vec<EpisodeJob> = (0..chunk.len() / space.dim())
+            .flat_map(|system| (0..episodes).map(move |episode| job(system, episode, options.seed)))
+            .collect();
+        let run = EpisodeOptions { stochastic: options.stochastic, discount: 1.0 };
+        let results = workers.episodes(subject.actor, &z, &jobs, run)?;
+        for (phi, results) in chunk.chunks(space.dim()).zip(results.chunks(episodes)) {
+            let episodes: Vec<Episode> = results.iter().map(episode).collect();
+            rows.push(Row::new(phi.to_vec(), &episodes));
+        }
+    }
+    // What was asked for is complete: whether to stop makes no difference any more.
+    let _ = progress(Progress { done: total, total });
+    let nominal = Some(rows.remove(0));
+    let provenance = Provenance {
+        task: simulator.task().name().to_string(),
+        physics: simulator.physics().to_string(),
+        method: subject.method.to_owned(),
+        policy: subject.policy.to_owned(),
+        seed: options.seed,
+        stochastic: options.stochastic,
+    };
+    Ok(Table { provenance, parameters: space.names().map(str::to_owned).collect(), nominal, rows })
+}
+
+/// Episode `episode` on a system: its streams do not depend on the system.
+fn job(system: usize, episode: usize, seed: u64) -> EpisodeJob {
+    let key = |purpose| StreamKey::new(seed, purpose).episode(episode as u64);
+    EpisodeJob {
+        dynamics: system,
+        reset: key(Purpose::EvaluationReset),
+        action: key(Purpose::EvaluationAction),
+    }
+}
+
+fn episode(result: &EpisodeResult) -> Episode {
+    let diverged = matches!(result.outcome, Outcome::Diverged(_));
+    Episode { ret: result.ret, length: result.length, diverged }
+}
+
+fn check_policy(actor: &Actor, simulator: &Simulator) -> Result<(), EvaluationError> {
+    let spec = simulator.spec();
+    let refuse = |reason| EvaluationError::Policy { task: simulator.task().name().to_string(), reason };
+    if actor.obs_dim() != spec.obs_dim {
+        let (got, expected) = (actor.obs_dim(), spec.obs_dim);
+        return Err(refuse(format!("it observes {got} numbers, the task gives {expected}")));
+    }
+    if actor.action_space() != &spec.actions {
+        return Err(refuse("its actions are not the task's".into()));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use wr2l_nn::{Normaliser, Policy};
+    use wr2l_sim::{ActionSpace, TaskName};
+
+    use super::*;
+    use crate::axis::{Axis, Grid};
+
+    fn task() -> Task {
+        Task::new(TaskName::CartPole)
+    }
+
+    fn actor(observations: usize, choices: usize) -> Actor {
+        let policy = Policy::categorical(observations, &[8], choices).unwrap();
+        let mut params = vec![0.0; policy.parameters()];
+        policy.initialise(&mut StreamKey::new(3, Purpose::Test).stream(), &mut params);
+        let actions = ActionSpace::Discrete { n: choices };
+        Actor::new(policy, params, Normaliser::identity(observations), actions).unwrap()
+    }
+
+    fn systems(axes: &[&str]) -> Systems {
+        let axes: Vec<Axis> = axes.iter().map(|axis| axis.parse().unwrap()).collect();
+        Grid::new(&task().space(), axes).unwrap().systems()
+    }
+
+    fn run(actor: &Actor, systems: &Systems, options: Evaluation) -> Result<Table, EvaluationError> {
+        let subject = Subject { actor, method: "ppo", policy: "a" };
+        evaluate(subject, task(), None, systems, options, &mut |_| ControlFlow::Continue(()))
+    }
+
+    /// Everything but NaN compares by its bits.
+    fn text(table: &Table) -> String {
+        format!("{table:?}")
+    }
+
+    const SWEEP: &str = "pole_half_length=0.3:2:9";
+
+    #[test]
+    fn results_are_the_same_bits_for_any_number_of_threads() {
+        let actor = actor(4, 2);
+        for stochastic in [false, true] {
+            let options = Evaluation { episodes: 7, stochastic, seed: 5, threads: 1 };
+            let one = run(&actor, &systems(&[SWEEP]), options).unwrap();
+            let three = run(&actor, &systems(&[SWEEP]), Evaluation { threads: 3, ..options }).unwrap();
+            assert_eq!(text(&one), text(&three));
+            assert_eq!((one.rows.len(), one.rows[0].episodes, one.rows[0].diverged), (9, 7, 0));
+            assert_eq!((one.rows[0].phi[0], one.rows[8].phi[0]), (0.3, 2.0));
+            assert_eq!(one.provenance.physics, "classic");
+        }
+    }
+
+    #[test]
+    fn a_row_depends_on_its_system_alone() {
+        let actor = actor(4, 2);
+        let options = Evaluation { stochastic: true, ..Evaluation::default() };
+        let nominal = task().space().select(&["pole_half_length"]).unwrap().nominal()[0];
+        let axis = format!("pole_half_length=0.3,{nominal},2");
+        let table = run(&actor, &systems(&[&axis]), options).unwrap();
+        let alone = run(&actor, &systems(&["pole_half_length=2"]), options).unwrap();
+        assert_eq!(format!("{:?}", table.rows[2]), format!("{:?}", alone.rows[0]));
+        assert_eq!(format!("{:?}", table.rows[1]), format!("{:?}", table.nominal.as_ref().unwrap()));
+        assert_ne!(table.rows[0].mean, table.rows[2].mean, "the sweep reaches the physics");
+    }
+
+    #[test]
+    fn seed_and_mode_select_other_episodes() {
+        let actor = actor(4, 2);
+        let means =
+            |options| run(&actor, &systems(&[SWEEP]), options).unwrap().rows.iter().map(|r| r.mean).collect();
+        let base: Vec<f64> = means(Evaluation::default());
+        assert_ne!(base, means(Evaluation { seed: 1, ..Evaluation::default() }));
+        assert_ne!(base, means(Evaluation { stochastic: true, ..Evaluation::default() }));
+    }
+
+    #[test]
+    fn progress_counts_up_and_can_stop() {
+        let actor = actor(4, 2);
+        let subject = Subject { actor: &actor, method: "ppo", policy: "a" };
+        let mut seen = Vec::new();
+        let mut record = |p: Progress| {
+            seen.push(p.done);
+            ControlFlow::Continue(())
+        };
+        let options = Evaluation::default();
+        evaluate(subject, task(), None, &systems(&[SWEEP]), options, &mut record).unwrap();
+        assert_eq!((seen[0], seen[seen.len() - 1]), (0, 10));
+        assert!(seen.windows(2).all(|pair| pair[0] < pair[1]) && seen.len() > 3, "{seen:?}");
+        let mut stop =
+            |p: Progress| if p.done > 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+        let stopped = evaluate(subject, task(), None, &systems(&[SWEEP]), options, &mut stop);
+        assert!(matches!(stopped, Err(EvaluationError::Interrupted { done: 1.., total: 10 })));
+    }
+
+    #[test]
+    fn senseless_evaluations_are_refused() {
+        let none = Evaluation { episodes: 0, ..Evaluation::default() };
+        assert_eq!(run(&actor(4, 2), &systems(&[SWEEP]), none).unwrap_err(), EvaluationError::NoEpisode);
+        let refused = |actor| run(&actor, &systems(&[SWEEP]), Evaluation::default()).unwrap_err().to_string();
+        assert!(refused(actor(5, 2)).contains("observes 5 numbers, the task gives 4"));
+        assert!(refused(actor(4, 3)).contains("actions"));
+        let classic_hopper = Grid::new(
+            &Task::new(TaskName::Hopper).space(),
+            vec!["torso_density=500:3000:3".parse().unwrap()],
+        );
+        let systems = classic_hopper.unwrap().systems();
+        assert!(matches!(run(&actor(4, 2), &systems, Evaluation::default()), Err(EvaluationError::Sim(_))));
+    }
+}
