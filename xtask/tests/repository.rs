@@ -51,11 +51,21 @@ fn every_path_that_the_front_matter_names_exists() {
 }
 
 #[test]
-fn the_architecture_names_every_crate() {
+fn the_architecture_names_every_crate_and_what_it_uses() {
     let architecture = read(&root().join("ARCHITECTURE.md"));
-    for (folder, _) in manifests() {
+    for (folder, manifest) in manifests() {
         let name = folder.strip_prefix(root()).expect("a folder of the workspace").display().to_string();
-        assert!(architecture.contains(&format!("`{name}`")), "ARCHITECTURE.md does not name {name}");
+        let row = architecture.lines().find(|line| line.contains(&format!("in `{name}` |")));
+        let row = row.unwrap_or_else(|| panic!("ARCHITECTURE.md has no row for {name}"));
+        let stated = row.trim_end_matches([' ', '|']).rsplit('|').next().unwrap_or_default().trim();
+        if stated == "all above" {
+            continue;
+        }
+        let dependencies = manifest.split("[dependencies]").nth(1).unwrap_or_default();
+        let dependencies = dependencies.lines().take_while(|line| !line.starts_with('['));
+        let used = dependencies.filter_map(|line| line.strip_prefix("wr2l-")?.split(['.', ' ', '=']).next());
+        let stated = stated.split(", ").filter(|name| *name != "–");
+        assert_eq!(used.collect::<BTreeSet<_>>(), stated.collect(), "what {name} uses");
     }
 }
 
