@@ -118,8 +118,8 @@ pub(crate) fn range(values: impl Iterator<Item = f64>, padding: f64, from_zero: 
         return None;
     }
     let magnitude = low.abs().max(high.abs());
-    if high - low <= 1e-9 * magnitude || high == low {
-        let half = if magnitude == 0.0 { 1.0 } else { 0.1 * magnitude };
+    if too_narrow(low, high) {
+        let half = if magnitude <= SMALLEST { 1.0 } else { 0.1 * magnitude };
         return Some((low - half, high + half));
     }
     let pad = padding * (high - low);
@@ -127,11 +127,19 @@ pub(crate) fn range(values: impl Iterator<Item = f64>, padding: f64, from_zero: 
     Some((start, high + pad))
 }
 
-/// Refuses numbers that the plotting library's tick search could not handle.
+/// Differences up to this are rounding, in any unit a figure is likely to have.
+const SMALLEST: f64 = 1e-12;
+
+/// Whether a range is so narrow, for its distance from 0, that its ticks could not be told apart.
+pub(crate) fn too_narrow(low: f64, high: f64) -> bool {
+    high - low <= (1e-9 * low.abs().max(high.abs())).max(SMALLEST)
+}
+
+/// Refuses numbers that the plotting library's tick search could not handle; NaN stands for no value.
 pub(crate) fn check_drawable(what: &str, values: impl Iterator<Item = f64>) -> Result<(), FigureError> {
     for value in values {
-        if value.is_infinite() || value.abs() > 1e12 || (value != 0.0 && value.abs() < 1e-12) {
-            return Err(FigureError::data(what, format!("{value} is outside ±[1e-12, 1e12]")));
+        if value.abs() > 1e12 {
+            return Err(FigureError::data(what, format!("{value} is outside ±1e12")));
         }
     }
     Ok(())

@@ -63,7 +63,7 @@ impl HeatMapFigure {
     ///
     /// # Errors
     /// [`FigureError::Empty`] if no panel has a value; [`FigureError::Data`] for positions that do not increase, a
-    /// panel of the wrong size, a scale that is not increasing, or numbers too large or small to draw;
+    /// panel of the wrong size, a scale that does not increase, or numbers beyond ±10¹²;
     /// [`FigureError::Drawing`].
     pub fn to_svg(&self) -> Result<String, FigureError> {
         self.check()?;
@@ -107,6 +107,9 @@ impl HeatMapFigure {
                 return Err(FigureError::data(&quantity.label, reason));
             }
             canvas::check_drawable(&quantity.label, values.iter().copied().chain(quantity.nominal))?;
+            if values.len() > 1 && canvas::too_narrow(values[0], values[values.len() - 1]) {
+                return Err(FigureError::data(&quantity.label, "positions are too close together"));
+            }
         }
         if self.panels.is_empty() {
             return Err(FigureError::Empty("a heat map needs at least one panel".into()));
@@ -121,13 +124,10 @@ impl HeatMapFigure {
             canvas::check_drawable(&what, panel.values.iter().copied())?;
         }
         if let Some((low, high)) = self.scale {
-            // Written so that NaN is refused as well.
-            let increasing = low < high && low.is_finite() && high.is_finite();
-            if !increasing {
-                return Err(FigureError::data(
-                    "the colour scale",
-                    format!("{low} to {high} does not increase"),
-                ));
+            canvas::check_drawable("the colour scale", [low, high].into_iter())?;
+            if low.is_nan() || high.is_nan() || canvas::too_narrow(low, high) {
+                let reason = format!("{low} to {high} does not increase");
+                return Err(FigureError::data("the colour scale", reason));
             }
         }
         if self.outline.iter().any(|(x, y)| !x.is_finite() || !y.is_finite()) {
@@ -414,9 +414,10 @@ mod tests {
         assert!(refused(figure(&[2.0, 1.0], &[2.0], &[&[1.0, 2.0]])).contains("torso density"));
         assert!(refused(figure(&[1.0, 2.0], &[], &[&[]])).contains("friction"));
         assert!(refused(figure(&[1.0, 2.0], &[2.0], &[&[1.0, f64::INFINITY]])).contains("outside"));
-        for scale in [(2.0, 1.0), (1.0, 1.0), (f64::NAN, 1.0), (0.0, f64::INFINITY)] {
-            assert!(refused(HeatMapFigure { scale: Some(scale), ..good() }).contains("does not increase"));
+        for scale in [(2.0, 1.0), (1.0, 1.0), (f64::NAN, 1.0), (0.0, f64::INFINITY), (1e11, 1e11 + 1.0)] {
+            assert!(refused(HeatMapFigure { scale: Some(scale), ..good() }).contains("the colour scale"));
         }
+        assert!(refused(figure(&[1e11, 1e11 + 1.0], &[2.0], &[&[1.0, 2.0]])).contains("too close"));
         assert!(refused(HeatMapFigure { outline: vec![(f64::NAN, 0.0)], ..good() }).contains("outline"));
     }
 
