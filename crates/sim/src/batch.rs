@@ -119,6 +119,18 @@ pub enum SimError {
         /// What the engine said.
         reason: String,
     },
+    /// A number of a task's configuration makes no sense.
+    #[error("task `{task}`: `{field}` = {value} has to be {valid}")]
+    Config {
+        /// The task.
+        task: String,
+        /// Name of the number.
+        field: &'static str,
+        /// Its value.
+        value: f64,
+        /// What it has to be.
+        valid: &'static str,
+    },
     /// The physics engine that was linked is not the one this crate was made for.
     #[error(
         "the linked MuJoCo is version {found}, but {expected} is needed: unset MUJOCO_DYNAMIC_LINK_DIR and let \

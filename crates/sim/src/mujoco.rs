@@ -13,7 +13,7 @@ use wr2l_rng::Stream;
 
 use self::effect::Effect;
 use crate::batch::{check_numbers, judge_outcome};
-use crate::{ActionSpace, BatchSim, Divergence, DynamicsSpace, Outcome, SimError, SimSpec, Task, TaskName};
+use crate::{BatchSim, Divergence, DynamicsSpace, Outcome, SimError, SimSpec, Task, TaskName};
 
 /// Everything that determines the next step, the solver's warm start included.
 const STATE: u32 = MjtState::mjSTATE_INTEGRATION as u32;
@@ -116,7 +116,6 @@ impl MujocoBatch {
         space: DynamicsSpace,
         lanes: usize,
     ) -> Result<Self, SimError> {
-        debug_assert!(matches!(spec.actions, ActionSpace::Continuous { .. }));
         let lane = || {
             let data = MjData::try_new(Box::new(model.reference.clone()));
             let data = data.map_err(|error| SimError::Model {

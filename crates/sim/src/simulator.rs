@@ -102,10 +102,12 @@ impl Simulator {
     /// selection of [`Task::space`]. Parameters outside `vary` keep the reference model untouched.
     ///
     /// # Errors
+    /// [`SimError::Config`] for a time step that is not positive, or a count of steps that is 0;
     /// [`SimError::Physics`] if the task does not run on the physics; [`SimError::Space`] if `vary` names a
     /// parameter the task does not have, or reaches beyond a parameter's hard bounds; [`SimError::Model`] or
     /// [`SimError::Version`] if the physics engine refuses the model or is the wrong version.
     pub fn new(task: Task, physics: Option<Physics>, vary: DynamicsSpace) -> Result<Self, SimError> {
+        check_config(&task)?;
         let available = Physics::available(task.name());
         let chosen = physics.or(available.first().copied());
         if !chosen.is_some_and(|physics| available.contains(&physics)) {
@@ -187,6 +189,22 @@ impl Simulator {
     pub fn preferred_lanes(&self) -> usize {
         1
     }
+}
+
+/// Refuses a configuration in which time does not pass.
+fn check_config(task: &Task) -> Result<(), SimError> {
+    let shape = task.shape();
+    let refused =
+        |field, value, valid| SimError::Config { task: task.name().to_string(), field, value, valid };
+    if !(shape.timestep.is_finite() && shape.timestep > 0.0) {
+        return Err(refused("timestep", shape.timestep, "positive and finite"));
+    }
+    for (field, count) in [("frame_skip", shape.frame_skip), ("episode_limit", shape.episode_limit)] {
+        if count == 0 {
+            return Err(refused(field, 0.0, "at least 1"));
+        }
+    }
+    Ok(())
 }
 
 /// Refuses a space that is not a selection of the task's own, or reaches beyond its bounds.

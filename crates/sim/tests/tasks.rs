@@ -1,7 +1,7 @@
 //! What the tasks say about states, without any physics.
 
 use wr2l_rng::{Purpose, StreamKey};
-use wr2l_sim::{Task, TaskName, Verdict};
+use wr2l_sim::{CartPole, Simulator, Task, TaskName, Verdict};
 
 /// The robot of a task in its initial pose and at rest.
 fn at_rest(task: &Task) -> (Vec<f64>, Vec<f64>) {
@@ -188,4 +188,22 @@ fn a_task_survives_being_written_to_a_plan_and_a_misspelt_number_is_refused() {
         let misspelt = toml::from_str::<Task>(&format!("name = \"{name}\"\nreset_noise = 0.0"));
         assert!(misspelt.unwrap_err().to_string().contains("reset_noise"), "{name}");
     }
+}
+
+#[test]
+fn a_task_in_which_time_does_not_pass_is_refused_by_name() {
+    let refused = |task: CartPole| {
+        let task = Task::CartPole(task);
+        let vary = task.space();
+        Simulator::new(task, None, vary).unwrap_err().to_string()
+    };
+    for timestep in [0.0, -0.02, f64::NAN, f64::INFINITY] {
+        let message = refused(CartPole { timestep, ..CartPole::default() });
+        assert_eq!(
+            message,
+            format!("task `cartpole`: `timestep` = {timestep} has to be positive and finite")
+        );
+    }
+    let message = refused(CartPole { episode_limit: 0, ..CartPole::default() });
+    assert_eq!(message, "task `cartpole`: `episode_limit` = 0 has to be at least 1");
 }

@@ -38,6 +38,9 @@ from gymnasium.envs.mujoco.mujoco_env import expand_model_path  # noqa: E402
 assert gymnasium.__version__ == "1.4.0", gymnasium.__version__
 assert mujoco.__version__ == "3.17.0", mujoco.__version__
 
+# Gymnasium's half-cheetah uses a deprecated setting, and says so on every load.
+mujoco.set_mju_user_warning(lambda message: None)
+
 SYSTEMS = 20  # random ones, beside Gymnasium's own
 
 
