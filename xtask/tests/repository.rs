@@ -51,7 +51,7 @@ fn every_path_that_the_front_matter_names_exists() {
 }
 
 #[test]
-fn the_architecture_names_every_crate_and_what_it_uses() {
+fn every_crate_uses_only_what_the_architecture_lets_it() {
     let architecture = read(&root().join("ARCHITECTURE.md"));
     for (folder, manifest) in manifests() {
         let name = folder.strip_prefix(root()).expect("a folder of the workspace").display().to_string();
@@ -64,8 +64,12 @@ fn the_architecture_names_every_crate_and_what_it_uses() {
         let dependencies = manifest.split("[dependencies]").nth(1).unwrap_or_default();
         let dependencies = dependencies.lines().take_while(|line| !line.starts_with('['));
         let used = dependencies.filter_map(|line| line.strip_prefix("wr2l-")?.split(['.', ' ', '=']).next());
-        let stated = stated.split(", ").filter(|name| *name != "–");
-        assert_eq!(used.collect::<BTreeSet<_>>(), stated.collect(), "what {name} uses");
+        for other in used {
+            assert!(
+                stated.split(", ").any(|name| name == other),
+                "{name} uses {other}; ARCHITECTURE.md lets it use: {stated}"
+            );
+        }
     }
 }
 
