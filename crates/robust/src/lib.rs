@@ -6,8 +6,15 @@
 
 pub mod ball;
 mod error;
+pub mod gradient;
+pub mod hessian;
 mod linalg;
+pub mod line_search;
+mod objective;
+mod perturbation;
+pub mod phase_one;
 pub mod transport;
 
 pub use error::RobustError;
 pub use nalgebra::DMatrix;
+pub use objective::{FnObjective, Objective};

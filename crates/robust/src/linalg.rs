@@ -47,3 +47,8 @@ pub(crate) fn eigen(matrix: DMatrix<f64>) -> Result<SymmetricEigen<f64, Dyn>, Ro
 pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(x, y)| x * y).sum()
 }
+
+/// Euclidean norm.
+pub(crate) fn norm(a: &[f64]) -> f64 {
+    dot(a, a).sqrt()
+}

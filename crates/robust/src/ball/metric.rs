@@ -114,8 +114,21 @@ impl Metric {
         (self.factor.solve(&DVector::from_column_slice(g)) / self.size).as_slice().to_vec()
     }
 
-    /// `aᵀH₀⁻¹b`, the inner product of two gradients; the square root of `gᵀH₀⁻¹g` is the steepest slope of g
-    /// per unit of `√(zᵀH₀z)`.
+    /// `√(gᵀH₀⁻¹g)`, the size of a gradient: the most that `gᵀz` changes per unit of `√(zᵀH₀z)`.
+    ///
+    /// # Panics
+    /// If `g` does not have d coordinates.
+    pub fn norm(&self, g: &[f64]) -> f64 {
+        // The squares of huge or tiny entries would overflow or vanish.
+        let largest = g.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
+        if largest == 0.0 {
+            return 0.0;
+        }
+        let unit: Vec<f64> = g.iter().map(|v| v / largest).collect();
+        largest * self.inner(&unit, &unit).sqrt()
+    }
+
+    /// `aᵀH₀⁻¹b`, the inner product of two gradients.
     ///
     /// # Panics
     /// If `a` or `b` does not have d coordinates.

@@ -1,0 +1,70 @@
+//! The Hessian H₀ of W(z), the mean squared Wasserstein distance of one-step transitions (Eq. 7, 9).
+//!
+//! [`zero_order`] is the paper's Proposition 2; [`gauss_newton`] differentiates the next states instead.
+//!
+//! ```
+//! use wr2l_robust::hessian::{self, Distance, FnModel, GaussNewton};
+//! // One pair, two state coordinates, which follow z linearly: W(z) = z₀² + 9 z₁².
+//! let mut model = FnModel::new(2, 1, 2, |z: &[f64], next: &mut [f64]| {
+//!     next[0] = z[0];
+//!     next[1] = 3.0 * z[1];
+//! });
+//! let bounds = (vec![-0.9; 2], vec![2.0; 2]);
+//! let h = hessian::gauss_newton(&mut model, &Distance::default(), &bounds.0, &bounds.1, &GaussNewton::default())?;
+//! assert!((h.matrix[(1, 1)] - 18.0).abs() < 1e-9);
+//! # Ok::<(), wr2l_robust::RobustError>(())
+//! ```
+
+mod distance;
+mod gauss_newton;
+mod model;
+mod rows;
+mod zero_order;
+
+pub use distance::{Distance, StateWeights, TransportEstimator};
+pub use gauss_newton::{GaussNewton, gauss_newton};
+pub use model::{FnModel, TransitionModel, WassersteinDistance};
+pub use zero_order::{ZeroOrder, zero_order};
+
+use nalgebra::DMatrix;
+use serde::{Deserialize, Serialize};
+
+/// An estimate of the Hessian of W(z) at z = 0, with its uncertainty.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HessianEstimate {
+    /// The estimate (`[d, d]`, symmetric), in units of W per unit of z squared.
+    #[serde(with = "rows")]
+    pub matrix: DMatrix<f64>,
+    /// Standard error of each entry: over the perturbations for `zero-order` (whose pairs are always the same), over
+    /// the state–action pairs for `gauss-newton`. Infinite where a single sample cannot tell.
+    #[serde(with = "rows")]
+    pub standard_error: DMatrix<f64>,
+    /// `‖standard_error‖_F / ‖matrix‖_F`.
+    pub relative_error: f64,
+    /// Perturbations (antithetic pairs) averaged by `zero-order`, state–action pairs by `gauss-newton`.
+    pub samples: usize,
+    /// One-step simulations that it took.
+    pub simulator_steps: u64,
+}
+
+impl HessianEstimate {
+    /// From sums over n samples, of each entry and of its square.
+    fn from_sums(sum: &DMatrix<f64>, sum_of_squares: &DMatrix<f64>, n: usize, simulator_steps: u64) -> Self {
+        let count = n as f64;
+        let matrix = sum / count;
+        let standard_error = if n < 2 {
+            DMatrix::from_element(sum.nrows(), sum.ncols(), f64::INFINITY)
+        } else {
+            DMatrix::from_fn(sum.nrows(), sum.ncols(), |i, j| {
+                let variance = (sum_of_squares[(i, j)] / count - matrix[(i, j)].powi(2)).max(0.0);
+                (variance / (count - 1.0)).sqrt()
+            })
+        };
+        let relative_error = standard_error.norm() / matrix.norm();
+        Self { matrix, standard_error, relative_error, samples: n, simulator_steps }
+    }
+}
+
+#[cfg(test)]
+mod tests;
