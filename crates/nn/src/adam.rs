@@ -136,28 +136,36 @@ impl Op for Update<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
-        let [scale, beta1, beta2, c1, c2, rate, epsilon] = [
-            self.scale,
-            self.beta[0],
-            self.beta[1],
-            self.complement[0],
-            self.complement[1],
-            self.rate,
-            self.epsilon,
-        ]
-        .map(|x| lanes.splat(x));
-        let means = self.mean.chunks_mut(LANES).zip(self.square.chunks_mut(LANES));
-        let numbers = self.gradient.chunks(LANES).zip(self.params.chunks_mut(LANES));
-        for ((mean, square), (gradient, params)) in means.zip(numbers) {
-            let g = lanes.mul(scale, lanes.load_partial(gradient));
-            let m = lanes.mul_add(beta1, lanes.load_partial(mean), lanes.mul(c1, g));
-            let v = lanes.mul_add(beta2, lanes.load_partial(square), lanes.mul(c2, lanes.mul(g, g)));
-            let step = lanes.div(m, lanes.add(lanes.sqrt(v), epsilon));
-            let p = lanes.mul_add(rate, step, lanes.load_partial(params));
-            lanes.store_partial(mean, m);
-            lanes.store_partial(square, v);
-            lanes.store_partial(params, p);
+        let scale = lanes.splat(self.scale);
+        let (beta, complement) = (self.beta.map(|x| lanes.splat(x)), self.complement.map(|x| lanes.splat(x)));
+        let (rate, epsilon) = (lanes.splat(self.rate), lanes.splat(self.epsilon));
+        let step = |gradient: L::V, mean: &mut L::V, square: &mut L::V, params: &mut L::V| {
+            let g = lanes.mul(scale, gradient);
+            *mean = lanes.mul_add(beta[0], *mean, lanes.mul(complement[0], g));
+            *square = lanes.mul_add(beta[1], *square, lanes.mul(complement[1], lanes.mul(g, g)));
+            let direction = lanes.div(*mean, lanes.add(lanes.sqrt(*square), epsilon));
+            *params = lanes.mul_add(rate, direction, *params);
+        };
+
+        let (gradients, last_gradient) = self.gradient.as_chunks::<LANES>();
+        let (means, last_mean) = self.mean.as_chunks_mut::<LANES>();
+        let (squares, last_square) = self.square.as_chunks_mut::<LANES>();
+        let (all_params, last_params) = self.params.as_chunks_mut::<LANES>();
+        for (((g, mean), square), params) in gradients.iter().zip(means).zip(squares).zip(all_params) {
+            let (mut m, mut v, mut p) = (lanes.load(mean), lanes.load(square), lanes.load(params));
+            step(lanes.load(g), &mut m, &mut v, &mut p);
+            lanes.store(mean, m);
+            lanes.store(square, v);
+            lanes.store(params, p);
         }
+        let g = lanes.load_partial(last_gradient);
+        let mut m = lanes.load_partial(last_mean);
+        let mut v = lanes.load_partial(last_square);
+        let mut p = lanes.load_partial(last_params);
+        step(g, &mut m, &mut v, &mut p);
+        lanes.store_partial(last_mean, m);
+        lanes.store_partial(last_square, v);
+        lanes.store_partial(last_params, p);
     }
 }
 
@@ -179,18 +187,22 @@ pub fn clip_scale(norm: f64, limit: f64) -> f32 {
     }
 }
 
-/// Adds up gradients of the chunks of a minibatch, `chunks` `[n, parameters]`, in the order of the chunks
+/// Adds up gradients of parts of a minibatch, `chunks` `[n, parameters]`, in order,
 /// into `total` `[parameters]`, overwriting it: whichever thread computed a chunk, the bits are the same.
 ///
 /// # Panics
 /// If `chunks` is not whole gradients.
 pub fn sum_chunks(chunks: &[f32], total: &mut [f32]) {
-    total.fill(0.0);
+    let Some((first, rest)) = chunks.split_at_checked(total.len()) else {
+        assert!(chunks.is_empty(), "chunks are not whole gradients");
+        return total.fill(0.0);
+    };
+    total.copy_from_slice(first);
     if total.is_empty() {
         return;
     }
-    assert_eq!(chunks.len() % total.len(), 0, "chunks are not whole gradients");
-    for chunk in chunks.chunks_exact(total.len()) {
+    assert_eq!(rest.len() % total.len(), 0, "chunks are not whole gradients");
+    for chunk in rest.chunks_exact(total.len()) {
         InstructionSet::detect().run(Add { to: total, from: chunk });
     }
 }
@@ -317,7 +329,7 @@ mod tests {
     fn chunk_gradients_add_up_in_order() {
         let mut total = [9.0; 3];
         sum_chunks(&[1.0e8, 1.0, 2.0, 1.0, 1.0, 2.0, -1.0e8, 1.0, 2.0], &mut total);
-        // In order, the 1 is lost against 1e8; in any other order of the three it would not be.
+        // In order, the 1 is lost against 1e8; were the two large ones added first, it would not be.
         assert_eq!(total, [0.0, 3.0, 6.0]);
         sum_chunks(&[], &mut total);
         assert_eq!(total, [0.0; 3]);

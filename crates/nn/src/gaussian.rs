@@ -3,18 +3,24 @@
 /// ½ ln 2π.
 const HALF_LN_TAU: f32 = 0.918_938_5;
 
-/// a = μ + e^ℓ·noise.
-pub(crate) fn sample(mean: &[f32], log_std: &[f32], noise: &[f64], action: &mut [f32]) {
+/// a = μ + noise/e^−ℓ.
+pub(crate) fn sample(mean: &[f32], inverse_std: &[f32], noise: &[f64], action: &mut [f32]) {
     for (j, action) in action.iter_mut().enumerate() {
-        *action = (f64::from(mean[j]) + f64::from(log_std[j]).exp() * noise[j]) as f32;
+        *action = (f64::from(mean[j]) + noise[j] / f64::from(inverse_std[j])) as f32;
     }
 }
 
+/// Writes e^−ℓ, computed once for all rows of a batch.
+pub(crate) fn invert(log_std: &[f32], inverse_std: &mut Vec<f32>) {
+    inverse_std.clear();
+    inverse_std.extend(log_std.iter().map(|l| (-l).exp()));
+}
+
 /// ln p(a) = Σ −½ ((a − μ)/e^ℓ)² − ℓ − ½ ln 2π.
-pub(crate) fn log_prob(mean: &[f32], log_std: &[f32], action: &[f32]) -> f32 {
+pub(crate) fn log_prob(mean: &[f32], log_std: &[f32], inverse_std: &[f32], action: &[f32]) -> f32 {
     let mut sum = 0.0;
     for j in 0..mean.len() {
-        let z = (action[j] - mean[j]) * (-log_std[j]).exp();
+        let z = (action[j] - mean[j]) * inverse_std[j];
         sum -= 0.5 * z * z + log_std[j] + HALF_LN_TAU;
     }
     sum
@@ -29,7 +35,7 @@ pub(crate) fn entropy(log_std: &[f32]) -> f32 {
 /// ∂ln p/∂μ = (a − μ)/e^{2ℓ}, ∂ln p/∂ℓ = ((a − μ)/e^ℓ)² − 1, ∂H/∂ℓ = 1.
 pub(crate) fn backward(
     mean: &[f32],
-    log_std: &[f32],
+    inverse_std: &[f32],
     action: &[f32],
     d_log_prob: f32,
     d_entropy: f32,
@@ -37,9 +43,8 @@ pub(crate) fn backward(
     d_log_std: &mut [f32],
 ) {
     for j in 0..mean.len() {
-        let inverse_std = (-log_std[j]).exp();
-        let z = (action[j] - mean[j]) * inverse_std;
-        d_mean[j] = d_log_prob * z * inverse_std;
+        let z = (action[j] - mean[j]) * inverse_std[j];
+        d_mean[j] = d_log_prob * z * inverse_std[j];
         d_log_std[j] += d_log_prob * (z * z - 1.0) + d_entropy;
     }
 }

@@ -1,4 +1,13 @@
 //! Small networks over one flat parameter vector, with hand-derived gradients.
+//!
+//! - [`Mlp`]: layout of a tanh network; forward and backward over batches of rows.
+//! - [`Policy`]: a network and the distribution over actions that it describes.
+//! - [`Adam`], [`norm`], [`clip_scale`], [`sum_chunks`]: from gradients to a step.
+//! - [`RunningMoments`], [`Normaliser`]: scaling what goes in.
+//!
+//! Layouts own no numbers and functions allocate nothing: parameters, gradients and caches belong to the
+//! caller. All sums run in a fixed order, and a row's outputs depend on nothing but parameters and that row.
+//! The example `update_speed` shows a whole PPO update made of these parts, and what it costs.
 #![forbid(unsafe_code)]
 
 mod adam;

@@ -30,6 +30,7 @@ pub(crate) struct Matrix<'a> {
 /// over the inner index in ascending order, whatever tile it falls into: a row's result does not depend on
 /// the rows around it. Where the rows of C are padded (stride above `columns`) the padding is overwritten
 /// with meaningless numbers; it is never read.
+#[derive(Clone, Copy)]
 pub(crate) struct MatMul<'a, const TRANSPOSED: bool> {
     pub(crate) a: Matrix<'a>,
     pub(crate) b: Matrix<'a>,
@@ -39,26 +40,89 @@ pub(crate) struct MatMul<'a, const TRANSPOSED: bool> {
     pub(crate) columns: usize,
 }
 
-impl<const TRANSPOSED: bool> MatMul<'_, TRANSPOSED> {
+impl<'a, const TRANSPOSED: bool> MatMul<'a, TRANSPOSED> {
     /// Computes the product into `c`, whose rows lie `c_stride` apart.
     pub(crate) fn into(self, instructions: InstructionSet, c: &mut [f32], c_stride: usize) {
-        instructions.run(Into { product: self, c, c_stride });
+        match self.b.stride {
+            64 => self.into_fixed::<64>(instructions, c, c_stride),
+            128 => self.into_fixed::<128>(instructions, c, c_stride),
+            256 => self.into_fixed::<256>(instructions, c, c_stride),
+            _ => self.into_with(self.a, self.b, instructions, c, c_stride),
+        }
+    }
+
+    /// The product when rows of B are `N` apart, and perhaps those of A as well.
+    fn into_fixed<const N: usize>(self, instructions: InstructionSet, c: &mut [f32], c_stride: usize) {
+        let b = Fixed::<N>::of(self.b, self.inner);
+        if TRANSPOSED && self.a.stride == N {
+            self.into_with(Fixed::<N>::of(self.a, self.inner), b, instructions, c, c_stride);
+        } else {
+            self.into_with(self.a, b, instructions, c, c_stride);
+        }
+    }
+
+    fn into_with(
+        self,
+        a: impl Rows<'a>,
+        b: impl Rows<'a>,
+        instructions: InstructionSet,
+        c: &mut [f32],
+        c_stride: usize,
+    ) {
+        let Self { start, rows, inner, columns, .. } = self;
+        instructions.run(Into::<_, _, TRANSPOSED> { a, b, start, rows, inner, columns, c, c_stride });
     }
 }
 
-struct Into<'a, 'b, const TRANSPOSED: bool> {
-    product: MatMul<'a, TRANSPOSED>,
-    c: &'b mut [f32],
+/// A matrix, as the product reads it.
+trait Rows<'a>: Copy {
+    /// Numbers from element (k, j) on: at least to the end of the row.
+    fn from(&self, k: usize, j: usize) -> &'a [f32];
+}
+
+impl<'a> Rows<'a> for Matrix<'a> {
+    #[inline(always)]
+    fn from(&self, k: usize, j: usize) -> &'a [f32] {
+        &self.data[k * self.stride + j..]
+    }
+}
+
+/// A matrix whose stride the compiler knows, which takes the bounds checks out of the innermost loop.
+#[derive(Clone, Copy)]
+struct Fixed<'a, const N: usize>(&'a [[f32; N]]);
+
+impl<'a, const N: usize> Fixed<'a, N> {
+    fn of(matrix: Matrix<'a>, rows: usize) -> Self {
+        debug_assert_eq!(matrix.stride, N);
+        Self(&matrix.data.as_chunks().0[..rows])
+    }
+}
+
+impl<'a, const N: usize> Rows<'a> for Fixed<'a, N> {
+    #[inline(always)]
+    fn from(&self, k: usize, j: usize) -> &'a [f32] {
+        &self.0[k][j..]
+    }
+}
+
+struct Into<'b, 'c, A, B, const TRANSPOSED: bool> {
+    a: A,
+    b: B,
+    start: Start<'b>,
+    rows: usize,
+    inner: usize,
+    columns: usize,
+    c: &'c mut [f32],
     c_stride: usize,
 }
 
-impl<const TRANSPOSED: bool> Op for Into<'_, '_, TRANSPOSED> {
+impl<'a, A: Rows<'a>, B: Rows<'a>, const TRANSPOSED: bool> Op for Into<'_, '_, A, B, TRANSPOSED> {
     type Output = ();
 
     // Rows outside, columns inside: B stays in the first-level cache while A and C stream past it.
     #[inline(always)]
     fn run<L: Lanes>(mut self, lanes: L) {
-        let rows = self.product.rows;
+        let rows = self.rows;
         let mut i = 0;
         while i + TILE_ROWS <= rows {
             self.band::<L, TILE_ROWS, 2>(lanes, i);
@@ -74,11 +138,11 @@ impl<const TRANSPOSED: bool> Op for Into<'_, '_, TRANSPOSED> {
     }
 }
 
-impl<const TRANSPOSED: bool> Into<'_, '_, TRANSPOSED> {
+impl<'a, A: Rows<'a>, B: Rows<'a>, const TRANSPOSED: bool> Into<'_, '_, A, B, TRANSPOSED> {
     /// `R` rows from `i` on, all columns, in tiles of at most `C` vectors.
     #[inline(always)]
     fn band<L: Lanes, const R: usize, const C: usize>(&mut self, lanes: L, i: usize) {
-        let columns = self.product.columns;
+        let columns = self.columns;
         let mut j = 0;
         while j + C * LANES <= columns {
             self.tile::<L, R, C, false>(lanes, i, j);
@@ -101,31 +165,32 @@ impl<const TRANSPOSED: bool> Into<'_, '_, TRANSPOSED> {
         i: usize,
         j: usize,
     ) {
-        let MatMul { a, b, start, inner, .. } = self.product;
-        let load = |from: &[f32], c: usize| {
-            if TAIL { lanes.load_partial(&from[c * LANES..]) } else { lanes.load(&from[c * LANES..]) }
+        let Self { a, b, start, inner, .. } = *self;
+        // A whole tile is sliced once, so that the compiler checks one bound instead of C.
+        let load = |from: &[f32]| -> [L::V; C] {
+            if TAIL {
+                std::array::from_fn(|c| lanes.load_partial(&from[c * LANES..]))
+            } else {
+                let from = &from[..C * LANES];
+                std::array::from_fn(|c| lanes.load(&from[c * LANES..]))
+            }
         };
         let mut sums: [[L::V; C]; R] = match start {
             Start::Zero => [[lanes.splat(0.0); C]; R],
-            Start::Bias(bias) => [std::array::from_fn(|c| load(&bias[j..], c)); R],
-            Start::Destination => std::array::from_fn(|r| {
-                let row = &self.c[(i + r) * self.c_stride..][..self.c_stride];
-                std::array::from_fn(|c| load(&row[j..], c))
-            }),
+            Start::Bias(bias) => [load(&bias[j..]); R],
+            Start::Destination => {
+                std::array::from_fn(|r| load(&self.c[(i + r) * self.c_stride..][j..self.c_stride]))
+            }
         };
-        let rows_of_a: [&[f32]; R] = if TRANSPOSED {
-            [&[]; R]
-        } else {
-            std::array::from_fn(|r| &a.data[(i + r) * a.stride..][..inner])
-        };
+        let rows_of_a: [&[f32]; R] =
+            if TRANSPOSED { [&[]; R] } else { std::array::from_fn(|r| &a.from(i + r, 0)[..inner]) };
         for k in 0..inner {
-            let row_of_b = &b.data[k * b.stride + j..];
-            let vectors: [L::V; C] = std::array::from_fn(|c| load(row_of_b, c));
-            let column_of_a = if TRANSPOSED { &a.data[k * a.stride + i..][..R] } else { &[] };
+            let row_of_b = load(b.from(k, j));
+            let column_of_a = if TRANSPOSED { &a.from(k, i)[..R] } else { &[] };
             for r in 0..R {
                 let factor = lanes.splat(if TRANSPOSED { column_of_a[r] } else { rows_of_a[r][k] });
                 for c in 0..C {
-                    sums[r][c] = lanes.mul_add(factor, vectors[c], sums[r][c]);
+                    sums[r][c] = lanes.mul_add(factor, row_of_b[c], sums[r][c]);
                 }
             }
         }

@@ -56,6 +56,8 @@ pub struct Policy {
 #[derive(Clone, Debug)]
 pub struct PolicyCache {
     mlp: MlpCache,
+    /// One over the standard deviations of a Gaussian, as of the last forward pass; empty otherwise.
+    inverse_std: Vec<f32>,
     log_probs: Vec<f32>,
     entropies: Vec<f32>,
     d_outputs: Vec<f32>,
@@ -167,6 +169,7 @@ impl Policy {
     pub fn cache(&self, capacity: usize) -> PolicyCache {
         PolicyCache {
             mlp: self.mlp.cache(capacity),
+            inverse_std: Vec::with_capacity(self.mlp.outputs()),
             log_probs: Vec::with_capacity(capacity),
             entropies: Vec::with_capacity(capacity),
             d_outputs: Vec::with_capacity(capacity * self.mlp.outputs()),
@@ -187,7 +190,9 @@ impl Policy {
     /// # Panics
     /// As [`Mlp::forward`].
     pub fn forward(&self, params: &[f32], observations: &[f32], cache: &mut PolicyCache) {
-        self.mlp.forward(self.split(params).0, observations, &mut cache.mlp);
+        let (params, log_std) = self.split(params);
+        self.mlp.forward(params, observations, &mut cache.mlp);
+        gaussian::invert(log_std, &mut cache.inverse_std);
     }
 
     /// Draws an action per row of the last [`Policy::forward`] into `actions` `[rows, action_dim]`, from noise
@@ -215,8 +220,8 @@ impl Policy {
             let noise = &noise[i * width..(i + 1) * width];
             *log_prob = match self.head {
                 Head::Gaussian => {
-                    gaussian::sample(outputs, log_std, noise, action);
-                    gaussian::log_prob(outputs, log_std, action)
+                    gaussian::sample(outputs, &cache.inverse_std, noise, action);
+                    gaussian::log_prob(outputs, log_std, &cache.inverse_std, action)
                 }
                 Head::Categorical => {
                     let choice = categorical::sample(outputs, noise[0]);
@@ -254,7 +259,7 @@ impl Policy {
     pub fn evaluate(&self, params: &[f32], actions: &[f32], cache: &mut PolicyCache) {
         assert_eq!(actions.len(), cache.rows() * self.action_dim(), "actions");
         let log_std = self.log_std(params);
-        let PolicyCache { mlp, log_probs, entropies, .. } = cache;
+        let PolicyCache { mlp, inverse_std, log_probs, entropies, .. } = cache;
         log_probs.clear();
         entropies.clear();
         let rows = mlp.outputs().chunks_exact(self.mlp.outputs());
@@ -263,7 +268,8 @@ impl Policy {
                 let entropy = gaussian::entropy(log_std);
                 entropies.resize(mlp.rows(), entropy);
                 let actions = actions.chunks_exact(self.action_dim());
-                log_probs.extend(rows.zip(actions).map(|(mean, a)| gaussian::log_prob(mean, log_std, a)));
+                let log_prob = |(mean, action)| gaussian::log_prob(mean, log_std, inverse_std, action);
+                log_probs.extend(rows.zip(actions).map(log_prob));
             }
             Head::Categorical => {
                 for (logits, action) in rows.zip(actions) {
@@ -296,9 +302,9 @@ impl Policy {
         assert_eq!(actions.len(), rows * width, "actions");
         assert_eq!(d_log_probs.len(), rows, "derivatives by log-probabilities");
         assert_eq!(d_entropies.len(), rows, "derivatives by entropies");
-        let (params, log_std) = self.split(params);
+        let params = self.split(params).0;
         let (gradient, d_log_std) = gradient.split_at_mut(self.mlp.parameters());
-        let PolicyCache { mlp, d_outputs, .. } = cache;
+        let PolicyCache { mlp, inverse_std, d_outputs, .. } = cache;
         d_outputs.resize(rows * outputs, 0.0);
         for i in 0..rows {
             let output = &mlp.outputs()[i * outputs..(i + 1) * outputs];
@@ -307,7 +313,15 @@ impl Policy {
             let (d_log_prob, d_entropy) = (d_log_probs[i], d_entropies[i]);
             match self.head {
                 Head::Gaussian => {
-                    gaussian::backward(output, log_std, action, d_log_prob, d_entropy, d_output, d_log_std);
+                    gaussian::backward(
+                        output,
+                        inverse_std,
+                        action,
+                        d_log_prob,
+                        d_entropy,
+                        d_output,
+                        d_log_std,
+                    );
                 }
                 Head::Categorical => {
                     let choice = choice(action[0], outputs);
