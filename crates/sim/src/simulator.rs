@@ -35,8 +35,8 @@ impl Physics {
         }
     }
 
-    /// The physics that `task` runs on in this build; the first is the default.
-    fn available(task: TaskName) -> &'static [Self] {
+    /// The physics that `task` runs on in this build; the first, if there is one, is the default.
+    pub fn available(task: TaskName) -> &'static [Self] {
         match task {
             TaskName::CartPole => &[Self::Classic],
             _ if cfg!(feature = "mujoco") => &[Self::Mujoco],
