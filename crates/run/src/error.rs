@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use thiserror::Error;
-use wr2l_eval::NumberError;
+use wr2l_eval::{CsvError, NumberError, SweepError};
+use wr2l_report::FigureError;
+use wr2l_rl::RlError;
 use wr2l_sim::{SimError, SpaceError};
 
 use crate::plan::SettingError;
@@ -20,6 +22,18 @@ pub enum RunError {
     /// A number could not be read.
     #[error(transparent)]
     Number(#[from] NumberError),
+    /// A sweep was refused.
+    #[error(transparent)]
+    Sweep(#[from] SweepError),
+    /// Learning failed.
+    #[error(transparent)]
+    Learning(RlError),
+    /// A table could not be written.
+    #[error(transparent)]
+    Table(#[from] CsvError),
+    /// A figure could not be drawn.
+    #[error(transparent)]
+    Figure(#[from] FigureError),
     /// A task, physics or model was refused.
     #[error(transparent)]
     Sim(#[from] SimError),
@@ -52,9 +66,21 @@ pub enum RunError {
         /// What is wrong.
         reason: String,
     },
+    /// It was asked to stop, and did.
+    #[error("{0}")]
+    Interrupted(String),
     /// The physics broke down where a result was asked for.
     #[error("{0}")]
     Diverged(String),
+}
+
+impl From<RlError> for RunError {
+    fn from(error: RlError) -> Self {
+        match error {
+            RlError::Sim(error) => Self::Sim(error),
+            other => Self::Learning(other),
+        }
+    }
 }
 
 impl RunError {
@@ -76,8 +102,10 @@ impl RunError {
     pub fn is_usage(&self) -> bool {
         match self {
             Self::Setting(SettingError::Read { .. }) | Self::Io { .. } | Self::Diverged(_) => false,
+            Self::Interrupted(_) => false,
             Self::Sim(SimError::Model { .. }) | Self::Content { .. } => false,
-            Self::Setting(_) | Self::Space(_) | Self::Number(_) | Self::Sim(_) => true,
+            Self::Learning(_) | Self::Table(_) | Self::Figure(_) => false,
+            Self::Setting(_) | Self::Space(_) | Self::Number(_) | Self::Sim(_) | Self::Sweep(_) => true,
             Self::Usage(_) | Self::Exists { .. } => true,
         }
     }

@@ -2,16 +2,25 @@
 #![forbid(unsafe_code)]
 
 mod error;
+mod evaluation;
 mod files;
 mod folder;
+mod log;
 mod number;
 mod plan;
+mod policy_file;
+mod report;
 mod rows;
 mod simulate;
+mod train;
 
 pub use error::RunError;
+pub use evaluation::{Contestant, common_task, evaluate_all, methods, sweep_stem, write_results};
 pub use files::{NewFile, refuse_existing, write_file};
 pub use folder::RunFolder;
 pub use number::{CountError, parse_count};
-pub use plan::{Complaint, Layer, SettingError, resolve};
+pub use plan::{Algorithm, Layer, Plan, Report, SettingError, Stop, sweep_systems, usual_sweep};
+pub use policy_file::{PolicyOrigin, VariedParameter, read_policy, write_policy};
+pub use report::{Reported, report};
 pub use simulate::{Simulated, Simulation, parse_phi};
+pub use train::{COLUMNS, Ending, Observer, Progress, Trained, train};

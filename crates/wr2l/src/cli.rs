@@ -20,7 +20,7 @@ use wr2l::sim::TaskName;
     arg_required_else_help = true
 )]
 #[command(
-    after_help = "Start with:  wr2l tasks\n\nExit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted."
+    after_help = "Start with:  wr2l train hopper\n\nExit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -30,6 +30,8 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Tasks(TasksArgs),
+    Train(TrainArgs),
+    Evaluate(EvaluateArgs),
     Simulate(SimulateArgs),
     Completions(CompletionsArgs),
 }
@@ -42,6 +44,110 @@ pub(crate) struct TasksArgs {
     #[arg(value_parser = task_parser())]
     pub(crate) task: Option<TaskName>,
     /// Print one JSON object per line.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What `ball` and `train` have in common: the settings of an experiment.
+#[derive(Debug, Args)]
+pub(crate) struct ExperimentArgs {
+    /// Parameters to vary: names or patterns (`*_density`), or `all`.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) vary: Option<Vec<String>>,
+    /// Seed of everything random.
+    #[arg(long, value_name = "S", value_parser = count)]
+    pub(crate) seed: Option<u64>,
+    /// An experiment file (TOML); flags and --set override it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plan: Option<PathBuf>,
+    /// Any setting of the plan, by its key in plan.toml, e.g. `ppo.learning_rate=1e-4`. Repeatable.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// The physics to simulate with.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) physics: Option<String>,
+    /// Threads to use; results do not depend on it.
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub(crate) threads: Option<usize>,
+}
+
+/// Train a policy.
+///
+/// Settings come from the algorithm's and task's defaults, then the experiment file, then flags, then --set;
+/// the outcome is written to the run folder as plan.toml, from which `--plan` repeats the run exactly.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:  wr2l train hopper\n           \
+                        wr2l train hopper --algorithm ppo --steps 1M --seed 1 -o runs/plain\n           \
+                        wr2l train walker2d --set ppo.learning_rate=1e-4\n           \
+                        wr2l train --plan runs/plain/plan.toml -o runs/again")]
+pub(crate) struct TrainArgs {
+    /// The task; may come from the experiment file instead.
+    #[arg(value_parser = task_parser(), required_unless_present = "plan")]
+    pub(crate) task: Option<TaskName>,
+    /// The algorithm [default: ppo].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) algorithm: Option<String>,
+    /// Policy steps to train for, e.g. 2M.
+    #[arg(long, value_name = "N", value_parser = count)]
+    pub(crate) steps: Option<u64>,
+    #[command(flatten)]
+    pub(crate) experiment: ExperimentArgs,
+    /// The run folder [default: a new one under runs/].
+    #[arg(short, long, value_name = "RUN")]
+    pub(crate) output: Option<PathBuf>,
+    /// Replace an existing run.
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Train only: no evaluation and no figures at the end.
+    #[arg(long)]
+    pub(crate) no_report: bool,
+    /// Print nothing but errors.
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) quiet: bool,
+    /// Print one JSON object per iteration, and a final summary.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Evaluate policies over a grid of dynamics.
+///
+/// Writes a table (CSV) and a figure (SVG): a curve for one swept parameter, a heat map for two. Several runs
+/// are drawn side by side on one colour scale.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:  wr2l evaluate runs/hopper-wr2l-s0 --sweep torso_density=500:3000:11\n           \
+                        wr2l evaluate runs/a runs/b --sweep torso_density=500:3000:11 --sweep friction=0.5:3:11 -o compare"
+)]
+pub(crate) struct EvaluateArgs {
+    /// Run folders or policy files.
+    #[arg(required = true, value_name = "RUN")]
+    pub(crate) runs: Vec<PathBuf>,
+    /// A parameter, its range and the number of points: `name=low:high:n`. At most two; without one, the
+    /// parameters of the task that are usually varied.
+    #[arg(long, value_name = "P=LO:HI:N")]
+    pub(crate) sweep: Vec<String>,
+    /// Episodes per point.
+    #[arg(long, value_name = "N", value_parser = count, default_value = "20")]
+    pub(crate) episodes: u64,
+    /// Draw actions from the policy instead of taking its mean.
+    #[arg(long)]
+    pub(crate) stochastic: bool,
+    /// Seed of the initial states, the same at every point and for every run.
+    #[arg(long, value_name = "S", value_parser = count, default_value = "0")]
+    pub(crate) seed: u64,
+    /// Where to put table and figure [default: the run's own results/ and figures/].
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+    /// Replace existing tables and figures.
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// The physics to simulate with [default: the one the policy was trained on].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) physics: Option<String>,
+    /// Threads to use; results do not depend on it.
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub(crate) threads: Option<usize>,
+    /// Print one JSON object per run.
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -100,4 +206,11 @@ fn task_parser() -> impl TypedValueParser<Value = TaskName> {
 
 fn count(text: &str) -> Result<u64, String> {
     parse_count(text).map_err(|error| error.to_string())
+}
+
+fn threads(text: &str) -> Result<usize, String> {
+    match parse_count(text) {
+        Ok(n @ 1..=1024) => Ok(n as usize),
+        _ => Err(format!("`{text}`: expected a number of threads from 1 to 1024")),
+    }
 }

@@ -3,23 +3,34 @@
 
 mod cli;
 mod commands;
+mod interrupt;
 mod output;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
+use wr2l::run::RunError;
+
 use cli::{Cli, Command};
+use commands::Done;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
-        Command::Tasks(args) => commands::tasks::run(&args),
-        Command::Simulate(args) => commands::simulate::run(&args),
-        Command::Completions(args) => commands::completions::run(&args),
+        Command::Tasks(args) => commands::tasks::run(&args).map(|()| Done::Completely),
+        Command::Train(args) => commands::train::run(&args),
+        Command::Evaluate(args) => commands::evaluate::run(&args).map(|()| Done::Completely),
+        Command::Simulate(args) => commands::simulate::run(&args).map(|()| Done::Completely),
+        Command::Completions(args) => commands::completions::run(&args).map(|()| Done::Completely),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(Done::Completely) => ExitCode::SUCCESS,
+        Ok(Done::Interrupted) => ExitCode::from(130),
+        Err(error @ RunError::Interrupted(_)) => {
+            output::report(&error);
+            ExitCode::from(130)
+        }
         Err(error) => {
             output::report(&error);
             ExitCode::from(if error.is_usage() { 2 } else { 1 })

@@ -55,6 +55,61 @@ pub(crate) fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
     text
 }
 
+/// A progress bar on standard error, where that is a terminal; else nothing.
+pub(crate) struct Bar(indicatif::ProgressBar);
+
+impl Bar {
+    /// A bar to `total`.
+    pub(crate) fn new(total: u64) -> Self {
+        // Hidden of its own accord where standard error is no terminal.
+        let bar = indicatif::ProgressBar::new(total);
+        let template = "{bar:30} {percent:>3}%  {msg}, {eta} left";
+        if let Ok(style) = indicatif::ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        Self(bar)
+    }
+
+    /// No bar at all.
+    pub(crate) fn hidden() -> Self {
+        Self(indicatif::ProgressBar::hidden())
+    }
+
+    /// Moves to `position` and says `message` beside it.
+    pub(crate) fn set(&self, position: u64, message: &str) {
+        self.0.set_message(message.to_owned());
+        self.0.set_position(position);
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn clear(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// `1234567` as `1,234,567`.
+pub(crate) fn thousands(value: u64) -> String {
+    let digits = value.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Seconds as `3.2 s`, `4 min 05 s` or `2 h 03 min`.
+pub(crate) fn duration(seconds: f64) -> String {
+    let whole = seconds.max(0.0) as u64;
+    match whole {
+        0..60 => format!("{seconds:.1} s"),
+        60..3600 => format!("{} min {:02} s", whole / 60, whole % 60),
+        _ => format!("{} h {:02} min", whole / 3600, whole % 3600 / 60),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,5 +118,11 @@ mod tests {
     fn numbers_align_right_and_text_left() {
         let rows = [["name", "n"], ["a", "1.5"], ["long", "1000"]].map(|row| row.map(String::from));
         assert_eq!(aligned(&rows), "name     n\na      1.5\nlong  1000\n");
+    }
+
+    #[test]
+    fn numbers_and_durations_read_well() {
+        assert_eq!([0, 999, 1_000, 1_234_567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!([3.21, 65.0, 7_380.0].map(duration), ["3.2 s", "1 min 05 s", "2 h 03 min"]);
     }
 }

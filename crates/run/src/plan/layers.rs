@@ -47,6 +47,11 @@ pub enum SettingError {
         /// What the TOML parser said.
         message: String,
     },
+    /// No layer names a task.
+    #[error(
+        "no task: name one, for example `wr2l train hopper`, or `task = \"hopper\"` in the experiment file"
+    )]
+    NoTask,
     /// A key that does not exist, or a value that its key does not accept.
     #[error("{place}: `{key}`: {message}")]
     Key {
@@ -61,16 +66,16 @@ pub enum SettingError {
 
 /// A value that its key does not accept, found after reading; see [`resolve`].
 #[derive(Clone, Debug, PartialEq)]
-pub struct Complaint {
+pub(crate) struct Complaint {
     /// Dotted key, e.g. `ball.epsilon`.
-    pub key: String,
+    pub(crate) key: String,
     /// What is wrong and what would be valid.
-    pub message: String,
+    pub(crate) message: String,
 }
 
 impl Complaint {
     /// A complaint about `key`.
-    pub fn new(key: impl Into<String>, message: impl Into<String>) -> Self {
+    pub(crate) fn new(key: impl Into<String>, message: impl Into<String>) -> Self {
         Self { key: key.into(), message: message.into() }
     }
 }
@@ -105,6 +110,22 @@ impl Layer {
         Self { origin: Origin::Argument(shown.into()), table: nested(key, value.into()) }
     }
 
+    /// One setting of a whole number.
+    ///
+    /// # Errors
+    /// [`SettingError::Key`] for a number beyond TOML's integers.
+    pub fn count(shown: impl Into<String>, key: &str, value: u64) -> Result<Self, SettingError> {
+        let shown = shown.into();
+        match i64::try_from(value) {
+            Ok(value) => Ok(Self::argument(shown, key, value)),
+            Err(_) => Err(SettingError::Key {
+                place: shown,
+                key: key.to_owned(),
+                message: format!("{value} is larger than {}", i64::MAX),
+            }),
+        }
+    }
+
     /// One `section.key=value` of `--set`. The value is TOML; beyond TOML, numbers like `2M` are read, and a
     /// bare word stands for a string.
     ///
@@ -134,7 +155,7 @@ impl Layer {
     }
 
     /// A mistake in this layer's `key`, with its place.
-    pub fn complain(&self, complaint: Complaint) -> SettingError {
+    pub(crate) fn complain(&self, complaint: Complaint) -> SettingError {
         let place = match &self.origin {
             Origin::Argument(shown) => shown.clone(),
             Origin::File { path, text } => place(path, text, locate(text, &complaint.key)),
@@ -151,7 +172,7 @@ impl Layer {
 /// # Errors
 /// [`SettingError::Key`] for an unknown key (with the nearest known one), a value of the wrong kind, or a
 /// complaint of `check`, blamed on the last layer that set the key.
-pub fn resolve<T: DeserializeOwned>(
+pub(crate) fn resolve<T: DeserializeOwned>(
     defaults: Table,
     layers: &[Layer],
     exclusive: &[&[&str]],
@@ -208,7 +229,7 @@ fn full_key(path: String, message: &str) -> String {
 }
 
 /// Serde's message in words for people, with the nearest of the names that it would have accepted.
-fn readable(message: &str) -> String {
+pub(super) fn readable(message: &str) -> String {
     let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     let (what, known) = if message.starts_with("unknown field") {
         ("no such key", "known keys")

@@ -1,5 +1,188 @@
 //! The fully resolved experiment and how it is put together.
 
 mod layers;
+mod preset;
 
-pub use layers::{Complaint, Layer, SettingError, resolve};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+use wr2l_eval::{Axis, Grid, Systems};
+use wr2l_rl::{PpoConfig, RlError};
+use wr2l_sim::{DynamicsSpace, Physics, Simulator, Task, TaskName};
+
+pub use layers::{Layer, SettingError};
+pub use preset::{Algorithm, usual_sweep};
+
+use crate::error::RunError;
+use crate::files::write_file;
+use layers::{Complaint, resolve};
+
+/// Everything that determines a run. The same plan gives the same policy, byte for byte, on machines with the same
+/// vector instructions, for any number of threads.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// The preset that gave the defaults, and the method's name in tables and figures.
+    pub algorithm: Algorithm,
+    /// The task.
+    pub task: TaskName,
+    /// The physics that simulates it.
+    pub physics: Physics,
+    /// Names of the dynamics parameters that vary, in the order of φ and z. Patterns are resolved.
+    pub vary: Vec<String>,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Policy steps to train for; the last iteration may go beyond.
+    pub steps: u64,
+    /// When to stop before that.
+    pub stop: Stop,
+    /// Options of the learner.
+    pub ppo: PpoConfig,
+    /// The short evaluation at the end of training.
+    pub report: Report,
+}
+
+/// When to stop before the step budget is spent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stop {
+    /// Stop once the policy's entropy, in nats, falls below this; −∞ for never.
+    pub entropy_below: f64,
+}
+
+/// The short evaluation at the end of training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Report {
+    /// One or two parameters to sweep, as `wr2l evaluate --sweep` takes them; none for no evaluation.
+    pub sweep: Vec<String>,
+    /// Episodes per point.
+    pub episodes: u32,
+}
+
+/// Keys that replace each other: setting one in a layer unsets the others below it.
+const EXCLUSIVE: &[&[&str]] = &[];
+
+impl Plan {
+    /// Puts a plan together: the defaults of the algorithm's preset for the task, and `layers` over them in order.
+    ///
+    /// # Errors
+    /// [`SettingError`] with the place of the mistake.
+    pub fn resolve(layers: &[Layer]) -> Result<Self, SettingError> {
+        let last = |key: &str| layers.iter().rev().find_map(|layer| Some((layer, layer.get(key)?)));
+        let Some((layer, task)) = last("task") else { return Err(SettingError::NoTask) };
+        let task: TaskName = read(task).map_err(|message| layer.complain(Complaint::new("task", message)))?;
+        let algorithm = match last("algorithm") {
+            Some((layer, value)) => {
+                read(value).map_err(|message| layer.complain(Complaint::new("algorithm", message)))?
+            }
+            None => Algorithm::default(),
+        };
+        let defaults = Table::try_from(Self::preset(algorithm, task))
+            .expect("a preset has no map keys but strings and no number beyond i64");
+        let mut plan: Self = resolve(defaults, layers, EXCLUSIVE, Self::check)?;
+        // Checked just now, so that this always replaces.
+        if let Ok(space) = plan.space() {
+            plan.vary = space.names().map(str::to_owned).collect();
+        }
+        Ok(plan)
+    }
+
+    /// The plan in a file written by [`Plan::write`], or any complete one.
+    ///
+    /// # Errors
+    /// [`SettingError`].
+    pub fn read(path: &Path) -> Result<Self, SettingError> {
+        Self::resolve(&[Layer::file(path)?])
+    }
+
+    /// Writes the plan as TOML, from which [`Plan::resolve`] gives the identical plan.
+    ///
+    /// # Errors
+    /// [`RunError::Io`].
+    pub fn write(&self, path: &Path) -> Result<(), RunError> {
+        let text = toml::to_string(self).map_err(|error| RunError::content(path, None, error.to_string()))?;
+        let note = "# Everything that determines this run. `wr2l train --plan plan.toml` repeats it.\n\n";
+        write_file(path, (note.to_owned() + &text).as_bytes())
+    }
+
+    /// The dynamics parameters that vary.
+    ///
+    /// # Errors
+    /// [`RunError::Space`], never for a plan from [`Plan::resolve`].
+    pub fn space(&self) -> Result<DynamicsSpace, RunError> {
+        Ok(Task::new(self.task).space().select(&self.vary)?)
+    }
+
+    /// The simulator.
+    ///
+    /// # Errors
+    /// [`RunError::Sim`], [`RunError::Space`].
+    pub fn simulator(&self) -> Result<Simulator, RunError> {
+        Ok(Simulator::new(Task::new(self.task), Some(self.physics), self.space()?)?)
+    }
+
+    /// The systems of the evaluation at the end of training; `None` if it is switched off.
+    ///
+    /// # Errors
+    /// [`RunError::Sweep`], never for a plan from [`Plan::resolve`].
+    pub fn sweep(&self) -> Result<Option<Systems>, RunError> {
+        sweep_systems(self.task, &self.report.sweep)
+    }
+
+    fn check(&self) -> Result<(), Complaint> {
+        let complain = |key: &str, message: String| Err(Complaint::new(key, message));
+        let available = Physics::available(self.task);
+        if !available.contains(&self.physics) {
+            let names: Vec<&str> = available.iter().map(|physics| physics.as_str()).collect();
+            return complain("physics", format!("task `{}` runs on: {}", self.task, names.join(", ")));
+        }
+        if let Err(error) = self.space() {
+            return complain("vary", error.to_string());
+        }
+        if self.steps == 0 {
+            return complain("steps", "must be at least 1".into());
+        }
+        if self.stop.entropy_below.is_nan() {
+            return complain("stop.entropy_below", "must be a number; -inf for never".into());
+        }
+        if let Err(error) = self.ppo.validate() {
+            return match error {
+                RlError::Option { option, value, reason } => {
+                    complain(&format!("ppo.{option}"), format!("{reason}, got {value}"))
+                }
+                other => complain("ppo", other.to_string()),
+            };
+        }
+        if self.report.episodes == 0 {
+            return complain("report.episodes", "must be at least 1".into());
+        }
+        match self.sweep() {
+            Err(error) => complain("report.sweep", error.to_string()),
+            Ok(_) => Ok(()),
+        }
+    }
+}
+
+/// The systems of a sweep given as `name=low:high:n` per parameter; `None` for no parameter.
+///
+/// # Errors
+/// [`RunError::Sweep`] for a malformed sweep or more than two parameters, [`RunError::Space`].
+pub fn sweep_systems(task: TaskName, sweep: &[String]) -> Result<Option<Systems>, RunError> {
+    if sweep.is_empty() {
+        return Ok(None);
+    }
+    let axes = sweep.iter().map(|text| text.parse()).collect::<Result<Vec<Axis>, _>>()?;
+    if axes.len() > 2 {
+        return Err(RunError::Usage("sweep one parameter for a curve, or two for a heat map".into()));
+    }
+    Ok(Some(Grid::new(&Task::new(task).space(), axes)?.systems()))
+}
+
+fn read<'de, T: Deserialize<'de>>(value: &Value) -> Result<T, String> {
+    value.clone().try_into().map_err(|error: toml::de::Error| layers::readable(error.message()))
+}
+
+#[cfg(test)]
+mod tests;

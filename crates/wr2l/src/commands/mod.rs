@@ -1,5 +1,21 @@
 //! The commands: each turns what was typed into a request to the libraries, and their answer into text.
 
 pub(crate) mod completions;
+pub(crate) mod evaluate;
 pub(crate) mod simulate;
 pub(crate) mod tasks;
+pub(crate) mod train;
+
+/// How a command that did not fail ended.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Done {
+    /// It did all it was asked to.
+    Completely,
+    /// It was interrupted and stopped cleanly.
+    Interrupted,
+}
+
+/// The number of threads asked for, or one per core.
+fn threads(asked: Option<usize>) -> usize {
+    asked.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+}

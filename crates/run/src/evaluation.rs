@@ -1,0 +1,168 @@
+//! Policies from run folders, swept over dynamics: tables and figures.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use wr2l_eval::{Evaluation, EvaluationError, Subject, Systems, Table, evaluate, write_csv};
+use wr2l_report::{Band, Quantity, heat_map_figure, sweep_figure};
+use wr2l_rl::Actor;
+use wr2l_sim::{Physics, Task, TaskName};
+
+use crate::error::RunError;
+use crate::files::refuse_existing;
+use crate::folder::RunFolder;
+use crate::plan::Plan;
+use crate::policy_file::{PolicyOrigin, read_policy};
+
+/// A policy with what is known of its training.
+#[derive(Clone, Debug)]
+pub struct Contestant {
+    /// The policy.
+    pub actor: Actor,
+    /// Where it comes from.
+    pub origin: PolicyOrigin,
+    /// Name of its run folder or file.
+    pub name: String,
+    /// Its run folder, if it was given as one.
+    pub folder: Option<RunFolder>,
+    /// The plan it was trained by, if there is a run folder.
+    pub plan: Option<Plan>,
+}
+
+impl Contestant {
+    /// Reads the policy of a run folder, or a policy file.
+    ///
+    /// # Errors
+    /// [`RunError`] for a folder that is no run, a run without a policy yet, a file that is no policy.
+    pub fn open(path: &Path) -> Result<Self, RunError> {
+        let name = |path: &Path| match path.canonicalize() {
+            Ok(full) => full.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default(),
+            Err(_) => path.display().to_string(),
+        };
+        if path.is_file() {
+            let (actor, origin) = read_policy(path)?;
+            return Ok(Self { actor, origin, name: name(path), folder: None, plan: None });
+        }
+        let folder = RunFolder::open(path)?;
+        let plan = Plan::read(&folder.file("plan.toml"))?;
+        let policy = folder.file("policy.safetensors");
+        if !policy.exists() {
+            let reason = "the run has no policy yet: its training has not come far enough";
+            return Err(RunError::content(path, None, reason));
+        }
+        let (actor, origin) = read_policy(&policy)?;
+        Ok(Self { actor, origin, name: name(path), folder: Some(folder), plan: Some(plan) })
+    }
+}
+
+/// Which method each policy stands for in tables and figures: its algorithm, if all runs of that algorithm here
+/// differ in nothing but their seed; else every one of them stands for itself.
+pub fn methods(contestants: &[Contestant]) -> Vec<String> {
+    let comparable = |plan: &Option<Plan>| plan.clone().map(|plan| Plan { seed: 0, ..plan });
+    contestants
+        .iter()
+        .map(|one| {
+            let plan = comparable(&one.plan);
+            let mut rivals =
+                contestants.iter().filter(|other| other.origin.algorithm == one.origin.algorithm);
+            let alone = rivals.clone().count() == 1;
+            if alone || (plan.is_some() && rivals.all(|other| comparable(&other.plan) == plan)) {
+                one.origin.algorithm.clone()
+            } else {
+                one.name.clone()
+            }
+        })
+        .collect()
+}
+
+/// The task that all policies were trained on.
+///
+/// # Errors
+/// [`RunError::Usage`] if there is no policy, or there are several tasks.
+pub fn common_task(contestants: &[Contestant]) -> Result<TaskName, RunError> {
+    let Some(first) = contestants.first() else {
+        return Err(RunError::Usage("name at least one run".into()));
+    };
+    match contestants.iter().find(|other| other.origin.task != first.origin.task) {
+        None => Ok(first.origin.task),
+        Some(other) => Err(RunError::Usage(format!(
+            "`{}` was trained on {} and `{}` on {}: evaluate runs of one task at a time",
+            first.name, first.origin.task, other.name, other.origin.task
+        ))),
+    }
+}
+
+/// Evaluates every policy on every system. `physics` is the one each policy was trained on if `None`. `progress` is
+/// told how much of the whole is done, in [0, 1], and may stop it.
+///
+/// # Errors
+/// [`RunError::Interrupted`] if `progress` stopped it, [`RunError`].
+pub fn evaluate_all(
+    contestants: &[Contestant],
+    physics: Option<Physics>,
+    systems: &Systems,
+    options: Evaluation,
+    progress: &mut dyn FnMut(f64) -> ControlFlow<()>,
+) -> Result<Vec<Table>, RunError> {
+    let count = contestants.len() as f64;
+    let mut tables = Vec::with_capacity(contestants.len());
+    for ((index, one), method) in contestants.iter().enumerate().zip(methods(contestants)) {
+        let subject = Subject { actor: &one.actor, method: &method, policy: &one.name };
+        let task = Task::new(one.origin.task);
+        let physics = Some(physics.unwrap_or(one.origin.physics));
+        let table = evaluate(subject, task, physics, systems, options, &mut |done| {
+            progress((index as f64 + done.done as f64 / done.total as f64) / count)
+        });
+        tables.push(table?);
+    }
+    Ok(tables)
+}
+
+/// Writes the tables as `TABLES/STEM.csv`, and their figure as `FIGURES/STEM.svg`: a curve over one parameter, heat
+/// maps over two. Returns both paths.
+///
+/// # Errors
+/// [`RunError::Exists`] without `force`, before anything is written; [`RunError`].
+pub fn write_results(
+    tables: &[Table],
+    systems: &Systems,
+    (table_folder, figure_folder): (&Path, &Path),
+    stem: &str,
+    force: bool,
+) -> Result<Vec<PathBuf>, RunError> {
+    let csv = table_folder.join(format!("{stem}.csv"));
+    let svg = figure_folder.join(format!("{stem}.svg"));
+    refuse_existing(&csv, force)?;
+    refuse_existing(&svg, force)?;
+    for folder in [table_folder, figure_folder] {
+        std::fs::create_dir_all(folder).map_err(|error| RunError::io("create", folder, &error))?;
+    }
+    write_csv(&csv, tables)?;
+    let quantities: Vec<Quantity> = systems
+        .space()
+        .parameters()
+        .iter()
+        .map(|p| Quantity::parameter(&p.name, p.unit, p.nominal))
+        .collect();
+    match quantities.as_slice() {
+        [x] => sweep_figure(tables, x.clone(), Band::default())?.write(&svg)?,
+        [x, y] => heat_map_figure(tables, x.clone(), y.clone())?.write(&svg)?,
+        _ => return Ok(vec![csv]),
+    }
+    Ok(vec![csv, svg])
+}
+
+/// Name of a sweep's files: `sweep-torso_density-friction`.
+pub fn sweep_stem(systems: &Systems) -> String {
+    systems.space().names().fold("sweep".to_owned(), |stem, name| stem + "-" + name)
+}
+
+impl From<EvaluationError> for RunError {
+    fn from(error: EvaluationError) -> Self {
+        match error {
+            EvaluationError::Sim(error) => Self::Sim(error),
+            EvaluationError::Interrupted { .. } => Self::Interrupted(error.to_string()),
+            EvaluationError::NoEpisode | EvaluationError::Policy { .. } => Self::Usage(error.to_string()),
+        }
+    }
+}

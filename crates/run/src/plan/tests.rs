@@ -1,0 +1,81 @@
+use super::*;
+
+fn file(text: &str) -> Layer {
+    Layer::text(Path::new("e.toml"), text.into()).unwrap()
+}
+
+fn message(layers: &[Layer]) -> String {
+    Plan::resolve(layers).unwrap_err().to_string()
+}
+
+#[test]
+fn a_written_plan_reads_back_identical() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("plan.toml");
+    for task in TaskName::ALL {
+        for algorithm in Algorithm::ALL {
+            let plan = Plan::resolve(&[
+                Layer::argument("", "task", task.as_str()),
+                Layer::argument("", "algorithm", algorithm.as_str()),
+                Layer::set("ppo.learning_rate=0.1234567890123456789").unwrap(),
+                Layer::set("vary=all").unwrap(),
+            ]);
+            // `vary` takes a list: the text alone is refused.
+            assert!(plan.is_err());
+            let plan = Plan::resolve(&[
+                Layer::argument("", "task", task.as_str()),
+                Layer::argument("", "algorithm", algorithm.as_str()),
+                Layer::set("ppo.learning_rate=0.1234567890123456789").unwrap(),
+                Layer::set("vary=[\"all\"]").unwrap(),
+            ])
+            .unwrap();
+            assert_eq!(plan.vary.len(), Task::new(task).space().dim(), "patterns are resolved");
+            plan.write(&path).unwrap();
+            assert_eq!(Plan::read(&path).unwrap(), plan);
+        }
+    }
+}
+
+#[test]
+fn layers_come_in_order() {
+    let plan = Plan::resolve(&[
+        file("task = \"hopper\"\nseed = 1\nsteps = 3000\n[ppo]\nlanes = 4\n"),
+        Layer::argument("--seed 2", "seed", 2),
+        Layer::set("steps=2M").unwrap(),
+        Layer::set("ppo.horizon=1e2").unwrap(),
+    ])
+    .unwrap();
+    assert_eq!((plan.task, plan.seed, plan.steps), (TaskName::Hopper, 2, 2_000_000));
+    assert_eq!((plan.ppo.lanes, plan.ppo.horizon, plan.ppo.epochs), (4, 100, 10));
+}
+
+#[test]
+fn mistakes_are_refused_with_their_place() {
+    assert!(message(&[]).contains("no task"));
+    assert_eq!(
+        message(&[file("\ntask = \"hoper\"\n")]),
+        "e.toml, line 2: `task`: unknown task `hoper`; did you mean `hopper`?"
+    );
+    let cases = [
+        ("algorithm = \"pppo\"", "`algorithm`: no such value; did you mean `ppo`?"),
+        (
+            "vary = [\"torso_densty\"]",
+            "`vary`: unknown parameter `torso_densty`; did you mean `torso_density`?",
+        ),
+        ("physics = \"classic\"", "`physics`: task `hopper` runs on: mujoco"),
+        ("seed = -1", "`seed`: invalid value"),
+        ("steps = 0", "`steps`: must be at least 1"),
+        ("steps = 1.5", "`steps`: invalid type"),
+        ("stop.entropy_below = nan", "`stop.entropy_below`: must be a number"),
+        ("ppo.learning_rte = 1", "`ppo.learning_rte`: no such key; did you mean `learning_rate`?"),
+        ("ppo.clip = -0.2", "`ppo.clip`: must be positive"),
+        ("ppo.gamma = nan", "`ppo.gamma`: must lie in [0, 1]"),
+        ("report.sweep = [\"friction=9:1:3\"]", "`report.sweep`:"),
+        ("report.sweep = [\"frction=1:2:3\"]", "did you mean `friction`?"),
+        ("report.episodes = 0", "`report.episodes`: must be at least 1"),
+    ];
+    for (text, expected) in cases {
+        let message = message(&[file(&format!("task = \"hopper\"\n# two\n{text}\n"))]);
+        assert!(message.starts_with("e.toml, line 3: ") && message.contains(expected), "{text}: {message}");
+    }
+}

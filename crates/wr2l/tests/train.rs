@@ -1,0 +1,222 @@
+//! `wr2l train` and `wr2l evaluate`: what a run leaves, that it repeats, and every way to ask for one wrongly.
+
+mod common;
+
+use common::Folder;
+
+/// A run of a second: two iterations on the cart-pole.
+const SHORT: &str = "--algorithm ppo --steps 1000 --set ppo.horizon=64 --set ppo.minibatches=4";
+
+fn policy(folder: &Folder, run: &str) -> Vec<u8> {
+    std::fs::read(folder.path(run).join("policy.safetensors")).unwrap()
+}
+
+#[test]
+fn a_run_leaves_plan_logs_policy_tables_and_figures() {
+    let folder = Folder::new();
+    let out = folder.done(&format!("train cartpole {SHORT} -o run"));
+    assert!(!out.contains('\x1b') && out.contains("run/policy.safetensors"), "{out}");
+    let metrics = folder.read("run/metrics.csv");
+    let header: Vec<&str> = metrics.lines().next().unwrap().split(',').collect();
+    assert_eq!(header, wr2l::run::COLUMNS);
+    let rows: Vec<Vec<&str>> = metrics.lines().skip(1).map(|line| line.split(',').collect()).collect();
+    assert_eq!(rows.len(), 2);
+    assert!(rows.iter().all(|row| row.len() == header.len()));
+    assert_eq!((rows[0][1], rows[1][1]), ("512", "1024"), "steps");
+    for file in
+        ["plan.toml", "figures/learning.svg", "results/after-training.csv", "figures/after-training.svg"]
+    {
+        assert!(folder.path("run").join(file).is_file(), "{file}");
+    }
+    assert!(folder.done("evaluate run --sweep pole_half_length=0.5,1 --episodes 2").contains("nominal"));
+    assert!(folder.path("run/results/sweep-pole_half_length.csv").is_file());
+    assert!(folder.path("run/figures/sweep-pole_half_length.svg").is_file());
+}
+
+#[test]
+fn the_same_plan_gives_the_same_bytes_for_any_number_of_threads() {
+    let folder = Folder::new();
+    for task in ["cartpole", "inverted-pendulum"] {
+        let run = |name: &str, arguments: &str| {
+            folder.done(&format!("train {arguments} --no-report --quiet -o {task}-{name}"));
+            policy(&folder, &format!("{task}-{name}"))
+        };
+        let one = run("one", &format!("{task} {SHORT} --seed 7 --threads 1"));
+        let two = run("two", &format!("{task} {SHORT} --seed 7 --threads 2"));
+        let again = run("again", &format!("--plan {task}-one/plan.toml --threads 3"));
+        let other = run("other", &format!("{task} {SHORT} --seed 8 --threads 1"));
+        assert!(one == two && one == again, "{task}");
+        assert!(one != other, "{task}: the seed decides");
+        assert_eq!(
+            folder.read(&format!("{task}-one/plan.toml")),
+            folder.read(&format!("{task}-again/plan.toml"))
+        );
+    }
+}
+
+#[test]
+fn default_folders_never_overwrite() {
+    let folder = Folder::new();
+    for _ in 0..2 {
+        assert_eq!(folder.done(&format!("train cartpole {SHORT} --no-report --quiet")), "");
+    }
+    assert!(folder.path("runs/cartpole-ppo-s0/policy.safetensors").is_file());
+    assert!(folder.path("runs/cartpole-ppo-s0-2/policy.safetensors").is_file());
+}
+
+#[test]
+fn json_is_one_object_a_line_with_a_summary_at_the_end() {
+    let folder = Folder::new();
+    let out = folder.done(&format!("train cartpole {SHORT} --json -o run"));
+    let lines: Vec<serde_json::Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let events: Vec<&str> = lines.iter().map(|line| line["event"].as_str().unwrap()).collect();
+    assert_eq!(events, ["iteration", "iteration", "summary"]);
+    assert_eq!(lines[2]["ending"], "budget");
+    assert_eq!(lines[2]["steps"], 1024);
+    assert!(lines[2]["sweep_worst"].is_number());
+    let out = folder.done("evaluate run --sweep pole_half_length=0.5,1 --episodes 2 --json");
+    let line: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&line["method"], &line["policy"]), (&"ppo".into(), &"run".into()));
+}
+
+#[test]
+fn layers_override_one_another_and_plan_toml_holds_the_outcome() {
+    let folder = Folder::new();
+    folder.write(
+        "e.toml",
+        "task = \"cartpole\"\nsteps = 9e9\nseed = 3\n[ppo]\nhorizon = 32\nlanes = 2\nminibatches = 2\n",
+    );
+    folder
+        .done("train --plan e.toml --steps 100 --set ppo.lanes=4 --algorithm ppo --no-report --quiet -o run");
+    let plan = folder.read("run/plan.toml");
+    for line in ["seed = 3", "steps = 100", "horizon = 32", "lanes = 4", "task = \"cartpole\""] {
+        assert!(plan.lines().any(|l| l == line), "{line} in\n{plan}");
+    }
+}
+
+#[test]
+fn entropy_below_the_threshold_ends_a_run() {
+    let folder = Folder::new();
+    let out = folder.done(&format!("train cartpole {SHORT} --set stop.entropy_below=9 --no-report -o run"));
+    assert!(out.contains("entropy threshold"), "{out}");
+    assert_eq!(folder.read("run/metrics.csv").lines().count(), 2);
+}
+
+#[test]
+fn wrong_requests_are_refused_and_leave_nothing() {
+    let folder = Folder::new();
+    let refused = |arguments: &str, words: &[&str]| {
+        folder.refused(&format!("train {arguments} -o run"), 2, words);
+    };
+    refused("hoper", &["'hopper'"]);
+    refused("", &["TASK"]);
+    refused("cartpole --algorithm pppo", &["--algorithm pppo", "did you mean `ppo`?"]);
+    refused("cartpole --vary pole_lenght", &["--vary pole_lenght", "did you mean `pole_"]);
+    refused("cartpole --steps 0", &["must be at least 1"]);
+    refused("cartpole --steps many", &["not a whole number"]);
+    refused("cartpole --seed 18446744073709551615", &["--seed"]);
+    refused(
+        "cartpole --set ppo.lerning_rate=1",
+        &["--set ppo.lerning_rate=1", "did you mean `learning_rate`?"],
+    );
+    refused("cartpole --set ppo.clip=wide", &["--set ppo.clip=wide", "`ppo.clip`"]);
+    refused("cartpole --set ppo.clip=-1", &["`ppo.clip`: must be positive"]);
+    refused("cartpole --set ppo.clip", &["key=value"]);
+    refused("cartpole --physics mujoco", &["`physics`", "classic"]);
+    refused("cartpole --threads 0", &["from 1 to 1024"]);
+}
+
+#[test]
+fn wrong_experiment_files_are_refused_by_line_and_key() {
+    let folder = Folder::new();
+    folder.write("key.toml", "task = \"cartpole\"\n\n[ppo]\nhorizn = 3\n");
+    folder.write("value.toml", "task = \"cartpole\"\n[ppo]\nhorizon = \"long\"\n");
+    folder.write("syntax.toml", "task = \"cartpole\"\nseed = = 3\n");
+    folder.write("task.toml", "seed = 3\n");
+    folder.refused("train --plan key.toml -o run", 2, &["key.toml, line 4", "`ppo.horizn`", "`horizon`?"]);
+    folder.refused("train --plan value.toml -o run", 2, &["value.toml, line 3", "`ppo.horizon`"]);
+    folder.refused("train --plan syntax.toml -o run", 2, &["syntax.toml, line 2"]);
+    folder.refused("train --plan task.toml -o run", 2, &["no task"]);
+    folder.refused("train --plan missing.toml -o run", 1, &["cannot read `missing.toml`"]);
+}
+
+#[test]
+fn existing_folders_are_kept_and_unwritable_places_named() {
+    let folder = Folder::new();
+    folder.done(&format!("train cartpole {SHORT} --no-report --quiet -o run"));
+    let before = policy(&folder, "run");
+    folder.refused(
+        &format!("train cartpole {SHORT} --seed 5 -o run"),
+        2,
+        &["`run` exists already", "--force"],
+    );
+    assert_eq!(policy(&folder, "run"), before);
+    folder.done(&format!("train cartpole {SHORT} --seed 5 --no-report --quiet --force -o run"));
+    assert!(policy(&folder, "run") != before);
+    folder.write("file", "mine");
+    folder.refused(&format!("train cartpole {SHORT} -o file"), 2, &["`file` exists already"]);
+    folder.refused(&format!("train cartpole {SHORT} --force -o file"), 2, &["`file` exists already"]);
+    folder.refused(&format!("train cartpole {SHORT} -o file/run"), 1, &["cannot create `file"]);
+    std::fs::create_dir(folder.path("other")).unwrap();
+    folder.write("other/thesis.tex", "years of work");
+    folder.refused(&format!("train cartpole {SHORT} --force -o other"), 2, &["not the folder of a run"]);
+    assert_eq!(folder.read("other/thesis.tex"), "years of work");
+}
+
+#[test]
+fn evaluation_refuses_what_is_no_policy_or_no_sweep() {
+    let folder = Folder::new();
+    folder.done(&format!("train cartpole {SHORT} --no-report --quiet -o run"));
+    let bytes = policy(&folder, "run");
+    std::fs::write(folder.path("cut.safetensors"), &bytes[..bytes.len() / 2]).unwrap();
+    folder.write("text.safetensors", "not a policy");
+    std::fs::create_dir(folder.path("empty")).unwrap();
+    folder.refused("evaluate cut.safetensors -o out", 1, &["cut.safetensors", "damaged"]);
+    folder.refused("evaluate text.safetensors -o out", 1, &["text.safetensors"]);
+    folder.refused("evaluate nowhere", 1, &["nowhere", "no such folder"]);
+    folder.refused("evaluate empty", 1, &["empty", "no plan.toml"]);
+    folder.refused("evaluate", 2, &["RUN"]);
+    folder.refused("evaluate run --sweep pole_half_lngth=1:2:3", 2, &["did you mean `pole_half_length`?"]);
+    folder.refused("evaluate run --sweep pole_half_length=1:90:3", 2, &["bounds ["]);
+    folder.refused("evaluate run --sweep pole_half_length", 2, &["name=start:end:count"]);
+    folder.refused("evaluate run --episodes 0", 2, &["at least 1 episode"]);
+    folder.refused("evaluate run run", 2, &["-o"]);
+    assert!(!folder.path("run/results").exists() && !folder.path("out").exists());
+    // Whole, it is evaluated from the file alone; and existing results are kept.
+    std::fs::write(folder.path("whole.safetensors"), &bytes).unwrap();
+    let sweep = "--sweep pole_half_length=0.5,1 --episodes 1";
+    folder.done(&format!("evaluate whole.safetensors run {sweep} -o out"));
+    let table = folder.read("out/sweep-pole_half_length.csv");
+    assert!(table.contains(",whole,") && table.contains(",run,"), "{table}");
+    folder.refused(&format!("evaluate run {sweep} -o out"), 2, &["exists already", "--force"]);
+    assert_eq!(folder.read("out/sweep-pole_half_length.csv"), table);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_stops_after_the_iteration_and_keeps_the_policy() {
+    use std::io::{BufRead, BufReader, Read};
+    use std::process::{Command, Stdio};
+    let folder = Folder::new();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_wr2l"))
+        .args(["train", "cartpole", "--algorithm", "ppo", "--steps", "1G", "--json", "-o", "run"])
+        .current_dir(folder.path("."))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    out.read_line(&mut line).unwrap();
+    assert!(line.contains("\"iteration\":1"), "{line}");
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    let mut rest = String::new();
+    out.read_to_string(&mut rest).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let last: serde_json::Value = serde_json::from_str(rest.lines().last().unwrap()).unwrap();
+    assert_eq!((&last["event"], &last["ending"]), (&"summary".into(), &"interrupted".into()));
+    assert!(!policy(&folder, "run").is_empty());
+    let rows = folder.read("run/metrics.csv").lines().count() as u64 - 1;
+    assert_eq!(last["iteration"], rows);
+}
