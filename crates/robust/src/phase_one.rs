@@ -52,9 +52,10 @@ pub struct PhaseOne {
     /// point, its start and the current dynamics is kept, compared on fresh random numbers. Usual: 8 to 48, more in
     /// higher dimension.
     pub starts: usize,
-    /// Stop when ‖ĝ‖ (return per unit of z) is no larger; 0 for never.
+    /// Stop when ‖ĝ‖ (return per unit of z) is no larger. 0 stops at no gradient but zero.
     pub gradient_tolerance: f64,
-    /// Stop when the Frank–Wolfe gap (in units of return) is no larger; 0 for never.
+    /// Stop when the Frank–Wolfe gap (in units of return) is no larger. 0 stops where the linear model sees nothing
+    /// to gain at all.
     pub gap_tolerance: f64,
     /// How the gradient is estimated.
     pub gradient: Gradient,

@@ -1,0 +1,44 @@
+//! The control for what the gradient adds: variety alone.
+
+use wr2l_rl::{Actor, Fixed, Workers};
+use wr2l_rng::{Purpose, StreamKey};
+
+use super::{Adversary, Choice, Report, Source, Turn};
+use crate::ball::Ball;
+use crate::config::AdversaryConfig;
+use crate::{BallEstimate, RobustError};
+
+/// For every turn a random point of the ball's boundary ([`Ball::boundary`]).
+#[derive(Clone, Debug)]
+pub struct Boundary {
+    estimate: BallEstimate,
+    ball: Ball,
+    config: AdversaryConfig,
+}
+
+impl Boundary {
+    /// Plays in `ball`, whose `estimate` measures W of the chosen points for the log.
+    ///
+    /// # Errors
+    /// [`AdversaryConfig::validate`]'s.
+    pub fn new(estimate: BallEstimate, ball: Ball, config: AdversaryConfig) -> Result<Self, RobustError> {
+        config.validate()?;
+        Ok(Self { estimate, ball, config })
+    }
+}
+
+impl Adversary for Boundary {
+    fn choose(&mut self, turn: &Turn<'_>, _: &Actor, workers: &mut Workers) -> Result<Choice, RobustError> {
+        let ball = self.ball.with_epsilon(self.config.ramped(self.ball.epsilon(), turn.progress))?;
+        let key = StreamKey::new(turn.seed, Purpose::Dynamics).iteration(turn.index);
+        let z = ball.boundary(&mut key.stream())?;
+        let (measured, simulator_steps) = self.estimate.measure_or_none(workers, &z)?;
+        let report = Report {
+            epsilon: Some(ball.epsilon()),
+            taylor: Some(ball.value(&z)),
+            measured,
+            ..Report::default()
+        };
+        Ok(Choice { source: Source::Fixed(Fixed(z)), report, simulator_steps })
+    }
+}

@@ -1,0 +1,112 @@
+//! Who chooses the dynamics that the learner trains under.
+//!
+//! An [`Adversary`] takes its turn every so many transitions of the learner, and says under which dynamics the
+//! learner's episodes run from then on:
+//!
+//! | adversary | chooses |
+//! |---|---|
+//! | [`Nominal`] | the reference dynamics |
+//! | [`Uniform`] | for every episode a point uniform in the ball (the paper's "PPO mean") |
+//! | [`Boundary`] | for every turn a random point of the ball's boundary: the control for what the gradient adds |
+//! | [`Wasserstein`] | for every turn the worst point of the ball, by Phase I of Algorithm 1 |
+//!
+//! Adversaries keep no state between turns; what a turn depends on is in [`Turn`], so a run resumes from plain data.
+
+mod boundary;
+mod nominal;
+mod uniform;
+mod wasserstein;
+
+pub use boundary::Boundary;
+pub use nominal::Nominal;
+pub use uniform::{Uniform, UniformSource};
+pub use wasserstein::Wasserstein;
+
+use wr2l_rl::{Actor, DynamicsSource, Fixed, Workers};
+
+use crate::RobustError;
+use crate::phase_one::PhaseOneReport;
+
+/// What a turn depends on besides the policy.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Turn<'a> {
+    /// Seed of the run.
+    pub seed: u64,
+    /// Number of the turn, from 0.
+    pub index: u64,
+    /// Share of training that is done, 0 to 1.
+    pub progress: f64,
+    /// Dynamics that the last turn chose, in z (`[d]`): zeros before the first, and where a turn chose no single
+    /// point.
+    pub current: &'a [f64],
+}
+
+/// What an adversary chose, and what is worth logging about it.
+#[derive(Clone, Debug)]
+pub struct Choice {
+    /// Dynamics of the learner's episodes until the next turn.
+    pub source: Source,
+    /// What led to it.
+    pub report: Report,
+    /// Simulator steps that the choice took, one-step simulations included.
+    pub simulator_steps: u64,
+}
+
+/// Dynamics of the learner's episodes.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// The same for all.
+    Fixed(Fixed),
+    /// A point of the ball for each.
+    Uniform(UniformSource),
+}
+
+impl Source {
+    /// The dynamics in z (`[d]`) if all episodes share them.
+    pub fn point(&self) -> Option<&[f64]> {
+        match self {
+            Self::Fixed(Fixed(z)) => Some(z),
+            Self::Uniform(_) => None,
+        }
+    }
+}
+
+impl DynamicsSource for Source {
+    fn z(&self, lane: u64, episode: u64, out: &mut [f64]) {
+        match self {
+            Self::Fixed(fixed) => fixed.z(lane, episode, out),
+            Self::Uniform(uniform) => uniform.z(lane, episode, out),
+        }
+    }
+}
+
+/// What is worth logging about a turn; what does not apply to an adversary is `None`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Report {
+    /// Radius ε in force.
+    pub epsilon: Option<f64>,
+    /// `½zᵀH₀z` of the chosen dynamics, the Taylor value of W.
+    pub taylor: Option<f64>,
+    /// W of the chosen dynamics as measured; `None` also where a one-step simulation diverged.
+    pub measured: Option<f64>,
+    /// Phase I: J at the reference and at the chosen dynamics, gradients, gaps, step sizes.
+    pub phase_one: Option<PhaseOneReport>,
+    /// Episodes that diverged while J was measured.
+    pub diverged: u64,
+}
+
+/// Chooses the dynamics that the learner trains under.
+pub trait Adversary: std::fmt::Debug {
+    /// Takes a turn against the policy of `actor`. Simulations run on `workers`, with random numbers keyed by the
+    /// turn, so that the choice is the same for any number of threads.
+    ///
+    /// # Errors
+    /// Whatever keeps it from choosing: [`RobustError::NotFinite`], [`RobustError::Diverged`],
+    /// [`RobustError::Sim`].
+    fn choose(
+        &mut self,
+        turn: &Turn<'_>,
+        actor: &Actor,
+        workers: &mut Workers,
+    ) -> Result<Choice, RobustError>;
+}

@@ -1,0 +1,176 @@
+//! Options of the ball and of the adversaries, as an experiment file holds them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::RobustError;
+use crate::ball::Metric;
+use crate::error::check_positive;
+use crate::hessian::{GaussNewton, StateWeights, TransportEstimator, ZeroOrder};
+use crate::pairs::PairsConfig;
+use crate::phase_one::PhaseOne;
+
+/// How the Hessian H₀ is estimated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HessianMethod {
+    /// From the Jacobian of the next state: 2d one-step simulations per pair, positive semi-definite.
+    #[default]
+    GaussNewton,
+    /// From values of W alone (Proposition 2, the paper): thousands of one-step simulations per pair.
+    ZeroOrder,
+}
+
+/// Options of the Wasserstein ball.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BallConfig {
+    /// Radius ε, in units of W₂² (squared state units); ignored if `half_width` is given. Usual: 0.01 to 0.1 for
+    /// Hopper, 0.3 to 1 for Walker2d and HalfCheetah, with two parameters. Nobody can guess it: look at
+    /// [`Ball::ranges`](crate::ball::Ball::ranges).
+    pub epsilon: f64,
+    /// Instead of ε: how far the middle parameter may move alone, in units of its nominal value
+    /// ([`Metric::epsilon_for_half_width`]). Usual: 0.1 to 1.
+    pub half_width: Option<f64>,
+    /// How H₀ is estimated.
+    pub hessian: HessianMethod,
+    /// Eigenvalues of H₀ below `ridge · tr(H₀)/d` are lifted to that value. In [1e-12, 1]. Usual: 1e-6 to 1e-3.
+    pub ridge: f64,
+    /// How next states are compared; makes no difference for deterministic simulators.
+    pub transport: TransportEstimator,
+    /// What a unit of each state coordinate is worth.
+    pub state_weights: StateWeights,
+    /// State–action pairs.
+    pub pairs: PairsConfig,
+    /// Options of `hessian = "gauss-newton"`.
+    pub gauss_newton: GaussNewton,
+    /// Options of `hessian = "zero-order"`.
+    pub zero_order: ZeroOrder,
+}
+
+impl Default for BallConfig {
+    fn default() -> Self {
+        Self {
+            epsilon: 0.03,
+            half_width: None,
+            hessian: HessianMethod::default(),
+            ridge: Metric::DEFAULT_RIDGE,
+            transport: TransportEstimator::default(),
+            state_weights: StateWeights::default(),
+            pairs: PairsConfig::default(),
+            gauss_newton: GaussNewton::default(),
+            zero_order: ZeroOrder::default(),
+        }
+    }
+}
+
+impl BallConfig {
+    /// Checks every option.
+    ///
+    /// # Errors
+    /// [`RobustError::Parameter`] for the first that makes no sense.
+    pub fn validate(&self) -> Result<(), RobustError> {
+        match self.half_width {
+            Some(half_width) => check_positive("half_width", half_width)?,
+            None => check_positive("epsilon", self.epsilon)?,
+        }
+        if !(1e-12..=1.0).contains(&self.ridge) {
+            let requirement = "it must lie in [1e-12, 1]";
+            return Err(RobustError::Parameter { name: "ridge", value: self.ridge, requirement });
+        }
+        check_positive("pairs.count", self.pairs.count as f64)?;
+        check_positive("gauss_newton.step", self.gauss_newton.step)?;
+        check_positive("zero_order.sigma", self.zero_order.sigma)?;
+        check_positive("zero_order.tolerance", self.zero_order.tolerance)?;
+        check_positive("zero_order.max_samples", self.zero_order.max_samples as f64)
+    }
+}
+
+/// Options of the adversaries that play within the ball.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AdversaryConfig {
+    /// Share of training over which ε grows linearly to its full value, in 20 steps; 0 for full from the start
+    /// (the paper). In [0, 1]. Usual: 0 or 0.3 to 0.7.
+    pub epsilon_ramp: f64,
+    /// `wasserstein`: episodes m that each value of J is averaged over. Usual: 1 to 16.
+    pub episodes: usize,
+    /// `wasserstein`: discount per step in J. 1 is what evaluation measures; 0.99 was measured to hurt, though
+    /// Eq. 2 has a discount.
+    pub return_discount: f64,
+    /// `wasserstein`: the inner loop.
+    pub phase_one: PhaseOne,
+}
+
+impl Default for AdversaryConfig {
+    fn default() -> Self {
+        Self { epsilon_ramp: 0.0, episodes: 2, return_discount: 1.0, phase_one: PhaseOne::default() }
+    }
+}
+
+impl AdversaryConfig {
+    /// Checks every option.
+    ///
+    /// # Errors
+    /// [`RobustError::Parameter`] for the first that makes no sense.
+    pub fn validate(&self) -> Result<(), RobustError> {
+        let in_unit = |name, value: f64| {
+            let requirement = "it must lie in [0, 1]";
+            match (0.0..=1.0).contains(&value) {
+                true => Ok(()),
+                false => Err(RobustError::Parameter { name, value, requirement }),
+            }
+        };
+        in_unit("epsilon_ramp", self.epsilon_ramp)?;
+        in_unit("return_discount", self.return_discount)?;
+        check_positive("episodes", self.episodes as f64)?;
+        self.phase_one.validate()
+    }
+
+    /// The radius in force after `progress` (0 to 1) of training, when the full one is `epsilon`.
+    pub fn ramped(&self, epsilon: f64, progress: f64) -> f64 {
+        /// So coarse that episodes of the uniform adversary are seldom dropped because the ball has grown.
+        const STEPS: f64 = 20.0;
+        if progress >= self.epsilon_ramp {
+            return epsilon;
+        }
+        epsilon * ((STEPS * progress / self.epsilon_ramp).floor() + 1.0).clamp(1.0, STEPS) / STEPS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_valid_and_nonsense_is_named() {
+        assert_eq!(BallConfig::default().validate(), Ok(()));
+        assert_eq!(AdversaryConfig::default().validate(), Ok(()));
+        for (config, name) in [
+            (BallConfig { epsilon: 0.0, ..BallConfig::default() }, "epsilon"),
+            (BallConfig { epsilon: f64::NAN, ..BallConfig::default() }, "epsilon"),
+            (BallConfig { half_width: Some(-0.1), ..BallConfig::default() }, "half_width"),
+            (BallConfig { ridge: 0.0, ..BallConfig::default() }, "ridge"),
+            (BallConfig { pairs: PairsConfig { count: 0, pool: 1 }, ..BallConfig::default() }, "pairs.count"),
+        ] {
+            let error = config.validate().unwrap_err();
+            assert!(matches!(error, RobustError::Parameter { name: n, .. } if n == name), "{error}");
+        }
+        for (config, name) in [
+            (AdversaryConfig { epsilon_ramp: 1.5, ..AdversaryConfig::default() }, "epsilon_ramp"),
+            (AdversaryConfig { return_discount: f64::NAN, ..AdversaryConfig::default() }, "return_discount"),
+            (AdversaryConfig { episodes: 0, ..AdversaryConfig::default() }, "episodes"),
+        ] {
+            let error = config.validate().unwrap_err();
+            assert!(matches!(error, RobustError::Parameter { name: n, .. } if n == name), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_radius_grows_to_its_full_value_and_stays() {
+        let config = AdversaryConfig { epsilon_ramp: 0.5, ..AdversaryConfig::default() };
+        let radii: Vec<f64> = (0..=100).map(|i| config.ramped(2.0, f64::from(i) / 100.0)).collect();
+        assert!((radii[0] - 0.1).abs() < 1e-12 && radii[50..].iter().all(|&r| r == 2.0));
+        assert!(radii.windows(2).all(|w| w[0] <= w[1]));
+        assert_eq!(AdversaryConfig::default().ramped(2.0, 0.0), 2.0);
+    }
+}

@@ -1,0 +1,109 @@
+//! From a simulator to its ball: pairs, Hessian, radius.
+
+use serde::{Deserialize, Serialize};
+use wr2l_rl::Workers;
+use wr2l_sim::DynamicsSpace;
+
+use crate::ball::{Ball, Metric};
+use crate::config::{BallConfig, HessianMethod};
+use crate::hessian::{
+    Distance, HessianEstimate, TransitionModel, WassersteinDistance, gauss_newton, zero_order,
+};
+use crate::{Pairs, RobustError, SimulatedTransitions};
+
+/// All that the ball rests on, estimated once per run: plain data that a run folder can hold.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BallEstimate {
+    /// Names of the parameters, in the order of z.
+    pub parameters: Vec<String>,
+    /// The Hessian H₀ of W at the reference, with its uncertainty.
+    pub hessian: HessianEstimate,
+    /// The pairs over which W is averaged.
+    pub pairs: Pairs,
+    /// How next states are compared, weights included.
+    pub distance: Distance,
+}
+
+impl BallEstimate {
+    /// Collects pairs and estimates the Hessian, on the threads of `workers`.
+    ///
+    /// Random numbers come from `seed`; the same seed gives the same estimate for any number of threads.
+    ///
+    /// # Errors
+    /// [`BallConfig::validate`]'s, those of [`Pairs::collect`], [`gauss_newton`] and [`zero_order`];
+    /// [`RobustError::Dimension`] if no parameter varies.
+    pub fn new(workers: &mut Workers, config: &BallConfig, seed: u64) -> Result<Self, RobustError> {
+        config.validate()?;
+        let space = workers.space().clone();
+        if space.dim() == 0 {
+            let what = "dynamics parameters that vary (a ball needs at least one)";
+            return Err(RobustError::Dimension { what, expected: 1, got: 0 });
+        }
+        let pairs = Pairs::collect(workers, None, &config.pairs, seed)?;
+        let mut model = SimulatedTransitions::new(workers, &pairs);
+        let mut distance = Distance { estimator: config.transport, weights: Vec::new() };
+        let mut reference = vec![0.0; model.row_len()];
+        model.next_states(&vec![0.0; space.dim()], &mut reference)?;
+        distance.weights = config.state_weights.weights(&reference, model.state_dim());
+        let (lower, upper) = (space.lower_z(), space.upper_z());
+        let hessian = match config.hessian {
+            HessianMethod::GaussNewton => {
+                gauss_newton(&mut model, &distance, &lower, &upper, &config.gauss_newton)?
+            }
+            HessianMethod::ZeroOrder => {
+                zero_order(&mut model, &distance, &lower, &upper, &config.zero_order, seed)?
+            }
+        };
+        let parameters = space.names().map(String::from).collect();
+        Ok(Self { parameters, hessian, pairs, distance })
+    }
+
+    /// The ball of `config`'s radius within the hard bounds of `space`.
+    ///
+    /// # Errors
+    /// [`BallConfig::validate`]'s, and those of [`Metric::new`] and [`Ball::new`]; [`RobustError::Dimension`] if the
+    /// estimate belongs to another number of parameters.
+    pub fn ball(&self, space: &DynamicsSpace, config: &BallConfig) -> Result<Ball, RobustError> {
+        config.validate()?;
+        let metric = Metric::new(&self.hessian.matrix, config.ridge)?;
+        if space.dim() != metric.dim() {
+            let what = "dynamics parameters of the ball";
+            return Err(RobustError::Dimension { what, expected: metric.dim(), got: space.dim() });
+        }
+        let epsilon = match config.half_width {
+            Some(half_width) => metric.epsilon_for_half_width(half_width)?,
+            None => config.epsilon,
+        };
+        Ball::new(metric, epsilon, space.lower_z(), space.upper_z())
+    }
+
+    /// W(z) as the simulator gives it, not its Taylor value: `½zᵀH₀z` is a good approximation only near the
+    /// reference (Hopper at friction −50 %: 0.063 against 0.082; at +100 %: 0.070 against 0.328). Also the one-step
+    /// simulations that it took.
+    ///
+    /// # Errors
+    /// [`RobustError::Diverged`] if a step breaks down under z, [`RobustError::Sim`] for z outside its bounds.
+    pub fn measure(&self, workers: &mut Workers, z: &[f64]) -> Result<(f64, u64), RobustError> {
+        let mut model = SimulatedTransitions::new(workers, &self.pairs);
+        let mut w = WassersteinDistance::new(&mut model, &self.distance)?;
+        let values = w.measure(z)?;
+        let steps = w.simulator_steps();
+        match values.as_slice() {
+            [value] => Ok((*value, steps)),
+            _ => Err(RobustError::Dimension { what: "z", expected: self.parameters.len(), got: z.len() }),
+        }
+    }
+    /// [`BallEstimate::measure`] for a log: `None` where a step diverged.
+    pub(crate) fn measure_or_none(
+        &self,
+        workers: &mut Workers,
+        z: &[f64],
+    ) -> Result<(Option<f64>, u64), RobustError> {
+        match self.measure(workers, z) {
+            Ok((value, steps)) => Ok((Some(value), steps)),
+            Err(RobustError::Diverged { .. }) => Ok((None, 2 * self.pairs.len as u64)),
+            Err(error) => Err(error),
+        }
+    }
+}

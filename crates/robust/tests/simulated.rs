@@ -1,0 +1,240 @@
+//! The ball and the adversaries on real simulators.
+
+use wr2l_rl::{Actor, DynamicsSource, Learner, Ppo, PpoConfig, Workers};
+use wr2l_robust::adversary::{Boundary, Choice, Nominal, Turn, Uniform, Wasserstein};
+use wr2l_robust::ball::Ball;
+use wr2l_robust::hessian::{StateWeights, TransitionModel, ZeroOrder};
+use wr2l_robust::phase_one::{PhaseOne, Stop};
+use wr2l_robust::{
+    Adversary, AdversaryConfig, BallConfig, BallEstimate, HessianMethod, Objective, Pairs, PairsConfig,
+    RobustError, SimulatedReturn, SimulatedTransitions,
+};
+use wr2l_sim::{ActionSpace, Simulator, Task, TaskName};
+
+fn simulator(task: TaskName, vary: &[&str]) -> Simulator {
+    let task = Task::new(task);
+    let space = task.space().select(vary).unwrap();
+    Simulator::new(task, None, space).unwrap()
+}
+
+fn hopper() -> Simulator {
+    simulator(TaskName::Hopper, &["torso_density", "friction"])
+}
+
+fn actor(simulator: &Simulator) -> Actor {
+    Ppo::new(PpoConfig::default(), simulator.spec(), simulator.space().dim(), 7).unwrap().actor().clone()
+}
+
+fn small() -> BallConfig {
+    BallConfig { pairs: PairsConfig { count: 60, pool: 300 }, epsilon: 0.1, ..BallConfig::default() }
+}
+
+/// A ball of `simulator`, and what it rests on.
+fn ball(simulator: &Simulator, config: &BallConfig) -> (BallEstimate, Ball) {
+    let mut workers = Workers::new(simulator, 2).unwrap();
+    let estimate = BallEstimate::new(&mut workers, config, 3).unwrap();
+    let ball = estimate.ball(simulator.space(), config).unwrap();
+    (estimate, ball)
+}
+
+#[test]
+fn pairs_are_the_same_for_any_threads_and_lanes_and_lie_in_the_action_space() {
+    for task in [TaskName::CartPole, TaskName::Hopper, TaskName::HalfCheetah] {
+        let simulator = simulator(task, &["all"]);
+        let config = PairsConfig { count: 50, pool: 200 };
+        let collect = |threads, lanes, seed| {
+            let mut workers = Workers::with_lanes(&simulator, threads, lanes).unwrap();
+            Pairs::collect(&mut workers, None, &config, seed).unwrap()
+        };
+        let pairs = collect(1, 1, 3);
+        assert_eq!(pairs, collect(2, 3, 3));
+        assert_ne!(pairs, collect(1, 1, 4));
+        let spec = simulator.spec();
+        assert_eq!(pairs.states.len(), 50 * spec.state_dim());
+        for action in pairs.actions.chunks_exact(spec.act_dim()) {
+            match &spec.actions {
+                ActionSpace::Continuous { low, high } => {
+                    for (a, (low, high)) in action.iter().zip(low.iter().zip(high)) {
+                        assert!(low <= a && a <= high);
+                    }
+                }
+                ActionSpace::Discrete { n } => assert!(action[0] < *n as f64 && action[0].fract() == 0.0),
+            }
+        }
+        let actor = actor(&simulator);
+        let mut workers = Workers::new(&simulator, 2).unwrap();
+        let policy = Pairs::collect(&mut workers, Some(&actor), &config, 3).unwrap();
+        // An untrained policy chooses the cart-pole's two actions alike: the same draw, the same action.
+        assert!(task == TaskName::CartPole || policy.actions != pairs.actions);
+        let none = PairsConfig { count: 0, pool: 0 };
+        assert!(matches!(
+            Pairs::collect(&mut workers, None, &none, 3),
+            Err(RobustError::Parameter { name: "pairs.count", .. })
+        ));
+    }
+}
+
+#[test]
+fn transitions_do_not_depend_on_threads_lanes_or_what_was_simulated_before() {
+    let simulator = hopper();
+    let mut workers = Workers::with_lanes(&simulator, 2, 3).unwrap();
+    let pairs = Pairs::collect(&mut workers, None, &PairsConfig { count: 70, pool: 200 }, 1).unwrap();
+    let mut model = SimulatedTransitions::new(&mut workers, &pairs);
+    let z = [0.0, 0.0, 0.4, -0.3, 0.0, 0.0];
+    let row = model.row_len();
+    let mut together = vec![0.0; 3 * row];
+    model.next_states(&z, &mut together).unwrap();
+    assert_eq!(together[..row], together[2 * row..], "the same z, the same bits");
+    assert_ne!(together[..row], together[row..2 * row]);
+    let mut single = Workers::new(&simulator, 1).unwrap();
+    let mut alone = vec![0.0; row];
+    SimulatedTransitions::new(&mut single, &pairs).next_states(&z[2..4], &mut alone).unwrap();
+    assert_eq!(alone, together[row..2 * row]);
+    // Outside the hard bounds.
+    let mut model = SimulatedTransitions::new(&mut single, &pairs);
+    assert!(matches!(model.next_states(&[-2.0, 0.0], &mut alone), Err(RobustError::Sim(_))));
+}
+
+#[test]
+fn the_measured_distance_is_zero_at_the_reference_and_the_quadratic_form_near_it() {
+    for (task, vary) in
+        [(TaskName::CartPole, vec!["pole_half_length"]), (TaskName::InvertedPendulum, vec!["pole_length"])]
+    {
+        let simulator = simulator(task, &vary);
+        let (estimate, ball) = ball(&simulator, &small());
+        let mut workers = Workers::new(&simulator, 1).unwrap();
+        assert_eq!(estimate.measure(&mut workers, &[0.0]).unwrap().0, 0.0);
+        let z = [0.01];
+        let (value, steps) = estimate.measure(&mut workers, &z).unwrap();
+        assert!((value / ball.value(&z) - 1.0).abs() < 0.1, "{task}: {value} {}", ball.value(&z));
+        assert_eq!(steps, 120);
+        assert!(estimate.measure(&mut workers, &[0.0, 0.0]).is_err());
+    }
+}
+
+#[test]
+fn both_hessians_agree_on_a_smooth_simulator() {
+    // The cart-pole has no contacts.
+    let simulator = simulator(TaskName::CartPole, &["pole_half_length", "pole_mass"]);
+    let newton = ball(&simulator, &small()).0.hessian;
+    let zero_order = BallConfig {
+        hessian: HessianMethod::ZeroOrder,
+        zero_order: ZeroOrder { sigma: 0.02, tolerance: 0.05, max_samples: 20_000 },
+        ..small()
+    };
+    let zero = ball(&simulator, &zero_order).0.hessian;
+    assert!(zero.relative_error <= 0.05 && zero.simulator_steps > newton.simulator_steps);
+    let difference = (&newton.matrix - &zero.matrix).norm() / newton.matrix.norm();
+    assert!(difference < 0.15, "{difference}: {} {}", newton.matrix, zero.matrix);
+}
+
+#[test]
+fn an_estimate_survives_a_file() {
+    let (estimate, _) =
+        ball(&hopper(), &BallConfig { state_weights: StateWeights::InverseVariance, ..small() });
+    let text = serde_json::to_string(&estimate).unwrap();
+    assert_eq!(serde_json::from_str::<BallEstimate>(&text).unwrap(), estimate);
+}
+
+#[test]
+fn a_half_width_sets_the_radius_and_nothing_to_vary_is_refused() {
+    let simulator = simulator(TaskName::CartPole, &["pole_half_length"]);
+    let (_, ball) = ball(&simulator, &BallConfig { half_width: Some(0.25), ..small() });
+    assert!((ball.ranges().unwrap()[0].alone.1 - 0.25).abs() < 1e-12);
+    let fixed = self::simulator(TaskName::CartPole, &[]);
+    let mut workers = Workers::new(&fixed, 1).unwrap();
+    assert!(matches!(BallEstimate::new(&mut workers, &small(), 1), Err(RobustError::Dimension { .. })));
+}
+
+#[test]
+fn returns_share_their_random_numbers_between_points_and_not_between_draws() {
+    let simulator = hopper();
+    let actor = actor(&simulator);
+    let mut workers = Workers::new(&simulator, 2).unwrap();
+    let mut j = SimulatedReturn::new(&mut workers, &actor, 3, 1.0, 5, 0);
+    let values = j.evaluate(&[0.1, 0.2, 0.1, 0.2, 0.5, -0.5], 0).unwrap();
+    assert_eq!(values[0], values[1]);
+    assert_ne!(values[0], values[2]);
+    assert_eq!(j.evaluate(&[0.1, 0.2], 0).unwrap()[0], values[0]);
+    assert_ne!(j.evaluate(&[0.1, 0.2], 1).unwrap()[0], values[0]);
+    assert!(j.simulator_steps() > 0 && j.diverged() == 0);
+    assert!(matches!(j.evaluate(&[f64::NAN, 0.0], 0), Err(RobustError::Sim(_))));
+    let mut next_turn = SimulatedReturn::new(&mut workers, &actor, 3, 1.0, 5, 1);
+    assert_ne!(next_turn.evaluate(&[0.1, 0.2], 0).unwrap()[0], values[0]);
+    let mut discounted = SimulatedReturn::new(&mut workers, &actor, 3, 0.9, 5, 0);
+    assert!(discounted.evaluate(&[0.1, 0.2], 0).unwrap()[0] < values[0]);
+}
+
+/// A turn of each adversary, on the given number of threads.
+fn choose(adversary: &mut dyn Adversary, simulator: &Simulator, index: u64, threads: usize) -> Choice {
+    let mut workers = Workers::with_lanes(simulator, threads, threads).unwrap();
+    let current = vec![0.0; simulator.space().dim()];
+    let turn = Turn { seed: 11, index, progress: 0.5, current: &current };
+    adversary.choose(&turn, &actor(simulator), &mut workers).unwrap()
+}
+
+fn point(choice: &Choice) -> Vec<f64> {
+    choice.source.point().unwrap().to_vec()
+}
+
+#[test]
+fn adversaries_choose_within_the_ball_and_alike_on_any_number_of_threads() {
+    let simulator = hopper();
+    let (estimate, ball) = ball(&simulator, &small());
+    let mut config = AdversaryConfig::default();
+    config.phase_one.gradient.pairs = 4;
+    config.phase_one.max_inner = 2;
+
+    assert_eq!(point(&choose(&mut Nominal, &simulator, 0, 1)), [0.0, 0.0]);
+
+    let mut boundary = Boundary::new(estimate.clone(), ball.clone(), config).unwrap();
+    let first = choose(&mut boundary, &simulator, 0, 1);
+    assert_eq!(point(&first), point(&choose(&mut boundary, &simulator, 0, 2)));
+    assert_ne!(point(&first), point(&choose(&mut boundary, &simulator, 1, 1)));
+    assert!(ball.contains(&point(&first)) && first.report.measured.unwrap() > 0.0);
+
+    let mut uniform = Uniform::new(ball.clone(), config).unwrap();
+    let z = |choice: &Choice, lane, episode| {
+        let mut z = vec![0.0; 2];
+        choice.source.z(lane, episode, &mut z);
+        assert!(ball.contains(&z));
+        z
+    };
+    let (first, later) = (choose(&mut uniform, &simulator, 0, 1), choose(&mut uniform, &simulator, 9, 2));
+    assert_eq!(z(&first, 1, 2), z(&later, 1, 2), "a turn leaves episodes in progress alone");
+    assert_ne!(z(&first, 1, 2), z(&first, 1, 3));
+    assert_ne!(z(&first, 1, 2), z(&first, 2, 2));
+
+    for starts in [1, 3] {
+        let config = AdversaryConfig { phase_one: PhaseOne { starts, ..config.phase_one }, ..config };
+        let mut wasserstein = Wasserstein::new(estimate.clone(), ball.clone(), config).unwrap();
+        let (one, two) =
+            (choose(&mut wasserstein, &simulator, 0, 1), choose(&mut wasserstein, &simulator, 0, 2));
+        assert_eq!(point(&one), point(&two));
+        assert_eq!(one.report, two.report);
+        assert!(ball.contains(&point(&one)));
+        let found = one.report.phase_one.unwrap();
+        assert!(matches!(found.stop, Stop::Steps | Stop::Gap), "{:?}", found.stop);
+        assert!(found.value.is_finite() && found.reference_value.is_finite());
+        assert!(one.simulator_steps > found.simulator_steps && found.simulator_steps > 0);
+    }
+
+    // The ramp shrinks the ball that is played in.
+    let ramp = AdversaryConfig { epsilon_ramp: 1.0, ..config };
+    let mut boundary = Boundary::new(estimate, ball.clone(), ramp).unwrap();
+    let report = choose(&mut boundary, &simulator, 0, 1).report;
+    assert!((report.epsilon.unwrap() - 0.055).abs() < 1e-12 && report.taylor.unwrap() < 0.056);
+}
+
+#[test]
+fn the_wasserstein_adversary_finds_that_a_shorter_pole_falls_faster() {
+    // An untrained policy drops the pendulum after a few steps; a shorter pole falls faster.
+    let simulator = simulator(TaskName::InvertedPendulum, &["pole_length"]);
+    let (estimate, ball) = ball(&simulator, &BallConfig { half_width: Some(0.4), ..small() });
+    let mut config = AdversaryConfig { episodes: 64, ..AdversaryConfig::default() };
+    config.phase_one.max_inner = 1;
+    let mut wasserstein = Wasserstein::new(estimate, ball.clone(), config).unwrap();
+    let found = choose(&mut wasserstein, &simulator, 0, 2).report.phase_one.unwrap();
+    assert!(found.z[0] < -0.3 && found.value < found.reference_value, "{found:?}");
+    assert!(found.last_gradient().unwrap().split_half_cosine.unwrap() > 0.0);
+}
