@@ -94,8 +94,8 @@ pub struct AdversaryConfig {
     pub epsilon_ramp: f64,
     /// `wasserstein`: episodes m that each value of J is averaged over. Usual: 1 to 16.
     pub episodes: usize,
-    /// `wasserstein`: discount per step in J. 1 is what evaluation measures; 0.99 was measured to hurt, though
-    /// Eq. 2 has a discount.
+    /// `wasserstein`: discount per step in J. 1 is what evaluation measures; Eq. 2
+    /// has a discount, which blinds the adversary to what happens late in an episode.
     pub return_discount: f64,
     /// `wasserstein`: the inner loop.
     pub phase_one: PhaseOne,
@@ -162,6 +162,19 @@ mod tests {
         ] {
             let error = config.validate().unwrap_err();
             assert!(matches!(error, RobustError::Parameter { name: n, .. } if n == name), "{error}");
+        }
+    }
+
+    #[test]
+    fn files_name_options_as_the_docs_do_and_unknown_ones_are_refused() {
+        let text = r#"{"hessian": "zero-order", "half_width": 0.3, "state_weights": "inverse-variance"}"#;
+        let config: BallConfig = serde_json::from_str(text).unwrap();
+        assert_eq!((config.hessian, config.half_width), (HessianMethod::ZeroOrder, Some(0.3)));
+        let text = r#"{"phase_one": {"start": "warm", "gradient": {"estimator": "least-squares"}}}"#;
+        assert!(serde_json::from_str::<AdversaryConfig>(text).is_ok());
+        for typo in [r#"{"epsilom": 1.0}"#, r#"{"phase_one": {"starts_": 1}}"#] {
+            assert!(serde_json::from_str::<BallConfig>(typo).is_err());
+            assert!(serde_json::from_str::<AdversaryConfig>(typo).is_err());
         }
     }
 

@@ -30,8 +30,7 @@ pub enum GradientEstimator {
     #[default]
     Average,
     /// The g that fits the differences best: least squares of `½[J(z+ξ_i) − J(z−ξ_i)]` on `gᵀξ_i`. Free of the
-    /// average's noise from the ξ themselves; measured on Hopper it agreed better with the truth at equal cost
-    /// (cosine .85 against .74).
+    /// average's noise from the ξ themselves: exact on a linear J with as many pairs as parameters.
     LeastSquares,
 }
 
@@ -53,7 +52,7 @@ pub struct Gradient {
 
 impl Default for Gradient {
     fn default() -> Self {
-        Self { estimator: GradientEstimator::Average, sigma: 0.1, pairs: 32, ridge: 0.1 }
+        Self { estimator: GradientEstimator::Average, sigma: 0.1, pairs: 16, ridge: 0.1 }
     }
 }
 
@@ -65,8 +64,8 @@ pub struct GradientEstimate {
     /// Standard error of each coordinate (`[d]`). Infinite where the pairs are too few to tell: one pair for the
     /// average, no more pairs than parameters for least squares.
     pub standard_error: Vec<f64>,
-    /// `‖ĝ‖ / ‖standard error‖`, the usual signal-to-noise ratio. It misleads (it read 7 where two half-estimates
-    /// disagreed): believe the split-half cosine.
+    /// `‖ĝ‖ / ‖standard error‖`, the usual signal-to-noise ratio. It misleads where J responds
+    /// to z strongly but not linearly: believe the split-half cosine.
     pub signal_to_noise: f64,
     /// Cosine between the steps that two gradients propose, each estimated from every other pair
     /// ([`Metric::cosine`](crate::ball::Metric::cosine)): near 1 where the direction is repeatable, around 0 or below

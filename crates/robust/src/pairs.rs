@@ -26,7 +26,9 @@ pub struct Pairs {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PairsConfig {
-    /// Pairs over which W is averaged. Usual: 100 to 2000. The standard error of the Hessian falls with its root.
+    /// Pairs over which W is averaged. Usual: 400 to 4000. The standard error of the Hessian falls with its root;
+    /// few pairs touch the ground hard, and those carry most of it: with 400 pairs it was measured to be 9 % for
+    /// Hopper and 43 % for Walker2d (torso density and friction).
     pub count: usize,
     /// Transitions collected at least before the pairs are drawn from them, so that many trajectories contribute.
     /// Usual: 10 times `count`.
@@ -35,7 +37,7 @@ pub struct PairsConfig {
 
 impl Default for PairsConfig {
     fn default() -> Self {
-        Self { count: 400, pool: 4000 }
+        Self { count: 2000, pool: 20_000 }
     }
 }
 

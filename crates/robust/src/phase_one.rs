@@ -42,8 +42,8 @@ pub enum Start {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PhaseOne {
-    /// Inner steps at most. Usual: 1 to 10. From the reference one step was measured to attack hardly better than a
-    /// random point of the boundary.
+    /// Inner steps at most. Usual: 1 to 10. J of a trained policy is flat around the reference, so a single step
+    /// from there may attack hardly better than a random point of the boundary.
     pub max_inner: u32,
     /// Where the inner loop starts, if `starts` is 1.
     pub start: Start,
@@ -66,7 +66,7 @@ pub struct PhaseOne {
 impl Default for PhaseOne {
     fn default() -> Self {
         Self {
-            max_inner: 5,
+            max_inner: 3,
             start: Start::Reference,
             starts: 1,
             gradient_tolerance: 0.0,

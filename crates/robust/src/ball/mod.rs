@@ -34,7 +34,7 @@ pub const TOLERANCE: f64 = 1e-9;
 /// The set of admissible dynamics `{z : ½zᵀH₀z ≤ ε, lower ≤ z ≤ upper}`.
 ///
 /// The ellipsoid is the paper's constraint (Eq. 9). The box are the parameters' hard bounds, without which nearly
-/// singular directions of H₀ would allow absurd dynamics: at ε = 0.1, Hopper's joint damping 27 times its
+/// singular directions of H₀ would allow absurd dynamics: at ε = 0.1, a joint damping of Hopper some thirty times its
 /// nominal value.
 #[derive(Clone, Debug)]
 pub struct Ball {
