@@ -9,9 +9,11 @@ mod canvas;
 mod figure;
 mod heat_map;
 mod lines;
+mod ranges;
 mod tables;
 
 pub use figure::{FigureError, Quantity};
 pub use heat_map::{HeatMapFigure, Panel};
 pub use lines::{LineFigure, Series};
+pub use ranges::{RangeFigure, RangeRow};
 pub use tables::{Band, LearningRun, heat_map_figure, learning_figure, sweep_figure};
