@@ -6,6 +6,7 @@ use thiserror::Error;
 use wr2l_eval::{CsvError, NumberError, SweepError};
 use wr2l_report::FigureError;
 use wr2l_rl::RlError;
+use wr2l_robust::RobustError;
 use wr2l_sim::{SimError, SpaceError};
 
 use crate::plan::SettingError;
@@ -28,6 +29,9 @@ pub enum RunError {
     /// Learning failed.
     #[error(transparent)]
     Learning(RlError),
+    /// The ball or the adversary failed.
+    #[error(transparent)]
+    Robust(RobustError),
     /// A table could not be written.
     #[error(transparent)]
     Table(#[from] CsvError),
@@ -83,6 +87,15 @@ impl From<RlError> for RunError {
     }
 }
 
+impl From<RobustError> for RunError {
+    fn from(error: RobustError) -> Self {
+        match error {
+            RobustError::Sim(error) => Self::Sim(error),
+            other => Self::Robust(other),
+        }
+    }
+}
+
 impl RunError {
     /// A refusal of the system to `action` the file at `path`.
     pub fn io(action: &'static str, path: &Path, error: &std::io::Error) -> Self {
@@ -104,7 +117,7 @@ impl RunError {
             Self::Setting(SettingError::Read { .. }) | Self::Io { .. } | Self::Diverged(_) => false,
             Self::Interrupted(_) => false,
             Self::Sim(SimError::Model { .. }) | Self::Content { .. } => false,
-            Self::Learning(_) | Self::Table(_) | Self::Figure(_) => false,
+            Self::Learning(_) | Self::Robust(_) | Self::Table(_) | Self::Figure(_) => false,
             Self::Setting(_) | Self::Space(_) | Self::Number(_) | Self::Sim(_) | Self::Sweep(_) => true,
             Self::Usage(_) | Self::Exists { .. } => true,
         }

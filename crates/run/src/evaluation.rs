@@ -8,6 +8,7 @@ use wr2l_report::{Band, Quantity, heat_map_figure, sweep_figure};
 use wr2l_rl::Actor;
 use wr2l_sim::{Physics, Task, TaskName};
 
+use crate::ball_file::BallSummary;
 use crate::error::RunError;
 use crate::files::refuse_existing;
 use crate::folder::RunFolder;
@@ -27,6 +28,8 @@ pub struct Contestant {
     pub folder: Option<RunFolder>,
     /// The plan it was trained by, if there is a run folder.
     pub plan: Option<Plan>,
+    /// The ball it was trained in, if there is a run folder and it was trained in one.
+    pub ball: Option<BallSummary>,
 }
 
 impl Contestant {
@@ -41,7 +44,7 @@ impl Contestant {
         };
         if path.is_file() {
             let (actor, origin) = read_policy(path)?;
-            return Ok(Self { actor, origin, name: name(path), folder: None, plan: None });
+            return Ok(Self { actor, origin, name: name(path), folder: None, plan: None, ball: None });
         }
         let folder = RunFolder::open(path)?;
         let plan = Plan::read(&folder.file("plan.toml"))?;
@@ -51,7 +54,9 @@ impl Contestant {
             return Err(RunError::content(path, None, reason));
         }
         let (actor, origin) = read_policy(&policy)?;
-        Ok(Self { actor, origin, name: name(path), folder: Some(folder), plan: Some(plan) })
+        let ball = folder.file("ball.toml");
+        let ball = if ball.exists() { Some(BallSummary::read(&ball)?) } else { None };
+        Ok(Self { actor, origin, name: name(path), folder: Some(folder), plan: Some(plan), ball })
     }
 }
 
@@ -118,25 +123,51 @@ pub fn evaluate_all(
     Ok(tables)
 }
 
-/// Writes the tables as `TABLES/STEM.csv`, and their figure as `FIGURES/STEM.svg`: a curve over one parameter, heat
-/// maps over two. Returns both paths.
+/// Where results go: `TABLES/STEM.csv` and `FIGURES/STEM.svg`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Destination {
+    /// Folder of the table.
+    pub tables: PathBuf,
+    /// Folder of the figure.
+    pub figures: PathBuf,
+    /// Name of both files, without extension.
+    pub stem: String,
+    /// Replace existing files.
+    pub force: bool,
+}
+
+impl Destination {
+    /// The table and the figure.
+    pub fn files(&self) -> [PathBuf; 2] {
+        let Self { tables, figures, stem, .. } = self;
+        [tables.join(format!("{stem}.csv")), figures.join(format!("{stem}.svg"))]
+    }
+
+    /// Refuses files that exist, unless they are to be replaced.
+    ///
+    /// # Errors
+    /// [`RunError::Exists`].
+    pub fn check(&self) -> Result<(), RunError> {
+        self.files().iter().try_for_each(|path| refuse_existing(path, self.force))
+    }
+}
+
+/// Writes the tables, and their figure: a curve over one parameter; heat maps over two, with the ball drawn in if all
+/// policies that were trained in a ball over these two were trained in the same. Returns both paths.
 ///
 /// # Errors
-/// [`RunError::Exists`] without `force`, before anything is written; [`RunError`].
+/// [`Destination::check`]'s before anything is written; [`RunError`].
 pub fn write_results(
     tables: &[Table],
     systems: &Systems,
-    (table_folder, figure_folder): (&Path, &Path),
-    stem: &str,
-    force: bool,
+    contestants: &[Contestant],
+    destination: &Destination,
 ) -> Result<Vec<PathBuf>, RunError> {
-    let csv = table_folder.join(format!("{stem}.csv"));
-    let svg = figure_folder.join(format!("{stem}.svg"));
-    refuse_existing(&csv, force)?;
-    refuse_existing(&svg, force)?;
-    for folder in [table_folder, figure_folder] {
+    destination.check()?;
+    for folder in [&destination.tables, &destination.figures] {
         std::fs::create_dir_all(folder).map_err(|error| RunError::io("create", folder, &error))?;
     }
+    let [csv, svg] = destination.files();
     write_csv(&csv, tables)?;
     let quantities: Vec<Quantity> = systems
         .space()
@@ -146,10 +177,28 @@ pub fn write_results(
         .collect();
     match quantities.as_slice() {
         [x] => sweep_figure(tables, x.clone(), Band::default())?.write(&svg)?,
-        [x, y] => heat_map_figure(tables, x.clone(), y.clone())?.write(&svg)?,
+        [x, y] => {
+            let mut figure = heat_map_figure(tables, x.clone(), y.clone())?;
+            figure.outline = outline(systems, contestants);
+            figure.write(&svg)?;
+        }
         _ => return Ok(vec![csv]),
     }
     Ok(vec![csv, svg])
+}
+
+fn outline(systems: &Systems, contestants: &[Contestant]) -> Vec<(f64, f64)> {
+    let names: Vec<&str> = systems.space().names().collect();
+    let [x, y] = names[..] else { return Vec::new() };
+    let mut outlines = contestants.iter().filter_map(|one| one.ball.as_ref()).map(|ball| ball.outline(x, y));
+    let first = outlines.next().unwrap_or_default();
+    // H₀ is estimated per run, so that balls of one ε agree only nearly.
+    let near = |other: &Vec<(f64, f64)>| {
+        let close = |a: f64, b: f64| (a - b).abs() <= 0.1 * a.abs().max(b.abs());
+        other.len() == first.len()
+            && other.iter().zip(&first).all(|(a, b)| close(a.0, b.0) && close(a.1, b.1))
+    };
+    if outlines.all(|other| near(&other)) { first } else { Vec::new() }
 }
 
 /// Name of a sweep's files: `sweep-torso_density-friction`.

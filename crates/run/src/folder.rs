@@ -11,7 +11,7 @@ use crate::error::RunError;
 /// | `plan.toml` | everything that determines the run |
 /// | `metrics.csv` | one row a learner iteration |
 /// | `adversary.csv` | one row an adversary turn |
-/// | `hessian.csv`, `ball.toml` | H₀, and the ball made from it |
+/// | `ball.toml` | H₀, and the ball made from it |
 /// | `policy.safetensors` | the policy |
 /// | `results/`, `figures/` | tables and pictures of evaluations |
 #[derive(Clone, Debug, PartialEq)]
@@ -21,8 +21,7 @@ pub struct RunFolder {
 }
 
 /// Everything that a run writes, and therefore all that `--force` removes.
-const FILES: [&str; 6] =
-    ["plan.toml", "metrics.csv", "adversary.csv", "hessian.csv", "ball.toml", "policy.safetensors"];
+const FILES: [&str; 5] = ["plan.toml", "metrics.csv", "adversary.csv", "ball.toml", "policy.safetensors"];
 const FOLDERS: [&str; 2] = ["results", "figures"];
 
 impl RunFolder {

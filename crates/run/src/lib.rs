@@ -1,6 +1,7 @@
 //! Plans, run folders, logs and the training loop.
 #![forbid(unsafe_code)]
 
+mod ball_file;
 mod error;
 mod evaluation;
 mod files;
@@ -14,13 +15,19 @@ mod rows;
 mod simulate;
 mod train;
 
+pub use ball_file::{BallParameter, BallSummary, make_ball};
 pub use error::RunError;
-pub use evaluation::{Contestant, common_task, evaluate_all, methods, sweep_stem, write_results};
+pub use evaluation::{
+    Contestant, Destination, common_task, evaluate_all, methods, sweep_stem, write_results,
+};
 pub use files::{NewFile, refuse_existing, write_file};
 pub use folder::RunFolder;
 pub use number::{CountError, parse_count};
-pub use plan::{Algorithm, Layer, Plan, Report, SettingError, Stop, sweep_systems, usual_sweep};
+pub use plan::{
+    AdversaryKind, AdversaryPlan, Algorithm, Layer, Plan, Report, SettingError, Stop, sweep_systems,
+    usual_sweep,
+};
 pub use policy_file::{PolicyOrigin, VariedParameter, read_policy, write_policy};
 pub use report::{Reported, report};
 pub use simulate::{Simulated, Simulation, parse_phi};
-pub use train::{COLUMNS, Ending, Observer, Progress, Trained, train};
+pub use train::{COLUMNS, Ending, Observer, Progress, TURN_COLUMNS, Trained, TurnDone, train};

@@ -7,7 +7,7 @@ use wr2l_eval::{Evaluation, Table};
 use wr2l_report::{Band, LearningRun, Quantity, learning_figure};
 
 use crate::error::RunError;
-use crate::evaluation::{Contestant, evaluate_all, write_results};
+use crate::evaluation::{Contestant, Destination, evaluate_all, write_results};
 use crate::folder::RunFolder;
 use crate::plan::Plan;
 use crate::train::Trained;
@@ -45,11 +45,11 @@ pub fn report(
         files.push(path);
     }
     let Some(systems) = plan.sweep()? else { return Ok(Reported { files, table: None }) };
-    let contestant = Contestant::open(folder.path())?;
+    let contestants = [Contestant::open(folder.path())?];
     let options = Evaluation { episodes: plan.report.episodes, threads, ..Evaluation::default() };
-    let physics = Some(plan.physics);
-    let tables = evaluate_all(&[contestant], physics, &systems, options, progress)?;
-    let results = folder.subfolder("results")?;
-    files.extend(write_results(&tables, &systems, (&results, &figures), STEM, true)?);
+    let tables = evaluate_all(&contestants, Some(plan.physics), &systems, options, progress)?;
+    let tables_at = folder.subfolder("results")?;
+    let destination = Destination { tables: tables_at, figures, stem: STEM.to_owned(), force: true };
+    files.extend(write_results(&tables, &systems, &contestants, &destination)?);
     Ok(Reported { files, table: tables.into_iter().next() })
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
+use wr2l::eval::parse_number;
 use wr2l::run::parse_count;
 use wr2l::sim::TaskName;
 
@@ -30,6 +31,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Tasks(TasksArgs),
+    Ball(BallArgs),
     Train(TrainArgs),
     Evaluate(EvaluateArgs),
     Simulate(SimulateArgs),
@@ -48,12 +50,43 @@ pub(crate) struct TasksArgs {
     pub(crate) json: bool,
 }
 
+/// Show what a radius ε of the Wasserstein ball means for each parameter.
+///
+/// Estimates H₀, the curvature of the Wasserstein distance at the reference dynamics, and prints its spectrum
+/// and the range that ε gives each parameter alone and jointly.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:  wr2l ball hopper --epsilon 0.03\n           \
+                        wr2l ball hopper --vary torso_density,friction --half-width 0.3 -o ball.svg")]
+pub(crate) struct BallArgs {
+    /// The task.
+    #[arg(value_parser = task_parser())]
+    pub(crate) task: TaskName,
+    #[command(flatten)]
+    pub(crate) experiment: ExperimentArgs,
+    /// Draw the ball into this SVG file.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Replace an existing file.
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// What `ball` and `train` have in common: the settings of an experiment.
 #[derive(Debug, Args)]
 pub(crate) struct ExperimentArgs {
     /// Parameters to vary: names or patterns (`*_density`), or `all`.
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) vary: Option<Vec<String>>,
+    /// Radius of the Wasserstein ball.
+    #[arg(long, value_name = "E", value_parser = number, conflicts_with = "half_width")]
+    pub(crate) epsilon: Option<f64>,
+    /// Choose the radius by its effect: how far the middle parameter may move alone, relative to its nominal value
+    /// (0.3 is 30 %).
+    #[arg(long, value_name = "R", value_parser = number)]
+    pub(crate) half_width: Option<f64>,
     /// Seed of everything random.
     #[arg(long, value_name = "S", value_parser = count)]
     pub(crate) seed: Option<u64>,
@@ -78,13 +111,13 @@ pub(crate) struct ExperimentArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:  wr2l train hopper\n           \
                         wr2l train hopper --algorithm ppo --steps 1M --seed 1 -o runs/plain\n           \
-                        wr2l train walker2d --set ppo.learning_rate=1e-4\n           \
+                        wr2l train walker2d --vary torso_density,friction --half-width 0.3\n           \
                         wr2l train --plan runs/plain/plan.toml -o runs/again")]
 pub(crate) struct TrainArgs {
     /// The task; may come from the experiment file instead.
     #[arg(value_parser = task_parser(), required_unless_present = "plan")]
     pub(crate) task: Option<TaskName>,
-    /// The algorithm [default: ppo].
+    /// wr2l, ppo, ppo-uniform or ppo-boundary [default: wr2l].
     #[arg(long, value_name = "NAME")]
     pub(crate) algorithm: Option<String>,
     /// Policy steps to train for, e.g. 2M.
@@ -206,6 +239,10 @@ fn task_parser() -> impl TypedValueParser<Value = TaskName> {
 
 fn count(text: &str) -> Result<u64, String> {
     parse_count(text).map_err(|error| error.to_string())
+}
+
+fn number(text: &str) -> Result<f64, String> {
+    parse_number(text).map_err(|error| error.to_string())
 }
 
 fn threads(text: &str) -> Result<usize, String> {

@@ -19,6 +19,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Tasks(args) => commands::tasks::run(&args).map(|()| Done::Completely),
+        Command::Ball(args) => commands::ball::run(&args).map(|()| Done::Completely),
         Command::Train(args) => commands::train::run(&args),
         Command::Evaluate(args) => commands::evaluate::run(&args).map(|()| Done::Completely),
         Command::Simulate(args) => commands::simulate::run(&args).map(|()| Done::Completely),

@@ -55,6 +55,56 @@ fn the_same_plan_gives_the_same_bytes_for_any_number_of_threads() {
 }
 
 #[test]
+fn every_algorithm_repeats_and_logs_its_adversary() {
+    let folder = Folder::new();
+    for (algorithm, columns_filled) in [("wr2l", true), ("ppo-boundary", true), ("ppo-uniform", false)] {
+        let common = format!(
+            "train inverted-pendulum --algorithm {algorithm} --steps 1000 --set ppo.horizon=64 \
+             --set ppo.minibatches=4 --set adversary.every=500 --set adversary.phase_one.gradient.pairs=3 \
+             --set ball.pairs.count=40 --set ball.pairs.pool=80 --no-report --quiet"
+        );
+        folder.done(&format!("{common} --threads 1 -o {algorithm}-1"));
+        folder.done(&format!("{common} --threads 2 -o {algorithm}-2"));
+        assert!(policy(&folder, &format!("{algorithm}-1")) == policy(&folder, &format!("{algorithm}-2")));
+        assert_eq!(
+            folder.read(&format!("{algorithm}-1/ball.toml")),
+            folder.read(&format!("{algorithm}-2/ball.toml"))
+        );
+        let log = folder.read(&format!("{algorithm}-1/adversary.csv"));
+        let header: Vec<&str> = log.lines().next().unwrap().split(',').collect();
+        assert_eq!(header[..header.len() - 1], wr2l::run::TURN_COLUMNS);
+        assert_eq!(header[header.len() - 1], "pole_length");
+        assert_eq!(log.lines().count(), 3, "turns at 0 and 512 steps");
+        for row in log.lines().skip(1) {
+            assert_eq!(row.split(',').count(), header.len());
+            assert_eq!(!row.ends_with(','), columns_filled, "{algorithm}: {row}");
+        }
+    }
+}
+
+#[test]
+fn the_ball_is_a_table_a_picture_and_json() {
+    let folder = Folder::new();
+    let small = "--set ball.pairs.count=40 --set ball.pairs.pool=80";
+    let out = folder.done(&format!("ball cartpole --half-width 0.3 {small} -o ball.svg"));
+    assert!(out.contains("pole_half_length") && out.contains("-30 % +30 %"), "{out}");
+    assert!(folder.read("ball.svg").starts_with("<svg"));
+    folder.refused(&format!("ball cartpole {small} -o ball.svg"), 2, &["exists already"]);
+    let json: serde_json::Value = serde_json::from_str(
+        &folder.done(&format!("ball cartpole --vary all --epsilon 0.01 {small} --json")),
+    )
+    .unwrap();
+    assert_eq!(json["epsilon"], 0.01);
+    assert_eq!(json["parameters"].as_array().unwrap().len(), 5);
+    for epsilon in ["0", "-1", "nan", "inf"] {
+        folder.refused(&format!("ball cartpole --epsilon={epsilon}"), 2, &["epsilon"]);
+        folder.refused(&format!("train cartpole --epsilon={epsilon} -o run"), 2, &["epsilon"]);
+    }
+    folder.refused("ball cartpole --epsilon 1 --half-width 1", 2, &["cannot be used with"]);
+    folder.refused("ball cartpole --vary pole_mas", 2, &["did you mean `pole_mass`?"]);
+}
+
+#[test]
 fn default_folders_never_overwrite() {
     let folder = Folder::new();
     for _ in 0..2 {
@@ -111,6 +161,7 @@ fn wrong_requests_are_refused_and_leave_nothing() {
     refused("hoper", &["'hopper'"]);
     refused("", &["TASK"]);
     refused("cartpole --algorithm pppo", &["--algorithm pppo", "did you mean `ppo`?"]);
+    refused("cartpole --set vary=[]", &["--set vary=[]", "at least one parameter"]);
     refused("cartpole --vary pole_lenght", &["--vary pole_lenght", "did you mean `pole_"]);
     refused("cartpole --steps 0", &["must be at least 1"]);
     refused("cartpole --steps many", &["not a whole number"]);

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 use wr2l_eval::{Axis, Grid, Systems};
 use wr2l_rl::{PpoConfig, RlError};
+use wr2l_robust::phase_one::PhaseOne;
+use wr2l_robust::{AdversaryConfig, BallConfig, RobustError};
 use wr2l_sim::{DynamicsSpace, Physics, Simulator, Task, TaskName};
 
 pub use layers::{Layer, SettingError};
@@ -37,10 +39,58 @@ pub struct Plan {
     pub steps: u64,
     /// When to stop before that.
     pub stop: Stop,
+    /// Who chooses the dynamics, and when.
+    pub adversary: AdversaryPlan,
+    /// The Wasserstein ball; meaningless for the adversary `nominal`.
+    pub ball: BallConfig,
     /// Options of the learner.
     pub ppo: PpoConfig,
     /// The short evaluation at the end of training.
     pub report: Report,
+}
+
+/// Who chooses the dynamics that the learner trains under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AdversaryKind {
+    /// Nobody: the reference dynamics.
+    Nominal,
+    /// Chance: for every episode a point uniform in the ball.
+    Uniform,
+    /// Chance: for every turn a random point of the ball's boundary.
+    Boundary,
+    /// The paper: for every turn the worst point of the ball that Phase I finds.
+    Wasserstein,
+}
+
+/// The adversary and its options: [`AdversaryConfig`], with who plays and how often.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdversaryPlan {
+    /// Who plays.
+    pub kind: AdversaryKind,
+    /// Policy steps between two turns, at least. The paper: 5,000 to 10,000.
+    pub every: u64,
+    /// See [`AdversaryConfig::epsilon_ramp`].
+    pub epsilon_ramp: f64,
+    /// See [`AdversaryConfig::episodes`].
+    pub episodes: usize,
+    /// See [`AdversaryConfig::return_discount`].
+    pub return_discount: f64,
+    /// The inner loop of `wasserstein`.
+    pub phase_one: PhaseOne,
+}
+
+impl AdversaryPlan {
+    /// The options without who plays and how often.
+    pub fn config(&self) -> AdversaryConfig {
+        AdversaryConfig {
+            epsilon_ramp: self.epsilon_ramp,
+            episodes: self.episodes,
+            return_discount: self.return_discount,
+            phase_one: self.phase_one,
+        }
+    }
 }
 
 /// When to stop before the step budget is spent.
@@ -62,7 +112,7 @@ pub struct Report {
 }
 
 /// Keys that replace each other: setting one in a layer unsets the others below it.
-const EXCLUSIVE: &[&[&str]] = &[];
+const EXCLUSIVE: &[&[&str]] = &[&["ball.epsilon", "ball.half_width"]];
 
 impl Plan {
     /// Puts a plan together: the defaults of the algorithm's preset for the task, and `layers` over them in order.
@@ -155,6 +205,24 @@ impl Plan {
                 other => complain("ppo", other.to_string()),
             };
         }
+        if self.adversary.kind != AdversaryKind::Nominal && self.vary.is_empty() {
+            let message = "the adversary needs at least one parameter to vary; `wr2l tasks TASK` lists them";
+            return complain("vary", message.into());
+        }
+        if self.adversary.every == 0 {
+            return complain("adversary.every", "must be at least 1".into());
+        }
+        for (section, checked) in
+            [("adversary", self.adversary.config().validate()), ("ball", self.ball.validate())]
+        {
+            match checked {
+                Ok(()) => {}
+                Err(RobustError::Parameter { name, value, requirement }) => {
+                    return complain(&self.key_of(section, name), format!("{requirement}, got {value}"));
+                }
+                Err(other) => return complain(section, other.to_string()),
+            }
+        }
         if self.report.episodes == 0 {
             return complain("report.episodes", "must be at least 1".into());
         }
@@ -162,6 +230,25 @@ impl Plan {
             Err(error) => complain("report.sweep", error.to_string()),
             Ok(_) => Ok(()),
         }
+    }
+}
+
+impl Plan {
+    /// The full key of the option called `name` somewhere in a section: `adversary.phase_one.starts`.
+    fn key_of(&self, section: &str, name: &str) -> String {
+        fn find(table: &Table, at: &str, name: &str) -> Option<String> {
+            table.iter().find_map(|(key, value)| {
+                let here = format!("{at}.{key}");
+                match value {
+                    _ if here.ends_with(&format!(".{name}")) => Some(here),
+                    Value::Table(inner) => find(inner, &here, name),
+                    _ => None,
+                }
+            })
+        }
+        let table = Table::try_from(self).ok();
+        let found = table.as_ref().and_then(|table| find(table.get(section)?.as_table()?, section, name));
+        found.unwrap_or_else(|| format!("{section}.{name}"))
     }
 }
 

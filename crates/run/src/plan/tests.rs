@@ -18,14 +18,6 @@ fn a_written_plan_reads_back_identical() {
                 Layer::argument("", "task", task.as_str()),
                 Layer::argument("", "algorithm", algorithm.as_str()),
                 Layer::set("ppo.learning_rate=0.1234567890123456789").unwrap(),
-                Layer::set("vary=all").unwrap(),
-            ]);
-            // `vary` takes a list: the text alone is refused.
-            assert!(plan.is_err());
-            let plan = Plan::resolve(&[
-                Layer::argument("", "task", task.as_str()),
-                Layer::argument("", "algorithm", algorithm.as_str()),
-                Layer::set("ppo.learning_rate=0.1234567890123456789").unwrap(),
                 Layer::set("vary=[\"all\"]").unwrap(),
             ])
             .unwrap();
@@ -50,6 +42,22 @@ fn layers_come_in_order() {
 }
 
 #[test]
+fn the_radius_and_the_half_width_replace_each_other() {
+    let plan = Plan::resolve(&[
+        file("task = \"hopper\"\n[ball]\nepsilon = 0.5\n"),
+        Layer::argument("--half-width 0.3", "ball.half_width", 0.3),
+    ])
+    .unwrap();
+    assert_eq!(plan.ball.half_width, Some(0.3));
+    let plan = Plan::resolve(&[
+        file("task = \"inverted-pendulum\"\n"),
+        Layer::argument("--epsilon 0.5", "ball.epsilon", 0.5),
+    ])
+    .unwrap();
+    assert_eq!((plan.ball.epsilon, plan.ball.half_width), (0.5, None));
+}
+
+#[test]
 fn mistakes_are_refused_with_their_place() {
     assert!(message(&[]).contains("no task"));
     assert_eq!(
@@ -70,6 +78,21 @@ fn mistakes_are_refused_with_their_place() {
         ("ppo.learning_rte = 1", "`ppo.learning_rte`: no such key; did you mean `learning_rate`?"),
         ("ppo.clip = -0.2", "`ppo.clip`: must be positive"),
         ("ppo.gamma = nan", "`ppo.gamma`: must lie in [0, 1]"),
+        ("vary = []", "`vary`: the adversary needs at least one parameter"),
+        ("ball.epsilon = 0", "`ball.epsilon`: it must be positive"),
+        ("ball.epsilon = nan", "`ball.epsilon`: it must be positive"),
+        ("ball.epsilon = -inf", "`ball.epsilon`: it must be positive"),
+        ("ball.half_width = -0.1", "`ball.half_width`: it must be positive"),
+        ("ball.hessian = \"zero-oder\"", "`ball.hessian`: no such value; did you mean `zero-order`?"),
+        ("ball.pairs.count = 0", "`ball.pairs.count`: it must be positive"),
+        ("adversary.every = 0", "`adversary.every`: must be at least 1"),
+        ("adversary.kind = \"nominl\"", "`adversary.kind`: no such value; did you mean `nominal`?"),
+        ("adversary.phase_one.starts = 0", "`adversary.phase_one.starts`: it must be positive"),
+        (
+            "adversary.phase_one.gradient.sigma = 0",
+            "`adversary.phase_one.gradient.sigma`: it must be positive",
+        ),
+        ("adversary.phase_one.gradient.sigm = 1", "`adversary.phase_one.gradient.sigm`: no such key"),
         ("report.sweep = [\"friction=9:1:3\"]", "`report.sweep`:"),
         ("report.sweep = [\"frction=1:2:3\"]", "did you mean `friction`?"),
         ("report.episodes = 0", "`report.episodes`: must be at least 1"),

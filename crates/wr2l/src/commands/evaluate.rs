@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use serde_json::json;
 use wr2l::eval::{Evaluation, Table, summary};
 use wr2l::run::{
-    Contestant, RunError, common_task, evaluate_all, refuse_existing, sweep_stem, sweep_systems, usual_sweep,
+    Contestant, Destination, RunError, common_task, evaluate_all, sweep_stem, sweep_systems, usual_sweep,
     write_results,
 };
 
@@ -29,11 +29,10 @@ pub(crate) fn run(args: &EvaluateArgs) -> Result<(), RunError> {
         .map_err(|_| RunError::Usage(format!("{} episodes per point are too many", args.episodes)))?;
     let options =
         Evaluation { episodes, stochastic: args.stochastic, seed: args.seed, threads: threads(args.threads) };
-    let (tables_at, figures_at) = places(args, &contestants)?;
-    let stem = sweep_stem(&systems);
+    let (tables, figures) = places(args, &contestants)?;
+    let destination = Destination { tables, figures, stem: sweep_stem(&systems), force: args.force };
     // Before the work, not after it.
-    refuse_existing(&tables_at.join(format!("{stem}.csv")), args.force)?;
-    refuse_existing(&figures_at.join(format!("{stem}.svg")), args.force)?;
+    destination.check()?;
 
     let stop = interrupt::flag();
     let bar = if args.json { Bar::hidden() } else { Bar::new(TICKS as u64) };
@@ -43,7 +42,7 @@ pub(crate) fn run(args: &EvaluateArgs) -> Result<(), RunError> {
     });
     bar.clear();
     let tables = tables?;
-    let files = write_results(&tables, &systems, (&tables_at, &figures_at), &stem, args.force)?;
+    let files = write_results(&tables, &systems, &contestants, &destination)?;
     if args.json {
         tables.iter().try_for_each(|table| print(&format!("{}\n", line(table, &files))))
     } else {

@@ -6,9 +6,11 @@ use std::sync::atomic::Ordering;
 
 use serde_json::json;
 use wr2l::run::{
-    Ending, Layer, Observer, Plan, Progress, Reported, RunError, RunFolder, Trained, report, train,
+    BallSummary, Ending, Layer, Observer, Plan, Progress, Reported, RunError, RunFolder, Trained, TurnDone,
+    report, train,
 };
 
+use super::ball::ball_table;
 use super::{Done, threads};
 use crate::cli::{ExperimentArgs, TrainArgs};
 use crate::interrupt;
@@ -95,6 +97,13 @@ pub(super) fn experiment_layers(args: &ExperimentArgs) -> Result<Vec<Layer>, Run
     if let Some(names) = &args.vary {
         layers.push(Layer::argument(format!("--vary {}", names.join(",")), "vary", names.clone()));
     }
+    for (flag, key, value) in
+        [("--epsilon", "epsilon", args.epsilon), ("--half-width", "half_width", args.half_width)]
+    {
+        if let Some(value) = value {
+            layers.push(Layer::argument(format!("{flag} {value}"), &format!("ball.{key}"), value));
+        }
+    }
     if let Some(seed) = args.seed {
         layers.push(Layer::count(format!("--seed {seed}"), "seed", seed)?);
     }
@@ -163,7 +172,7 @@ fn listing(folder: &RunFolder, reported: Option<&Reported>) -> String {
 
 /// The files of the run that exist.
 fn files(folder: &RunFolder) -> Vec<PathBuf> {
-    let names = ["plan.toml", "metrics.csv", "policy.safetensors"];
+    let names = ["plan.toml", "ball.toml", "metrics.csv", "adversary.csv", "policy.safetensors"];
     names.map(|name| folder.file(name)).into_iter().filter(|path| path.exists()).collect()
 }
 
@@ -180,6 +189,22 @@ fn event(progress: &Progress) -> serde_json::Value {
         "seconds": progress.seconds,
         "entropy": progress.improvement.entropy,
         "kl": progress.improvement.kl,
+    })
+}
+
+fn turn_event(turn: &TurnDone) -> serde_json::Value {
+    let found = turn.report.phase_one.as_ref();
+    json!({
+        "event": "adversary",
+        "turn": turn.turn,
+        "steps": turn.steps,
+        "simulator_steps": turn.simulator_steps,
+        "phi": turn.phi,
+        "return_reference": found.map(|found| found.reference_value),
+        "return_chosen": found.map(|found| found.value),
+        "w_measured": turn.report.measured,
+        "w_taylor": turn.report.taylor,
+        "seconds": turn.seconds,
     })
 }
 
@@ -214,6 +239,9 @@ fn summary(trained: &Trained, folder: &RunFolder, reported: Option<&Reported>) -
 struct Watching {
     bar: Bar,
     json: bool,
+    quiet: bool,
+    /// Return under the worst dynamics that the adversary found last.
+    worst: Option<f64>,
     /// Standard output could not be written; the run is not stopped for that.
     failed: Option<RunError>,
 }
@@ -221,23 +249,47 @@ struct Watching {
 impl Watching {
     fn new(args: &TrainArgs, budget: u64) -> Self {
         let bar = if args.quiet || args.json { Bar::hidden() } else { Bar::new(budget) };
-        Self { bar, json: args.json, failed: None }
+        Self { bar, json: args.json, quiet: args.quiet, worst: None, failed: None }
+    }
+
+    fn print(&mut self, text: &str) {
+        if let Err(error) = print(text) {
+            self.failed = Some(error);
+        }
     }
 }
 
 impl Observer for Watching {
+    fn ball(&mut self, ball: &BallSummary) {
+        if self.json {
+            self.print(&format!("{}\n", json!({ "event": "ball", "ball": ball })));
+        } else if !self.quiet {
+            self.print(&ball_table(ball));
+        }
+    }
+
+    fn turn(&mut self, turn: &TurnDone) {
+        self.worst = turn.report.phase_one.as_ref().map(|found| found.value);
+        if self.json {
+            self.print(&format!("{}\n", turn_event(turn)));
+        }
+    }
+
     fn iteration(&mut self, progress: &Progress) {
-        if self.json
-            && let Err(error) = print(&format!("{}\n", event(progress)))
-        {
-            self.failed = Some(error);
+        if self.json {
+            self.print(&format!("{}\n", event(progress)));
         }
         let speed = progress.steps as f64 / progress.seconds;
         let diverged =
             if progress.diverged > 0 { format!(", {} diverged", progress.diverged) } else { String::new() };
+        let worst = self.worst.map_or_else(String::new, |value| format!(", worst case {value:.0}"));
         self.bar.set(
             progress.steps.min(progress.budget),
-            &format!("return {:.0}, {} steps/s{diverged}", progress.recent_return, thousands(speed as u64)),
+            &format!(
+                "return {:.0}{worst}, {} steps/s{diverged}",
+                progress.recent_return,
+                thousands(speed as u64)
+            ),
         );
     }
 }
