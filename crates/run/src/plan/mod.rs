@@ -147,14 +147,18 @@ impl Plan {
         Self::resolve(&[Layer::file(path)?])
     }
 
-    /// Writes the plan as TOML, from which [`Plan::resolve`] gives the identical plan.
+    /// The plan as TOML, from which [`Plan::resolve`] gives the identical plan.
+    pub fn to_toml(&self) -> String {
+        let text = toml::to_string(self).expect("a plan has string keys and no number beyond TOML's");
+        format!("# Everything that determines this run. `wr2l train --plan plan.toml` repeats it.\n\n{text}")
+    }
+
+    /// Writes [`Plan::to_toml`] to a file.
     ///
     /// # Errors
     /// [`RunError::Io`].
     pub fn write(&self, path: &Path) -> Result<(), RunError> {
-        let text = toml::to_string(self).map_err(|error| RunError::content(path, None, error.to_string()))?;
-        let note = "# Everything that determines this run. `wr2l train --plan plan.toml` repeats it.\n\n";
-        write_file(path, (note.to_owned() + &text).as_bytes())
+        write_file(path, self.to_toml().as_bytes())
     }
 
     /// The dynamics parameters that vary.

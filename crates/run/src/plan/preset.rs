@@ -83,8 +83,8 @@ impl Plan {
 
 fn adversary(kind: AdversaryKind) -> AdversaryPlan {
     let AdversaryConfig { epsilon_ramp, return_discount, phase_one, .. } = AdversaryConfig::default();
-    // A turn costs about 2 · pairs · episodes · max_inner episodes, and a line search. With these numbers the
-    // adversary takes up to ten times the learner's simulator steps; robust's own defaults would take eighty.
+    // A turn costs 2 · pairs · episodes · max_inner episodes, and a line search each. So the adversary takes up to ten
+    // times the learner's simulator steps: as much as one waits for, when a turn comes every four iterations.
     let gradient = Gradient { pairs: 16, ..phase_one.gradient };
     let phase_one = PhaseOne { max_inner: 2, gradient, ..phase_one };
     AdversaryPlan { kind, every: 8_192, epsilon_ramp, episodes: 1, return_discount, phase_one }
