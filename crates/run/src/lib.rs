@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod ball_file;
+mod columns;
 mod error;
 mod evaluation;
 mod files;
@@ -16,6 +17,7 @@ mod simulate;
 mod train;
 
 pub use ball_file::{BallParameter, BallSummary, make_ball};
+pub use columns::{COLUMNS, TURN_COLUMNS};
 pub use error::RunError;
 pub use evaluation::{
     Contestant, Destination, common_task, evaluate_all, methods, sweep_stem, write_results,
@@ -30,4 +32,4 @@ pub use plan::{
 pub use policy_file::{PolicyOrigin, VariedParameter, read_policy, write_policy};
 pub use report::{Reported, report};
 pub use simulate::{Simulated, Simulation, parse_phi};
-pub use train::{COLUMNS, Ending, Observer, Progress, TURN_COLUMNS, Trained, TurnDone, train};
+pub use train::{Ending, Observer, Progress, Trained, TurnDone, train};

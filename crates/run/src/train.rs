@@ -9,9 +9,10 @@ use wr2l_robust::adversary::{Adversary, Boundary, Nominal, Report, Source, Turn,
 use wr2l_sim::Outcome;
 
 use crate::ball_file::{BallSummary, make_ball};
+use crate::columns::{IterationRow, iteration_columns, turn_cells, turn_columns};
 use crate::error::RunError;
 use crate::folder::RunFolder;
-use crate::log::{Cell, CsvLog};
+use crate::log::CsvLog;
 use crate::plan::{AdversaryKind, Plan};
 use crate::policy_file::{PolicyOrigin, VariedParameter, write_policy};
 
@@ -99,7 +100,7 @@ pub struct Trained {
 ///
 /// # Errors
 /// [`RunError`]. If it comes before the first iteration was done, the folder is as before [`RunFolder::create`];
-/// after that, logs and the last policy written remain.
+/// after that, logs and the policy of the last whole iteration remain.
 pub fn train(
     plan: &Plan,
     folder: &RunFolder,
@@ -108,23 +109,24 @@ pub fn train(
     stop: &AtomicBool,
 ) -> Result<Trained, RunError> {
     let mut run = Run::start(plan, folder, threads, observer).inspect_err(|_| folder.clone().abandon())?;
-    let mut trained = None;
-    while trained.is_none() {
-        let first = run.iteration == 0;
-        let done = run.turn(observer).and_then(|()| run.improve());
-        let improvement = done.inspect_err(|_| {
-            if first {
-                folder.clone().abandon();
+    loop {
+        let improvement = match run.turn(observer).and_then(|()| run.improve()) {
+            Ok(improvement) => improvement,
+            Err(error) => {
+                run.rescue();
+                return Err(error);
             }
-        })?;
-        observer.iteration(&run.progress(improvement.clone()));
-        trained = run.ending(&improvement, stop).map(|ending| (ending, improvement));
-        if trained.is_some() || run.iteration.is_multiple_of(SAVE_EVERY) {
+        };
+        let progress = run.progress(improvement);
+        observer.iteration(&progress);
+        if let Some(ending) = run.ending(&progress, stop) {
+            run.save()?;
+            return Ok(Trained { ending, last: progress, curve: run.curve });
+        }
+        if run.iteration.is_multiple_of(SAVE_EVERY) {
             run.save()?;
         }
     }
-    let (ending, improvement) = trained.expect("the loop above ends when there is one");
-    Ok(Trained { ending, last: run.progress(improvement), curve: run.curve })
 }
 
 /// A run between two iterations.
@@ -177,7 +179,7 @@ impl<'a> Run<'a> {
                 (Some(opponent), steps)
             }
         };
-        let metrics = CsvLog::create(&folder.file("metrics.csv"), &metrics_columns(&plan.vary))?;
+        let metrics = CsvLog::create(&folder.file("metrics.csv"), &iteration_columns(&plan.vary))?;
         Ok(Self {
             plan,
             folder,
@@ -270,40 +272,39 @@ impl<'a> Run<'a> {
         if ret.is_finite() {
             self.curve.push((self.steps as f64, ret));
         }
-        let mut cells: Vec<Cell> = vec![
-            self.iteration.into(),
-            self.steps.into(),
-            self.simulator_steps.into(),
-            (improvement.finished.len() as u64).into(),
-            ret.into(),
-            mean(|episode| f64::from(episode.length)).into(),
-            improvement.policy_loss.into(),
-            improvement.value_loss.into(),
-            improvement.entropy.into(),
-            improvement.kl.into(),
-            improvement.clip_fraction.into(),
-            improvement.explained_variance.into(),
-            improvement.gradient_norm.into(),
-            improvement.learning_rate.into(),
-            improvement.dropped.into(),
-            improvement.diverged.into(),
-            self.begun.elapsed().as_secs_f64().into(),
-            speed.into(),
-        ];
-        let no_point = vec![f64::NAN; self.plan.vary.len()];
-        cells.extend(self.source.point().unwrap_or(&no_point).iter().map(|&z| Cell::from(z)));
-        self.metrics.row(&cells)
+        let row = IterationRow {
+            iteration: self.iteration,
+            steps: self.steps,
+            simulator_steps: self.simulator_steps,
+            return_mean: ret,
+            length_mean: mean(|episode| f64::from(episode.length)),
+            improvement,
+            seconds: self.begun.elapsed().as_secs_f64(),
+            steps_per_second: speed,
+            z: self.source.point(),
+        };
+        self.metrics.row(&row.cells(self.plan.vary.len()))
     }
 
-    fn ending(&self, improvement: &Improvement, stop: &AtomicBool) -> Option<Ending> {
+    fn ending(&self, progress: &Progress, stop: &AtomicBool) -> Option<Ending> {
         if self.steps >= self.plan.steps {
             Some(Ending::Budget)
-        } else if improvement.entropy < self.plan.stop.entropy_below {
+        } else if progress.improvement.entropy < self.plan.stop.entropy_below {
             Some(Ending::Entropy)
         } else if stop.load(Ordering::Relaxed) {
             Some(Ending::Interrupted)
         } else {
             None
+        }
+    }
+
+    /// After an error: keeps the policy of the last whole iteration, or nothing if there was none.
+    fn rescue(&self) {
+        if self.iteration == 0 {
+            self.folder.clone().abandon();
+        } else {
+            // The error that led here is the one to report.
+            let _ = self.save();
         }
     }
 
@@ -360,117 +361,7 @@ impl Opponent {
             AdversaryKind::Boundary => Box::new(Boundary::new(estimate, ball, config)?),
             AdversaryKind::Wasserstein => Box::new(Wasserstein::new(estimate, ball, config)?),
         };
-        let columns: Vec<String> =
-            TURN_COLUMNS.iter().map(|&name| name.to_owned()).chain(plan.vary.iter().cloned()).collect();
-        let log = CsvLog::create(&folder.file("adversary.csv"), &columns)?;
+        let log = CsvLog::create(&folder.file("adversary.csv"), &turn_columns(&plan.vary))?;
         Ok((Self { adversary, log, turn: 0, next: 0, current: vec![0.0; plan.vary.len()] }, steps))
     }
 }
-
-fn metrics_columns(vary: &[String]) -> Vec<String> {
-    let fixed = COLUMNS.iter().map(|&name| name.to_owned());
-    fixed.chain(vary.iter().map(|name| format!("z_{name}"))).collect()
-}
-
-fn turn_cells(done: &TurnDone, dim: usize) -> Vec<Cell> {
-    let or_nothing = |value: Option<f64>| Cell::from(value.unwrap_or(f64::NAN));
-    let report = &done.report;
-    let phase_one = report.phase_one.as_ref();
-    let last = phase_one.and_then(|found| found.steps.last());
-    let mut cells: Vec<Cell> = vec![
-        done.turn.into(),
-        done.steps.into(),
-        done.simulator_steps.into(),
-        or_nothing(report.epsilon),
-        or_nothing(phase_one.map(|found| found.reference_value)),
-        or_nothing(phase_one.map(|found| found.value)),
-        or_nothing(report.measured),
-        or_nothing(report.taylor),
-        or_nothing(phase_one.map(|found| found.steps.len() as f64)),
-        or_nothing(last.map(|step| step.gap)),
-        or_nothing(last.map(|step| step.alpha)),
-        or_nothing(last.map(|step| f64::from(u8::from(step.wolfe)))),
-        or_nothing(last.map(|step| step.gradient.signal_to_noise)),
-        or_nothing(last.and_then(|step| step.gradient.split_half_cosine)),
-        report.diverged.into(),
-        done.seconds.into(),
-    ];
-    let no_point = vec![f64::NAN; dim];
-    cells.extend(done.phi.as_ref().unwrap_or(&no_point).iter().map(|&phi| Cell::from(phi)));
-    cells
-}
-
-/// Columns of `adversary.csv`; then one per varied parameter, by its name, with its value in physical units. What
-/// does not apply to an adversary is empty.
-///
-/// | column | meaning |
-/// |---|---|
-/// | `turn` | number of the turn, from 0 |
-/// | `steps` | policy steps done before it |
-/// | `simulator_steps` | steps of the simulator that it took |
-/// | `epsilon` | radius in force |
-/// | `return_reference`, `return_chosen` | J(0) and J(z) of the stochastic policy, on the same random numbers |
-/// | `w_measured`, `w_taylor` | W(z) as simulated (empty if a step diverged), and `½zᵀH₀z` |
-/// | `inner_steps` | steps of the inner loop; what follows is of the last of them |
-/// | `gap` | Frank–Wolfe gap before it, in units of return |
-/// | `alpha`, `wolfe` | step size, and 1 if it satisfies the Wolfe conditions |
-/// | `signal_to_noise`, `split_half_cosine` | of the gradient; believe the cosine |
-/// | `diverged` | episodes that diverged while J was measured |
-/// | `seconds` | wall time of the turn |
-pub const TURN_COLUMNS: [&str; 16] = [
-    "turn",
-    "steps",
-    "simulator_steps",
-    "epsilon",
-    "return_reference",
-    "return_chosen",
-    "w_measured",
-    "w_taylor",
-    "inner_steps",
-    "gap",
-    "alpha",
-    "wolfe",
-    "signal_to_noise",
-    "split_half_cosine",
-    "diverged",
-    "seconds",
-];
-
-/// Columns of `metrics.csv`; then one per varied parameter, `z_NAME`, with its normalised value under which the
-/// iteration's episodes ran, empty if they differed.
-///
-/// | column | meaning |
-/// |---|---|
-/// | `iteration` | learner iterations done, from 1 |
-/// | `steps` | policy steps done |
-/// | `simulator_steps` | steps of the simulator, those of the adversary included |
-/// | `episodes` | episodes that ended in this iteration |
-/// | `return_mean`, `length_mean` | their mean undiscounted return and number of steps, diverged ones left out; empty if there are none |
-/// | `policy_loss`, `value_loss`, `entropy`, `kl`, `clip_fraction` | means over the last epoch |
-/// | `explained_variance` | of the value targets by the critic, before the update |
-/// | `gradient_norm` | of the last minibatch, before clipping |
-/// | `learning_rate` | of this iteration |
-/// | `dropped` | episodes cut off because the adversary moved |
-/// | `diverged` | episodes whose physics broke down |
-/// | `seconds` | wall time since the start |
-/// | `steps_per_second` | policy steps per second of this iteration |
-pub const COLUMNS: [&str; 18] = [
-    "iteration",
-    "steps",
-    "simulator_steps",
-    "episodes",
-    "return_mean",
-    "length_mean",
-    "policy_loss",
-    "value_loss",
-    "entropy",
-    "kl",
-    "clip_fraction",
-    "explained_variance",
-    "gradient_norm",
-    "learning_rate",
-    "dropped",
-    "diverged",
-    "seconds",
-    "steps_per_second",
-];

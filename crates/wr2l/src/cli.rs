@@ -160,8 +160,8 @@ pub(crate) struct EvaluateArgs {
     #[arg(long, value_name = "P=LO:HI:N")]
     pub(crate) sweep: Vec<String>,
     /// Episodes per point.
-    #[arg(long, value_name = "N", value_parser = count, default_value = "20")]
-    pub(crate) episodes: u64,
+    #[arg(long, value_name = "N", value_parser = episodes, default_value = "20")]
+    pub(crate) episodes: u32,
     /// Draw actions from the policy instead of taking its mean.
     #[arg(long)]
     pub(crate) stochastic: bool,
@@ -243,6 +243,13 @@ fn count(text: &str) -> Result<u64, String> {
 
 fn number(text: &str) -> Result<f64, String> {
     parse_number(text).map_err(|error| error.to_string())
+}
+
+fn episodes(text: &str) -> Result<u32, String> {
+    match parse_count(text) {
+        Ok(n @ 1..=1_000_000) => Ok(n as u32),
+        _ => Err(format!("`{text}`: expected a number of episodes from 1 to 1,000,000")),
+    }
 }
 
 fn threads(text: &str) -> Result<usize, String> {

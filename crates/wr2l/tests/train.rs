@@ -230,7 +230,7 @@ fn evaluation_refuses_what_is_no_policy_or_no_sweep() {
     folder.refused("evaluate run --sweep pole_half_lngth=1:2:3", 2, &["did you mean `pole_half_length`?"]);
     folder.refused("evaluate run --sweep pole_half_length=1:90:3", 2, &["bounds ["]);
     folder.refused("evaluate run --sweep pole_half_length", 2, &["name=start:end:count"]);
-    folder.refused("evaluate run --episodes 0", 2, &["at least 1 episode"]);
+    folder.refused("evaluate run --episodes 0", 2, &["from 1 to 1,000,000"]);
     folder.refused("evaluate run run", 2, &["-o"]);
     assert!(!folder.path("run/results").exists() && !folder.path("out").exists());
     // Whole, it is evaluated from the file alone; and existing results are kept.

@@ -111,6 +111,9 @@ pub struct Report {
     pub episodes: u32,
 }
 
+/// Most numbers that a plan may ask to be held in memory at once: a guard against typing slips, at 8 GB.
+const LARGEST: f64 = 1e9;
+
 /// Keys that replace each other: setting one in a layer unsets the others below it.
 const EXCLUSIVE: &[&[&str]] = &[&["ball.epsilon", "ball.half_width"]];
 
@@ -201,6 +204,15 @@ impl Plan {
         if self.stop.entropy_below.is_nan() {
             return complain("stop.entropy_below", "must be a number; -inf for never".into());
         }
+        // Before anything multiplies these, or makes room for so many.
+        for (key, size) in self.sizes() {
+            if size > LARGEST {
+                return complain(
+                    key,
+                    format!("asks for {size:.1e} numbers at once; {LARGEST:.1e} are the most"),
+                );
+            }
+        }
         if let Err(error) = self.ppo.validate() {
             return match error {
                 RlError::Option { option, value, reason } => {
@@ -238,6 +250,24 @@ impl Plan {
 }
 
 impl Plan {
+    /// How many numbers, to an order of magnitude, some options ask to be held in memory at once.
+    fn sizes(&self) -> [(&'static str, f64); 8] {
+        let phase_one = &self.adversary.phase_one;
+        let points = 2.0 * phase_one.gradient.pairs as f64;
+        let episodes = self.adversary.episodes as f64;
+        let widths = self.ppo.hidden.iter().map(|&width| width as f64);
+        [
+            ("ppo.lanes", self.ppo.lanes as f64 * 64.0),
+            ("ppo.horizon", self.ppo.lanes as f64 * self.ppo.horizon as f64 * 64.0),
+            ("ppo.hidden", widths.map(|width| width * width).sum()),
+            ("ball.pairs.count", self.ball.pairs.count as f64 * 64.0),
+            ("ball.pairs.pool", self.ball.pairs.pool as f64 * 64.0),
+            ("adversary.phase_one.gradient.pairs", points * episodes * 64.0),
+            ("adversary.phase_one.starts", phase_one.starts as f64 * episodes * 64.0),
+            ("report.episodes", f64::from(self.report.episodes) * 64.0),
+        ]
+    }
+
     /// The full key of the option called `name` somewhere in a section: `adversary.phase_one.starts`.
     fn key_of(&self, section: &str, name: &str) -> String {
         fn find(table: &Table, at: &str, name: &str) -> Option<String> {

@@ -25,10 +25,12 @@ pub(crate) fn run(args: &EvaluateArgs) -> Result<(), RunError> {
     let sweep = if args.sweep.is_empty() { usual_sweep(task, 28, 11) } else { args.sweep.clone() };
     let systems = sweep_systems(task, &sweep)?.expect("the sweep is not empty");
     let physics = args.physics.as_deref().map(str::parse).transpose()?;
-    let episodes = u32::try_from(args.episodes)
-        .map_err(|_| RunError::Usage(format!("{} episodes per point are too many", args.episodes)))?;
-    let options =
-        Evaluation { episodes, stochastic: args.stochastic, seed: args.seed, threads: threads(args.threads) };
+    let options = Evaluation {
+        episodes: args.episodes,
+        stochastic: args.stochastic,
+        seed: args.seed,
+        threads: threads(args.threads),
+    };
     let (tables, figures) = places(args, &contestants)?;
     let destination = Destination { tables, figures, stem: sweep_stem(&systems), force: args.force };
     // Before the work, not after it.

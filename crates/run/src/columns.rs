@@ -1,0 +1,170 @@
+//! The columns of a run's logs.
+
+use wr2l_rl::Improvement;
+
+use crate::log::Cell;
+use crate::train::TurnDone;
+
+/// Columns of `metrics.csv`; then one per varied parameter, `z_NAME`, with its normalised value under which the
+/// iteration's episodes ran, empty if they differed.
+///
+/// | column | meaning |
+/// |---|---|
+/// | `iteration` | learner iterations done, from 1 |
+/// | `steps` | policy steps done |
+/// | `simulator_steps` | steps of the simulator, those of the adversary included |
+/// | `episodes` | episodes that ended in this iteration |
+/// | `return_mean`, `length_mean` | their mean undiscounted return and number of steps, diverged ones left out; empty if there are none |
+/// | `policy_loss`, `value_loss`, `entropy`, `kl`, `clip_fraction` | means over the last epoch |
+/// | `explained_variance` | of the value targets by the critic, before the update |
+/// | `gradient_norm` | of the last minibatch, before clipping |
+/// | `learning_rate` | of this iteration |
+/// | `dropped` | episodes cut off because the adversary moved |
+/// | `diverged` | episodes whose physics broke down |
+/// | `seconds` | wall time since the start |
+/// | `steps_per_second` | policy steps per second of this iteration |
+pub const COLUMNS: [&str; 18] = [
+    "iteration",
+    "steps",
+    "simulator_steps",
+    "episodes",
+    "return_mean",
+    "length_mean",
+    "policy_loss",
+    "value_loss",
+    "entropy",
+    "kl",
+    "clip_fraction",
+    "explained_variance",
+    "gradient_norm",
+    "learning_rate",
+    "dropped",
+    "diverged",
+    "seconds",
+    "steps_per_second",
+];
+
+/// Columns of `adversary.csv`; then one per varied parameter, by its name, with its value in physical units. What
+/// does not apply to an adversary is empty.
+///
+/// | column | meaning |
+/// |---|---|
+/// | `turn` | number of the turn, from 0 |
+/// | `steps` | policy steps done before it |
+/// | `simulator_steps` | steps of the simulator that it took |
+/// | `epsilon` | radius in force |
+/// | `return_reference`, `return_chosen` | J(0) and J(z) of the stochastic policy, on the same random numbers |
+/// | `w_measured`, `w_taylor` | W(z) as simulated (empty if a step diverged), and `½zᵀH₀z` |
+/// | `inner_steps` | steps of the inner loop; what follows is of the last of them |
+/// | `gap` | Frank–Wolfe gap before it, in units of return |
+/// | `alpha`, `wolfe` | step size, and 1 if it satisfies the Wolfe conditions |
+/// | `signal_to_noise`, `split_half_cosine` | of the gradient; believe the cosine |
+/// | `diverged` | episodes that diverged while J was measured |
+/// | `seconds` | wall time of the turn |
+pub const TURN_COLUMNS: [&str; 16] = [
+    "turn",
+    "steps",
+    "simulator_steps",
+    "epsilon",
+    "return_reference",
+    "return_chosen",
+    "w_measured",
+    "w_taylor",
+    "inner_steps",
+    "gap",
+    "alpha",
+    "wolfe",
+    "signal_to_noise",
+    "split_half_cosine",
+    "diverged",
+    "seconds",
+];
+
+/// The header of `metrics.csv`.
+pub(crate) fn iteration_columns(vary: &[String]) -> Vec<String> {
+    let fixed = COLUMNS.iter().map(|&name| name.to_owned());
+    fixed.chain(vary.iter().map(|name| format!("z_{name}"))).collect()
+}
+
+/// The header of `adversary.csv`.
+pub(crate) fn turn_columns(vary: &[String]) -> Vec<String> {
+    TURN_COLUMNS.iter().map(|&name| name.to_owned()).chain(vary.iter().cloned()).collect()
+}
+
+/// A row of `metrics.csv`; see [`COLUMNS`].
+pub(crate) struct IterationRow<'a> {
+    pub(crate) iteration: u64,
+    pub(crate) steps: u64,
+    pub(crate) simulator_steps: u64,
+    pub(crate) return_mean: f64,
+    pub(crate) length_mean: f64,
+    pub(crate) improvement: &'a Improvement,
+    pub(crate) seconds: f64,
+    pub(crate) steps_per_second: f64,
+    pub(crate) z: Option<&'a [f64]>,
+}
+
+impl IterationRow<'_> {
+    /// The row, with `dim` varied parameters.
+    pub(crate) fn cells(&self, dim: usize) -> Vec<Cell> {
+        let done = self.improvement;
+        let mut cells: Vec<Cell> = vec![
+            self.iteration.into(),
+            self.steps.into(),
+            self.simulator_steps.into(),
+            (done.finished.len() as u64).into(),
+            self.return_mean.into(),
+            self.length_mean.into(),
+            done.policy_loss.into(),
+            done.value_loss.into(),
+            done.entropy.into(),
+            done.kl.into(),
+            done.clip_fraction.into(),
+            done.explained_variance.into(),
+            done.gradient_norm.into(),
+            done.learning_rate.into(),
+            done.dropped.into(),
+            done.diverged.into(),
+            self.seconds.into(),
+            self.steps_per_second.into(),
+        ];
+        cells.extend(coordinates(self.z, dim));
+        cells
+    }
+}
+
+/// A row of `adversary.csv`, with `dim` varied parameters.
+pub(crate) fn turn_cells(done: &TurnDone, dim: usize) -> Vec<Cell> {
+    let or_nothing = |value: Option<f64>| Cell::from(value.unwrap_or(f64::NAN));
+    let report = &done.report;
+    let phase_one = report.phase_one.as_ref();
+    let last = phase_one.and_then(|found| found.steps.last());
+    let mut cells: Vec<Cell> = vec![
+        done.turn.into(),
+        done.steps.into(),
+        done.simulator_steps.into(),
+        or_nothing(report.epsilon),
+        or_nothing(phase_one.map(|found| found.reference_value)),
+        or_nothing(phase_one.map(|found| found.value)),
+        or_nothing(report.measured),
+        or_nothing(report.taylor),
+        or_nothing(phase_one.map(|found| found.steps.len() as f64)),
+        or_nothing(last.map(|step| step.gap)),
+        or_nothing(last.map(|step| step.alpha)),
+        or_nothing(last.map(|step| f64::from(u8::from(step.wolfe)))),
+        or_nothing(last.map(|step| step.gradient.signal_to_noise)),
+        or_nothing(last.and_then(|step| step.gradient.split_half_cosine)),
+        report.diverged.into(),
+        done.seconds.into(),
+    ];
+    cells.extend(coordinates(done.phi.as_deref(), dim));
+    cells
+}
+
+/// One cell a coordinate, empty where the episodes shared none.
+fn coordinates(point: Option<&[f64]>, dim: usize) -> Vec<Cell> {
+    point.map_or_else(
+        || vec![Cell::from(f64::NAN); dim],
+        |point| point.iter().map(|&v| Cell::from(v)).collect(),
+    )
+}
