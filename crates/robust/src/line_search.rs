@@ -83,8 +83,8 @@ impl LineSearch {
         };
         // The difference's length as a share of p; half of p at most, to have two distinct ends everywhere.
         let width = (sigma / linalg::norm(&p)).min(0.5);
-        // Two more points per trial: both ends of the difference around α, cut at 1.
-        let around = |alpha: f64| (alpha - 0.5 * width, (alpha + 0.5 * width).min(1.0));
+        // Both ends of the difference around α, which stays on the segment: the ball may end behind either end.
+        let around = |alpha: f64| ((alpha - 0.5 * width).max(0.0), (alpha + 0.5 * width).min(1.0));
         let mut evaluate = |alphas: &[f64]| {
             let mut points = Vec::with_capacity(alphas.len() * z.len());
             for &alpha in alphas {
@@ -92,34 +92,30 @@ impl LineSearch {
             }
             objective::evaluate(objective, &points, draw)
         };
-        let (mut low, mut high, mut alpha) = (0.0, 1.0, 1.0);
         // Start and first trial in one call: more episodes to share among threads.
-        let (before, after) = around(alpha);
-        let first = evaluate(&[0.0, width, alpha, before, after])?;
+        let first = evaluate(&[0.0, width, 1.0])?;
         let (value, slope) = (first[0], (first[1] - first[0]) / width);
-        let mut values = [first[2], first[3], first[4]];
+        let decreases = |alpha: f64, there: f64| there <= value + self.c1 * alpha * slope;
+        let (mut low, mut high, mut alpha) = (0.0, 1.0, 1.0);
         let mut trials = 0;
         let mut wolfe = false;
-        while slope < 0.0 && trials < self.max_trials {
-            if trials > 0 {
-                let (before, after) = around(alpha);
-                let tried = evaluate(&[alpha, before, after])?;
-                values = [tried[0], tried[1], tried[2]];
-            }
+        if slope < 0.0 && self.max_trials > 0 {
+            trials = 1;
+            wolfe = decreases(alpha, first[2]);
+        }
+        while !wolfe && slope < 0.0 && trials < self.max_trials {
+            // Only α below 1 from here on: what failed at 1 decreased too little.
+            alpha = 0.5 * (low + high);
             trials += 1;
             let (before, after) = around(alpha);
-            let end_slope = (values[2] - values[1]) / (after - before);
-            let decreases = values[0] <= value + self.c1 * alpha * slope;
-            if decreases && (alpha >= 1.0 || end_slope >= self.c2 * slope) {
-                wolfe = true;
-                break;
-            }
-            if decreases {
-                low = alpha;
-            } else {
+            let tried = evaluate(&[alpha, before, after])?;
+            if !decreases(alpha, tried[0]) {
                 high = alpha;
+            } else if (tried[2] - tried[1]) / (after - before) >= self.c2 * slope {
+                wolfe = true;
+            } else {
+                low = alpha;
             }
-            alpha = 0.5 * (low + high);
         }
         let alpha = if wolfe { alpha } else { fallback };
         Ok(Step { z: at(alpha)?, alpha, wolfe, trials, value, slope })
@@ -179,16 +175,21 @@ mod tests {
     }
 
     #[test]
-    fn every_point_looked_at_is_inside() {
+    fn every_point_looked_at_lies_between_start_and_target() {
         let ball = ball();
-        let look = |z: &[f64]| {
-            assert!(ball.contains(z), "{z:?}");
-            (z[0] - 0.1).powi(2)
-        };
-        step(look, 1.0, -1.0);
-        step(look, 1.0, 0.999);
-        // Start and target closer than σ.
-        step(look, 0.5, 0.5 + 1e-12);
+        for (from, to) in [(1.0, -1.0), (1.0, 0.999), (0.5, 0.5 + 1e-12), (0.2, 0.203)] {
+            let look = |z: &[f64]| {
+                assert!(
+                    ball.contains(z) && z[0] >= f64::min(from, to) && z[0] <= f64::max(from, to),
+                    "{z:?}"
+                );
+                (z[0] - 0.1).powi(2)
+            };
+            step(look, from, to);
+            // A pit at the start makes the search come closer and closer to it.
+            step(|z| look(z) + if (z[0] - from).abs() < 1e-9 { 0.0 } else { 1.0 }, from, to);
+            step(|z| look(z) + 1e3 * ((z[0] - from) / (to - from) - 0.02).powi(2), from, to);
+        }
     }
 
     #[test]

@@ -83,7 +83,7 @@ impl Pairs {
                 actions.extend(a);
             }
             trajectories += WAVE;
-            if trajectories >= MAX_TRAJECTORIES {
+            if trajectories >= MAX_TRAJECTORIES && states.is_empty() {
                 let what = "trajectories of the reference dynamics end before their first step".into();
                 return Err(RobustError::Diverged { z: vec![0.0; nominal.len()], what });
             }

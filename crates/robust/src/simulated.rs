@@ -124,8 +124,8 @@ fn step_pairs(
 /// and sees the same action noise, keyed by (seed, turn, draw, e).
 ///
 /// An episode whose physics diverges has no return: the mean is over the others, as long as at least half are
-/// left. So diverging physics neither looks like a bad return, which would lure the adversary to broken dynamics,
-/// nor stops the run.
+/// left; otherwise the evaluation is refused. So diverging physics never looks like a bad return, which would lure
+/// the adversary to broken dynamics.
 #[derive(Debug)]
 pub struct SimulatedReturn<'a> {
     workers: &'a mut Workers,

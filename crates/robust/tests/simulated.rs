@@ -238,3 +238,27 @@ fn the_wasserstein_adversary_finds_that_a_shorter_pole_falls_faster() {
     assert!(found.z[0] < -0.3 && found.value < found.reference_value, "{found:?}");
     assert!(found.last_gradient().unwrap().split_half_cosine.unwrap() > 0.0);
 }
+
+#[test]
+fn where_the_physics_diverges_there_is_no_return_and_the_dynamics_stay() {
+    let simulator = hopper();
+    // An infinite mean and infinite noise of the other sign: actions soon are no numbers.
+    let actor = actor(&simulator);
+    let policy = actor.policy().clone();
+    let network = policy.mlp().parameters();
+    let params = (0..policy.parameters()).map(|i| if i < network { f32::MAX } else { 1e3 }).collect();
+    let broken =
+        Actor::new(policy, params, actor.normaliser().clone(), actor.action_space().clone()).unwrap();
+
+    let mut workers = Workers::new(&simulator, 1).unwrap();
+    let mut returns = SimulatedReturn::new(&mut workers, &broken, 2, 1.0, 1, 0);
+    assert!(matches!(returns.evaluate(&[0.0, 0.0], 0), Err(RobustError::Diverged { .. })));
+    assert!(returns.diverged() >= 2);
+
+    let (estimate, ball) = ball(&simulator, &small());
+    let mut wasserstein = Wasserstein::new(estimate, ball, AdversaryConfig::default()).unwrap();
+    let turn = Turn { seed: 1, index: 3, progress: 0.5, current: &[0.1, -0.1] };
+    let choice = wasserstein.choose(&turn, &broken, &mut workers).unwrap();
+    assert_eq!(point(&choice), [0.1, -0.1]);
+    assert!(choice.report.phase_one.is_none() && choice.report.diverged > 0 && choice.simulator_steps > 0);
+}

@@ -5,10 +5,11 @@ use wr2l_rl::{Actor, Fixed, Workers};
 use super::{Adversary, Choice, Report, Source, Turn};
 use crate::ball::Ball;
 use crate::config::AdversaryConfig;
-use crate::{BallEstimate, RobustError, SimulatedReturn};
+use crate::{BallEstimate, Objective, RobustError, SimulatedReturn};
 
 /// For every turn the worst point of the ball that Phase I finds
-/// ([`PhaseOne`](crate::phase_one::PhaseOne)).
+/// ([`PhaseOne`](crate::phase_one::PhaseOne)). If the physics breaks down in more than half of the episodes of a point
+/// that it looks at, the dynamics in force stay.
 #[derive(Clone, Debug)]
 pub struct Wasserstein {
     estimate: BallEstimate,
@@ -38,12 +39,30 @@ impl Adversary for Wasserstein {
         let ball = self.ball.with_epsilon(self.config.ramped(self.ball.epsilon(), turn.progress))?;
         let mut objective =
             SimulatedReturn::new(workers, actor, episodes, return_discount, turn.seed, turn.index);
-        let found = phase_one.run(&mut objective, &ball, turn.current, turn.seed, turn.index)?;
-        let diverged = objective.diverged();
+        let found = phase_one.run(&mut objective, &ball, turn.current, turn.seed, turn.index);
+        let (diverged, simulator_steps) = (objective.diverged(), objective.simulator_steps());
+        let found = match found {
+            Ok(found) => found,
+            // Where the physics breaks down J cannot be compared: the dynamics in force stay, and the log says why.
+            Err(RobustError::Diverged { .. }) => {
+                let current = ball.pull_inside(turn.current)?;
+                return Ok(Choice {
+                    report: Report {
+                        epsilon: Some(ball.epsilon()),
+                        taylor: Some(ball.value(&current)),
+                        diverged,
+                        ..Report::default()
+                    },
+                    source: Source::Fixed(Fixed(current)),
+                    simulator_steps,
+                });
+            }
+            Err(error) => return Err(error),
+        };
         let (measured, one_step) = self.estimate.measure_or_none(workers, &found.z)?;
         Ok(Choice {
             source: Source::Fixed(Fixed(found.z.clone())),
-            simulator_steps: found.simulator_steps + one_step,
+            simulator_steps: simulator_steps + one_step,
             report: Report {
                 epsilon: Some(ball.epsilon()),
                 taylor: Some(found.taylor),
