@@ -10,7 +10,7 @@ pub struct Experience<'a> {
     pub source: &'a dyn DynamicsSource,
     /// The run's seed.
     pub seed: u64,
-    /// Number of this improvement in the run, from 0; keys every random stream.
+    /// Number of this improvement in the run, from 0; keys action noise and minibatches.
     pub iteration: u64,
     /// Fraction of the run's step budget already used, in [0, 1]: anneals learning rates.
     pub progress: f64,
@@ -44,7 +44,7 @@ pub struct Improvement {
     pub diverged: u32,
     /// Mean of the clipped surrogate loss over the last epoch.
     pub policy_loss: f64,
-    /// Mean of the squared error of the (normalised) value over the last epoch.
+    /// Mean of half the squared error of the (normalised) value over the last epoch.
     pub value_loss: f64,
     /// Mean entropy of the policy over the last epoch, in nats.
     pub entropy: f64,

@@ -34,7 +34,7 @@ pub struct Ppo {
     observations: RunningMoments,
     /// Moments of the discounted sums of past rewards, whose deviation scales rewards.
     reward_moments: RunningMoments,
-    /// Buffers, made once.
+    /// The last batch, and scratch.
     batch: Vec<LaneBatch>,
     samples: Samples,
 }
@@ -82,7 +82,7 @@ impl Ppo {
     }
 
     /// Values, scaled rewards, advantages and targets of the collected batch.
-    fn prepare(&mut self) -> Result<(), RlError> {
+    fn prepare(&mut self, iteration: u64) -> Result<(), RlError> {
         let Self { config, networks, batch, samples, reward_moments, .. } = self;
         let horizon = config.horizon;
         let n = batch.len() * horizon;
@@ -124,6 +124,9 @@ impl Ppo {
             );
             let valid = lane.outcomes.iter().enumerate().filter(|(_, o)| !matches!(o, Outcome::Diverged(_)));
             samples.valid.extend(valid.map(|(t, _)| (i * horizon + t) as u32));
+        }
+        if samples.valid.is_empty() {
+            return Err(RlError::NothingValid { iteration });
         }
         Ok(())
     }
@@ -207,10 +210,7 @@ impl Learner for Ppo {
         let options =
             CollectOptions { seed, iteration, horizon: self.config.horizon, discount: self.config.gamma };
         workers.collect(&self.actor, source, &mut self.lanes, options, &mut self.batch)?;
-        self.prepare()?;
-        if self.samples.valid.is_empty() {
-            return Err(RlError::NothingValid { iteration });
-        }
+        self.prepare(iteration)?;
         let finite = |values: &[f32]| values.iter().all(|v| v.is_finite());
         if !finite(&self.samples.advantages) || !finite(&self.samples.returns) {
             return Err(RlError::NotFinite { what: "an advantage or value target", iteration });
@@ -283,7 +283,7 @@ mod tests {
             ppo.batch[1].log_probs[step] = f32::NAN;
             ppo.batch[1].actions[step] = 1.0;
         }
-        ppo.prepare().unwrap();
+        ppo.prepare(0).unwrap();
         assert_eq!(ppo.samples.valid.len(), 128 - 3);
         ppo.update(1, 0, 3e-4).unwrap();
         assert!(ppo.networks.params().iter().all(|p| p.is_finite()));
@@ -293,7 +293,7 @@ mod tests {
     fn a_gradient_that_is_not_finite_is_an_error() {
         let (mut workers, mut ppo) = setting();
         collect(&mut workers, &mut ppo);
-        ppo.prepare().unwrap();
+        ppo.prepare(0).unwrap();
         ppo.samples.advantages[100] = f32::NAN;
         let error = ppo.update(1, 0, 3e-4).unwrap_err();
         assert_eq!(error, RlError::NotFinite { what: "the gradient", iteration: 0 });
@@ -306,15 +306,14 @@ mod tests {
         for lane in &mut ppo.batch {
             lane.outcomes.fill(Outcome::Diverged(Divergence::Simulator));
         }
-        ppo.prepare().unwrap();
-        assert!(ppo.samples.valid.is_empty());
+        assert_eq!(ppo.prepare(7).unwrap_err(), RlError::NothingValid { iteration: 7 });
     }
 
     #[test]
     fn rewards_are_scaled_by_the_deviation_of_the_discounted_return() {
         let (mut workers, mut ppo) = setting();
         collect(&mut workers, &mut ppo);
-        ppo.prepare().unwrap();
+        ppo.prepare(0).unwrap();
         let deviation = ppo.reward_moments.variance(0).sqrt();
         assert!(deviation > 1.0);
         assert!((ppo.samples.rewards[5] - 1.0 / deviation).abs() < 1e-6);

@@ -31,7 +31,7 @@ pub struct PpoConfig {
     pub clip_value: bool,
     /// Weight of the policy's entropy in the objective. Usual: 0–0.01.
     pub entropy: f64,
-    /// Weight of the critic's squared error in the objective. Usual: 0.25–1.
+    /// Weight of half the critic's squared error in the objective. Usual: 0.25–1.
     pub value_weight: f64,
     /// Largest Euclidean norm of a gradient; larger ones are scaled down. Usual: 0.5.
     pub max_gradient_norm: f64,

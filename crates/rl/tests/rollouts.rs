@@ -5,7 +5,7 @@ use wr2l_rl::{
     Learner, Ppo, PpoConfig, Workers,
 };
 use wr2l_rng::{Purpose, StreamKey};
-use wr2l_sim::{Outcome, Simulator, Task, TaskName};
+use wr2l_sim::{BatchSim, Outcome, Simulator, Task, TaskName};
 
 fn simulator(task: TaskName, vary: &[&str]) -> Simulator {
     let task = Task::new(task);
@@ -212,4 +212,66 @@ fn ppo_learns_to_balance_the_cart_pole() {
     let mean = results.iter().map(|r| r.ret).sum::<f64>() / results.len() as f64;
     assert!(mean > 400.0, "mean return {mean} of at most 500 after 40,960 steps");
     assert!(results.iter().any(|r| r.outcome == Outcome::Truncated));
+}
+
+/// A policy whose actions soon are no numbers: an infinite mean and infinite noise of the other sign.
+fn broken(simulator: &Simulator) -> Actor {
+    let actor = actor(simulator);
+    let policy = actor.policy().clone();
+    let network = policy.mlp().parameters();
+    let params =
+        (0..policy.parameters()).map(|i| if i < network { f32::MAX } else { 1e3 }).collect::<Vec<f32>>();
+    Actor::new(policy, params, actor.normaliser().clone(), actor.action_space().clone()).unwrap()
+}
+
+#[test]
+fn diverged_episodes_end_are_counted_and_leave_no_numbers() {
+    let simulator = simulator(TaskName::Hopper, &[]);
+    let actor = broken(&simulator);
+    let mut workers = Workers::new(&simulator, 1).unwrap();
+    let mut lanes = Lanes::new(2, simulator.spec(), 0);
+    let options = CollectOptions { seed: 3, iteration: 0, horizon: 30, discount: 0.99 };
+    let mut batch = Vec::new();
+    workers.collect(&actor, &Fixed(Vec::new()), &mut lanes, options, &mut batch).unwrap();
+    for (lane, state) in batch.iter().zip(&lanes.states) {
+        let diverged = lane.outcomes.iter().filter(|o| matches!(o, Outcome::Diverged(_))).count();
+        assert!(diverged > 10, "{:?}", lane.outcomes);
+        assert_eq!(lane.finished.len(), diverged, "each began a new episode");
+        assert_eq!(state.episode, diverged as u64);
+        assert!(lane.rewards.iter().all(|r| r.is_finite()) && lane.inputs.iter().all(|x| x.is_finite()));
+        assert!(lane.finished.iter().all(|e| e.ret.is_finite()));
+        assert!(lane.obs_moments.mean().iter().all(|m| m.is_finite()));
+    }
+    let options = EpisodeOptions { stochastic: true, discount: 1.0 };
+    let mut job = jobs(1);
+    job[0].dynamics = 0;
+    let result = workers.episodes(&actor, &[], &job, options).unwrap()[0];
+    assert!(matches!(result.outcome, Outcome::Diverged(_)) && result.ret.is_finite());
+}
+
+#[test]
+fn the_successor_of_a_time_limit_is_the_last_state_not_the_next_episodes_first() {
+    let simulator = simulator(TaskName::HalfCheetah, &[]);
+    let actor = actor(&simulator);
+    let mut workers = Workers::new(&simulator, 1).unwrap();
+    let mut lanes = Lanes::new(1, simulator.spec(), 0);
+    let options = CollectOptions { seed: 3, iteration: 0, horizon: 1001, discount: 0.99 };
+    let mut batch = Vec::new();
+    workers.collect(&actor, &Fixed(Vec::new()), &mut lanes, options, &mut batch).unwrap();
+    let lane = &batch[0];
+    assert_eq!((lane.outcomes[999], lane.successor_steps.as_slice()), (Outcome::Truncated, &[999, 1000][..]));
+
+    // The same episode, stepped by hand.
+    let mut sim = simulator.batch(1).unwrap();
+    sim.reset(0, &mut StreamKey::new(3, Purpose::Reset).stream());
+    let (mut action, mut reward, mut outcome) = ([0.0; 6], [0.0], [Outcome::Running]);
+    for drawn in lane.actions.chunks_exact(6).take(1000) {
+        actor.clip(drawn, &mut action);
+        sim.step(&action, &[true], &mut reward, &mut outcome);
+    }
+    let (mut obs, mut input) = ([0.0; 17], [0.0; 17]);
+    sim.observe(0, &mut obs);
+    actor.normaliser().apply(&obs, &mut input);
+    assert_eq!(lane.successors[..17], input);
+    assert_ne!(lane.inputs[1000 * 17..], input, "the next episode begins elsewhere");
 }
