@@ -100,6 +100,12 @@ pub(crate) fn thousands(value: u64) -> String {
     text
 }
 
+/// A return without decimals, and a dash where there is none yet.
+pub(crate) fn whole(value: f64) -> String {
+    // Adding 0 turns −0 into 0.
+    if value.is_nan() { "–".to_owned() } else { format!("{}", value.round() + 0.0) }
+}
+
 /// Seconds as `3.2 s`, `4 min 05 s` or `2 h 03 min`.
 pub(crate) fn duration(seconds: f64) -> String {
     let whole = seconds.max(0.0) as u64;
@@ -123,6 +129,7 @@ mod tests {
     #[test]
     fn numbers_and_durations_read_well() {
         assert_eq!([0, 999, 1_000, 1_234_567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!([f64::NAN, -0.2, 1234.5].map(whole), ["–", "0", "1235"]);
         assert_eq!([3.21, 65.0, 7_380.0].map(duration), ["3.2 s", "1 min 05 s", "2 h 03 min"]);
     }
 }

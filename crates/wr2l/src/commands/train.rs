@@ -14,7 +14,7 @@ use super::ball::ball_table;
 use super::{Done, threads};
 use crate::cli::{ExperimentArgs, TrainArgs};
 use crate::interrupt;
-use crate::output::{Bar, duration, print, thousands};
+use crate::output::{Bar, duration, print, thousands, whole};
 
 /// Where runs go without `-o`.
 const RUNS: &str = "runs";
@@ -141,11 +141,11 @@ fn conclusion(trained: &Trained) -> String {
         Ending::Interrupted => "interrupted, and the policy so far kept",
     };
     let mut text = format!(
-        "{how}: {} steps in {} ({} steps/s), mean return of the last episodes {:.0}\n",
+        "{how}: {} steps in {} ({} steps/s), mean return of the last episodes {}\n",
         thousands(last.steps),
         duration(last.seconds),
         thousands((last.steps as f64 / last.seconds) as u64),
-        last.recent_return,
+        whole(last.recent_return),
     );
     if last.diverged > 0 {
         text += &format!("the physics diverged in {} episodes\n", thousands(last.diverged));
@@ -282,12 +282,12 @@ impl Observer for Watching {
         let speed = progress.steps as f64 / progress.seconds;
         let diverged =
             if progress.diverged > 0 { format!(", {} diverged", progress.diverged) } else { String::new() };
-        let worst = self.worst.map_or_else(String::new, |value| format!(", worst case {value:.0}"));
+        let worst = self.worst.map_or_else(String::new, |value| format!(", worst case {}", whole(value)));
         self.bar.set(
             progress.steps.min(progress.budget),
             &format!(
-                "return {:.0}{worst}, {} steps/s{diverged}",
-                progress.recent_return,
+                "return {}{worst}, {} steps/s{diverged}",
+                whole(progress.recent_return),
                 thousands(speed as u64)
             ),
         );
