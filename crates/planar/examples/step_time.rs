@@ -1,22 +1,24 @@
 //! Prints the time per time step and lane, side by side with MuJoCo's `mj_step` on the same machine in the same run.
 //!
 //! ```sh
-//! cargo run --release -p wr2l-planar --example step_time -- [SECONDS] [PYTHON]
+//! cargo run --release -p wr2l-planar --example step_time -- [PYTHON]
 //! ```
 //!
-//! SECONDS (default 0.5) are spent on each number; PYTHON is an interpreter with `mujoco` and `gymnasium[mujoco]`,
-//! without which only our numbers are printed. Both sides: one thread, random actions held over Gymnasium's
+//! PYTHON is an interpreter with `mujoco` and `gymnasium[mujoco]`, without which only our numbers are printed. Both sides: one thread, random actions held over Gymnasium's
 //! frame skip, Gymnasium's initial states, and its resets of unhealthy robots. Ours step 64 lanes, each with its own
 //! parameters (half to twice the nominal ones).
 
 use std::collections::HashMap;
 use std::process::Command;
-use std::sync::OnceLock;
 use std::time::Instant;
 
 use wr2l_planar::{Batch, InstructionSet, Parameters, Robot};
 
 const LANES: usize = 64;
+/// Environment steps per run; under random actions these robots fall within a few dozen.
+const CALLS: usize = 300;
+const EPISODE: usize = 1000;
+const ROUNDS: usize = 7;
 
 /// A small generator of uniform numbers in [0, 1): xorshift64*.
 struct Random(u64);
@@ -86,17 +88,20 @@ const SETUPS: [Setup; 4] = [
     },
 ];
 
-/// Seconds that this thread has had a processor (Linux), which other programs do not stretch; else plain seconds.
-fn processor_seconds() -> f64 {
-    static START: OnceLock<Instant> = OnceLock::new();
-    let nanoseconds = std::fs::read_to_string("/proc/thread-self/schedstat")
-        .ok()
-        .and_then(|text| text.split(' ').next()?.parse::<f64>().ok());
-    nanoseconds.map_or_else(|| START.get_or_init(Instant::now).elapsed().as_secs_f64(), |ns| 1e-9 * ns)
+/// Microseconds per time step and lane.
+///
+/// The same run, to the bit, is repeated, and each call counts with its least time: other programs on the machine
+/// only ever make it slower.
+fn measure(setup: &Setup, instructions: InstructionSet) -> f64 {
+    let mut least = vec![f64::INFINITY; CALLS];
+    for _ in 0..ROUNDS {
+        run(setup, instructions, &mut least);
+    }
+    1e6 * least.iter().sum::<f64>() / (CALLS * setup.frame_skip * LANES) as f64
 }
 
-/// Microseconds per time step and lane.
-fn measure(setup: &Setup, instructions: InstructionSet, seconds: f64) -> f64 {
+/// One run; lowers each call's least time (seconds).
+fn run(setup: &Setup, instructions: InstructionSet, least: &mut [f64]) {
     let (height, noise, control) = setup.start;
     let shape = setup.robot.shape();
     let mut random = Random(1);
@@ -104,14 +109,13 @@ fn measure(setup: &Setup, instructions: InstructionSet, seconds: f64) -> f64 {
     for lane in 0..LANES {
         batch.set_parameters(lane, &random.parameters(setup.robot)).expect("within bounds");
     }
-    let mut age = [1000; LANES];
-    let (mut spent, mut steps) = (0.0, 0);
+    let mut age = [EPISODE; LANES];
     let (mut q, mut v) = (vec![0.0; shape.dofs], vec![0.0; shape.dofs]);
     let mut controls = vec![0.0; LANES * shape.controls];
-    while spent < seconds {
+    for least in least {
         for lane in 0..LANES {
             batch.state(lane, &mut q, &mut v);
-            if age[lane] == 1000 || batch.failure(lane).is_some() || !(setup.healthy)(&q) {
+            if age[lane] == EPISODE || batch.failure(lane).is_some() || !(setup.healthy)(&q) {
                 q.fill_with(|| random.within(noise));
                 v.fill_with(|| random.within(noise));
                 if shape.dofs > 2 {
@@ -123,17 +127,15 @@ fn measure(setup: &Setup, instructions: InstructionSet, seconds: f64) -> f64 {
             age[lane] += 1;
         }
         controls.fill_with(|| random.within(control));
-        let start = processor_seconds();
+        let start = Instant::now();
         batch.step(&controls, &[true; LANES], setup.frame_skip);
-        spent += processor_seconds() - start;
-        steps += setup.frame_skip * LANES;
+        *least = least.min(start.elapsed().as_secs_f64());
     }
-    1e6 * spent / steps as f64
 }
 
-fn mujoco(python: &str, seconds: f64) -> HashMap<String, f64> {
+fn mujoco(python: &str) -> HashMap<String, f64> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/mujoco_step_time.py");
-    let output = Command::new(python).arg(script).arg(seconds.to_string()).output();
+    let output = Command::new(python).arg(script).arg(ROUNDS.to_string()).output();
     let text = output.map(|o| String::from_utf8_lossy(&o.stdout).into_owned()).unwrap_or_default();
     text.lines()
         .filter_map(|line| line.split_once(' '))
@@ -142,9 +144,7 @@ fn mujoco(python: &str, seconds: f64) -> HashMap<String, f64> {
 }
 
 fn main() {
-    let mut arguments = std::env::args().skip(1);
-    let seconds = arguments.next().and_then(|s| s.parse().ok()).unwrap_or(0.5);
-    let reference = arguments.next().map(|python| mujoco(&python, seconds)).unwrap_or_default();
+    let reference = std::env::args().nth(1).map(|python| mujoco(&python)).unwrap_or_default();
     println!("microseconds per time step and lane, one thread");
     for setup in &SETUPS {
         let peer = reference.get(setup.name);
@@ -153,7 +153,7 @@ fn main() {
             print!("  MuJoCo {time:6.2}");
         }
         for instructions in InstructionSet::available() {
-            let time = measure(setup, instructions, seconds);
+            let time = measure(setup, instructions);
             print!("   {instructions:?} {time:.3}");
             if let Some(peer) = peer {
                 print!(" ({:.0} x)", peer / time);

@@ -116,9 +116,8 @@ pub(crate) struct Setting<'a, F: Lane> {
     pub(crate) live: F::Mask,
 }
 
-/// The accelerations of the joints (MuJoCo's qacc) in the state (q, v), starting the search from `guess`.
-///
-/// With Euler's method they are those of the step's end velocity, (v' − v)/h, implicit in the damping.
+/// The accelerations of the joints (MuJoCo's qacc) in the state (q, v), starting the search from `guess`, and those
+/// that the integrator takes: the same, but implicit in the damping with Euler's method.
 /// Lanes for which the solver did not converge are added to `failed`.
 #[inline(always)]
 pub(crate) fn accelerations<R: Design, F: Lane>(
