@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use wr2l_rl::Workers;
 use wr2l_robust::ball::Ball;
-use wr2l_robust::{BallEstimate, DMatrix};
+use wr2l_robust::{BallEstimate, DMatrix, RobustError};
 
 use crate::error::RunError;
 use crate::files::write_file;
@@ -55,10 +55,22 @@ pub struct BallParameter {
 /// Estimates H₀ on `workers` as the plan says, and makes the ball.
 ///
 /// # Errors
+/// [`RunError::Usage`] naming the key if nothing varies, or the radius that is asked for is no radius;
 /// [`RunError::Robust`].
 pub fn make_ball(plan: &Plan, workers: &mut Workers) -> Result<(BallEstimate, Ball), RunError> {
+    if plan.vary.is_empty() {
+        let message = "`vary`: a ball needs at least one parameter to vary; choose with --vary";
+        return Err(RunError::Usage(message.into()));
+    }
     let estimate = BallEstimate::new(workers, &plan.ball, plan.seed)?;
-    let ball = estimate.ball(workers.space(), &plan.ball)?;
+    let ball = estimate.ball(workers.space(), &plan.ball).map_err(|error| match error {
+        // Only H₀ shows what radius a half-width asks for, so the plan's own check cannot refuse it.
+        RobustError::Parameter { value, requirement, .. } => {
+            let key = if plan.ball.half_width.is_some() { "half_width" } else { "epsilon" };
+            RunError::Usage(format!("`ball.{key}` asks for an impossible ball, got {value}: {requirement}"))
+        }
+        other => other.into(),
+    })?;
     Ok((estimate, ball))
 }
 

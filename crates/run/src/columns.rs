@@ -1,6 +1,7 @@
 //! The columns of a run's logs.
 
 use wr2l_rl::Improvement;
+use wr2l_robust::phase_one::Stop;
 
 use crate::log::Cell;
 use crate::train::TurnDone;
@@ -56,12 +57,13 @@ pub const COLUMNS: [&str; 18] = [
 /// | `return_reference`, `return_chosen` | J(0) and J(z) of the stochastic policy, on the same random numbers |
 /// | `w_measured`, `w_taylor` | W(z) as simulated (empty if a step diverged), and `½zᵀH₀z` |
 /// | `inner_steps` | steps of the inner loop; what follows is of the last of them |
+/// | `stop` | why the inner loop ended: `steps`, `gradient`, `gap`, or `no-signal` (J does not respond: z was kept) |
 /// | `gap` | Frank–Wolfe gap before it, in units of return |
 /// | `alpha`, `wolfe` | step size, and 1 if it satisfies the Wolfe conditions |
 /// | `signal_to_noise`, `split_half_cosine` | of the gradient; believe the cosine |
 /// | `diverged` | episodes that diverged while J was measured |
 /// | `seconds` | wall time of the turn |
-pub const TURN_COLUMNS: [&str; 16] = [
+pub const TURN_COLUMNS: [&str; 17] = [
     "turn",
     "steps",
     "simulator_steps",
@@ -71,6 +73,7 @@ pub const TURN_COLUMNS: [&str; 16] = [
     "w_measured",
     "w_taylor",
     "inner_steps",
+    "stop",
     "gap",
     "alpha",
     "wolfe",
@@ -149,6 +152,7 @@ pub(crate) fn turn_cells(done: &TurnDone, dim: usize) -> Vec<Cell> {
         or_nothing(report.measured),
         or_nothing(report.taylor),
         or_nothing(phase_one.map(|found| found.steps.len() as f64)),
+        Cell::Word(phase_one.map_or("", |found| stop_word(found.stop))),
         or_nothing(last.map(|step| step.gap)),
         or_nothing(last.map(|step| step.alpha)),
         or_nothing(last.map(|step| f64::from(u8::from(step.wolfe)))),
@@ -159,6 +163,16 @@ pub(crate) fn turn_cells(done: &TurnDone, dim: usize) -> Vec<Cell> {
     ];
     cells.extend(coordinates(done.phi.as_deref(), dim));
     cells
+}
+
+/// Why the inner loop ended, in a word.
+pub fn stop_word(stop: Stop) -> &'static str {
+    match stop {
+        Stop::Steps => "steps",
+        Stop::Gradient => "gradient",
+        Stop::Gap => "gap",
+        Stop::NoSignal => "no-signal",
+    }
 }
 
 /// One cell a coordinate, empty where the episodes shared none.

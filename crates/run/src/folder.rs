@@ -17,36 +17,31 @@ use crate::error::RunError;
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunFolder {
     path: PathBuf,
-    made: bool,
+    /// Folders made for this run, the outermost first.
+    made: Vec<PathBuf>,
 }
 
 /// Everything that a run writes, and therefore all that `--force` removes.
 const FILES: [&str; 5] = ["plan.toml", "metrics.csv", "adversary.csv", "ball.toml", "policy.safetensors"];
 const FOLDERS: [&str; 2] = ["results", "figures"];
+/// Where the run that is being replaced waits until the new one has done an iteration.
+const REPLACED: &str = ".replaced";
 
 impl RunFolder {
-    /// A fresh folder at `path`, made with its parents. An existing empty folder is taken; an existing run is
-    /// replaced with `force`.
+    /// A fresh folder at `path`, made with its parents. An existing empty folder is taken. With `force` an existing
+    /// run is set aside: [`RunFolder::keep`] deletes it, [`RunFolder::abandon`] brings it back.
     ///
     /// # Errors
     /// [`RunError::Exists`] for a folder that is not empty without `force`, or that is no run's with `force`
     /// (so that a mistyped path never deletes anything else); [`RunError::Io`].
     pub fn create(path: &Path, force: bool) -> Result<Self, RunError> {
         let io = |error: std::io::Error| RunError::io("create", path, &error);
-        if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            std::fs::create_dir_all(parent).map_err(io)?;
-        }
         let exists =
             |detail: &'static str| Err(RunError::Exists { path: path.display().to_string(), detail });
-        let made = match std::fs::create_dir(path) {
-            Ok(()) => true,
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => false,
-            Err(error) => return Err(io(error)),
-        };
-        let folder = Self { path: path.to_owned(), made };
-        if made {
-            return Ok(folder);
+        if !path.exists() {
+            return Ok(Self { path: path.to_owned(), made: make_folders(path).map_err(io)? });
         }
+        let folder = Self { path: path.to_owned(), made: Vec::new() };
         if !path.is_dir() {
             return exists(" and is not a folder");
         }
@@ -59,7 +54,7 @@ impl RunFolder {
         if !folder.file("plan.toml").is_file() {
             return exists(" and is not the folder of a run, so it is left alone");
         }
-        folder.clear()?;
+        folder.set_aside()?;
         Ok(folder)
     }
 
@@ -69,13 +64,16 @@ impl RunFolder {
     /// # Errors
     /// [`RunError::Io`].
     pub fn create_named(root: &Path, name: &str) -> Result<Self, RunError> {
-        std::fs::create_dir_all(root).map_err(|error| RunError::io("create", root, &error))?;
+        let mut made = make_folders(root).map_err(|error| RunError::io("create", root, &error))?;
         let mut count = 1_u32;
         loop {
             let path = root.join(if count == 1 { name.to_owned() } else { format!("{name}-{count}") });
             // Making the folder is the test: two runs started together never share one.
             match std::fs::create_dir(&path) {
-                Ok(()) => return Ok(Self { path, made: true }),
+                Ok(()) => {
+                    made.push(path.clone());
+                    return Ok(Self { path, made });
+                }
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => count += 1,
                 Err(error) => return Err(RunError::io("create", &path, &error)),
             }
@@ -87,7 +85,7 @@ impl RunFolder {
     /// # Errors
     /// [`RunError::Content`] if there is no `plan.toml` in it.
     pub fn open(path: &Path) -> Result<Self, RunError> {
-        let folder = Self { path: path.to_owned(), made: false };
+        let folder = Self { path: path.to_owned(), made: Vec::new() };
         if folder.file("plan.toml").is_file() {
             return Ok(folder);
         }
@@ -115,33 +113,82 @@ impl RunFolder {
         Ok(path)
     }
 
-    /// Takes back a folder in which nothing worth keeping was written: removes the run's files, and the folder
-    /// if it was made for this run.
+    /// The new run is under way: deletes the one it replaces, if there was one.
+    ///
+    /// # Errors
+    /// [`RunError::Io`].
+    pub fn keep(&self) -> Result<(), RunError> {
+        let aside = self.file(REPLACED);
+        absent(std::fs::remove_dir_all(&aside), "remove", &aside)
+    }
+
+    /// Takes back a folder in which nothing worth keeping was written: removes the run's files, brings back the run
+    /// that was set aside for it, and removes the folders that were made for it.
     pub fn abandon(self) {
         // Called because of an error that is being reported; a second one would hide it.
         let _ = self.clear();
-        if self.made {
-            let _ = std::fs::remove_dir(&self.path);
+        let aside = self.file(REPLACED);
+        for name in FILES.iter().chain(&FOLDERS) {
+            let _ = std::fs::rename(aside.join(name), self.file(name));
+        }
+        let _ = std::fs::remove_dir(&aside);
+        for folder in self.made.iter().rev() {
+            // Fails, as it should, if somebody else has put something there meanwhile.
+            let _ = std::fs::remove_dir(folder);
         }
     }
 
-    fn clear(&self) -> Result<(), RunError> {
-        let absent = |result: std::io::Result<()>, path: &Path| match result {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(RunError::io("remove", path, &error))
-            }
-            _ => Ok(()),
-        };
-        for name in FILES {
-            let path = self.file(name);
-            absent(std::fs::remove_file(&path), &path)?;
+    fn set_aside(&self) -> Result<(), RunError> {
+        let aside = self.file(REPLACED);
+        if aside.exists() {
+            // Left by a run that was killed before its first iteration, whose own files are worth nothing.
+            return self.clear();
         }
-        for name in FOLDERS {
+        std::fs::create_dir(&aside).map_err(|error| RunError::io("create", &aside, &error))?;
+        for name in FILES.iter().chain(&FOLDERS) {
             let path = self.file(name);
-            absent(std::fs::remove_dir_all(&path), &path)?;
+            absent(std::fs::rename(&path, aside.join(name)), "move", &path)?;
         }
         Ok(())
     }
+
+    fn clear(&self) -> Result<(), RunError> {
+        for name in FILES {
+            let path = self.file(name);
+            absent(std::fs::remove_file(&path), "remove", &path)?;
+        }
+        for name in FOLDERS {
+            let path = self.file(name);
+            absent(std::fs::remove_dir_all(&path), "remove", &path)?;
+        }
+        Ok(())
+    }
+}
+
+/// That nothing was there to `action` is no error.
+fn absent(result: std::io::Result<()>, action: &'static str, path: &Path) -> Result<(), RunError> {
+    match result {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(RunError::io(action, path, &error)),
+        _ => Ok(()),
+    }
+}
+
+/// Makes a folder and those above it; returns the ones that were not there, the outermost first. After an error none
+/// of them is left.
+fn make_folders(path: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let missing: Vec<&Path> =
+        path.ancestors().take_while(|at| !at.as_os_str().is_empty() && !at.exists()).collect();
+    let mut made: Vec<PathBuf> = Vec::new();
+    for folder in missing.into_iter().rev() {
+        if let Err(error) = std::fs::create_dir(folder) {
+            for folder in made.iter().rev() {
+                let _ = std::fs::remove_dir(folder);
+            }
+            return Err(error);
+        }
+        made.push(folder.to_owned());
+    }
+    Ok(made)
 }
 
 #[cfg(test)]
@@ -159,9 +206,20 @@ mod tests {
         std::fs::create_dir(folder.file("results")).unwrap();
         let error = RunFolder::create(&path, false).unwrap_err();
         assert!(error.is_usage() && error.to_string().contains("not empty"), "{error}");
-        RunFolder::create(&path, true).unwrap();
+        let forced = RunFolder::create(&path, true).unwrap();
         assert!(!folder.file("plan.toml").exists() && !folder.file("results").exists());
         assert!(folder.file("mine.txt").exists(), "a file that no run writes is kept");
+        std::fs::write(folder.file("plan.toml"), "new").unwrap();
+        forced.abandon();
+        assert_eq!(std::fs::read_to_string(folder.file("plan.toml")).unwrap(), "x", "brought back");
+        assert!(folder.file("results").is_dir() && !folder.file(REPLACED).exists());
+        // A run killed before its first iteration leaves the old one aside; what replaces it brings that back.
+        RunFolder::create(&path, true).unwrap();
+        std::fs::write(folder.file("plan.toml"), "killed").unwrap();
+        RunFolder::create(&path, true).unwrap().abandon();
+        assert_eq!(std::fs::read_to_string(folder.file("plan.toml")).unwrap(), "x");
+        RunFolder::create(&path, true).unwrap().keep().unwrap();
+        assert!(!folder.file("plan.toml").exists() && !folder.file(REPLACED).exists());
         let error = RunFolder::create(&path, true).unwrap_err();
         assert!(error.to_string().contains("not the folder of a run"), "{error}");
         let file = folder.file("mine.txt");
@@ -186,6 +244,8 @@ mod tests {
         std::fs::write(folder.file("plan.toml"), "x").unwrap();
         folder.clone().abandon();
         assert!(!folder.path().exists());
+        RunFolder::create(&root.path().join("b/c/d"), false).unwrap().abandon();
+        assert!(!root.path().join("b").exists(), "nor the folders above it");
         let given = root.path().join("given");
         std::fs::create_dir(&given).unwrap();
         RunFolder::create(&given, false).unwrap().abandon();

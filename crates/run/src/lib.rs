@@ -17,7 +17,7 @@ mod simulate;
 mod train;
 
 pub use ball_file::{BallParameter, BallSummary, make_ball};
-pub use columns::{COLUMNS, TURN_COLUMNS};
+pub use columns::{COLUMNS, TURN_COLUMNS, stop_word};
 pub use error::RunError;
 pub use evaluation::{
     Contestant, Destination, common_task, evaluate_all, methods, sweep_stem, write_results,

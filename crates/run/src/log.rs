@@ -15,11 +15,13 @@ pub(crate) struct CsvLog {
     columns: usize,
 }
 
-/// A number in a log. What is not finite, and so has no value, is an empty cell.
+/// A cell of a log. What is not finite, and so has no value, is empty.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Cell {
     Count(u64),
     Real(f64),
+    /// A word of our own, which needs no quotes.
+    Word(&'static str),
 }
 
 impl From<u64> for Cell {
@@ -58,6 +60,7 @@ impl CsvLog {
                 Cell::Count(value) => value.to_string(),
                 Cell::Real(value) if value.is_finite() => value.to_string(),
                 Cell::Real(_) => String::new(),
+                Cell::Word(word) => (*word).to_owned(),
             })
             .collect();
         self.line(&texts.join(","))

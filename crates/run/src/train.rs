@@ -117,6 +117,9 @@ pub fn train(
                 return Err(error);
             }
         };
+        if run.iteration == 1 {
+            folder.keep()?;
+        }
         let progress = run.progress(improvement);
         observer.iteration(&progress);
         if let Some(ending) = run.ending(&progress, stop) {

@@ -100,8 +100,49 @@ fn the_ball_is_a_table_a_picture_and_json() {
         folder.refused(&format!("ball cartpole --epsilon={epsilon}"), 2, &["epsilon"]);
         folder.refused(&format!("train cartpole --epsilon={epsilon} -o run"), 2, &["epsilon"]);
     }
+    folder.refused("ball cartpole --half-width 1e300", 2, &["`ball.half_width`"]);
+    folder.refused("ball cartpole --set adversary.kind=nominal --set vary=[]", 2, &["`vary`"]);
     folder.refused("ball cartpole --epsilon 1 --half-width 1", 2, &["cannot be used with"]);
     folder.refused("ball cartpole --vary pole_mas", 2, &["did you mean `pole_mass`?"]);
+}
+
+#[test]
+fn the_robust_hopper_is_the_same_for_any_number_of_threads() {
+    let folder = Folder::new();
+    let common = "train hopper --steps 600 --set ppo.horizon=32 --set ppo.minibatches=4 --set adversary.every=300 \
+                  --set adversary.phase_one.gradient.pairs=3 --set ball.pairs.count=40 --set ball.pairs.pool=80 \
+                  --no-report --quiet";
+    for threads in [1, 2, 5] {
+        folder.done(&format!("{common} --threads {threads} -o {threads}"));
+    }
+    assert!(policy(&folder, "1") == policy(&folder, "2") && policy(&folder, "1") == policy(&folder, "5"));
+    // The log too, but for wall times: columns before `seconds`, and the chosen dynamics after it.
+    let log = |run: &str| -> Vec<String> {
+        let text = folder.read(&format!("{run}/adversary.csv"));
+        let seconds = wr2l::run::TURN_COLUMNS.iter().position(|&name| name == "seconds").unwrap();
+        let keep = |line: &str| {
+            let cells: Vec<&str> = line.split(',').collect();
+            [&cells[..seconds], &cells[seconds + 1..]].concat().join(",")
+        };
+        text.lines().map(keep).collect()
+    };
+    assert_eq!(log("1"), log("2"));
+    assert!(log("1")[1].contains(",steps,") || log("1")[1].contains(",no-signal,"), "{:?}", log("1"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_standard_output_that_is_full_leaves_no_run_behind() {
+    let folder = Folder::new();
+    let status = std::process::Command::new(env!("CARGO_BIN_EXE_wr2l"))
+        .args(["train", "cartpole", "-o", "run"])
+        .current_dir(folder.path("."))
+        .stdout(std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap())
+        .stderr(std::process::Stdio::null())
+        .status()
+        .unwrap();
+    assert_eq!(status.code(), Some(1));
+    assert!(folder.names().is_empty());
 }
 
 #[test]
@@ -204,6 +245,11 @@ fn existing_folders_are_kept_and_unwritable_places_named() {
     assert_eq!(policy(&folder, "run"), before);
     folder.done(&format!("train cartpole {SHORT} --seed 5 --no-report --quiet --force -o run"));
     assert!(policy(&folder, "run") != before);
+    // A new run that fails to start gives the old one back.
+    folder.refused("train cartpole --force --half-width 1e300 -o run", 2, &["`ball.half_width`"]);
+    assert!(policy(&folder, "run") != before && folder.path("run/metrics.csv").is_file());
+    folder.refused("train cartpole --half-width 1e300 -o deep/er/run", 2, &["`ball.half_width`"]);
+    folder.refused("train cartpole --half-width 1e300", 2, &["`ball.half_width`"]);
     folder.write("file", "mine");
     folder.refused(&format!("train cartpole {SHORT} -o file"), 2, &["`file` exists already"]);
     folder.refused(&format!("train cartpole {SHORT} --force -o file"), 2, &["`file` exists already"]);

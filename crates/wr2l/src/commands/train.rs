@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use serde_json::json;
 use wr2l::run::{
     BallSummary, Ending, Layer, Observer, Plan, Progress, Reported, RunError, RunFolder, Trained, TurnDone,
-    report, train,
+    report, stop_word, train,
 };
 
 use super::ball::ball_table;
@@ -27,7 +27,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<Done, RunError> {
     };
     let threads = threads(args.experiment.threads);
     if !args.quiet && !args.json {
-        print(&introduction(&plan, &folder, threads))?;
+        print(&introduction(&plan, &folder, threads)).inspect_err(|_| folder.clone().abandon())?;
     }
     let stop = interrupt::flag();
     let mut observer = Watching::new(args, plan.steps);
@@ -202,6 +202,7 @@ fn turn_event(turn: &TurnDone) -> serde_json::Value {
         "phi": turn.phi,
         "return_reference": found.map(|found| found.reference_value),
         "return_chosen": found.map(|found| found.value),
+        "stop": found.map(|found| stop_word(found.stop)),
         "w_measured": turn.report.measured,
         "w_taylor": turn.report.taylor,
         "seconds": turn.seconds,
