@@ -38,13 +38,9 @@ impl Contestant {
     /// # Errors
     /// [`RunError`] for a folder that is no run, a run without a policy yet, a file that is no policy.
     pub fn open(path: &Path) -> Result<Self, RunError> {
-        let name = |path: &Path| match path.canonicalize() {
-            Ok(full) => full.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default(),
-            Err(_) => path.display().to_string(),
-        };
         if path.is_file() {
             let (actor, origin) = read_policy(path)?;
-            return Ok(Self { actor, origin, name: name(path), folder: None, plan: None, ball: None });
+            return Ok(Self { actor, origin, name: name_of(path), folder: None, plan: None, ball: None });
         }
         let folder = RunFolder::open(path)?;
         let plan = Plan::read(&folder.file("plan.toml"))?;
@@ -56,8 +52,50 @@ impl Contestant {
         let (actor, origin) = read_policy(&policy)?;
         let ball = folder.file("ball.toml");
         let ball = if ball.exists() { Some(BallSummary::read(&ball)?) } else { None };
-        Ok(Self { actor, origin, name: name(path), folder: Some(folder), plan: Some(plan), ball })
+        Ok(Self { actor, origin, name: name_of(path), folder: Some(folder), plan: Some(plan), ball })
     }
+}
+
+/// The policies of several run folders or policy files, each with a name of its own: its folder's, or its whole path
+/// where two folders are called alike.
+///
+/// # Errors
+/// [`Contestant::open`]'s; [`RunError::Usage`] for the same run given twice, also as two runs of one plan and seed,
+/// which would pass for independent seeds.
+pub fn open_contestants<P: AsRef<Path>>(paths: &[P]) -> Result<Vec<Contestant>, RunError> {
+    let paths: Vec<&Path> = paths.iter().map(AsRef::as_ref).collect();
+    let mut contestants = paths.iter().map(|path| Contestant::open(path)).collect::<Result<Vec<_>, _>>()?;
+    for i in 0..paths.len() {
+        for j in 0..i {
+            let same_file = paths[i].canonicalize().ok() == paths[j].canonicalize().ok();
+            let same_plan = contestants[i].plan.is_some() && contestants[i].plan == contestants[j].plan;
+            if same_file || same_plan {
+                let (a, b) = (paths[j].display(), paths[i].display());
+                let why = "they are one experiment with one seed, not two";
+                return Err(RunError::Usage(format!("`{a}` and `{b}` are the same run: {why}")));
+            }
+        }
+    }
+    let names: Vec<String> = contestants.iter().map(|one| one.name.clone()).collect();
+    for (one, path) in contestants.iter_mut().zip(paths) {
+        if names.iter().filter(|name| **name == one.name).count() > 1 {
+            one.name = path.display().to_string();
+        }
+    }
+    Ok(contestants)
+}
+
+/// The folder's name; of a `policy.safetensors` that of the run folder around it; of another file its stem.
+fn name_of(path: &Path) -> String {
+    let full = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let name = if full.is_dir() {
+        full.file_name()
+    } else if full.file_name() == Some("policy.safetensors".as_ref()) {
+        full.parent().and_then(Path::file_name)
+    } else {
+        full.file_stem()
+    };
+    name.map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
 }
 
 /// Which method each policy stands for in tables and figures: its algorithm, if all runs of that algorithm here

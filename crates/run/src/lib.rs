@@ -20,7 +20,7 @@ pub use ball_file::{BallParameter, BallSummary, make_ball};
 pub use columns::{COLUMNS, TURN_COLUMNS, stop_word};
 pub use error::RunError;
 pub use evaluation::{
-    Contestant, Destination, common_task, evaluate_all, methods, sweep_stem, write_results,
+    Contestant, Destination, common_task, evaluate_all, methods, open_contestants, sweep_stem, write_results,
 };
 pub use files::{NewFile, refuse_existing, write_file};
 pub use folder::RunFolder;

@@ -277,7 +277,7 @@ fn evaluation_refuses_what_is_no_policy_or_no_sweep() {
     folder.refused("evaluate run --sweep pole_half_length=1:90:3", 2, &["bounds ["]);
     folder.refused("evaluate run --sweep pole_half_length", 2, &["name=start:end:count"]);
     folder.refused("evaluate run --episodes 0", 2, &["from 1 to 1,000,000"]);
-    folder.refused("evaluate run run", 2, &["-o"]);
+    folder.refused("evaluate run ./run -o out", 2, &["the same run"]);
     assert!(!folder.path("run/results").exists() && !folder.path("out").exists());
     // Whole, it is evaluated from the file alone; and existing results are kept.
     std::fs::write(folder.path("whole.safetensors"), &bytes).unwrap();
@@ -287,6 +287,38 @@ fn evaluation_refuses_what_is_no_policy_or_no_sweep() {
     assert!(table.contains(",whole,") && table.contains(",run,"), "{table}");
     folder.refused(&format!("evaluate run {sweep} -o out"), 2, &["exists already", "--force"]);
     assert_eq!(folder.read("out/sweep-pole_half_length.csv"), table);
+}
+
+#[test]
+fn runs_that_differ_in_more_than_their_seed_are_never_averaged() {
+    let folder = Folder::new();
+    for (options, run) in [
+        ("--seed 1", "a/s0"),
+        ("--seed 2", "b/s0"),
+        ("--seed 1 --set ppo.gamma=0.9", "c/eps0.05"),
+        ("--seed 1", "d"),
+    ] {
+        folder.done(&format!("train cartpole {SHORT} {options} --no-report --quiet -o {run}"));
+    }
+    let sweep = "--sweep pole_half_length=0.5,1 --episodes 1";
+    let labels = |table: &str| {
+        let rows =
+            table.lines().skip(1).map(|row| row.split(',').skip(2).take(2).collect::<Vec<_>>().join(" "));
+        rows.collect::<std::collections::BTreeSet<_>>().into_iter().collect::<Vec<_>>()
+    };
+    // Two seeds of one plan are one method; runs called alike go by their whole paths.
+    folder.done(&format!("evaluate a/s0 b/s0 {sweep} -o seeds"));
+    let table = folder.read("seeds/sweep-pole_half_length.csv");
+    assert_eq!(labels(&table), ["ppo a/s0", "ppo b/s0"], "{table}");
+    // A run with another discount stands for itself, dots in its name and all; so do policies without a plan.
+    folder.done(&format!("evaluate a/s0 c/eps0.05 {sweep} -o plans"));
+    let table = folder.read("plans/sweep-pole_half_length.csv");
+    assert_eq!(labels(&table), ["eps0.05 eps0.05", "s0 s0"], "{table}");
+    folder.done(&format!("evaluate a/s0/policy.safetensors d/policy.safetensors {sweep} -o files"));
+    let table = folder.read("files/sweep-pole_half_length.csv");
+    assert_eq!(labels(&table), ["d d", "s0 s0"], "{table}");
+    // One plan and seed in two folders is one run.
+    folder.refused(&format!("evaluate a/s0 d {sweep} -o twice"), 2, &["the same run"]);
 }
 
 #[cfg(unix)]

@@ -7,8 +7,8 @@ use std::sync::atomic::Ordering;
 use serde_json::json;
 use wr2l::eval::{Evaluation, Table, summary};
 use wr2l::run::{
-    Contestant, Destination, RunError, common_task, evaluate_all, sweep_stem, sweep_systems, usual_sweep,
-    write_results,
+    Contestant, Destination, RunError, common_task, evaluate_all, open_contestants, sweep_stem,
+    sweep_systems, usual_sweep, write_results,
 };
 
 use super::threads;
@@ -20,7 +20,7 @@ use crate::output::{Bar, print};
 const TICKS: f64 = 1000.0;
 
 pub(crate) fn run(args: &EvaluateArgs) -> Result<(), RunError> {
-    let contestants = args.runs.iter().map(|path| Contestant::open(path)).collect::<Result<Vec<_>, _>>()?;
+    let contestants = open_contestants(&args.runs)?;
     let task = common_task(&contestants)?;
     let sweep = if args.sweep.is_empty() { usual_sweep(task, 28, 11) } else { args.sweep.clone() };
     let systems = sweep_systems(task, &sweep)?.expect("the sweep is not empty");
