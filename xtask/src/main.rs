@@ -56,8 +56,10 @@ fn main() -> ExitCode {
 
 /// The folder of the workspace: the one above this crate's.
 fn workspace() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap_or(here).to_owned()
+    // Asked for when it runs: in a moved checkout, what was built before the move still runs.
+    let here =
+        env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+    here.parent().unwrap_or(&here).to_owned()
 }
 
 /// Becomes `wr2l` with these arguments, in the user's own folder.
