@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Everything under docs/results/first/ was made by these commands, in a folder of its own:
 #   cargo xtask setup && cargo build --release && mkdir evidence && cd evidence && bash ../docs/results/first/commands.sh
-# About 80 core-minutes on MuJoCo (2 cores, AMD EPYC with AVX2). Results do not depend on --threads.
+# Results do not depend on --threads.
 set -euo pipefail
 wr2l=${WR2L:-../target/release/wr2l}
 train() { "$wr2l" train "$@" --threads "${THREADS:-2}" --no-report --quiet; }
