@@ -1,7 +1,7 @@
 //! Many robots of one kind, in lanes.
 
 use crate::kernel::{Kernel, Task, kernel};
-use crate::model::{Design, MAX_COORDINATES, Model};
+use crate::model::{Design, MAX_BODIES, MAX_COORDINATES, Model};
 use crate::robots;
 use crate::system::{Constants, Derived, ParameterError, Parameters};
 
@@ -128,6 +128,8 @@ impl InstructionSet {
 pub enum Failure {
     /// A control was not finite; the lane did not move.
     Control,
+    /// A force from outside was not finite.
+    Force,
     /// A position or velocity is not finite or beyond 1e10, or a body has turned by more than 1e6 rad.
     State,
     /// The search for the constrained accelerations did not converge.
@@ -138,6 +140,7 @@ impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Control => "control not finite",
+            Self::Force => "force from outside not finite",
             Self::State => "state not finite or absurdly large",
             Self::Solver => "constraint solver did not converge",
         })
@@ -233,17 +236,33 @@ impl Batch {
         self.kernel.set_parameters(lane, parameters)
     }
 
-    /// Sets positions and velocities of a lane (`[dofs]` each) and forgets its failure.
+    /// Pushes the bodies of a lane: a force (x, z) on the centre of mass of each (`[bodies, 2]`, row-major, N, in the
+    /// frame of the world), as MuJoCo's `xfrc_applied` does.
+    ///
+    /// The forces last until they are set again; a new state, or a snapshot restored, starts without any. A lane whose
+    /// force is not finite fails with [`Failure::Force`].
+    ///
+    /// # Panics
+    /// If the lane does not exist or the slice has another length.
+    pub fn set_forces(&mut self, lane: usize, forces: &[f64]) {
+        assert!(lane < self.lanes, "lane {lane} of {}", self.lanes);
+        assert_eq!(forces.len(), 2 * self.robot.shape().bodies, "length of forces");
+        if forces.iter().all(|f| f.is_finite()) {
+            self.kernel.set_forces(lane, forces);
+        } else if self.failures[lane].is_none() {
+            self.failures[lane] = Some(Failure::Force);
+        }
+    }
+
+    /// Sets positions and velocities of a lane (`[dofs]` each), without forces from outside, and forgets its failure.
     ///
     /// # Panics
     /// If the lane does not exist or a slice has another length.
     pub fn set_state(&mut self, lane: usize, positions: &[f64], velocities: &[f64]) {
         let dofs = self.robot.shape().dofs;
         assert_eq!((positions.len(), velocities.len()), (dofs, dofs), "length of positions and velocities");
-        self.failures[lane] = None;
         let zero = [0.0; MAX_COORDINATES];
-        self.kernel.set_state(lane, [positions, velocities, &zero[..dofs]]);
-        self.check(lane);
+        self.start(lane, [positions, velocities, &zero[..dofs]]);
     }
 
     /// Writes positions and velocities of a lane (`[dofs]` each).
@@ -258,8 +277,8 @@ impl Batch {
         self.kernel.state(lane, [positions, velocities, &mut accelerations[..dofs]]);
     }
 
-    /// Writes all that determines a lane's future besides its parameters (`[3 · dofs]`): positions, velocities, and
-    /// the accelerations from which the solver starts.
+    /// Writes all that determines a lane's future besides its parameters and forces from outside (`[3 · dofs]`):
+    /// positions, velocities, and the accelerations from which the solver starts.
     ///
     /// # Panics
     /// If the lane does not exist or the slice has another length.
@@ -272,18 +291,16 @@ impl Batch {
         self.kernel.state(lane, [positions, velocities, accelerations]);
     }
 
-    /// Continues from a snapshot of any lane of any batch of the robot, bit for bit.
+    /// Continues from a snapshot of any lane of any batch of the robot, bit for bit, without forces from outside.
     ///
     /// # Panics
     /// If the lane does not exist or the slice has another length.
     pub fn restore(&mut self, lane: usize, snapshot: &[f64]) {
         let dofs = self.robot.shape().dofs;
         assert_eq!(snapshot.len(), 3 * dofs, "length of a snapshot");
-        self.failures[lane] = None;
         let (positions, rest) = snapshot.split_at(dofs);
         let (velocities, accelerations) = rest.split_at(dofs);
-        self.kernel.set_state(lane, [positions, velocities, accelerations]);
-        self.check(lane);
+        self.start(lane, [positions, velocities, accelerations]);
     }
 
     /// Advances every lane with `active[lane]` that has not failed by `steps` time steps.
@@ -326,9 +343,9 @@ impl Batch {
         }
     }
 
-    fn check(&mut self, lane: usize) {
-        if !self.kernel.sane(lane) {
-            self.failures[lane] = Some(Failure::State);
-        }
+    fn start(&mut self, lane: usize, state: [&[f64]; 3]) {
+        self.kernel.set_forces(lane, &[0.0; 2 * MAX_BODIES]);
+        self.kernel.set_state(lane, state);
+        self.failures[lane] = if self.kernel.sane(lane) { None } else { Some(Failure::State) };
     }
 }

@@ -107,11 +107,21 @@ impl<F: Lane> Pose<F> {
     }
 }
 
+/// Forces from outside.
+pub(crate) struct Pushes<F: Lane> {
+    /// On the centre of mass of each body, in the world's frame (N).
+    pub(crate) force: [Vector<F>; MAX_BODIES],
+    /// The lanes that have any: the others keep their bits.
+    pub(crate) lanes: F::Mask,
+}
+
 /// Everything an evaluation needs besides the state.
 pub(crate) struct Setting<'a, F: Lane> {
     pub(crate) system: &'a System<F>,
     /// Forces of the motors, by coordinate (joint space).
     pub(crate) motors: &'a Coordinates<F>,
+    /// Forces from outside, where any lane has one.
+    pub(crate) pushes: Option<&'a Pushes<F>>,
     /// The lanes that count.
     pub(crate) live: F::Mask,
 }
@@ -200,6 +210,13 @@ pub(crate) fn accelerations<R: Design, F: Lane>(
         },
     );
 
+    if let Some(pushes) = setting.pushes {
+        let pushed = push::<R, F>(force, pushes, &pose, system);
+        for i in 0..MAX_COORDINATES {
+            force[i] = F::select(pushes.lanes, pushed[i], force[i]);
+        }
+    }
+
     rows.clear();
     detect::limits::<R, F>(rows, system, q, v, setting.live);
     detect::ground::<R, F>(rows, system, &pose, &motion, setting.live);
@@ -238,6 +255,32 @@ pub(crate) fn accelerations<R: Design, F: Lane>(
         relative::<R, F>(solution)
     };
     (relative::<R, F>(solution), end)
+}
+
+/// Adds forces on the bodies' centres of mass, which act on all that carries them.
+#[inline(always)]
+fn push<R: Design, F: Lane>(
+    mut force: Coordinates<F>,
+    pushes: &Pushes<F>,
+    pose: &Pose<F>,
+    system: &System<F>,
+) -> Coordinates<F> {
+    let mut carried = pushes.force;
+    R::Bodies::each_back(
+        #[inline(always)]
+        |b| {
+            let centre = pose.rotation[b].turn(system.centre[b]);
+            force[angle(b)] = force[angle(b)] + centre.torque_of(pushes.force[b]);
+            if b > 0 {
+                let p = R::MODEL.bodies[b].parent;
+                force[angle(p)] = force[angle(p)] + pose.arm[b].torque_of(carried[b]);
+                carried[p] = carried[p] + carried[b];
+            }
+        },
+    );
+    force[0] = force[0] + carried[0].x;
+    force[1] = force[1] + carried[0].z;
+    force
 }
 
 /// Adds the torque of a joint to its two bodies.

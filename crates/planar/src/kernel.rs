@@ -1,15 +1,15 @@
 //! The part of a batch that is compiled for each robot and instruction set.
 
 use crate::batch::{Failure, InstructionSet};
-use crate::dynamics::{Setting, absolute};
+use crate::dynamics::{Pushes, Setting, absolute};
 use crate::integrate::{State, step};
 #[cfg(target_arch = "x86_64")]
 use crate::lane::{Avx2, Avx512};
 use crate::lane::{Lane, Mask, Portable};
-use crate::model::{Design, MAX_COORDINATES};
+use crate::model::{Design, MAX_BODIES, MAX_COORDINATES};
 use crate::rows::Rows;
 use crate::system::{Constants, ParameterError, Parameters, System};
-use crate::vector::MAX_ANGLE;
+use crate::vector::{MAX_ANGLE, Vector};
 
 /// Positions and velocities beyond this have diverged (MuJoCo's `mjMAXVAL`).
 const MAX_VALUE: f64 = 1e10;
@@ -31,6 +31,8 @@ pub(crate) trait Kernel: Send + Sync {
     /// Positions, velocities and the solver's start.
     fn set_state(&mut self, lane: usize, state: [&[f64]; 3]);
     fn state(&self, lane: usize, state: [&mut [f64]; 3]);
+    /// Forces on the bodies (`[bodies, 2]`).
+    fn set_forces(&mut self, lane: usize, forces: &[f64]);
     fn sane(&self, lane: usize) -> bool;
     fn run(&mut self, controls: &[f64], active: &[bool], task: Task<'_>, failures: &mut [Option<Failure>]);
 }
@@ -44,10 +46,11 @@ pub(crate) enum Task<'a> {
 }
 
 /// As many lanes as a register holds.
-struct Group<F> {
+struct Group<F: Lane> {
     state: State<F>,
     system: System<F>,
     motors: [F; MAX_COORDINATES],
+    pushes: Pushes<F>,
 }
 
 /// All lanes of a batch.
@@ -66,6 +69,7 @@ impl<R: Design, F: Lane> Groups<R, F> {
                 state: State { q: zero, v: zero, guess: zero },
                 system: System::nominal::<R>(),
                 motors: zero,
+                pushes: Pushes { force: [Vector::zero(); MAX_BODIES], lanes: F::Mask::from_bits(0) },
             }
         };
         let groups = (0..lanes.div_ceil(F::WIDTH)).map(|_| group()).collect();
@@ -137,6 +141,17 @@ impl<R: Design, F: Lane> Kernel for Groups<R, F> {
         }
     }
 
+    fn set_forces(&mut self, lane: usize, forces: &[f64]) {
+        let (pushes, l) = (&mut self.groups[lane / F::WIDTH].pushes, lane % F::WIDTH);
+        for (to, from) in pushes.force.iter_mut().zip(forces.chunks_exact(2)) {
+            to.x.lanes_mut()[l] = from[0];
+            to.z.lanes_mut()[l] = from[1];
+        }
+        let others = pushes.lanes.bits() & !(1 << l);
+        let own = u32::from(forces.iter().any(|f| *f != 0.0)) << l;
+        pushes.lanes = F::Mask::from_bits(others | own);
+    }
+
     fn sane(&self, lane: usize) -> bool {
         let state = &self.groups[lane / F::WIDTH].state;
         let bits = F::run(
@@ -165,8 +180,9 @@ impl<R: Design, F: Lane> Kernel for Groups<R, F> {
                 || {
                     let start = F::Mask::from_bits(start);
                     let (mut live, mut insane, mut unsolved) = (start, !start & start, !start & start);
+                    let pushes = group.pushes.lanes.any().then_some(&group.pushes);
                     for _ in 0..steps {
-                        let setting = Setting { system: &group.system, motors: &group.motors, live };
+                        let setting = Setting { system: &group.system, motors: &group.motors, pushes, live };
                         unsolved = unsolved | step::<R, F>(&setting, rows, &mut state, peek);
                         insane = insane | (live & !sane_lanes::<R, F>(&state));
                         live = live & !(insane | unsolved);

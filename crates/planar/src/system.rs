@@ -126,6 +126,8 @@ pub(crate) struct System<F> {
     pub(crate) total_mass: F,
     /// The moment of each body in its own frame, see [`crate::mass`].
     pub(crate) moment: [Vector<F>; MAX_BODIES],
+    /// The centre of mass of each body in its own frame.
+    pub(crate) centre: [Vector<F>; MAX_BODIES],
     /// The diagonal of the mass matrix over the angles.
     pub(crate) diagonal: [F; MAX_BODIES],
     pub(crate) armature: [F; MAX_COORDINATES],
@@ -150,6 +152,7 @@ impl<F: Lane> System<F> {
         let mut system = Self {
             total_mass: zero,
             moment: [Vector::zero(); MAX_BODIES],
+            centre: [Vector::zero(); MAX_BODIES],
             diagonal: [zero; MAX_BODIES],
             armature: [zero; MAX_COORDINATES],
             damping: [zero; MAX_COORDINATES],
@@ -174,6 +177,8 @@ impl<F: Lane> System<F> {
         for b in 0..R::MODEL.bodies.len() {
             set(&mut self.moment[b].x, constants.moment[b].x);
             set(&mut self.moment[b].z, constants.moment[b].z);
+            set(&mut self.centre[b].x, constants.centre[b].x);
+            set(&mut self.centre[b].z, constants.centre[b].z);
             set(&mut self.diagonal[b], constants.diagonal[b]);
         }
         for (j, joint) in R::MODEL.joints.iter().enumerate() {
@@ -204,6 +209,7 @@ pub(crate) struct Constants {
     pub(crate) derived: Derived,
     total_mass: f64,
     moment: [Point; MAX_BODIES],
+    centre: [Point; MAX_BODIES],
     diagonal: [f64; MAX_BODIES],
 }
 
@@ -253,6 +259,7 @@ impl Constants {
             },
             total_mass: carried[0],
             moment,
+            centre,
             diagonal,
         };
         constants.inverse_weights::<R>(&centre);

@@ -157,6 +157,64 @@ fn what_is_not_a_number_stays_in_its_lane_and_is_flagged() {
 }
 
 #[test]
+fn forces_act_on_their_lane_until_they_are_set_again() {
+    for robot in Robot::ALL {
+        let s = robot.shape();
+        let life = random_life(robot, &mut Random(13));
+        let push: Vec<f64> = (0..2 * s.bodies).map(|i| 20.0 * i as f64 - 30.0).collect();
+        let mut batch = Batch::new(robot, 5);
+        for lane in 0..5 {
+            start(&mut batch, lane, &life);
+        }
+        batch.set_forces(1, &push);
+        batch.set_forces(2, &push);
+        batch.set_forces(3, &push);
+        let controls = life.control.repeat(5);
+        batch.step(&controls, &[true; 5], 3);
+        batch.set_forces(2, &vec![0.0; 2 * s.bodies]);
+        // A snapshot holds no forces.
+        let mut saved = vec![0.0; 3 * s.dofs];
+        batch.save(3, &mut saved);
+        batch.restore(3, &saved);
+        batch.step(&controls, &[true; 5], 3);
+
+        let mut alone = Batch::new(robot, 1);
+        start(&mut alone, 0, &life);
+        alone.step(&life.control, &[true], 6);
+        assert_eq!(snapshot(&batch, 0), snapshot(&alone, 0), "{robot:?}: never pushed");
+        assert_eq!(snapshot(&batch, 4), snapshot(&alone, 0), "{robot:?}: never pushed");
+        start(&mut alone, 0, &life);
+        alone.set_forces(0, &push);
+        alone.step(&life.control, &[true], 3);
+        alone.set_forces(0, &push);
+        let at_three = snapshot(&alone, 0);
+        alone.step(&life.control, &[true], 3);
+        assert_eq!(snapshot(&batch, 1), snapshot(&alone, 0), "{robot:?}: pushed all the time");
+        let saved: Vec<f64> = at_three.into_iter().map(f64::from_bits).collect();
+        alone.restore(0, &saved);
+        alone.step(&life.control, &[true], 3);
+        assert_eq!(snapshot(&batch, 2), snapshot(&alone, 0), "{robot:?}: pushed at first");
+        assert_eq!(snapshot(&batch, 3), snapshot(&alone, 0), "{robot:?}: pushed until restored");
+        assert_ne!(snapshot(&batch, 0), snapshot(&batch, 1), "{robot:?}: a push does something");
+    }
+}
+
+#[test]
+fn a_force_that_is_not_a_number_fails_its_lane_alone() {
+    let life = random_life(Robot::Hopper, &mut Random(14));
+    let mut batch = Batch::new(Robot::Hopper, 2);
+    start(&mut batch, 0, &life);
+    start(&mut batch, 1, &life);
+    batch.set_forces(1, &[0.0, 0.0, f64::NAN, 0.0, 0.0, 0.0, 0.0, 0.0]);
+    assert_eq!((batch.failure(0), batch.failure(1)), (None, Some(Failure::Force)));
+    batch.step(&life.control.repeat(2), &[true; 2], 4);
+    start(&mut batch, 1, &life);
+    assert_eq!(batch.failure(1), None);
+    batch.step(&life.control.repeat(2), &[false, true], 4);
+    assert_eq!(snapshot(&batch, 0), snapshot(&batch, 1));
+}
+
+#[test]
 fn inactive_lanes_do_not_move() {
     let mut random = Random(8);
     let lives: Vec<Life> = (0..3).map(|_| random_life(Robot::Walker2d, &mut random)).collect();

@@ -1,13 +1,14 @@
 //! The physics against MuJoCo 3.17.0, state by state.
 //!
 //! `fixtures/*.states.f64` and `fixtures/*.derived.f64` were written by `fixtures/generate.py`: rows of little-endian
-//! f64. A row of states is the parameters, qpos, qvel, ctrl, then MuJoCo's qacc and the next qpos and qvel at a
-//! solver tolerance of 1e-15; a row of derived constants is the parameters, then mass, inertia, body_invweight0
-//! and dof_invweight0. Parameters are density, armature, damping, stiffness, friction and pole length.
+//! f64. A row of states is the parameters, qpos, qvel, ctrl, x and z of `xfrc_applied` on every body, then MuJoCo's
+//! qacc and the next qpos and qvel at a solver tolerance of 1e-15; a row of derived constants is the parameters, then
+//! mass, inertia, body_invweight0 and dof_invweight0. Parameters are density, armature, damping, stiffness, friction
+//! and pole length.
 //!
 //! The states lie in the air, within the margin, in the ground by up to 3 cm, beyond joint limits, lying on every side
-//! and folded onto themselves, at rest and fast, with nominal parameters and with parameters from a fifth to four
-//! times of those.
+//! and folded onto themselves, at rest and fast, pushed from outside and not, with nominal parameters, with parameters
+//! anywhere within the bounds that tasks allow (a tenth to five times the nominal), and with each at one of its bounds.
 //!
 //! `WR2L_THOROUGH=1` also runs the files in the folder `WR2L_PLANAR_STATES`, from `generate.py --states 10000 --out`.
 
@@ -83,7 +84,7 @@ fn error(got: &[f64], expected: &[f64]) -> f64 {
 fn compare(robot: Robot, folder: &Path, instructions: InstructionSet) -> [f64; 3] {
     let s = robot.shape();
     let mut lengths = parameter_lengths(robot).to_vec();
-    lengths.extend([s.dofs, s.dofs, s.controls, s.dofs, s.dofs, s.dofs]);
+    lengths.extend([s.dofs, s.dofs, s.controls, 2 * s.bodies, s.dofs, s.dofs, s.dofs]);
     let rows = rows(&folder.join(format!("{}.states.f64", name(robot))), &lengths);
     assert!(rows.len() >= 100);
     let mut batch = Batch::with_instructions(robot, rows.len(), instructions);
@@ -91,6 +92,7 @@ fn compare(robot: Robot, folder: &Path, instructions: InstructionSet) -> [f64; 3
     for (lane, row) in rows.iter().enumerate() {
         batch.set_parameters(lane, &parameters(robot, &row[..6])).unwrap();
         batch.set_state(lane, &row[6], &row[7]);
+        batch.set_forces(lane, &row[9]);
         controls.extend_from_slice(&row[8]);
     }
     let active = vec![true; rows.len()];
@@ -103,7 +105,7 @@ fn compare(robot: Robot, folder: &Path, instructions: InstructionSet) -> [f64; 3
         assert_eq!(batch.failure(lane), None, "{robot:?} state {lane}");
         batch.state(lane, &mut q, &mut v);
         let errors =
-            [error(&qacc[lane * s.dofs..][..s.dofs], &row[9]), error(&q, &row[10]), error(&v, &row[11])];
+            [error(&qacc[lane * s.dofs..][..s.dofs], &row[10]), error(&q, &row[11]), error(&v, &row[12])];
         for (worst, error) in worst.iter_mut().zip(errors) {
             assert!(
                 error < BOUND,
