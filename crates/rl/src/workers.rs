@@ -46,8 +46,16 @@ pub struct EpisodeResult {
     pub ret: f64,
     /// Steps taken.
     pub length: u32,
+    /// By how much the first generalised position changed: how far a walking robot came, in m. Means nothing if the
+    /// episode diverged.
+    pub forward: f64,
     /// How it ended.
     pub outcome: Outcome,
+}
+
+impl EpisodeResult {
+    /// An episode that has not begun.
+    const BLANK: Self = Self { ret: 0.0, length: 0, forward: 0.0, outcome: Outcome::Running };
 }
 
 impl Workers {
@@ -120,7 +128,7 @@ impl Workers {
             })?;
             Ok::<_, SimError>(results)
         });
-        let mut ordered = vec![EpisodeResult { ret: 0.0, length: 0, outcome: Outcome::Running }; jobs.len()];
+        let mut ordered = vec![EpisodeResult::BLANK; jobs.len()];
         for results in per_worker {
             for (index, result) in results? {
                 ordered[index] = result;
@@ -181,6 +189,10 @@ struct EpisodeScript<'a> {
     discount: f64,
     weight: f64,
     result: EpisodeResult,
+    /// Scratch: a physical state.
+    state: Vec<f64>,
+    /// First generalised position at the start.
+    start: f64,
 }
 
 impl<'a> EpisodeScript<'a> {
@@ -192,8 +204,16 @@ impl<'a> EpisodeScript<'a> {
             noise: job.action.stream(),
             discount: options.discount,
             weight: 1.0,
-            result: EpisodeResult { ret: 0.0, length: 0, outcome: Outcome::Running },
+            result: EpisodeResult::BLANK,
+            state: Vec::new(),
+            start: 0.0,
         }
+    }
+
+    /// First generalised position of the lane.
+    fn position(&mut self, sim: &Sim, lane: usize) -> f64 {
+        sim.state(lane, &mut self.state);
+        self.state.first().copied().unwrap_or(0.0)
     }
 }
 
@@ -201,6 +221,8 @@ impl Script for EpisodeScript<'_> {
     fn begin(&mut self, sim: &mut Sim, lane: usize) -> Result<(), SimError> {
         sim.set_dynamics(lane, self.phi)?;
         sim.reset(lane, &mut self.reset.stream());
+        self.state.resize(sim.spec().state_dim(), 0.0);
+        self.start = self.position(sim, lane);
         Ok(())
     }
 
@@ -208,12 +230,15 @@ impl Script for EpisodeScript<'_> {
         &mut self.noise
     }
 
-    fn record(&mut self, _: &Actor, step: Step<'_>, _: &mut Sim, _: usize) -> Result<bool, SimError> {
+    fn record(&mut self, _: &Actor, step: Step<'_>, sim: &mut Sim, lane: usize) -> Result<bool, SimError> {
         self.result.length += 1;
         self.result.outcome = step.outcome;
         if !matches!(step.outcome, Outcome::Diverged(_)) {
             self.result.ret += self.weight * step.reward;
             self.weight *= self.discount;
+        }
+        if step.outcome.is_over() {
+            self.result.forward = self.position(sim, lane) - self.start;
         }
         Ok(!step.outcome.is_over())
     }

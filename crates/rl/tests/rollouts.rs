@@ -275,3 +275,29 @@ fn the_successor_of_a_time_limit_is_the_last_state_not_the_next_episodes_first()
     assert_eq!(lane.successors[..17], input);
     assert_ne!(lane.inputs[1000 * 17..], input, "the next episode begins elsewhere");
 }
+
+#[test]
+fn an_episode_says_how_far_the_robot_came() {
+    let simulator = simulator(TaskName::Hopper, &["friction"]);
+    let actor = actor(&simulator);
+    let options = EpisodeOptions { stochastic: false, discount: 1.0 };
+    let mut workers = Workers::new(&simulator, 1).unwrap();
+    let [result] = workers.episodes(&actor, &[0.0], &jobs(1), options).unwrap()[..] else { panic!() };
+
+    let mut sim = simulator.batch(1).unwrap();
+    sim.reset(0, &mut jobs(1)[0].reset.stream());
+    let (mut state, mut obs) = ([0.0; 12], [0.0; 11]);
+    let (mut drawn, mut action, mut scratch) = ([0.0; 3], [0.0; 3], actor.scratch(1));
+    let (mut rewards, mut outcomes) = ([0.0], [Outcome::Running]);
+    sim.state(0, &mut state);
+    let start = state[0];
+    while !outcomes[0].is_over() {
+        sim.observe(0, &mut obs);
+        actor.act(&obs, None, &mut scratch, &mut drawn, &mut []);
+        actor.clip(&drawn, &mut action);
+        sim.step(&action, &[true], &mut rewards, &mut outcomes);
+    }
+    sim.state(0, &mut state);
+    assert_eq!(result.forward, state[0] - start);
+    assert_ne!(result.forward, 0.0);
+}
