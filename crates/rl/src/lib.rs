@@ -16,6 +16,7 @@ mod learner;
 mod ppo;
 mod ppo_config;
 mod ppo_loss;
+mod samples;
 mod workers;
 
 pub use actor::{ActScratch, Actor};

@@ -10,17 +10,13 @@ use wr2l_rng::{Purpose, StreamKey};
 use wr2l_sim::{Outcome, SimSpec};
 
 use crate::ppo_loss::{Losses, Minibatch, PpoNetworks};
-use crate::{
-    Actor, CollectOptions, Experience, Improvement, LaneBatch, Lanes, Learner, PpoConfig, RlError,
-    generalised_advantages,
-};
+use crate::samples::{Estimation, Samples};
+use crate::{Actor, CollectOptions, Experience, Improvement, LaneBatch, Lanes, Learner, PpoConfig, RlError};
 
 /// Adam's ε: 1e-5, not the usual 1e-8, as in the implementations that published returns come from.
 const ADAM_EPSILON: f64 = 1e-5;
 /// Normalised observations are clipped to ± this.
 const OBSERVATION_CLIP: f64 = 10.0;
-/// Rewards scaled by their running deviation are clipped to ± this.
-const REWARD_CLIP: f64 = 10.0;
 
 /// The PPO learner: policy, critic and everything that carries over from one batch to the next.
 #[derive(Debug)]
@@ -37,18 +33,6 @@ pub struct Ppo {
     /// The last batch, and scratch.
     batch: Vec<LaneBatch>,
     samples: Samples,
-}
-
-/// A batch as the update sees it: one entry a transition, lane after lane.
-#[derive(Debug, Default)]
-struct Samples {
-    rewards: Vec<f64>,
-    values: Vec<f32>,
-    successors: Vec<f32>,
-    advantages: Vec<f32>,
-    returns: Vec<f32>,
-    /// Transitions that may be learnt from: all but the diverged.
-    valid: Vec<u32>,
 }
 
 impl Ppo {
@@ -84,51 +68,12 @@ impl Ppo {
     /// Values, scaled rewards, advantages and targets of the collected batch.
     fn prepare(&mut self, iteration: u64) -> Result<(), RlError> {
         let Self { config, networks, batch, samples, reward_moments, .. } = self;
-        let horizon = config.horizon;
-        let n = batch.len() * horizon;
         for lane in batch.iter() {
             reward_moments.merge(&lane.discounted_moments)?;
         }
-        let deviation = (reward_moments.variance(0) + 1e-8).sqrt();
-        let scale = if config.normalise_rewards && deviation.is_finite() { 1.0 / deviation } else { 1.0 };
-        samples.rewards.resize(n, 0.0);
-        samples.values.resize(n, 0.0);
-        samples.successors.resize(n, 0.0);
-        samples.advantages.resize(n, 0.0);
-        samples.returns.resize(n, 0.0);
-        samples.valid.clear();
-        let mut successor_values = Vec::new();
-        for (i, lane) in batch.iter().enumerate() {
-            let rows = i * horizon..(i + 1) * horizon;
-            for (out, &reward) in samples.rewards[rows.clone()].iter_mut().zip(&lane.rewards) {
-                *out = reward * scale;
-                if config.normalise_rewards {
-                    *out = out.clamp(-REWARD_CLIP, REWARD_CLIP);
-                }
-            }
-            networks.values(&lane.inputs, &mut samples.values[rows.clone()]);
-            successor_values.resize(lane.successor_steps.len(), 0.0);
-            networks.values(&lane.successors, &mut successor_values);
-            for (&step, &value) in lane.successor_steps.iter().zip(&successor_values) {
-                samples.successors[i * horizon + step] = value;
-            }
-            generalised_advantages(
-                config.gamma,
-                config.lambda,
-                &samples.rewards[rows.clone()],
-                &samples.values[rows.clone()],
-                &lane.outcomes,
-                &samples.successors[rows.clone()],
-                &mut samples.advantages[rows.clone()],
-                &mut samples.returns[rows.clone()],
-            );
-            let valid = lane.outcomes.iter().enumerate().filter(|(_, o)| !matches!(o, Outcome::Diverged(_)));
-            samples.valid.extend(valid.map(|(t, _)| (i * horizon + t) as u32));
-        }
-        if samples.valid.is_empty() {
-            return Err(RlError::NothingValid { iteration });
-        }
-        Ok(())
+        let reward_scale = config.normalise_rewards.then(|| Estimation::reward_scale(reward_moments));
+        let estimation = Estimation { gamma: config.gamma, lambda: config.lambda, reward_scale };
+        samples.prepare(batch, |inputs, values| networks.values(inputs, values), estimation, iteration)
     }
 
     /// The epochs of minibatch updates; returns the losses of the last epoch, the last gradient norm and the
@@ -139,7 +84,7 @@ impl Ppo {
         iteration: u64,
         learning_rate: f64,
     ) -> Result<(Losses, f64, u32), RlError> {
-        let Self { config, networks, adam, batch, samples, .. } = self;
+        let Self { config, networks, adam, samples, .. } = self;
         let minibatches = config.minibatches.min(samples.valid.len());
         let key = StreamKey::new(seed, Purpose::Minibatch).iteration(iteration);
         let mut losses = Losses::default();
@@ -149,14 +94,7 @@ impl Ppo {
             losses = Losses::default();
             for m in 0..minibatches {
                 let rows = samples.valid.len() * m / minibatches..samples.valid.len() * (m + 1) / minibatches;
-                let minibatch = Minibatch {
-                    rows: &samples.valid[rows],
-                    horizon: config.horizon,
-                    lanes: batch,
-                    values: &samples.values,
-                    advantages: &samples.advantages,
-                    returns: &samples.returns,
-                };
+                let minibatch = Minibatch { rows: &samples.valid[rows], samples };
                 losses.add(&networks.gradient(config, &minibatch));
                 norm = networks.step(adam, learning_rate, config.max_gradient_norm);
                 if !norm.is_finite() {
@@ -189,19 +127,6 @@ impl Ppo {
             report.finished.iter().filter(|e| matches!(e.outcome, Outcome::Diverged(_))).count() as u32;
         report
     }
-
-    /// 1 − Var(target − V)/Var(target) over the transitions that may be learnt from.
-    fn explained_variance(&self) -> f64 {
-        let variance = |of: &dyn Fn(usize) -> f64| {
-            let n = self.samples.valid.len() as f64;
-            let mean = self.samples.valid.iter().map(|&i| of(i as usize)).sum::<f64>() / n;
-            self.samples.valid.iter().map(|&i| (of(i as usize) - mean).powi(2)).sum::<f64>() / n
-        };
-        let returns = &self.samples.returns;
-        let values = &self.samples.values;
-        let total = variance(&|i| f64::from(returns[i]));
-        1.0 - variance(&|i| f64::from(returns[i]) - f64::from(values[i])) / total
-    }
 }
 
 impl Learner for Ppo {
@@ -211,19 +136,16 @@ impl Learner for Ppo {
             CollectOptions { seed, iteration, horizon: self.config.horizon, discount: self.config.gamma };
         workers.collect(&self.actor, source, &mut self.lanes, options, &mut self.batch)?;
         self.prepare(iteration)?;
-        let finite = |values: &[f32]| values.iter().all(|v| v.is_finite());
-        if !finite(&self.samples.advantages) || !finite(&self.samples.returns) {
-            return Err(RlError::NotFinite { what: "an advantage or value target", iteration });
-        }
-        let explained_variance = self.explained_variance();
+        let explained_variance = self.samples.explained_variance();
         let rate =
             self.config.learning_rate * if self.config.anneal { (1.0 - progress).max(0.0) } else { 1.0 };
         let before = self.networks.params().to_vec();
-        let updated =
-            self.update(seed, iteration, rate).and_then(|done| match finite(self.networks.params()) {
+        let updated = self.update(seed, iteration, rate).and_then(|done| {
+            match self.networks.params().iter().all(|p| p.is_finite()) {
                 true => Ok(done),
                 false => Err(RlError::NotFinite { what: "a network parameter", iteration }),
-            });
+            }
+        });
         let (losses, gradient_norm, epochs) = updated.inspect_err(|_| self.networks.set_params(&before))?;
         let mut normaliser = self.actor.normaliser().clone();
         if self.config.normalise_observations {

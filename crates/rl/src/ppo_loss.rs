@@ -4,7 +4,8 @@ use wr2l_nn::{Adam, Mlp, MlpCache, Normaliser, Policy, PolicyCache, clip_scale, 
 use wr2l_rng::{Purpose, StreamKey};
 use wr2l_sim::{ActionSpace, SimSpec};
 
-use crate::{Actor, LaneBatch, PpoConfig, RlError};
+use crate::samples::Samples;
+use crate::{Actor, PpoConfig, RlError};
 
 /// Rows whose gradient is summed at a time. The gradient of a minibatch is the sum over its chunks in order, so
 /// that it has the same bits however many threads compute chunks.
@@ -34,20 +35,12 @@ struct Chunk {
     d_values: Vec<f32>,
 }
 
-/// A minibatch: which transitions of a collected batch, and what they are worth.
+/// A minibatch: which transitions of a prepared batch.
 pub(crate) struct Minibatch<'a> {
-    /// Transitions, numbered lane after lane.
+    /// Transitions, as the batch numbers them.
     pub(crate) rows: &'a [u32],
-    /// Transitions per lane.
-    pub(crate) horizon: usize,
-    /// The collected batch.
-    pub(crate) lanes: &'a [LaneBatch],
-    /// V(s) of the critic that the batch was prepared with, for all transitions.
-    pub(crate) values: &'a [f32],
-    /// Advantages of all transitions.
-    pub(crate) advantages: &'a [f32],
-    /// Targets of the critic of all transitions.
-    pub(crate) returns: &'a [f32],
+    /// The batch.
+    pub(crate) samples: &'a Samples,
 }
 
 /// Means over samples of what the objective is made of.
@@ -173,10 +166,9 @@ impl PpoNetworks {
         inputs.clear();
         actions.clear();
         for &row in rows {
-            let (lane, t) = (row as usize / minibatch.horizon, row as usize % minibatch.horizon);
-            let lane = &minibatch.lanes[lane];
-            inputs.extend_from_slice(&lane.inputs[t * obs_dim..][..obs_dim]);
-            actions.extend_from_slice(&lane.actions[t * act_dim..][..act_dim]);
+            let row = row as usize;
+            inputs.extend_from_slice(&minibatch.samples.inputs[row * obs_dim..][..obs_dim]);
+            actions.extend_from_slice(&minibatch.samples.actions[row * act_dim..][..act_dim]);
         }
     }
 
@@ -201,16 +193,15 @@ impl PpoNetworks {
         let (clip, value_weight) = (config.clip as f32, config.value_weight as f32);
         let mut losses = Losses { count: rows.len() as f64, ..Losses::default() };
         for (i, &row) in rows.iter().enumerate() {
-            let row = row as usize;
-            let old_log_prob = minibatch.lanes[row / minibatch.horizon].log_probs[row % minibatch.horizon];
-            let log_ratio = policy_cache.log_probs()[i] - old_log_prob;
+            let (row, samples) = (row as usize, minibatch.samples);
+            let log_ratio = policy_cache.log_probs()[i] - samples.log_probs[row];
             let ratio = log_ratio.exp();
-            let advantage = (minibatch.advantages[row] - shift) * scale;
+            let advantage = (samples.advantages[row] - shift) * scale;
             let surrogate = Surrogate::new(ratio, advantage, clip);
             chunk.d_log_probs.push(weight * surrogate.d_log_prob);
             chunk.d_entropies.push(-weight * config.entropy as f32);
-            let (value, target) = (critic_cache.outputs()[i], minibatch.returns[row]);
-            let old_value = config.clip_value.then_some(minibatch.values[row]);
+            let (value, target) = (critic_cache.outputs()[i], samples.returns[row]);
+            let old_value = config.clip_value.then_some(samples.values[row]);
             let (value_loss, d_value) = value_loss(value, target, old_value, clip);
             chunk.d_values.push(weight * value_weight * d_value);
             losses.policy += f64::from(surrogate.loss);
@@ -285,7 +276,8 @@ fn value_loss(value: f32, target: f32, old: Option<f32>, clip: f32) -> (f32, f32
 /// Mean and 1/(deviation + 1e-8) of the minibatch's advantages.
 fn standardisation(minibatch: &Minibatch<'_>) -> (f32, f32) {
     let n = minibatch.rows.len() as f64;
-    let advantages = || minibatch.rows.iter().map(|&row| f64::from(minibatch.advantages[row as usize]));
+    let advantages =
+        || minibatch.rows.iter().map(|&row| f64::from(minibatch.samples.advantages[row as usize]));
     let mean = advantages().sum::<f64>() / n;
     // Unbiased, as PyTorch's `std`; a single sample has no deviation.
     let variance = advantages().map(|a| (a - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
@@ -295,19 +287,17 @@ fn standardisation(minibatch: &Minibatch<'_>) -> (f32, f32) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wr2l_nn::RunningMoments;
-    use wr2l_sim::Outcome;
 
     fn spec(actions: ActionSpace) -> SimSpec {
         SimSpec { obs_dim: 3, actions, nq: 1, nv: 1, episode_limit: 10, dt: 0.01, snapshot_len: 3 }
     }
 
-    /// A lane of `n` made-up transitions.
-    fn lane(n: usize, act_dim: usize, discrete: bool) -> LaneBatch {
+    /// A batch of `n` made-up transitions.
+    fn batch(n: usize, act_dim: usize, discrete: bool) -> Samples {
         let mut stream = StreamKey::new(9, Purpose::Test).stream();
         let mut draw = |n: usize| (0..n).map(|_| stream.normal() as f32).collect::<Vec<f32>>();
         let actions = draw(n * act_dim);
-        LaneBatch {
+        Samples {
             inputs: draw(n * 3),
             actions: if discrete {
                 actions.iter().map(|a| f32::from(u8::from(*a > 0.0))).collect()
@@ -315,14 +305,10 @@ mod tests {
                 actions
             },
             log_probs: draw(n).iter().map(|x| -2.0 + 0.3 * x).collect(),
-            rewards: vec![0.0; n],
-            outcomes: vec![Outcome::Running; n],
-            successor_steps: Vec::new(),
-            successors: Vec::new(),
-            finished: Vec::new(),
-            dropped: 0,
-            obs_moments: RunningMoments::new(3),
-            discounted_moments: RunningMoments::new(1),
+            values: draw(n),
+            advantages: draw(n),
+            returns: draw(n),
+            ..Samples::default()
         }
     }
 
@@ -341,19 +327,10 @@ mod tests {
             for clip_value in [false, true] {
                 let config = PpoConfig { entropy: 0.02, clip_value, ..PpoConfig::default() };
                 let mut networks = PpoNetworks::new(&spec(actions.clone()), &[16, 8], 4).unwrap();
-                let lanes = [lane(n, actions.dim(), matches!(actions, ActionSpace::Discrete { .. }))];
+                let samples = batch(n, actions.dim(), matches!(actions, ActionSpace::Discrete { .. }));
                 let mut stream = StreamKey::new(10, Purpose::Test).stream();
-                let mut draw = || (0..n).map(|_| stream.normal() as f32).collect::<Vec<f32>>();
-                let (values, advantages, returns) = (draw(), draw(), draw());
                 let rows: Vec<u32> = (0..n as u32).rev().collect();
-                let minibatch = Minibatch {
-                    rows: &rows,
-                    horizon: n,
-                    lanes: &lanes,
-                    values: &values,
-                    advantages: &advantages,
-                    returns: &returns,
-                };
+                let minibatch = Minibatch { rows: &rows, samples: &samples };
                 networks.gradient(&config, &minibatch);
                 let gradient = networks.gradient.clone();
                 let params = networks.params.clone();
@@ -398,15 +375,8 @@ mod tests {
         let config = PpoConfig::default();
         let actions = ActionSpace::Continuous { low: vec![-1.0], high: vec![1.0] };
         let mut networks = PpoNetworks::new(&spec(actions), &[8], 4).unwrap();
-        let lanes = [lane(1, 1, false)];
-        let minibatch = Minibatch {
-            rows: &[0],
-            horizon: 1,
-            lanes: &lanes,
-            values: &[0.1],
-            advantages: &[3.0],
-            returns: &[1.0],
-        };
+        let samples = batch(1, 1, false);
+        let minibatch = Minibatch { rows: &[0], samples: &samples };
         let losses = networks.gradient(&config, &minibatch);
         assert_eq!(losses.policy, 0.0);
         assert!(networks.gradient.iter().all(|g| g.is_finite()));
