@@ -81,3 +81,12 @@ pub(crate) fn kl(p_logits: &[f32], q_logits: &[f32]) -> f64 {
     };
     p_logits.iter().zip(q_logits).map(term).sum()
 }
+
+/// Replaces a change of the logits, v, by the Fisher information's product with it: (diag(p) − p·pᵀ)·v.
+pub(crate) fn fisher(logits: &[f32], v: &mut [f32]) {
+    let total = LogSum::of(logits);
+    let mean: f32 = logits.iter().zip(v.iter()).map(|(l, v)| total.log_prob(*l).exp() * v).sum();
+    for (v, logit) in v.iter_mut().zip(logits) {
+        *v = total.log_prob(*logit).exp() * (*v - mean);
+    }
+}

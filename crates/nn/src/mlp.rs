@@ -9,6 +9,8 @@ use crate::tanh::tanh_in_place;
 use std::ops::Range;
 use wr2l_rng::Stream;
 
+mod tangent;
+
 /// The layout of a multilayer perceptron with tanh hidden layers and a linear output layer.
 ///
 /// The network owns no numbers: its parameters are a flat `[parameters] f32` slice that the caller owns,
@@ -58,6 +60,8 @@ pub struct MlpCache {
     deltas: [Vec<f32>; 2],
     /// Weights of a hidden layer, `[outputs, padded inputs]`.
     transposed: Vec<f32>,
+    /// Scratch of [`Mlp::tangent`].
+    tangents: Vec<f32>,
 }
 
 impl MlpCache {
@@ -184,6 +188,7 @@ impl Mlp {
             outputs: Vec::with_capacity(capacity * self.outputs()),
             deltas: [vec![0.0; capacity * widest], vec![0.0; capacity * widest]],
             transposed: vec![0.0; transposed],
+            tangents: Vec::new(),
         }
     }
 

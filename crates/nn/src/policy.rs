@@ -6,6 +6,8 @@ use crate::mlp::{Mlp, MlpCache};
 use crate::{categorical, gaussian};
 use wr2l_rng::Stream;
 
+mod fisher;
+
 /// The kind of distribution over actions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Head {
