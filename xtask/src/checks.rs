@@ -19,8 +19,12 @@ pub(crate) fn run(root: &Path, thorough: bool) -> Result<(), Failure> {
     mujoco::set_up(root)?;
 
     stage("format", &mut cargo(&["fmt", "--all", "--check"]))?;
-    stage("lints", &mut cargo(&["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]))?;
-    let mut documentation = cargo(&["doc", "--workspace", "--no-deps"]);
+    stage(
+        "lints",
+        &mut cargo(&["clippy", "--workspace", "--all-targets", "--all-features", "--", "--deny", "warnings"]),
+    )?;
+    stage("a build without MuJoCo", &mut cargo(&["check", "--package", "wr2l"]))?;
+    let mut documentation = cargo(&["doc", "--workspace", "--no-deps", "--all-features"]);
     stage("documentation", documentation.env("RUSTDOCFLAGS", "--deny warnings"))?;
 
     println!("\n== what Gymnasium does, for the parity tests");
@@ -34,7 +38,7 @@ pub(crate) fn run(root: &Path, thorough: bool) -> Result<(), Failure> {
     let mut total = Total::default();
     let mut failure = None;
     for (title, targets) in everything {
-        let mut command = cargo(&["test", "--workspace", "--no-fail-fast"]);
+        let mut command = cargo(&["test", "--workspace", "--all-features", "--no-fail-fast"]);
         command.args(targets).env(parity::FIXTURES, &fixtures);
         if thorough {
             command.env("WR2L_THOROUGH", "1");

@@ -18,9 +18,9 @@ use process::{Failure, cargo};
 const USAGE: &str = "\
 Usage: cargo xtask <command>
 
-  setup             fetch MuJoCo's library, once; after that plain `cargo build` and `cargo test` work
-  train TASK ...    set up, build, and train: the same as `cargo xtask run train TASK ...`
-  run ARGUMENTS     set up, build, and run `wr2l ARGUMENTS`
+  setup             fetch MuJoCo's library, once; after that `cargo build --features mujoco` works
+  run ARGUMENTS     set up, build with MuJoCo, and run `wr2l ARGUMENTS`
+  train TASK ...    the same as `cargo xtask run train TASK ...`
   test              set up, then everything that CI checks: format, lints, documentation, tests,
                     with those against the real Gymnasium
   test --thorough   also the slow tests
@@ -66,6 +66,8 @@ fn workspace() -> PathBuf {
 fn wr2l(root: &Path, arguments: &[&str]) -> Result<(), Failure> {
     mujoco::set_up(root)?;
     let mut command = cargo(root);
-    command.args(["run", "--release", "--package", "wr2l", "--manifest-path"]).arg(root.join("Cargo.toml"));
+    command
+        .args(["run", "--release", "--package", "wr2l", "--features", "mujoco", "--manifest-path"])
+        .arg(root.join("Cargo.toml"));
     process::become_command(command.arg("--").args(arguments))
 }

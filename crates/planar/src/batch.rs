@@ -177,6 +177,17 @@ pub struct Batch {
     failures: Vec<Option<Failure>>,
 }
 
+impl std::fmt::Debug for Batch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Batch")
+            .field("robot", &self.robot)
+            .field("instructions", &self.instructions)
+            .field("lanes", &self.lanes)
+            .field("failures", &self.failures)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Batch {
     /// A batch of `lanes` robots with nominal parameters, computed with the fastest instruction set.
     ///

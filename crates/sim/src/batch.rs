@@ -172,6 +172,15 @@ pub enum SimError {
         /// What it runs on.
         available: String,
     },
+    /// The physics was left out of this build.
+    #[error(
+        "this build has no physics `{physics}`: build with `--features {physics}`, or run through `cargo xtask run`, \
+         which sets it up"
+    )]
+    NotBuilt {
+        /// The physics asked for.
+        physics: String,
+    },
 }
 
 /// Steps many lanes at once, every lane with its own dynamics.

@@ -4,7 +4,8 @@
 //! and terminal, and where episodes start. A [`Simulator`] puts a task on a physics and makes batches from it; a
 //! batch simulator ([`BatchSim`]) steps many lanes, each with its own φ.
 //!
-//! The cargo feature `mujoco` (on by default) links MuJoCo 3.17.0; without it only the cart-pole runs.
+//! The robots move by planar physics of our own that gives MuJoCo's numbers for many lanes at once. The cargo feature
+//! `mujoco` links MuJoCo 3.17.0 itself, one lane at a time, to confirm.
 #![deny(unsafe_code)]
 
 mod batch;
@@ -12,6 +13,7 @@ mod classic;
 mod dynamics;
 #[cfg(feature = "mujoco")]
 mod mujoco;
+mod planar;
 mod simulator;
 mod task;
 
@@ -20,5 +22,6 @@ pub use classic::CartPoleBatch;
 pub use dynamics::{DynamicsSpace, Parameter, SpaceError, nearest_name};
 #[cfg(feature = "mujoco")]
 pub use mujoco::MujocoBatch;
+pub use planar::PlanarBatch;
 pub use simulator::{Physics, Sim, Simulator};
 pub use task::{CartPole, HalfCheetah, Hopper, InvertedPendulum, Task, TaskName, Verdict, Walker2d};

@@ -11,13 +11,16 @@ use wr2l_rng::Stream;
 use crate::classic::{CartPoleBatch, SNAPSHOT_LEN};
 #[cfg(feature = "mujoco")]
 use crate::mujoco::{MujocoBatch, MujocoModel};
+use crate::planar::{PlanarBatch, PlanarModel};
 use crate::{BatchSim, DynamicsSpace, Outcome, SimError, SimSpec, SpaceError, Task, TaskName, nearest_name};
 
 /// The physics that moves a task's robot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Physics {
-    /// MuJoCo 3.17.0: every task but the cart-pole.
+    /// Batched planar rigid bodies in Rust, with MuJoCo's numbers: every task but the cart-pole.
+    Planar,
+    /// MuJoCo 3.17.0: every task but the cart-pole, in a build with the feature `mujoco`.
     Mujoco,
     /// Closed-form equations of motion in Rust: the cart-pole.
     Classic,
@@ -25,23 +28,44 @@ pub enum Physics {
 
 impl Physics {
     /// All physics.
-    pub const ALL: [Self; 2] = [Self::Mujoco, Self::Classic];
+    pub const ALL: [Self; 3] = [Self::Planar, Self::Mujoco, Self::Classic];
 
     /// The name as the user types it.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Planar => "planar",
             Self::Mujoco => "mujoco",
             Self::Classic => "classic",
         }
     }
 
-    /// The physics that `task` runs on in this build; the first, if there is one, is the default.
+    /// The physics that `task` runs on in this build; the first is the default.
     pub fn available(task: TaskName) -> &'static [Self] {
         match task {
             TaskName::CartPole => &[Self::Classic],
-            _ if cfg!(feature = "mujoco") => &[Self::Mujoco],
-            _ => &[],
+            _ if cfg!(feature = "mujoco") => &[Self::Planar, Self::Mujoco],
+            _ => &[Self::Planar],
         }
+    }
+
+    /// Whether `task` runs on it in this build.
+    ///
+    /// # Errors
+    /// [`SimError::NotBuilt`] if it would in a build with the feature, else [`SimError::Physics`].
+    pub fn check(self, task: TaskName) -> Result<(), SimError> {
+        let available = Self::available(task);
+        if available.contains(&self) {
+            return Ok(());
+        }
+        if self == Self::Mujoco && task != TaskName::CartPole {
+            return Err(SimError::NotBuilt { physics: self.to_string() });
+        }
+        let names: Vec<&str> = available.iter().map(|physics| physics.as_str()).collect();
+        Err(SimError::Physics {
+            task: task.to_string(),
+            physics: self.to_string(),
+            available: format!("`{}`", names.join("`, `")),
+        })
     }
 }
 
@@ -93,6 +117,7 @@ pub struct Simulator {
 #[derive(Clone, Debug)]
 enum Backend {
     Classic,
+    Planar(PlanarModel),
     #[cfg(feature = "mujoco")]
     Mujoco(Arc<MujocoModel>),
 }
@@ -103,33 +128,27 @@ impl Simulator {
     ///
     /// # Errors
     /// [`SimError::Config`] for a time step that is not positive, or a count of steps that is 0;
-    /// [`SimError::Physics`] if the task does not run on the physics; [`SimError::Space`] if `vary` names a
+    /// [`SimError::Physics`] if the task does not run on the physics, [`SimError::NotBuilt`] if the build lacks it;
+    /// [`SimError::Space`] if `vary` names a
     /// parameter the task does not have, or reaches beyond a parameter's hard bounds; [`SimError::Model`] or
     /// [`SimError::Version`] if the physics engine refuses the model or is the wrong version.
     pub fn new(task: Task, physics: Option<Physics>, vary: DynamicsSpace) -> Result<Self, SimError> {
         check_config(&task)?;
-        let available = Physics::available(task.name());
-        let chosen = physics.or(available.first().copied());
-        if !chosen.is_some_and(|physics| available.contains(&physics)) {
-            let names: Vec<&str> = available.iter().map(|p| p.as_str()).collect();
-            return Err(SimError::Physics {
-                task: task.name().to_string(),
-                physics: physics.unwrap_or(Physics::Mujoco).to_string(),
-                available: if names.is_empty() {
-                    "none in this build, which lacks the feature `mujoco`".into()
-                } else {
-                    format!("`{}`", names.join("`, `"))
-                },
-            });
-        }
+        let chosen = physics.unwrap_or(Physics::available(task.name())[0]);
+        chosen.check(task.name())?;
         check_selection(&task.space(), &vary)?;
         let mut spec = task.spec();
         let backend = match chosen {
             #[cfg(feature = "mujoco")]
-            Some(Physics::Mujoco) => {
+            Physics::Mujoco => {
                 let model = MujocoModel::new(&task, &vary)?;
                 spec.snapshot_len = model.snapshot_len();
                 Backend::Mujoco(Arc::new(model))
+            }
+            Physics::Planar => {
+                let model = PlanarModel::new(&task, &vary)?;
+                spec.snapshot_len = model.snapshot_len();
+                Backend::Planar(model)
             }
             _ => {
                 spec.snapshot_len = SNAPSHOT_LEN;
@@ -158,6 +177,7 @@ impl Simulator {
     pub fn physics(&self) -> Physics {
         match self.backend {
             Backend::Classic => Physics::Classic,
+            Backend::Planar(_) => Physics::Planar,
             #[cfg(feature = "mujoco")]
             Backend::Mujoco(_) => Physics::Mujoco,
         }
@@ -173,6 +193,14 @@ impl Simulator {
                 CartPoleBatch::new(self.task.clone(), self.spec.clone(), self.space.clone(), lanes)
                     .map(Sim::Classic)
             }
+            Backend::Planar(model) => PlanarBatch::new(
+                model.clone(),
+                self.task.clone(),
+                self.spec.clone(),
+                self.space.clone(),
+                lanes,
+            )
+            .map(Sim::Planar),
             #[cfg(feature = "mujoco")]
             Backend::Mujoco(model) => MujocoBatch::new(
                 model.clone(),
@@ -187,7 +215,10 @@ impl Simulator {
 
     /// How many lanes a batch should have to run fastest.
     pub fn preferred_lanes(&self) -> usize {
-        1
+        match self.backend {
+            Backend::Planar(_) => PlanarModel::width(),
+            _ => 1,
+        }
     }
 }
 
@@ -231,7 +262,9 @@ fn check_selection(all: &DynamicsSpace, vary: &DynamicsSpace) -> Result<(), Spac
 pub enum Sim {
     /// The cart-pole.
     Classic(CartPoleBatch),
-    /// Everything else.
+    /// Everything else, many lanes at once.
+    Planar(PlanarBatch),
+    /// Everything else, lane by lane.
     #[cfg(feature = "mujoco")]
     Mujoco(MujocoBatch),
 }
@@ -241,6 +274,7 @@ macro_rules! for_sim {
     ($sim:expr, $batch:ident => $body:expr) => {
         match $sim {
             Sim::Classic($batch) => $body,
+            Sim::Planar($batch) => $body,
             #[cfg(feature = "mujoco")]
             Sim::Mujoco($batch) => $body,
         }

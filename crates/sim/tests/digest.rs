@@ -6,10 +6,9 @@
 //!
 //! The numbers hold to 1e-6 and not to the bit, because the C library's sine differs between CPUs in its last bit
 //! and contacts amplify that.
-#![cfg(feature = "mujoco")]
 
 use wr2l_rng::{Purpose, StreamKey};
-use wr2l_sim::{ActionSpace, BatchSim, Outcome, Simulator, Task, TaskName};
+use wr2l_sim::{ActionSpace, BatchSim, Outcome, Physics, Simulator, Task, TaskName};
 
 /// Task; sum of the rewards of 20 steps; weighted sum of the coordinates of the last state.
 const GOLDEN: [(TaskName, f64, f64); 5] = [
@@ -23,12 +22,15 @@ const GOLDEN: [(TaskName, f64, f64); 5] = [
 #[test]
 fn a_short_run_of_every_task_gives_the_committed_numbers() {
     let mut wrong = Vec::new();
-    for (name, expected_return, expected_state) in GOLDEN {
+    let on_all = GOLDEN
+        .into_iter()
+        .flat_map(|row| Physics::available(row.0).iter().map(move |&physics| (physics, row)));
+    for (physics, (name, expected_return, expected_state)) in on_all {
         let task = Task::new(name);
         let vary = task.space();
         let mut stream = StreamKey::new(2024, Purpose::Test).stream();
         let phi: Vec<f64> = vary.parameters().iter().map(|p| p.nominal * stream.uniform(0.6, 1.4)).collect();
-        let mut sim = Simulator::new(task, None, vary).unwrap().batch(1).unwrap();
+        let mut sim = Simulator::new(task, Some(physics), vary).unwrap().batch(1).unwrap();
         sim.set_dynamics(0, &phi).unwrap();
         sim.reset(0, &mut stream);
         let mut sum = 0.0;
@@ -48,7 +50,7 @@ fn a_short_run_of_every_task_gives_the_committed_numbers() {
         let weighted: f64 = state.iter().enumerate().map(|(i, value)| (i + 1) as f64 * value).sum();
         let close = |got: f64, expected: f64| (got - expected).abs() <= 1e-6 * expected.abs().max(1.0);
         if !(close(sum, expected_return) && close(weighted, expected_state)) {
-            wrong.push(format!("(TaskName::{name:?}, {sum:?}, {weighted:?}),"));
+            wrong.push(format!("(TaskName::{name:?}, {sum:?}, {weighted:?}), // {physics}"));
         }
     }
     assert!(wrong.is_empty(), "if this is meant to be, the new numbers are\n{}", wrong.join("\n"));

@@ -1,17 +1,19 @@
 //! Nothing in the loops of a rollout allocates. (What MuJoCo's C code allocates does not count.)
-#![cfg(feature = "mujoco")]
 
 use allocation_counter::measure;
 use wr2l_rng::{Purpose, StreamKey};
-use wr2l_sim::{BatchSim, Outcome, Simulator, Task, TaskName};
+use wr2l_sim::{BatchSim, Outcome, Physics, Simulator, Task, TaskName};
 
 #[test]
 fn rollouts_and_changes_of_dynamics_do_not_allocate() {
-    for name in TaskName::ALL {
+    let everything = TaskName::ALL
+        .into_iter()
+        .flat_map(|task| Physics::available(task).iter().map(move |&physics| (task, physics)));
+    for (name, physics) in everything {
         let task = Task::new(name);
         let vary = task.space();
         let mut phi = vary.nominal();
-        let mut sim = Simulator::new(task, None, vary).unwrap().batch(2).unwrap();
+        let mut sim = Simulator::new(task, Some(physics), vary).unwrap().batch(2).unwrap();
         let spec = sim.spec().clone();
         let actions = vec![0.0; 2 * spec.act_dim()];
         let (mut rewards, mut outcomes) = ([0.0; 2], [Outcome::Running; 2]);
@@ -36,6 +38,6 @@ fn rollouts_and_changes_of_dynamics_do_not_allocate() {
                 sim.restore(1, &snapshot).unwrap();
             }
         });
-        assert_eq!(counted.count_total, 0, "{name}");
+        assert_eq!(counted.count_total, 0, "{name} on {physics}");
     }
 }

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Everything under docs/results/first/ was made by these commands, in a folder of its own:
-#   cargo xtask setup && cargo build --release && mkdir evidence && cd evidence && bash ../docs/results/first/commands.sh
+#   cargo xtask setup && cargo build --release --features mujoco && mkdir evidence && cd evidence && bash ../docs/results/first/commands.sh
 # Results do not depend on --threads.
 set -euo pipefail
 wr2l=${WR2L:-../target/release/wr2l}
-train() { "$wr2l" train "$@" --threads "${THREADS:-2}" --no-report --quiet; }
+train() { "$wr2l" train "$@" --physics mujoco --threads "${THREADS:-2}" --no-report --quiet; }
 
 # 1. PPO with the published settings, 1 M steps.
 for task in hopper walker2d half-cheetah inverted-pendulum; do

@@ -190,10 +190,8 @@ impl Plan {
 
     fn check(&self) -> Result<(), Complaint> {
         let complain = |key: &str, message: String| Err(Complaint::new(key, message));
-        let available = Physics::available(self.task);
-        if !available.contains(&self.physics) {
-            let names: Vec<&str> = available.iter().map(|physics| physics.as_str()).collect();
-            return complain("physics", format!("task `{}` runs on: {}", self.task, names.join(", ")));
+        if let Err(error) = self.physics.check(self.task) {
+            return complain("physics", error.to_string());
         }
         if let Err(error) = self.space() {
             return complain("vary", error.to_string());

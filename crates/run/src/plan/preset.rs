@@ -64,8 +64,7 @@ impl Plan {
         Self {
             algorithm,
             task,
-            // Without MuJoCo in the build, the name alone; making the simulator says what is missing.
-            physics: Physics::available(task).first().copied().unwrap_or(Physics::Mujoco),
+            physics: Physics::available(task)[0],
             vary: if robust { usual } else { Vec::new() },
             seed: 0,
             steps: match task {

@@ -67,7 +67,10 @@ fn mistakes_are_refused_with_their_place() {
             "vary = [\"torso_densty\"]",
             "`vary`: unknown parameter `torso_densty`; did you mean `torso_density`?",
         ),
-        ("physics = \"classic\"", "`physics`: task `hopper` runs on: mujoco"),
+        (
+            "physics = \"classic\"",
+            "`physics`: task `hopper` does not run on physics `classic`; it runs on `planar`",
+        ),
         ("seed = -1", "`seed`: invalid value"),
         ("steps = 0", "`steps`: must be at least 1"),
         ("steps = 1.5", "`steps`: invalid type"),

@@ -5,7 +5,7 @@ use wr2l_rng::{Purpose, Stream, StreamKey};
 
 use super::{MujocoBatch, engine, source};
 use crate::task::Quantity;
-use crate::{BatchSim, Outcome, Sim, Simulator, Task, TaskName};
+use crate::{BatchSim, Outcome, Physics, Sim, Simulator, Task, TaskName};
 
 const TASKS: [TaskName; 4] =
     [TaskName::InvertedPendulum, TaskName::Hopper, TaskName::Walker2d, TaskName::HalfCheetah];
@@ -19,9 +19,9 @@ fn stream() -> Stream {
 fn batch(task: TaskName, patterns: &[&str], lanes: usize) -> MujocoBatch {
     let task = Task::new(task);
     let vary = task.space().select(patterns).unwrap();
-    match Simulator::new(task, None, vary).unwrap().batch(lanes).unwrap() {
+    match Simulator::new(task, Some(Physics::Mujoco), vary).unwrap().batch(lanes).unwrap() {
         Sim::Mujoco(batch) => batch,
-        Sim::Classic(_) => panic!("these tasks run on MuJoCo"),
+        other => panic!("not MuJoCo: {other:?}"),
     }
 }
 

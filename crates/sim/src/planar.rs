@@ -1,0 +1,292 @@
+//! The planar physics behind the tasks: all lanes of a batch move at once, in the registers of the CPU.
+
+use wr2l_planar::{Batch, Failure, Parameters, Robot};
+use wr2l_rng::Stream;
+
+use crate::batch::{check_numbers, judge_outcome};
+use crate::task::Quantity;
+use crate::{BatchSim, Divergence, DynamicsSpace, Outcome, SimError, SimSpec, Task, TaskName};
+
+/// The robot of a task, and where the varied parameters sit in it.
+#[derive(Clone, Debug)]
+pub(crate) struct PlanarModel {
+    robot: Robot,
+    /// The effect of each coordinate of φ.
+    effects: Vec<Effect>,
+}
+
+/// A parameter's place among those of the robot.
+#[derive(Clone, Copy, Debug)]
+enum Effect {
+    Density(usize),
+    Armature(usize),
+    /// The armature of every joint that has one.
+    SharedArmature,
+    Damping(usize),
+    Stiffness(usize),
+    /// Sliding friction of every contact.
+    Friction,
+    PoleLength,
+}
+
+/// Names of a robot's bodies and of its joints with parameters, in the order of [`Parameters`].
+struct Names {
+    bodies: &'static [&'static str],
+    joints: &'static [&'static str],
+}
+
+impl Names {
+    fn of(robot: Robot) -> Self {
+        const CHEETAH: &[&str] = &["torso", "bthigh", "bshin", "bfoot", "fthigh", "fshin", "ffoot"];
+        const WALKER: &[&str] = &["torso", "thigh", "leg", "foot", "thigh_left", "leg_left", "foot_left"];
+        match robot {
+            Robot::InvertedPendulum => Self { bodies: &["cart", "pole"], joints: &["slider", "hinge"] },
+            Robot::Hopper => Self { bodies: &WALKER[..4], joints: &WALKER[1..4] },
+            Robot::Walker2d => Self { bodies: WALKER, joints: &WALKER[1..] },
+            Robot::HalfCheetah => Self { bodies: CHEETAH, joints: &CHEETAH[1..] },
+        }
+    }
+
+    fn effect(&self, quantity: Quantity) -> Option<Effect> {
+        let find = |names: &[&str], name: &str| names.iter().position(|&other| other == name);
+        Some(match quantity {
+            Quantity::Density(body) => Effect::Density(find(self.bodies, body)?),
+            Quantity::Armature(joint) => Effect::Armature(find(self.joints, joint)?),
+            Quantity::SharedArmature => Effect::SharedArmature,
+            Quantity::Damping(joint) => Effect::Damping(find(self.joints, joint)?),
+            Quantity::Stiffness(joint) => Effect::Stiffness(find(self.joints, joint)?),
+            Quantity::Friction => Effect::Friction,
+            Quantity::PoleLength => Effect::PoleLength,
+            Quantity::PoleHalfLength
+            | Quantity::PoleMass
+            | Quantity::CartMass
+            | Quantity::Force
+            | Quantity::Gravity => return None,
+        })
+    }
+}
+
+impl PlanarModel {
+    pub(crate) fn new(task: &Task, vary: &DynamicsSpace) -> Result<Self, SimError> {
+        let refused = |reason: String| SimError::Model { task: task.name().to_string(), reason };
+        let robot = match task.name() {
+            TaskName::InvertedPendulum => Robot::InvertedPendulum,
+            TaskName::Hopper => Robot::Hopper,
+            TaskName::Walker2d => Robot::Walker2d,
+            TaskName::HalfCheetah => Robot::HalfCheetah,
+            TaskName::CartPole => return Err(refused("it is not one of the planar physics".into())),
+        };
+        let timestep = task.shape().timestep;
+        if timestep != robot.shape().timestep {
+            return Err(SimError::Config {
+                task: task.name().to_string(),
+                field: "timestep",
+                value: timestep,
+                valid: "the task's own on physics `planar`; physics `mujoco` takes any",
+            });
+        }
+        let (all, quantities, names) = (task.space(), task.quantities(), Names::of(robot));
+        let effects = vary
+            .names()
+            .map(|name| {
+                let effect = names.effect(quantities[all.index(name)?]);
+                effect.ok_or_else(|| refused(format!("it lacks the part that `{name}` is about")))
+            })
+            .collect::<Result<_, SimError>>()?;
+        Ok(Self { robot, effects })
+    }
+
+    /// Length of a snapshot: the robot's, and the number of elapsed steps.
+    pub(crate) fn snapshot_len(&self) -> usize {
+        3 * self.robot.shape().dofs + 1
+    }
+
+    /// How many lanes are computed at a time on this machine.
+    pub(crate) fn width() -> usize {
+        wr2l_planar::InstructionSet::fastest().width()
+    }
+
+    /// The robot's parameters under φ: the reference ones wherever φ says nothing.
+    fn parameters(&self, phi: &[f64]) -> Parameters {
+        let mut parameters = self.robot.parameters();
+        for (effect, &value) in self.effects.iter().zip(phi) {
+            match *effect {
+                Effect::Density(body) => parameters.density[body] = value,
+                Effect::Armature(joint) => parameters.armature[joint] = value,
+                Effect::SharedArmature => {
+                    for armature in parameters.armature.iter_mut().filter(|armature| **armature > 0.0) {
+                        *armature = value;
+                    }
+                }
+                Effect::Damping(joint) => parameters.damping[joint] = value,
+                Effect::Stiffness(joint) => parameters.stiffness[joint] = value,
+                Effect::Friction => parameters.friction.fill(value),
+                Effect::PoleLength => parameters.pole_length = value,
+            }
+        }
+        parameters
+    }
+}
+
+/// A batch of lanes simulated together by the planar physics.
+#[derive(Debug)]
+pub struct PlanarBatch {
+    model: PlanarModel,
+    task: Task,
+    spec: SimSpec,
+    space: DynamicsSpace,
+    frame_skip: usize,
+    batch: Batch,
+    /// Dynamics that the lanes hold, `[lanes, dim]`.
+    phi: Vec<f64>,
+    /// Steps of each lane's episode.
+    elapsed: Vec<u32>,
+    /// A copy of the lanes' states, `[lanes, nq + nv]`: the batch keeps them across registers.
+    states: Vec<f64>,
+}
+
+impl PlanarBatch {
+    pub(crate) fn new(
+        model: PlanarModel,
+        task: Task,
+        spec: SimSpec,
+        space: DynamicsSpace,
+        lanes: usize,
+    ) -> Result<Self, SimError> {
+        let mut batch = Self {
+            frame_skip: task.shape().frame_skip as usize,
+            batch: Batch::new(model.robot, lanes),
+            phi: vec![f64::NAN; lanes * space.dim()],
+            elapsed: vec![0; lanes],
+            states: vec![0.0; lanes * spec.state_dim()],
+            model,
+            task,
+            spec,
+            space,
+        };
+        let nominal = batch.space.nominal();
+        for lane in 0..lanes {
+            batch.set_dynamics(lane, &nominal)?;
+        }
+        Ok(batch)
+    }
+
+    /// Copies a lane's state out of the batch.
+    fn read(&mut self, lane: usize) {
+        let n = self.spec.state_dim();
+        let (qpos, qvel) = self.states[lane * n..][..n].split_at_mut(self.spec.nq);
+        self.batch.state(lane, qpos, qvel);
+    }
+
+    fn lane_state(&self, lane: usize) -> &[f64] {
+        let n = self.spec.state_dim();
+        &self.states[lane * n..][..n]
+    }
+
+    /// Starts an episode in the state that stands in `states`.
+    fn start(&mut self, lane: usize) {
+        let n = self.spec.state_dim();
+        let (qpos, qvel) = self.states[lane * n..][..n].split_at(self.spec.nq);
+        self.batch.set_state(lane, qpos, qvel);
+        self.elapsed[lane] = 0;
+    }
+}
+
+impl From<Failure> for Divergence {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Control => Self::Action,
+            Failure::State => Self::State,
+            Failure::Solver => Self::Simulator,
+        }
+    }
+}
+
+impl BatchSim for PlanarBatch {
+    fn spec(&self) -> &SimSpec {
+        &self.spec
+    }
+
+    fn lanes(&self) -> usize {
+        self.elapsed.len()
+    }
+
+    fn set_dynamics(&mut self, lane: usize, phi: &[f64]) -> Result<(), SimError> {
+        self.space.check(phi)?;
+        let held = &mut self.phi[lane * phi.len()..][..phi.len()];
+        if held == phi {
+            return Ok(());
+        }
+        let parameters = self.model.parameters(phi);
+        // The hard bounds are narrower than what the physics takes.
+        self.batch.set_parameters(lane, &parameters).map_err(|error| SimError::Model {
+            task: self.task.name().to_string(),
+            reason: error.to_string(),
+        })?;
+        held.copy_from_slice(phi);
+        Ok(())
+    }
+
+    fn reset(&mut self, lane: usize, stream: &mut Stream) {
+        let n = self.spec.state_dim();
+        let (qpos, qvel) = self.states[lane * n..][..n].split_at_mut(self.spec.nq);
+        self.task.draw_initial_state(stream, qpos, qvel);
+        self.start(lane);
+    }
+
+    fn set_state(&mut self, lane: usize, state: &[f64]) -> Result<(), SimError> {
+        let n = self.spec.state_dim();
+        check_numbers("state", state, n)?;
+        self.states[lane * n..][..n].copy_from_slice(state);
+        self.start(lane);
+        Ok(())
+    }
+
+    fn state(&self, lane: usize, out: &mut [f64]) {
+        out.copy_from_slice(self.lane_state(lane));
+    }
+
+    fn observe(&self, lane: usize, out: &mut [f64]) {
+        let (qpos, qvel) = self.lane_state(lane).split_at(self.spec.nq);
+        self.task.observe(qpos, qvel, out);
+    }
+
+    fn save(&self, lane: usize, out: &mut [f64]) {
+        let (elapsed, state) = out.split_last_mut().expect("a snapshot is not empty");
+        self.batch.save(lane, state);
+        *elapsed = f64::from(self.elapsed[lane]);
+    }
+
+    fn restore(&mut self, lane: usize, snapshot: &[f64]) -> Result<(), SimError> {
+        check_numbers("snapshot", snapshot, self.spec.snapshot_len)?;
+        let (elapsed, state) = snapshot.split_last().expect("a snapshot is not empty");
+        self.batch.restore(lane, state);
+        self.elapsed[lane] = *elapsed as u32;
+        self.read(lane);
+        Ok(())
+    }
+
+    fn step(&mut self, actions: &[f64], active: &[bool], rewards: &mut [f64], outcomes: &mut [Outcome]) {
+        self.batch.step(actions, active, self.frame_skip);
+        let act_dim = self.spec.act_dim();
+        for lane in (0..active.len()).filter(|&lane| active[lane]) {
+            let failure = self.batch.failure(lane);
+            if failure == Some(Failure::Control) {
+                (rewards[lane], outcomes[lane]) = (0.0, Outcome::Diverged(Divergence::Action));
+                continue;
+            }
+            let previous_x = self.lane_state(lane)[0];
+            self.read(lane);
+            self.elapsed[lane] = self.elapsed[lane].saturating_add(1);
+            let (qpos, qvel) = self.lane_state(lane).split_at(self.spec.nq);
+            let action = &actions[lane * act_dim..][..act_dim];
+            let verdict = self.task.judge(previous_x, qpos, qvel, action);
+            (rewards[lane], outcomes[lane]) = judge_outcome(
+                verdict,
+                failure.map(Divergence::from),
+                self.elapsed[lane],
+                self.spec.episode_limit,
+            );
+        }
+    }
+}
