@@ -172,7 +172,12 @@ impl Op for Update<'_> {
 /// The Euclidean norm of a gradient, in f64, as a fixed tree of sums; NaN or infinite if the gradient holds
 /// such a number (finite f32 never overflow it). The same bits on every instruction set.
 pub fn norm(gradient: &[f32]) -> f64 {
-    InstructionSet::detect().run(SquaredNorm(gradient)).sqrt()
+    squared_norm(gradient).sqrt()
+}
+
+/// The square of [`norm`].
+pub fn squared_norm(gradient: &[f32]) -> f64 {
+    InstructionSet::detect().run(SquaredNorm(gradient))
 }
 
 /// The factor by which a gradient of the given norm must be multiplied to have a norm of at most `limit`:

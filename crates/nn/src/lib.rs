@@ -2,7 +2,7 @@
 //!
 //! - [`Mlp`]: layout of a tanh network; forward and backward over batches of rows.
 //! - [`Policy`]: a network and the distribution over actions that it describes.
-//! - [`Adam`], [`norm`], [`clip_scale`], [`sum_chunks`]: from gradients to a step.
+//! - [`Adam`], [`norm`], [`squared_norm`], [`clip_scale`], [`sum_chunks`]: from gradients to a step.
 //! - [`RunningMoments`], [`Normaliser`]: scaling what goes in.
 //!
 //! Layouts own no numbers and functions allocate nothing: parameters, gradients and caches belong to the
@@ -23,7 +23,7 @@ mod moments;
 mod policy;
 mod tanh;
 
-pub use adam::{Adam, AdamConfig, clip_scale, norm, sum_chunks};
+pub use adam::{Adam, AdamConfig, clip_scale, norm, squared_norm, sum_chunks};
 pub use error::NnError;
 pub use lanes::InstructionSet;
 pub use mlp::{Mlp, MlpCache};

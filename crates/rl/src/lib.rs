@@ -13,9 +13,11 @@ mod dynamics_source;
 mod error;
 mod gae;
 mod learner;
+mod meeting;
 mod ppo;
 mod ppo_config;
 mod ppo_loss;
+mod ppo_networks;
 mod samples;
 mod workers;
 

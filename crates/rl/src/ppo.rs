@@ -5,16 +5,16 @@
 //! advantage normalisation, one gradient norm over both networks, running normalisation of observations and
 //! rewards, and time limits that bootstrap instead of terminating.
 
-use wr2l_nn::{Adam, AdamConfig, Normaliser, RunningMoments};
+use wr2l_nn::{Normaliser, RunningMoments, clip_scale};
 use wr2l_rng::{Purpose, StreamKey};
 use wr2l_sim::{Outcome, SimSpec};
 
-use crate::ppo_loss::{Losses, Minibatch, PpoNetworks};
+use crate::meeting::side_by_side;
+use crate::ppo_loss::{Losses, Minibatch};
+use crate::ppo_networks::{CriticHalf, Half, PolicyHalf, Whole};
 use crate::samples::{Estimation, Samples};
 use crate::{Actor, CollectOptions, Experience, Improvement, LaneBatch, Lanes, Learner, PpoConfig, RlError};
 
-/// Adam's ε: 1e-5, not the usual 1e-8, as in the implementations that published returns come from.
-const ADAM_EPSILON: f64 = 1e-5;
 /// Normalised observations are clipped to ± this.
 const OBSERVATION_CLIP: f64 = 10.0;
 
@@ -23,8 +23,8 @@ const OBSERVATION_CLIP: f64 = 10.0;
 pub struct Ppo {
     config: PpoConfig,
     actor: Actor,
-    networks: PpoNetworks,
-    adam: Adam,
+    policy: PolicyHalf,
+    critic: CriticHalf,
     lanes: Lanes,
     /// Moments of the raw observations, from which the actor's normaliser is made.
     observations: RunningMoments,
@@ -42,16 +42,20 @@ impl Ppo {
     /// [`RlError::Option`] for a senseless option.
     pub fn new(config: PpoConfig, spec: &SimSpec, dim: usize, seed: u64) -> Result<Self, RlError> {
         config.validate()?;
-        let networks = PpoNetworks::new(spec, &config.hidden, seed)?;
-        let actor = networks.actor(spec, Normaliser::identity(spec.obs_dim))?;
-        let adam =
-            Adam::new(networks.params().len(), AdamConfig { epsilon: ADAM_EPSILON, ..AdamConfig::default() });
+        let policy = PolicyHalf::new(spec, &config.hidden, seed)?;
+        let critic = CriticHalf::new(spec, &config.hidden, seed)?;
+        let actor = Actor::new(
+            policy.policy().clone(),
+            policy.params().to_vec(),
+            Normaliser::identity(spec.obs_dim),
+            spec.actions.clone(),
+        )?;
         let lanes = Lanes::new(config.lanes, spec, dim);
         Ok(Self {
             config,
             actor,
-            networks,
-            adam,
+            policy,
+            critic,
             lanes,
             observations: RunningMoments::new(spec.obs_dim),
             reward_moments: RunningMoments::new(1),
@@ -67,46 +71,35 @@ impl Ppo {
 
     /// Values, scaled rewards, advantages and targets of the collected batch.
     fn prepare(&mut self, iteration: u64) -> Result<(), RlError> {
-        let Self { config, networks, batch, samples, reward_moments, .. } = self;
+        let Self { config, critic, batch, samples, reward_moments, .. } = self;
         for lane in batch.iter() {
             reward_moments.merge(&lane.discounted_moments)?;
         }
         let reward_scale = config.normalise_rewards.then(|| Estimation::reward_scale(reward_moments));
         let estimation = Estimation { gamma: config.gamma, lambda: config.lambda, reward_scale };
-        samples.prepare(batch, |inputs, values| networks.values(inputs, values), estimation, iteration)
+        samples.prepare(batch, |inputs, values| critic.values(inputs, values), estimation, iteration)
     }
 
-    /// The epochs of minibatch updates; returns the losses of the last epoch, the last gradient norm and the
-    /// number of epochs done.
+    /// The epochs of minibatch updates, on two threads if there are as many; returns the losses of the last epoch,
+    /// the last gradient norm and the number of epochs done.
     fn update(
         &mut self,
         seed: u64,
         iteration: u64,
         learning_rate: f64,
+        threads: usize,
     ) -> Result<(Losses, f64, u32), RlError> {
-        let Self { config, networks, adam, samples, .. } = self;
-        let minibatches = config.minibatches.min(samples.valid.len());
-        let key = StreamKey::new(seed, Purpose::Minibatch).iteration(iteration);
-        let mut losses = Losses::default();
-        let mut norm = 0.0;
-        for epoch in 0..config.epochs {
-            key.episode(u64::from(epoch)).stream().shuffle(&mut samples.valid);
-            losses = Losses::default();
-            for m in 0..minibatches {
-                let rows = samples.valid.len() * m / minibatches..samples.valid.len() * (m + 1) / minibatches;
-                let minibatch = Minibatch { rows: &samples.valid[rows], samples };
-                losses.add(&networks.gradient(config, &minibatch));
-                norm = networks.step(adam, learning_rate, config.max_gradient_norm);
-                if !norm.is_finite() {
-                    return Err(RlError::NotFinite { what: "the gradient", iteration });
-                }
-            }
-            losses = losses.mean();
-            if config.kl_limit > 0.0 && losses.kl > config.kl_limit {
-                return Ok((losses, norm, epoch + 1));
-            }
+        let Self { config, policy, critic, samples, .. } = self;
+        let epochs = Epochs { config, samples, seed, iteration, learning_rate };
+        if threads < 2 {
+            return epochs.run(&mut Whole(policy, critic), |number| number);
         }
-        Ok((losses, norm, config.epochs))
+        let (of_policy, of_critic) = side_by_side(
+            |seat| epochs.run(policy, |number| seat.add(number)),
+            |seat| epochs.run(critic, |number| seat.add(number)),
+        );
+        let ((policy, norm, epochs), (critic, ..)) = (of_policy?, of_critic?);
+        Ok((Losses::join(policy, critic), norm, epochs))
     }
 
     fn report(&self, losses: &Losses) -> Improvement {
@@ -129,6 +122,51 @@ impl Ppo {
     }
 }
 
+/// The passes over a batch, as each half of the update runs them.
+#[derive(Clone, Copy)]
+struct Epochs<'a> {
+    config: &'a PpoConfig,
+    samples: &'a Samples,
+    seed: u64,
+    iteration: u64,
+    learning_rate: f64,
+}
+
+impl Epochs<'_> {
+    /// Updates `half`. `total` turns a number of this half into the sum over both halves, so that both take the same
+    /// way.
+    fn run(
+        self,
+        half: &mut impl Half,
+        mut total: impl FnMut(f64) -> f64,
+    ) -> Result<(Losses, f64, u32), RlError> {
+        let Self { config, samples, seed, iteration, learning_rate } = self;
+        let mut order = samples.valid.clone();
+        let minibatches = config.minibatches.min(order.len());
+        let key = StreamKey::new(seed, Purpose::Minibatch).iteration(iteration);
+        // Of an update that failed.
+        half.take_losses();
+        let mut losses = Losses::default();
+        let mut norm = 0.0;
+        for epoch in 0..config.epochs {
+            key.episode(u64::from(epoch)).stream().shuffle(&mut order);
+            for m in 0..minibatches {
+                let rows = &order[order.len() * m / minibatches..order.len() * (m + 1) / minibatches];
+                norm = total(half.gradient(config, Minibatch { rows, samples })).sqrt();
+                if !norm.is_finite() {
+                    return Err(RlError::NotFinite { what: "the gradient", iteration });
+                }
+                half.step(learning_rate, clip_scale(norm, config.max_gradient_norm));
+            }
+            losses = half.take_losses();
+            if total(losses.kl) > config.kl_limit && config.kl_limit > 0.0 {
+                return Ok((losses, norm, epoch + 1));
+            }
+        }
+        Ok((losses, norm, config.epochs))
+    }
+}
+
 impl Learner for Ppo {
     fn improve(&mut self, experience: Experience<'_>) -> Result<Improvement, RlError> {
         let Experience { workers, source, seed, iteration, progress } = experience;
@@ -139,14 +177,17 @@ impl Learner for Ppo {
         let explained_variance = self.samples.explained_variance();
         let rate =
             self.config.learning_rate * if self.config.anneal { (1.0 - progress).max(0.0) } else { 1.0 };
-        let before = self.networks.params().to_vec();
-        let updated = self.update(seed, iteration, rate).and_then(|done| {
-            match self.networks.params().iter().all(|p| p.is_finite()) {
+        let before = (self.policy.params().to_vec(), self.critic.params().to_vec());
+        let updated = self.update(seed, iteration, rate, workers.threads()).and_then(|done| {
+            match self.policy.params().iter().chain(self.critic.params()).all(|p| p.is_finite()) {
                 true => Ok(done),
                 false => Err(RlError::NotFinite { what: "a network parameter", iteration }),
             }
         });
-        let (losses, gradient_norm, epochs) = updated.inspect_err(|_| self.networks.set_params(&before))?;
+        let (losses, gradient_norm, epochs) = updated.inspect_err(|_| {
+            self.policy.set_params(&before.0);
+            self.critic.set_params(&before.1);
+        })?;
         let mut normaliser = self.actor.normaliser().clone();
         if self.config.normalise_observations {
             // After the update: the whole batch was collected and learnt from through one and the same normaliser.
@@ -155,7 +196,7 @@ impl Learner for Ppo {
             }
             normaliser = self.observations.normaliser(OBSERVATION_CLIP);
         }
-        self.actor.renew(self.networks.policy_params(), normaliser);
+        self.actor.renew(self.policy.params(), normaliser);
         Ok(Improvement {
             explained_variance,
             gradient_norm,
@@ -207,8 +248,8 @@ mod tests {
         }
         ppo.prepare(0).unwrap();
         assert_eq!(ppo.samples.valid.len(), 128 - 3);
-        ppo.update(1, 0, 3e-4).unwrap();
-        assert!(ppo.networks.params().iter().all(|p| p.is_finite()));
+        ppo.update(1, 0, 3e-4, 1).unwrap();
+        assert!(ppo.policy.params().iter().chain(ppo.critic.params()).all(|p| p.is_finite()));
     }
 
     #[test]
@@ -217,8 +258,10 @@ mod tests {
         collect(&mut workers, &mut ppo);
         ppo.prepare(0).unwrap();
         ppo.samples.advantages[100] = f32::NAN;
-        let error = ppo.update(1, 0, 3e-4).unwrap_err();
-        assert_eq!(error, RlError::NotFinite { what: "the gradient", iteration: 0 });
+        for threads in [1, 2] {
+            let error = ppo.update(1, 0, 3e-4, threads).unwrap_err();
+            assert_eq!(error, RlError::NotFinite { what: "the gradient", iteration: 0 });
+        }
     }
 
     #[test]
@@ -239,5 +282,26 @@ mod tests {
         let deviation = ppo.reward_moments.variance(0).sqrt();
         assert!(deviation > 1.0);
         assert!((ppo.samples.rewards[5] - 1.0 / deviation).abs() < 1e-6);
+    }
+
+    #[test]
+    fn updates_have_the_same_bits_for_any_number_of_threads() {
+        // Minibatches of less than a chunk, of several, and of all; with and without a limit that ends the epochs.
+        for (minibatches, kl_limit) in [(4, 0.0), (1, 0.0), (1000, 0.0), (4, 1e-4)] {
+            let run = |threads| {
+                let (mut workers, mut ppo) = setting();
+                ppo.config.minibatches = minibatches;
+                ppo.config.kl_limit = kl_limit;
+                ppo.config.epochs = 4;
+                collect(&mut workers, &mut ppo);
+                ppo.prepare(0).unwrap();
+                let (losses, norm, epochs) = ppo.update(1, 0, 3e-3, threads).unwrap();
+                let bits = |params: &[f32]| params.iter().map(|p| p.to_bits()).collect::<Vec<_>>();
+                (losses, norm.to_bits(), epochs, bits(ppo.policy.params()), bits(ppo.critic.params()))
+            };
+            let reference = run(1);
+            assert_eq!(reference.2 < 4, kl_limit > 0.0, "{reference:?}");
+            assert!(reference == run(2) && reference == run(3), "{minibatches} minibatches");
+        }
     }
 }

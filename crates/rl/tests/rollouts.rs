@@ -176,7 +176,7 @@ fn an_episode_never_mixes_two_dynamics() {
 }
 
 #[test]
-fn training_has_the_same_bits_for_one_and_two_threads_and_two_groupings() {
+fn training_has_the_same_bits_for_any_threads_and_grouping() {
     let simulator = simulator(TaskName::InvertedPendulum, &["pole_length"]);
     let train = |threads, grouping| {
         let config = PpoConfig { lanes: 4, horizon: 64, minibatches: 8, ..PpoConfig::default() };
@@ -192,6 +192,7 @@ fn training_has_the_same_bits_for_one_and_two_threads_and_two_groupings() {
     };
     let reference = train(1, 1);
     assert_eq!(reference, train(2, 1));
+    assert_eq!(reference, train(3, 2));
     assert_eq!(reference, train(1, 4));
 }
 

@@ -196,7 +196,7 @@ impl From<Failure> for Divergence {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Control => Self::Action,
-            Failure::State => Self::State,
+            Failure::State | Failure::Force => Self::State,
             Failure::Solver => Self::Simulator,
         }
     }

@@ -1,0 +1,350 @@
+//! PPO's two networks, each with its optimiser and all scratch that learning needs: two halves of an update that
+//! have nothing in common but the norm of their gradients, so that two threads can do one each.
+
+use wr2l_nn::{Adam, AdamConfig, Mlp, MlpCache, Policy, PolicyCache, squared_norm};
+use wr2l_rng::{Purpose, StreamKey};
+use wr2l_sim::{ActionSpace, SimSpec};
+
+use crate::ppo_loss::{Losses, Minibatch, Surrogate, value_loss};
+use crate::{PpoConfig, RlError};
+
+/// Adam's ε: 1e-5, not the usual 1e-8, as in the implementations that published returns come from.
+const ADAM_EPSILON: f64 = 1e-5;
+/// Rows whose activations are in memory at once: they fit into the second-level cache together with the weights.
+const CHUNK: usize = 64;
+
+/// Half of an update, or the whole.
+pub(crate) trait Half: Send {
+    /// Computes the gradient of the minibatch's objective
+    /// `mean[−min(r A, clip(r) A)] + value_weight · mean[½(V − R)²] − entropy · mean[H]`, to be minimised, by the
+    /// parameters of this half, and adds to the losses. Returns the gradient's squared Euclidean norm.
+    fn gradient(&mut self, config: &PpoConfig, minibatch: Minibatch<'_>) -> f64;
+
+    /// One step of Adam against `scale` times the gradient.
+    fn step(&mut self, learning_rate: f64, scale: f32);
+
+    /// The mean losses since the last call; 0 where this half has none.
+    fn take_losses(&mut self) -> Losses;
+}
+
+/// What learning a network takes besides its layout.
+#[derive(Debug)]
+struct Learning {
+    params: Vec<f32>,
+    gradient: Vec<f32>,
+    adam: Adam,
+    /// The rows of a chunk, gathered, `[rows, inputs]`.
+    inputs: Vec<f32>,
+    /// Sums.
+    losses: Losses,
+}
+
+impl Learning {
+    fn new(params: Vec<f32>) -> Self {
+        let config = AdamConfig { epsilon: ADAM_EPSILON, ..AdamConfig::default() };
+        Self {
+            gradient: vec![0.0; params.len()],
+            adam: Adam::new(params.len(), config),
+            inputs: Vec::new(),
+            losses: Losses::default(),
+            params,
+        }
+    }
+
+    fn step(&mut self, learning_rate: f64, scale: f32) {
+        self.adam.update(learning_rate, scale, &self.gradient, &mut self.params);
+    }
+
+    fn take_losses(&mut self) -> Losses {
+        std::mem::take(&mut self.losses).mean()
+    }
+}
+
+/// Gathers rows of a `[_, width]` array.
+fn gather(from: &[f32], width: usize, rows: &[u32], to: &mut Vec<f32>) {
+    to.clear();
+    for &row in rows {
+        to.extend_from_slice(&from[row as usize * width..][..width]);
+    }
+}
+
+/// The policy, learning.
+#[derive(Debug)]
+pub(crate) struct PolicyHalf {
+    policy: Policy,
+    learning: Learning,
+    cache: PolicyCache,
+    actions: Vec<f32>,
+    d_log_probs: Vec<f32>,
+    d_entropies: Vec<f32>,
+}
+
+impl PolicyHalf {
+    /// A freshly initialised policy for a task.
+    pub(crate) fn new(spec: &SimSpec, hidden: &[usize], seed: u64) -> Result<Self, RlError> {
+        let policy = match &spec.actions {
+            ActionSpace::Continuous { low, .. } => Policy::gaussian(spec.obs_dim, hidden, low.len())?,
+            ActionSpace::Discrete { n } => Policy::categorical(spec.obs_dim, hidden, *n)?,
+        };
+        let mut params = vec![0.0; policy.parameters()];
+        policy.initialise(&mut StreamKey::new(seed, Purpose::Initialisation).lane(0).stream(), &mut params);
+        Ok(Self {
+            cache: policy.cache(CHUNK),
+            learning: Learning::new(params),
+            actions: Vec::new(),
+            d_log_probs: Vec::new(),
+            d_entropies: Vec::new(),
+            policy,
+        })
+    }
+
+    /// The layout.
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The parameters.
+    pub(crate) fn params(&self) -> &[f32] {
+        &self.learning.params
+    }
+
+    /// Overwrites the parameters.
+    pub(crate) fn set_params(&mut self, params: &[f32]) {
+        self.learning.params.copy_from_slice(params);
+    }
+}
+
+impl Half for PolicyHalf {
+    fn gradient(&mut self, config: &PpoConfig, minibatch: Minibatch<'_>) -> f64 {
+        let Self { policy, learning, cache, actions, d_log_probs, d_entropies } = self;
+        let Learning { params, gradient, inputs, losses, .. } = learning;
+        let samples = minibatch.samples;
+        let (shift, scale) = match config.normalise_advantages {
+            true => minibatch.standardisation(),
+            false => (0.0, 1.0),
+        };
+        let weight = 1.0 / minibatch.rows.len() as f32;
+        let clip = config.clip as f32;
+        gradient.fill(0.0);
+        for rows in minibatch.rows.chunks(CHUNK) {
+            gather(&samples.inputs, policy.mlp().inputs(), rows, inputs);
+            gather(&samples.actions, policy.action_dim(), rows, actions);
+            policy.forward(params, inputs, cache);
+            policy.evaluate(params, actions, cache);
+            d_log_probs.clear();
+            for (i, &row) in rows.iter().enumerate() {
+                let log_ratio = cache.log_probs()[i] - samples.log_probs[row as usize];
+                let ratio = log_ratio.exp();
+                let advantage = (samples.advantages[row as usize] - shift) * scale;
+                let surrogate = Surrogate::new(ratio, advantage, clip);
+                d_log_probs.push(weight * surrogate.d_log_prob);
+                losses.policy += f64::from(surrogate.loss);
+                losses.entropy += f64::from(cache.entropies()[i]);
+                losses.kl += f64::from(ratio - 1.0 - log_ratio);
+                losses.clip_fraction += f64::from(u8::from((ratio - 1.0).abs() > clip));
+            }
+            losses.count += rows.len() as f64;
+            d_entropies.clear();
+            d_entropies.resize(rows.len(), -weight * config.entropy as f32);
+            policy.backward(params, inputs, actions, d_log_probs, d_entropies, cache, gradient);
+        }
+        squared_norm(gradient)
+    }
+
+    fn step(&mut self, learning_rate: f64, scale: f32) {
+        self.learning.step(learning_rate, scale);
+    }
+
+    fn take_losses(&mut self) -> Losses {
+        self.learning.take_losses()
+    }
+}
+
+/// The critic, learning.
+#[derive(Debug)]
+pub(crate) struct CriticHalf {
+    critic: Mlp,
+    learning: Learning,
+    cache: MlpCache,
+    d_values: Vec<f32>,
+}
+
+impl CriticHalf {
+    /// A freshly initialised critic for a task.
+    pub(crate) fn new(spec: &SimSpec, hidden: &[usize], seed: u64) -> Result<Self, RlError> {
+        let critic = Mlp::new(&[&[spec.obs_dim], hidden, &[1]].concat())?;
+        let mut params = vec![0.0; critic.parameters()];
+        let key = StreamKey::new(seed, Purpose::Initialisation).lane(1);
+        critic.initialise(1.0, &mut key.stream(), &mut params);
+        let cache = critic.cache(CHUNK);
+        Ok(Self { critic, learning: Learning::new(params), cache, d_values: Vec::new() })
+    }
+
+    /// The parameters.
+    pub(crate) fn params(&self) -> &[f32] {
+        &self.learning.params
+    }
+
+    /// Overwrites the parameters.
+    pub(crate) fn set_params(&mut self, params: &[f32]) {
+        self.learning.params.copy_from_slice(params);
+    }
+
+    /// The values of normalised observations `inputs`, `[rows, obs_dim]`, into `values`, `[rows]`.
+    pub(crate) fn values(&mut self, inputs: &[f32], values: &mut [f32]) {
+        let width = self.critic.inputs();
+        for (inputs, values) in inputs.chunks(CHUNK * width).zip(values.chunks_mut(CHUNK)) {
+            self.critic.forward(&self.learning.params, inputs, &mut self.cache);
+            values.copy_from_slice(self.cache.outputs());
+        }
+    }
+}
+
+impl Half for CriticHalf {
+    fn gradient(&mut self, config: &PpoConfig, minibatch: Minibatch<'_>) -> f64 {
+        let Self { critic, learning, cache, d_values } = self;
+        let Learning { params, gradient, inputs, losses, .. } = learning;
+        let samples = minibatch.samples;
+        let weight = 1.0 / minibatch.rows.len() as f32;
+        let (clip, value_weight) = (config.clip as f32, config.value_weight as f32);
+        gradient.fill(0.0);
+        for rows in minibatch.rows.chunks(CHUNK) {
+            gather(&samples.inputs, critic.inputs(), rows, inputs);
+            critic.forward(params, inputs, cache);
+            d_values.clear();
+            for (&value, &row) in cache.outputs().iter().zip(rows) {
+                let old = config.clip_value.then_some(samples.values[row as usize]);
+                let (loss, d_value) = value_loss(value, samples.returns[row as usize], old, clip);
+                d_values.push(weight * value_weight * d_value);
+                losses.value += f64::from(loss);
+            }
+            losses.count += rows.len() as f64;
+            critic.backward(params, inputs, d_values, cache, gradient, None);
+        }
+        squared_norm(gradient)
+    }
+
+    fn step(&mut self, learning_rate: f64, scale: f32) {
+        self.learning.step(learning_rate, scale);
+    }
+
+    fn take_losses(&mut self) -> Losses {
+        self.learning.take_losses()
+    }
+}
+
+/// Both halves on one thread.
+pub(crate) struct Whole<'a>(pub(crate) &'a mut PolicyHalf, pub(crate) &'a mut CriticHalf);
+
+impl Half for Whole<'_> {
+    fn gradient(&mut self, config: &PpoConfig, minibatch: Minibatch<'_>) -> f64 {
+        self.0.gradient(config, minibatch) + self.1.gradient(config, minibatch)
+    }
+
+    fn step(&mut self, learning_rate: f64, scale: f32) {
+        self.0.step(learning_rate, scale);
+        self.1.step(learning_rate, scale);
+    }
+
+    fn take_losses(&mut self) -> Losses {
+        Losses::join(self.0.take_losses(), self.1.take_losses())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::Samples;
+    use wr2l_nn::norm;
+
+    fn spec(actions: ActionSpace) -> SimSpec {
+        SimSpec { obs_dim: 3, actions, nq: 1, nv: 1, episode_limit: 10, dt: 0.01, snapshot_len: 3 }
+    }
+
+    /// Made-up transitions.
+    fn samples(n: usize, actions: &ActionSpace) -> Samples {
+        let mut stream = StreamKey::new(9, Purpose::Test).stream();
+        let mut draw = |n: usize| (0..n).map(|_| stream.normal() as f32).collect::<Vec<f32>>();
+        Samples {
+            inputs: draw(n * 3),
+            actions: match actions {
+                ActionSpace::Continuous { .. } => draw(n * actions.dim()),
+                ActionSpace::Discrete { .. } => {
+                    draw(n).iter().map(|a| f32::from(u8::from(*a > 0.0))).collect()
+                }
+            },
+            log_probs: draw(n).iter().map(|x| -2.0 + 0.3 * x).collect(),
+            values: draw(n),
+            advantages: draw(n),
+            returns: draw(n),
+            ..Samples::default()
+        }
+    }
+
+    #[test]
+    fn the_gradient_is_that_of_the_objective() {
+        let n = 150; // three chunks
+        for actions in [
+            ActionSpace::Continuous { low: vec![-1.0; 2], high: vec![1.0; 2] },
+            ActionSpace::Discrete { n: 2 },
+        ] {
+            for clip_value in [false, true] {
+                let config = PpoConfig { entropy: 0.02, clip_value, ..PpoConfig::default() };
+                let spec = spec(actions.clone());
+                let samples = samples(n, &actions);
+                let rows: Vec<u32> = (0..n as u32).rev().collect();
+                let minibatch = Minibatch { rows: &rows, samples: &samples };
+                let mut policy = PolicyHalf::new(&spec, &[16, 8], 4).unwrap();
+                let mut critic = CriticHalf::new(&spec, &[16, 8], 4).unwrap();
+                let what = format!("{actions:?}, clip_value {clip_value}");
+                directional_derivatives(&mut policy, |half| &mut half.learning, &config, minibatch, &what);
+                directional_derivatives(&mut critic, |half| &mut half.learning, &config, minibatch, &what);
+            }
+        }
+    }
+
+    /// Compares the gradient of a half with differences of the objective, along itself and along random directions.
+    fn directional_derivatives<H: Half>(
+        half: &mut H,
+        learning: fn(&mut H) -> &mut Learning,
+        config: &PpoConfig,
+        minibatch: Minibatch<'_>,
+        what: &str,
+    ) {
+        let squared = half.gradient(config, minibatch);
+        half.take_losses();
+        let gradient = learning(half).gradient.clone();
+        assert_eq!(squared.sqrt(), norm(&gradient));
+        let params = learning(half).params.clone();
+        let mut stream = StreamKey::new(10, Purpose::Test).stream();
+        for direction in 0..4 {
+            let mut d: Vec<f32> = match direction {
+                0 => gradient.clone(),
+                _ => (0..params.len()).map(|_| stream.normal() as f32).collect(),
+            };
+            let length = norm(&d) as f32;
+            d.iter_mut().for_each(|x| *x /= length);
+            let h = 2e-3_f32;
+            let mut at = |h: f32| {
+                learning(half).params = params.iter().zip(&d).map(|(p, d)| p + h * d).collect();
+                half.gradient(config, minibatch);
+                let losses = half.take_losses();
+                losses.policy + config.value_weight * losses.value - config.entropy * losses.entropy
+            };
+            let numeric = (at(h) - at(-h)) / (2.0 * f64::from(h));
+            let exact: f64 = gradient.iter().zip(&d).map(|(g, d)| f64::from(g * d)).sum();
+            let error = (numeric - exact).abs();
+            assert!(error < 0.02 * norm(&gradient), "{what}, {direction}: {numeric} against {exact}");
+        }
+    }
+
+    #[test]
+    fn a_single_sample_gives_a_finite_gradient() {
+        let actions = ActionSpace::Continuous { low: vec![-1.0], high: vec![1.0] };
+        let samples = samples(1, &actions);
+        let mut policy = PolicyHalf::new(&spec(actions), &[8], 4).unwrap();
+        policy.gradient(&PpoConfig::default(), Minibatch { rows: &[0], samples: &samples });
+        assert!(policy.learning.gradient.iter().all(|g| g.is_finite()));
+        assert_eq!(policy.take_losses().policy, 0.0, "its standardised advantage is 0");
+    }
+}
