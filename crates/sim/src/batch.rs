@@ -49,6 +49,8 @@ pub struct SimSpec {
     pub dt: f64,
     /// Length of a snapshot, see [`BatchSim::save`].
     pub snapshot_len: usize,
+    /// The bodies that forces from outside may push, see [`BatchSim::set_forces`].
+    pub forces: &'static [&'static str],
 }
 
 impl SimSpec {
@@ -142,7 +144,7 @@ pub enum SimError {
         /// Version needed.
         expected: &'static str,
     },
-    /// A state or snapshot has the wrong length or is not finite.
+    /// A state, snapshot or force has the wrong length or is not finite.
     #[error("{what}: expected {expected} finite numbers, got {got}")]
     State {
         /// Which vector.
@@ -202,6 +204,16 @@ pub trait BatchSim: Send {
     /// [`SimError::Space`] if a value is not finite or outside its bounds; the lane then keeps its dynamics.
     fn set_dynamics(&mut self, lane: usize, phi: &[f64]) -> Result<(), SimError>;
 
+    /// Pushes the bodies `SimSpec::forces` of a lane: a horizontal and a vertical force on the centre of mass of each
+    /// (`[forces, 2]`, row-major, N, in the frame of the world, x forward and z up).
+    ///
+    /// They last until they are set again; `reset`, `set_state` and `restore` start without any.
+    ///
+    /// # Errors
+    /// [`SimError::State`] for a wrong length (of a task without pushable bodies, any but 0) or a number that is not
+    /// finite; the forces stay as they were.
+    fn set_forces(&mut self, lane: usize, forces: &[f64]) -> Result<(), SimError>;
+
     /// Starts a new episode from a random initial state.
     fn reset(&mut self, lane: usize, stream: &mut Stream);
 
@@ -217,7 +229,7 @@ pub trait BatchSim: Send {
     /// Writes the observation (`[obs_dim]`).
     fn observe(&self, lane: usize, out: &mut [f64]);
 
-    /// Writes everything that determines the lane's future, dynamics excepted (`[snapshot_len]`).
+    /// Writes everything that determines the lane's future, dynamics and forces excepted (`[snapshot_len]`).
     fn save(&self, lane: usize, out: &mut [f64]);
 
     /// Continues bit for bit from a snapshot of any lane of any simulator of the same task and dynamics.

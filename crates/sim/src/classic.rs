@@ -110,6 +110,10 @@ impl BatchSim for CartPoleBatch {
         Ok(())
     }
 
+    fn set_forces(&mut self, _lane: usize, forces: &[f64]) -> Result<(), SimError> {
+        check_numbers("forces", forces, 0)
+    }
+
     fn reset(&mut self, lane: usize, stream: &mut Stream) {
         let lane = &mut self.lanes[lane];
         self.task.draw_initial_state(stream, &mut lane.qpos, &mut lane.qvel);

@@ -8,7 +8,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use mujoco_rs::prelude::{MjData, MjModel, MjtState, MjtWarning};
+use mujoco_rs::prelude::{MjData, MjModel, MjtObjBase, MjtState, MjtWarning};
 use wr2l_rng::Stream;
 
 use self::effect::Effect;
@@ -28,6 +28,8 @@ pub(crate) struct MujocoModel {
     reference: MjModel,
     /// Coordinate of φ and its effect, in the order of application.
     effects: Vec<(usize, Effect)>,
+    /// The bodies that may be pushed.
+    pushed: Vec<usize>,
 }
 
 impl MujocoModel {
@@ -56,7 +58,12 @@ impl MujocoModel {
             effects.push((coordinate, effect));
         }
         effects.sort_by_key(|(_, effect)| effect.rank());
-        Ok(Self { reference, effects })
+        let body = |name: &&str| {
+            let id = reference.name_to_id(MjtObjBase::mjOBJ_BODY, name);
+            id.ok_or_else(|| refused(format!("it lacks the body `{name}`")))
+        };
+        let pushed = shape.forces.iter().map(body).collect::<Result<_, _>>()?;
+        Ok(Self { reference, effects, pushed })
     }
 
     /// Length of a snapshot: MuJoCo's integration state and the number of elapsed steps.
@@ -189,6 +196,15 @@ impl BatchSim for MujocoBatch {
         Ok(())
     }
 
+    fn set_forces(&mut self, lane: usize, forces: &[f64]) -> Result<(), SimError> {
+        check_numbers("forces", forces, 2 * self.model.pushed.len())?;
+        let applied = self.lanes[lane].data.xfrc_applied_mut();
+        for (&body, force) in self.model.pushed.iter().zip(forces.chunks_exact(2)) {
+            (applied[body][0], applied[body][2]) = (force[0], force[1]);
+        }
+        Ok(())
+    }
+
     fn reset(&mut self, lane: usize, stream: &mut Stream) {
         let (qpos, qvel) = self.saved[..self.spec.state_dim()].split_at_mut(self.spec.nq);
         self.task.draw_initial_state(stream, qpos, qvel);
@@ -227,6 +243,8 @@ impl BatchSim for MujocoBatch {
         // The reset clears old warnings.
         lane.data.reset();
         lane.data.set_state(state, STATE).expect("the length was checked");
+        // MuJoCo's integration state holds the forces too.
+        lane.data.xfrc_applied_mut().fill([0.0; 6]);
         lane.elapsed = *elapsed as u32;
         Ok(())
     }

@@ -13,6 +13,8 @@ pub(crate) struct PlanarModel {
     robot: Robot,
     /// The effect of each coordinate of φ.
     effects: Vec<Effect>,
+    /// The bodies that may be pushed.
+    pushed: Vec<usize>,
 }
 
 /// A parameter's place among those of the robot.
@@ -93,7 +95,12 @@ impl PlanarModel {
                 effect.ok_or_else(|| refused(format!("it lacks the part that `{name}` is about")))
             })
             .collect::<Result<_, SimError>>()?;
-        Ok(Self { robot, effects })
+        let body = |name: &&str| {
+            let index = names.bodies.iter().position(|other| other == name);
+            index.ok_or_else(|| refused(format!("it lacks the body `{name}`")))
+        };
+        let pushed = task.shape().forces.iter().map(body).collect::<Result<_, _>>()?;
+        Ok(Self { robot, effects, pushed })
     }
 
     /// Length of a snapshot: the robot's, and the number of elapsed steps.
@@ -143,6 +150,8 @@ pub struct PlanarBatch {
     elapsed: Vec<u32>,
     /// A copy of the lanes' states, `[lanes, nq + nv]`: the batch keeps them across registers.
     states: Vec<f64>,
+    /// Room for the forces on all bodies of a lane, `[bodies, 2]`.
+    forces: Vec<f64>,
 }
 
 impl PlanarBatch {
@@ -159,6 +168,7 @@ impl PlanarBatch {
             phi: vec![f64::NAN; lanes * space.dim()],
             elapsed: vec![0; lanes],
             states: vec![0.0; lanes * spec.state_dim()],
+            forces: vec![0.0; 2 * model.robot.shape().bodies],
             model,
             task,
             spec,
@@ -196,6 +206,7 @@ impl From<Failure> for Divergence {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Control => Self::Action,
+            // Forces that are not finite never reach the physics.
             Failure::State | Failure::Force => Self::State,
             Failure::Solver => Self::Simulator,
         }
@@ -224,6 +235,16 @@ impl BatchSim for PlanarBatch {
             reason: error.to_string(),
         })?;
         held.copy_from_slice(phi);
+        Ok(())
+    }
+
+    fn set_forces(&mut self, lane: usize, forces: &[f64]) -> Result<(), SimError> {
+        check_numbers("forces", forces, 2 * self.model.pushed.len())?;
+        self.forces.fill(0.0);
+        for (&body, force) in self.model.pushed.iter().zip(forces.chunks_exact(2)) {
+            self.forces[2 * body..][..2].copy_from_slice(force);
+        }
+        self.batch.set_forces(lane, &self.forces);
         Ok(())
     }
 

@@ -294,6 +294,10 @@ impl BatchSim for Sim {
         for_sim!(self, batch => batch.set_dynamics(lane, phi))
     }
 
+    fn set_forces(&mut self, lane: usize, forces: &[f64]) -> Result<(), SimError> {
+        for_sim!(self, batch => batch.set_forces(lane, forces))
+    }
+
     fn reset(&mut self, lane: usize, stream: &mut Stream) {
         for_sim!(self, batch => batch.reset(lane, stream));
     }

@@ -129,6 +129,8 @@ pub(crate) struct Shape {
     /// Seconds per step of the physics.
     pub(crate) timestep: f64,
     pub(crate) episode_limit: u32,
+    /// Bodies that forces from outside may push.
+    pub(crate) forces: &'static [&'static str],
 }
 
 /// Runs the same expression on the configuration of whichever task it is.
@@ -190,6 +192,7 @@ impl Task {
             episode_limit: shape.episode_limit,
             dt: shape.timestep * f64::from(shape.frame_skip),
             snapshot_len: 0,
+            forces: shape.forces,
         }
     }
 

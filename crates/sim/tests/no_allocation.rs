@@ -20,6 +20,7 @@ fn rollouts_and_changes_of_dynamics_do_not_allocate() {
         let mut observation = vec![0.0; spec.obs_dim];
         let mut state = vec![0.0; spec.state_dim()];
         let mut snapshot = vec![0.0; spec.snapshot_len];
+        let forces = vec![1.0; 2 * spec.forces.len()];
         let mut stream = StreamKey::new(1, Purpose::Test).stream();
         let counted = measure(|| {
             for round in 0..3 {
@@ -29,6 +30,7 @@ fn rollouts_and_changes_of_dynamics_do_not_allocate() {
                     sim.reset(lane, &mut stream);
                 }
                 for _ in 0..5 {
+                    sim.set_forces(0, &forces).unwrap();
                     sim.step(&actions, &[true, round != 1], &mut rewards, &mut outcomes);
                     sim.observe(0, &mut observation);
                     sim.state(0, &mut state);

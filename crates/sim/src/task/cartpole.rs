@@ -59,6 +59,7 @@ impl CartPole {
             frame_skip: 1,
             timestep: self.timestep,
             episode_limit: self.episode_limit,
+            forces: &[],
         }
     }
 

@@ -82,6 +82,7 @@ impl HalfCheetah {
             frame_skip: self.frame_skip,
             timestep: self.timestep,
             episode_limit: self.episode_limit,
+            forces: &["torso", "bfoot", "ffoot"],
         }
     }
 

@@ -81,6 +81,7 @@ impl Hopper {
             frame_skip: self.frame_skip,
             timestep: self.timestep,
             episode_limit: self.episode_limit,
+            forces: &["foot"],
         }
     }
 

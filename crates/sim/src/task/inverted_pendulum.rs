@@ -61,6 +61,7 @@ impl InvertedPendulum {
             frame_skip: self.frame_skip,
             timestep: self.timestep,
             episode_limit: self.episode_limit,
+            forces: &["pole"],
         }
     }
 

@@ -82,6 +82,7 @@ impl Walker2d {
             frame_skip: self.frame_skip,
             timestep: self.timestep,
             episode_limit: self.episode_limit,
+            forces: &["foot", "foot_left"],
         }
     }
 
