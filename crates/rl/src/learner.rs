@@ -1,6 +1,8 @@
 //! The role of a learner: who improves the policy θ.
 
-use crate::{Actor, DynamicsSource, FinishedEpisode, RlError, Workers};
+use wr2l_sim::Outcome;
+
+use crate::{Actor, DynamicsSource, FinishedEpisode, LaneBatch, RlError, Workers};
 
 /// Where a learner gets its experience from: simulators, and the dynamics that the adversary has chosen.
 pub struct Experience<'a> {
@@ -60,4 +62,49 @@ pub struct Improvement {
     pub learning_rate: f64,
     /// Epochs done (fewer than asked if the KL limit was reached).
     pub epochs: u32,
+    /// Why the policy was left as it was; `None` if it made its step.
+    pub skipped: Option<Skip>,
+}
+
+impl Improvement {
+    /// What was collected, nothing learnt yet.
+    pub(crate) fn of(batch: &[LaneBatch]) -> Self {
+        let mut report = Self::default();
+        for lane in batch {
+            report.transitions += lane.rewards.len();
+            report.finished.extend(&lane.finished);
+            report.dropped += lane.dropped;
+        }
+        report.diverged =
+            report.finished.iter().filter(|e| matches!(e.outcome, Outcome::Diverged(_))).count() as u32;
+        report
+    }
+}
+
+/// Why a learner left its policy as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Skip {
+    /// The gradient is exactly zero: all actions were equally good.
+    NoGradient,
+    /// An advantage, a value target or the gradient is not finite.
+    NotFinite,
+    /// The Fisher matrix has no positive, finite curvature along the gradient.
+    NoCurvature,
+    /// No trial of the line search improved the surrogate within the trust region.
+    NoProgress,
+    /// Too little experience so far.
+    WarmUp,
+}
+
+impl Skip {
+    /// A word for logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoGradient => "no-gradient",
+            Self::NotFinite => "not-finite",
+            Self::NoCurvature => "no-curvature",
+            Self::NoProgress => "no-progress",
+            Self::WarmUp => "warm-up",
+        }
+    }
 }

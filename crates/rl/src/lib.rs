@@ -1,4 +1,4 @@
-//! How a policy is run and improved: rollouts, advantage estimation, PPO.
+//! How a policy is run and improved: rollouts, advantage estimation, PPO, TRPO.
 //!
 //! [`Workers`] are threads with simulators of their own. They run whole episodes ([`Workers::episodes`]) or fill a
 //! learner's batches from lanes that live on ([`Workers::collect`]); either is a pure function of policy, dynamics,
@@ -8,17 +8,22 @@
 
 mod actor;
 mod collect;
+mod conjugate_gradient;
+mod critic;
 mod drive;
 mod dynamics_source;
 mod error;
 mod gae;
 mod learner;
 mod meeting;
+mod options;
 mod ppo;
 mod ppo_config;
 mod ppo_loss;
 mod ppo_networks;
 mod samples;
+mod trpo;
+mod trpo_config;
 mod workers;
 
 pub use actor::{ActScratch, Actor};
@@ -26,7 +31,9 @@ pub use collect::{CollectOptions, FinishedEpisode, LaneBatch, LaneState, Lanes};
 pub use dynamics_source::{DynamicsSource, Fixed};
 pub use error::RlError;
 pub use gae::generalised_advantages;
-pub use learner::{Experience, Improvement, Learner};
+pub use learner::{Experience, Improvement, Learner, Skip};
 pub use ppo::Ppo;
 pub use ppo_config::PpoConfig;
+pub use trpo::Trpo;
+pub use trpo_config::TrpoConfig;
 pub use workers::{EpisodeJob, EpisodeOptions, EpisodeResult, Workers};

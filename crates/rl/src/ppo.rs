@@ -7,7 +7,7 @@
 
 use wr2l_nn::{Normaliser, RunningMoments, clip_scale};
 use wr2l_rng::{Purpose, StreamKey};
-use wr2l_sim::{Outcome, SimSpec};
+use wr2l_sim::SimSpec;
 
 use crate::meeting::side_by_side;
 use crate::ppo_loss::{Losses, Minibatch};
@@ -103,22 +103,14 @@ impl Ppo {
     }
 
     fn report(&self, losses: &Losses) -> Improvement {
-        let mut report = Improvement {
-            transitions: self.transitions(),
+        Improvement {
             policy_loss: losses.policy,
             value_loss: losses.value,
             entropy: losses.entropy,
             kl: losses.kl,
             clip_fraction: losses.clip_fraction,
-            ..Improvement::default()
-        };
-        for lane in &self.batch {
-            report.finished.extend(&lane.finished);
-            report.dropped += lane.dropped;
+            ..Improvement::of(&self.batch)
         }
-        report.diverged =
-            report.finished.iter().filter(|e| matches!(e.outcome, Outcome::Diverged(_))).count() as u32;
-        report
     }
 }
 
@@ -219,7 +211,7 @@ impl Learner for Ppo {
 mod tests {
     use super::*;
     use crate::{Fixed, Workers};
-    use wr2l_sim::{Divergence, Simulator, Task, TaskName};
+    use wr2l_sim::{Divergence, Outcome, Simulator, Task, TaskName};
 
     fn setting() -> (Workers, Ppo) {
         let task = Task::new(TaskName::CartPole);

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::RlError;
+use crate::options::{positive, unit, weight, whole, widths};
 
 /// Options of PPO. The defaults are those that published returns were obtained with (CleanRL's continuous-action
 /// settings), on 8 lanes × 256 steps instead of 1 × 2048.
@@ -78,21 +79,6 @@ impl PpoConfig {
     /// # Errors
     /// [`RlError::Option`] for the first that makes no sense.
     pub fn validate(&self) -> Result<(), RlError> {
-        let whole = |option, value: usize| match value {
-            0 => Err(RlError::Option { option, value: "0".into(), reason: "must be at least 1" }),
-            _ => Ok(()),
-        };
-        let real = |option, value: f64, valid: bool, reason| match valid {
-            true => Ok(()),
-            false => Err(RlError::Option { option, value: value.to_string(), reason }),
-        };
-        let unit =
-            |option, value: f64| real(option, value, (0.0..=1.0).contains(&value), "must lie in [0, 1]");
-        let positive =
-            |option, value: f64| real(option, value, value > 0.0 && value.is_finite(), "must be positive");
-        let weight = |option, value: f64| {
-            real(option, value, value >= 0.0 && value.is_finite(), "must not be negative")
-        };
         whole("lanes", self.lanes)?;
         whole("horizon", self.horizon)?;
         whole("epochs", self.epochs as usize)?;
@@ -110,10 +96,7 @@ impl PpoConfig {
         weight("value_weight", self.value_weight)?;
         positive("max_gradient_norm", self.max_gradient_norm)?;
         weight("kl_limit", self.kl_limit)?;
-        for &width in &self.hidden {
-            whole("hidden", width)?;
-        }
-        Ok(())
+        widths("hidden", &self.hidden)
     }
 }
 

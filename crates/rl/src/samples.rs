@@ -124,6 +124,19 @@ impl Samples {
         }
     }
 
+    /// Shifts and scales the advantages of the transitions that may be learnt from to mean 0 and variance 1; leaves
+    /// equal ones at 0.
+    pub(crate) fn standardise_advantages(&mut self) {
+        let n = self.valid.len() as f64;
+        let advantages = || self.valid.iter().map(|&row| f64::from(self.advantages[row as usize]));
+        let mean = advantages().sum::<f64>() / n;
+        let deviation = (advantages().map(|a| (a - mean).powi(2)).sum::<f64>() / n).sqrt() + 1e-8;
+        for &row in &self.valid {
+            let advantage = &mut self.advantages[row as usize];
+            *advantage = ((f64::from(*advantage) - mean) / deviation) as f32;
+        }
+    }
+
     /// 1 − Var(target − V)/Var(target) over the transitions that may be learnt from.
     pub(crate) fn explained_variance(&self) -> f64 {
         let variance = |of: &dyn Fn(usize) -> f64| {
