@@ -130,7 +130,8 @@ pub enum Failure {
     Control,
     /// A force from outside was not finite.
     Force,
-    /// A position or velocity is not finite or beyond 1e10, or a body has turned by more than 1e6 rad.
+    /// A position or velocity is not finite or beyond 1e10, a body has turned by more than 1e6 rad, or an acceleration is
+    /// not finite.
     State,
     /// The search for the constrained accelerations did not converge.
     Solver,
@@ -328,7 +329,7 @@ impl Batch {
 
     /// Writes the accelerations (`[lanes, dofs]`, MuJoCo's qacc) of every active lane that has not failed.
     ///
-    /// The state stays; a solver that does not converge fails the lane.
+    /// The state stays; accelerations that are not finite, or a solver that does not converge, fail the lane.
     ///
     /// # Panics
     /// If a slice has another length.

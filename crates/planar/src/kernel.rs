@@ -187,6 +187,12 @@ impl<R: Design, F: Lane> Kernel for Groups<R, F> {
                         insane = insane | (live & !sane_lanes::<R, F>(&state));
                         live = live & !(insane | unsolved);
                     }
+                    if peek {
+                        // The state stays, so that only the accelerations can tell.
+                        for a in state.guess {
+                            insane = insane | (start & !a.abs().less(F::splat(f64::MAX)));
+                        }
+                    }
                     (insane.bits(), unsolved.bits())
                 },
             );

@@ -21,8 +21,9 @@
 //! # Not as MuJoCo
 //!
 //! - MuJoCo's solver stops early at its default tolerance of 1e-8; ours is exact. In rare states they differ by 1e-6.
-//! - Crossing capsules of Hopper (their axes intersect) do not push each other. In MuJoCo so near the origin; some metres
-//!   away from it, rounding picks a direction at random.
+//! - Capsules of Hopper whose axes *cross* have no direction in which to push each other. MuJoCo pushes along y, where
+//!   nothing moves, and so do we; but some metres away from the origin rounding lets about one in a hundred of such
+//!   states of MuJoCo push at random. No motion was seen to lead there (`docs/physics.md`).
 //! - Where MuJoCo resets a state that is not finite, a lane stops with a [`Failure`].
 #![deny(unsafe_code)]
 

@@ -6,8 +6,8 @@
 //! mass, inertia, body_invweight0 and dof_invweight0. Parameters are density, armature, damping, stiffness, friction
 //! and pole length.
 //!
-//! The states lie in the air, within the margin, in the ground by up to 3 cm, beyond joint limits, lying on every side
-//! and folded onto themselves, at rest and fast, pushed from outside and not, with nominal parameters, with parameters
+//! The states lie in the air, within the margin, in the ground by up to 3 cm and by up to 1.5 m, beyond joint limits, on
+//! every side and folded onto themselves (with capsules that are parallel, nearly so, and that cross), at rest and fast, pushed from outside and not, with nominal parameters, with parameters
 //! anywhere within the bounds that tasks allow (a tenth to five times the nominal), and with each at one of its bounds.
 //!
 //! `WR2L_THOROUGH=1` also runs the files in the folder `WR2L_PLANAR_STATES`, from `generate.py --states 10000 --out`.
