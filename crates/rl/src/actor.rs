@@ -4,7 +4,7 @@ use wr2l_nn::{NnError, Normaliser, Policy, PolicyCache};
 use wr2l_rng::Stream;
 use wr2l_sim::ActionSpace;
 
-use crate::RlError;
+use crate::{Persist, RlError, State, StateError};
 
 /// A policy with its weights, its frozen observation normaliser and the bounds of its actions.
 #[derive(Clone, Debug)]
@@ -139,6 +139,18 @@ impl Actor {
                 }
             }
         }
+    }
+}
+
+impl Persist for Actor {
+    fn save<'a>(&'a self, state: &mut State<'a>) {
+        state.put("params", &self.params);
+        state.save("normaliser", &self.normaliser);
+    }
+
+    fn restore(&mut self, state: &mut State<'_>) -> Result<(), StateError> {
+        self.params = state.take_finite("params", self.params.len())?;
+        state.restore("normaliser", &mut self.normaliser)
     }
 }
 

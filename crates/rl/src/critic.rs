@@ -3,8 +3,8 @@
 use wr2l_nn::{Adam, AdamConfig, Mlp, MlpCache};
 use wr2l_rng::{Stream, StreamKey};
 
-use crate::RlError;
 use crate::samples::Samples;
+use crate::{Persist, RlError, State, StateError};
 
 /// Rows whose values are computed at a time.
 const CHUNK: usize = 64;
@@ -20,6 +20,18 @@ pub(crate) struct Critic {
     /// A gathered minibatch and its derivatives.
     inputs: Vec<f32>,
     d_values: Vec<f32>,
+}
+
+impl Persist for Critic {
+    fn save<'a>(&'a self, state: &mut State<'a>) {
+        state.put("params", &self.params);
+        state.save("adam", &self.adam);
+    }
+
+    fn restore(&mut self, state: &mut State<'_>) -> Result<(), StateError> {
+        self.params = state.take_finite("params", self.params.len())?;
+        state.restore("adam", &mut self.adam)
+    }
 }
 
 impl Critic {

@@ -2,7 +2,7 @@
 
 use wr2l_sim::Outcome;
 
-use crate::{Actor, DynamicsSource, FinishedEpisode, LaneBatch, RlError, Workers};
+use crate::{Actor, DynamicsSource, FinishedEpisode, LaneBatch, RlError, State, StateError, Workers};
 
 /// Where a learner gets its experience from: simulators, and the dynamics that the adversary has chosen.
 pub struct Experience<'a> {
@@ -31,6 +31,16 @@ pub trait Learner {
 
     /// Transitions that one improvement takes.
     fn transitions(&self) -> usize;
+
+    /// Writes down everything that determines its future: weights, optimiser, normalisers, lanes, replay buffer.
+    fn save<'a>(&'a self, state: &mut State<'a>);
+
+    /// Takes back what [`Learner::save`] wrote, into a learner freshly made by the same plan, which then goes on bit
+    /// for bit as the saved one would have.
+    ///
+    /// # Errors
+    /// [`StateError`]; the learner is then in an unspecified state and must not be used.
+    fn restore(&mut self, state: &mut State<'_>) -> Result<(), StateError>;
 }
 
 /// What an improvement did, for the log.

@@ -13,7 +13,10 @@ use crate::meeting::side_by_side;
 use crate::ppo_loss::{Losses, Minibatch};
 use crate::ppo_networks::{CriticHalf, Half, PolicyHalf, Whole};
 use crate::samples::{Estimation, Samples};
-use crate::{Actor, CollectOptions, Experience, Improvement, LaneBatch, Lanes, Learner, PpoConfig, RlError};
+use crate::{
+    Actor, CollectOptions, Experience, Improvement, LaneBatch, Lanes, Learner, PpoConfig, RlError, State,
+    StateError,
+};
 
 /// Normalised observations are clipped to ± this.
 const OBSERVATION_CLIP: f64 = 10.0;
@@ -204,6 +207,24 @@ impl Learner for Ppo {
 
     fn transitions(&self) -> usize {
         self.config.lanes * self.config.horizon
+    }
+
+    fn save<'a>(&'a self, state: &mut State<'a>) {
+        state.save("policy", &self.policy);
+        state.save("critic", &self.critic);
+        state.save("observations", &self.observations);
+        state.save("rewards", &self.reward_moments);
+        state.save("actor", &self.actor);
+        state.save("lanes", &self.lanes);
+    }
+
+    fn restore(&mut self, state: &mut State<'_>) -> Result<(), StateError> {
+        state.restore("policy", &mut self.policy)?;
+        state.restore("critic", &mut self.critic)?;
+        state.restore("observations", &mut self.observations)?;
+        state.restore("rewards", &mut self.reward_moments)?;
+        state.restore("actor", &mut self.actor)?;
+        state.restore("lanes", &mut self.lanes)
     }
 }
 

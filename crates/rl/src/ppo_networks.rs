@@ -6,7 +6,7 @@ use wr2l_rng::{Purpose, StreamKey};
 use wr2l_sim::{ActionSpace, SimSpec};
 
 use crate::ppo_loss::{Losses, Minibatch, Surrogate, value_loss};
-use crate::{PpoConfig, RlError};
+use crate::{Persist, PpoConfig, RlError, State, StateError};
 
 /// Adam's ε: 1e-5, not the usual 1e-8, as in the implementations that published returns come from.
 const ADAM_EPSILON: f64 = 1e-5;
@@ -57,6 +57,38 @@ impl Learning {
 
     fn take_losses(&mut self) -> Losses {
         std::mem::take(&mut self.losses).mean()
+    }
+}
+
+impl Persist for Learning {
+    fn save<'a>(&'a self, state: &mut State<'a>) {
+        state.put("params", &self.params);
+        state.save("adam", &self.adam);
+    }
+
+    fn restore(&mut self, state: &mut State<'_>) -> Result<(), StateError> {
+        self.params = state.take_finite("params", self.params.len())?;
+        state.restore("adam", &mut self.adam)
+    }
+}
+
+impl Persist for PolicyHalf {
+    fn save<'a>(&'a self, state: &mut State<'a>) {
+        self.learning.save(state);
+    }
+
+    fn restore(&mut self, state: &mut State<'_>) -> Result<(), StateError> {
+        self.learning.restore(state)
+    }
+}
+
+impl Persist for CriticHalf {
+    fn save<'a>(&'a self, state: &mut State<'a>) {
+        self.learning.save(state);
+    }
+
+    fn restore(&mut self, state: &mut State<'_>) -> Result<(), StateError> {
+        self.learning.restore(state)
     }
 }
 
@@ -258,7 +290,16 @@ mod tests {
     use wr2l_nn::norm;
 
     fn spec(actions: ActionSpace) -> SimSpec {
-        SimSpec { obs_dim: 3, actions, nq: 1, nv: 1, episode_limit: 10, dt: 0.01, snapshot_len: 3 }
+        SimSpec {
+            obs_dim: 3,
+            actions,
+            nq: 1,
+            nv: 1,
+            episode_limit: 10,
+            dt: 0.01,
+            snapshot_len: 3,
+            forces: Vec::new(),
+        }
     }
 
     /// Made-up transitions.

@@ -22,7 +22,8 @@ use crate::conjugate_gradient::{conjugate_gradient, dot};
 use crate::critic::Critic;
 use crate::samples::{Estimation, Samples};
 use crate::{
-    Actor, CollectOptions, Experience, Improvement, LaneBatch, Lanes, Learner, RlError, Skip, TrpoConfig,
+    Actor, CollectOptions, Experience, Improvement, LaneBatch, Lanes, Learner, RlError, Skip, State,
+    StateError, TrpoConfig,
 };
 
 /// Normalised observations are clipped to ± this.
@@ -319,6 +320,22 @@ impl Learner for Trpo {
 
     fn transitions(&self) -> usize {
         self.config.lanes * self.config.horizon
+    }
+
+    fn save<'a>(&'a self, state: &mut State<'a>) {
+        state.save("actor", &self.actor);
+        state.save("critic", &self.critic);
+        state.save("observations", &self.observations);
+        state.save("rewards", &self.reward_moments);
+        state.save("lanes", &self.lanes);
+    }
+
+    fn restore(&mut self, state: &mut State<'_>) -> Result<(), StateError> {
+        state.restore("actor", &mut self.actor)?;
+        state.restore("critic", &mut self.critic)?;
+        state.restore("observations", &mut self.observations)?;
+        state.restore("rewards", &mut self.reward_moments)?;
+        state.restore("lanes", &mut self.lanes)
     }
 }
 

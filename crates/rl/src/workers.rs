@@ -1,7 +1,8 @@
 //! Threads that own simulators, and the work they are given: whole episodes, or any function of an index.
 
 use std::panic::resume_unwind;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use wr2l_rng::{Stream, StreamKey};
 use wr2l_sim::{BatchSim, DynamicsSpace, Outcome, Sim, SimError, SimSpec, Simulator};
@@ -17,6 +18,31 @@ use crate::drive::{Script, Step, drive};
 pub struct Workers {
     simulator: Simulator,
     sims: Vec<Sim>,
+    stop: StopFlag,
+}
+
+/// A flag that long work looks at between its pieces. Clones are one and the same flag.
+#[derive(Clone, Debug, Default)]
+pub struct StopFlag(Arc<AtomicBool>);
+
+impl StopFlag {
+    /// Asks whoever holds a clone to stop.
+    pub fn raise(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was asked to stop.
+    pub fn is_raised(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Goes on, or not.
+    ///
+    /// # Errors
+    /// [`SimError::Interrupted`] once the flag is raised.
+    pub fn check(&self) -> Result<(), SimError> {
+        if self.is_raised() { Err(SimError::Interrupted) } else { Ok(()) }
+    }
 }
 
 /// One episode to run.
@@ -73,7 +99,19 @@ impl Workers {
     /// Whatever [`Simulator::batch`] refuses.
     pub fn with_lanes(simulator: &Simulator, threads: usize, lanes: usize) -> Result<Self, SimError> {
         let sims = (0..threads.max(1)).map(|_| simulator.batch(lanes.max(1))).collect::<Result<_, _>>()?;
-        Ok(Self { simulator: simulator.clone(), sims })
+        Ok(Self { simulator: simulator.clone(), sims, stop: StopFlag::default() })
+    }
+
+    /// Makes [`Workers::episodes`], and all that adversaries and ball estimates simulate, give up once `flag` is raised.
+    /// A learner's batch ([`Workers::collect`]) is always completed.
+    #[must_use]
+    pub fn with_stop_flag(self, flag: StopFlag) -> Self {
+        Self { stop: flag, ..self }
+    }
+
+    /// The flag that long work has to look at between its pieces.
+    pub fn stop_flag(&self) -> &StopFlag {
+        &self.stop
     }
 
     /// What is simulated.
@@ -101,7 +139,7 @@ impl Workers {
     /// - `z`: normalised dynamics, `[rows, dim]` row-major; a job names its row.
     ///
     /// # Errors
-    /// [`SimError::Space`] for dynamics outside their bounds or not finite.
+    /// [`SimError::Space`] for dynamics outside their bounds or not finite; [`SimError::Interrupted`].
     ///
     /// # Panics
     /// If a job names a row that `z` does not have, or the actor's shapes are not the simulator's.
@@ -115,11 +153,12 @@ impl Workers {
         let space = self.simulator.space().clone();
         let phi = physical_rows(&space, z)?;
         let next_job = AtomicUsize::new(0);
+        let stop = self.stop.clone();
         let per_worker = self.on_all(|sim| {
             let mut results = Vec::with_capacity(jobs.len());
             let next = || {
                 let index = next_job.fetch_add(1, Ordering::Relaxed);
-                let job = jobs.get(index)?;
+                let job = jobs.get(index).filter(|_| !stop.is_raised())?;
                 let phi = &phi[job.dynamics * space.dim()..][..space.dim()];
                 Some(EpisodeScript::new(index, job, phi, options))
             };
@@ -128,6 +167,7 @@ impl Workers {
             })?;
             Ok::<_, SimError>(results)
         });
+        self.stop.check()?;
         let mut ordered = vec![EpisodeResult::BLANK; jobs.len()];
         for results in per_worker {
             for (index, result) in results? {

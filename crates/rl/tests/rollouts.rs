@@ -2,10 +2,10 @@
 
 use wr2l_rl::{
     Actor, CollectOptions, DynamicsSource, EpisodeJob, EpisodeOptions, Experience, Fixed, LaneBatch, Lanes,
-    Learner, Ppo, PpoConfig, Workers,
+    Learner, Ppo, PpoConfig, StopFlag, Workers,
 };
 use wr2l_rng::{Purpose, StreamKey};
-use wr2l_sim::{BatchSim, Outcome, Simulator, Task, TaskName};
+use wr2l_sim::{BatchSim, Outcome, SimError, Simulator, Task, TaskName};
 
 fn simulator(task: TaskName, vary: &[&str]) -> Simulator {
     let task = Task::new(task);
@@ -301,4 +301,19 @@ fn an_episode_says_how_far_the_robot_came() {
     sim.state(0, &mut state);
     assert_eq!(result.forward, state[0] - start);
     assert_ne!(result.forward, 0.0);
+}
+
+#[test]
+fn a_raised_flag_stops_episodes_and_never_a_batch() {
+    let simulator = simulator(TaskName::CartPole, &[]);
+    let flag = StopFlag::default();
+    let mut workers = Workers::new(&simulator, 2).unwrap().with_stop_flag(flag.clone());
+    let options = EpisodeOptions { stochastic: true, discount: 1.0 };
+    let actor = actor(&simulator);
+    assert!(workers.episodes(&actor, &[], &jobs(3), options).is_ok());
+    flag.raise();
+    assert_eq!(workers.episodes(&actor, &[], &jobs(3), options), Err(SimError::Interrupted));
+    let mut lanes = Lanes::new(2, simulator.spec(), 0);
+    let options = CollectOptions { seed: 3, iteration: 0, horizon: 70, discount: 0.99 };
+    assert!(workers.collect(&actor, &Fixed(Vec::new()), &mut lanes, options, &mut Vec::new()).is_ok());
 }

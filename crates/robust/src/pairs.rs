@@ -68,6 +68,7 @@ impl Pairs {
         let (mut states, mut actions) = (Vec::new(), Vec::new());
         let (mut trajectories, mut simulator_steps) = (0, 0);
         while states.len() < wanted * state_dim {
+            workers.stop_flag().check()?;
             let wave = workers.map(WAVE, |i, sim| {
                 trajectory(
                     sim,

@@ -48,7 +48,9 @@ impl TransitionModel for SimulatedTransitions<'_> {
             self.workers.space().checked_physical_into(z, phi).map_err(SimError::from)?;
         }
         let blocks = pairs.len.div_ceil(BLOCK);
+        let stop = self.workers.stop_flag().clone();
         let pieces = self.workers.map(rows * blocks, |i, sim| {
+            stop.check()?;
             let (row, block) = (i / blocks, i % blocks);
             let range = block * BLOCK..((block + 1) * BLOCK).min(pairs.len);
             step_pairs(sim, &phi[row * dim..][..dim], pairs, range)

@@ -1,6 +1,6 @@
 //! The ball and the adversaries on real simulators.
 
-use wr2l_rl::{Actor, DynamicsSource, Learner, Ppo, PpoConfig, Workers};
+use wr2l_rl::{Actor, DynamicsSource, Learner, Ppo, PpoConfig, State, StopFlag, Workers};
 use wr2l_robust::adversary::{Boundary, Choice, Nominal, Turn, Uniform, Wasserstein};
 use wr2l_robust::ball::Ball;
 use wr2l_robust::hessian::{StateWeights, TransitionModel, ZeroOrder};
@@ -9,7 +9,7 @@ use wr2l_robust::{
     Adversary, AdversaryConfig, BallConfig, BallEstimate, HessianMethod, Objective, Pairs, PairsConfig,
     RobustError, SimulatedReturn, SimulatedTransitions,
 };
-use wr2l_sim::{ActionSpace, Simulator, Task, TaskName};
+use wr2l_sim::{ActionSpace, SimError, Simulator, Task, TaskName};
 
 fn simulator(task: TaskName, vary: &[&str]) -> Simulator {
     let task = Task::new(task);
@@ -261,4 +261,33 @@ fn where_the_physics_diverges_there_is_no_return_and_the_dynamics_stay() {
     let choice = wasserstein.choose(&turn, &broken, &mut workers).unwrap();
     assert_eq!(point(&choice), [0.1, -0.1]);
     assert!(choice.report.phase_one.is_none() && choice.report.diverged > 0 && choice.simulator_steps > 0);
+}
+
+#[test]
+fn an_adversary_goes_on_from_its_state_and_gives_up_when_asked_to() {
+    let simulator = simulator(TaskName::CartPole, &["pole_half_length"]);
+    let (estimate, ball) = ball(&simulator, &small());
+    let config = AdversaryConfig { epsilon_ramp: 1.0, ..AdversaryConfig::default() };
+    let mut uniform = Uniform::new(ball.clone(), config).unwrap();
+    assert!(uniform.source().is_none());
+    let first = choose(&mut uniform, &simulator, 3, 1);
+    let mut state = State::default();
+    uniform.save(&mut state);
+    let mut state = state.into_owned();
+    let mut resumed = Uniform::new(ball.clone(), config).unwrap();
+    resumed.restore(&mut state).unwrap();
+    state.finish().unwrap();
+    let (mut a, mut b) = ([0.0], [0.0]);
+    first.source.z(1, 2, &mut a);
+    resumed.source().unwrap().z(1, 2, &mut b);
+    assert_eq!(a, b);
+
+    let flag = StopFlag::default();
+    flag.raise();
+    let mut workers = Workers::new(&simulator, 2).unwrap().with_stop_flag(flag);
+    let interrupted = RobustError::Sim(SimError::Interrupted);
+    assert_eq!(BallEstimate::new(&mut workers, &small(), 1).unwrap_err(), interrupted);
+    let mut wasserstein = Wasserstein::new(estimate, ball, config).unwrap();
+    let turn = Turn { seed: 11, index: 0, progress: 0.0, current: &[0.0] };
+    assert_eq!(wasserstein.choose(&turn, &actor(&simulator), &mut workers).unwrap_err(), interrupted);
 }

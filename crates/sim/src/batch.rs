@@ -183,6 +183,9 @@ pub enum SimError {
         /// The physics asked for.
         physics: String,
     },
+    /// Whoever asked for the simulation asked to stop; what was simulated so far is to be thrown away.
+    #[error("interrupted")]
+    Interrupted,
 }
 
 /// Steps many lanes at once, every lane with its own dynamics.

@@ -10,7 +10,8 @@
 //! | [`Boundary`] | for every turn a random point of the ball's boundary: the control for what the gradient adds |
 //! | [`Wasserstein`] | for every turn the worst point of the ball, by Phase I of Algorithm 1 |
 //!
-//! Adversaries keep no state between turns; what a turn depends on is in [`Turn`], so a run resumes from plain data.
+//! What a turn depends on is in [`Turn`]; what an adversary keeps between turns besides, it saves and restores, so a run
+//! resumes from plain data.
 
 mod boundary;
 mod nominal;
@@ -22,7 +23,7 @@ pub use nominal::Nominal;
 pub use uniform::{Uniform, UniformSource};
 pub use wasserstein::Wasserstein;
 
-use wr2l_rl::{Actor, DynamicsSource, Fixed, Workers};
+use wr2l_rl::{Actor, DynamicsSource, Fixed, State, StateError, Workers};
 
 use crate::RobustError;
 use crate::phase_one::PhaseOneReport;
@@ -109,4 +110,24 @@ pub trait Adversary: std::fmt::Debug {
         actor: &Actor,
         workers: &mut Workers,
     ) -> Result<Choice, RobustError>;
+
+    /// Writes down what it keeps between turns and [`Adversary::restore`] needs. Nothing, unless it says otherwise.
+    fn save<'a>(&'a self, state: &mut State<'a>) {
+        let _ = state;
+    }
+
+    /// Takes back what [`Adversary::save`] wrote, into an adversary made by the same plan.
+    ///
+    /// # Errors
+    /// [`StateError`]; the adversary must not be used then.
+    fn restore(&mut self, state: &mut State<'_>) -> Result<(), StateError> {
+        let _ = state;
+        Ok(())
+    }
+
+    /// The source of its last turn, made again after [`Adversary::restore`], if that is no single point: a run keeps
+    /// points ([`Source::point`]) itself. `None` before the first turn.
+    fn source(&self) -> Option<Source> {
+        None
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wr2l_rl::{Actor, DynamicsSource, Workers};
+use wr2l_rl::{Actor, DynamicsSource, State, StateError, Workers};
 use wr2l_rng::{Purpose, StreamKey};
 
 use super::{Adversary, Choice, Report, Source, Turn};
@@ -18,8 +18,8 @@ use crate::config::AdversaryConfig;
 pub struct Uniform {
     ball: Ball,
     config: AdversaryConfig,
-    /// The sampler of the last turn, with its ε.
-    prepared: Option<(f64, Arc<UniformBall>)>,
+    /// Radius ε and source of the last turn.
+    prepared: Option<(f64, UniformSource)>,
 }
 
 impl Uniform {
@@ -31,19 +31,44 @@ impl Uniform {
         config.validate()?;
         Ok(Self { ball, config, prepared: None })
     }
+
+    fn prepare(&self, epsilon: f64, seed: u64) -> Result<UniformSource, RobustError> {
+        Ok(UniformSource { sampler: Arc::new(self.ball.with_epsilon(epsilon)?.uniform()?), seed })
+    }
 }
 
 impl Adversary for Uniform {
     fn choose(&mut self, turn: &Turn<'_>, _: &Actor, _: &mut Workers) -> Result<Choice, RobustError> {
         let epsilon = self.config.ramped(self.ball.epsilon(), turn.progress);
-        let sampler = match &self.prepared {
-            Some((prepared, sampler)) if *prepared == epsilon => Arc::clone(sampler),
-            _ => Arc::new(self.ball.with_epsilon(epsilon)?.uniform()?),
+        let source = match &self.prepared {
+            Some((prepared, source)) if *prepared == epsilon => source.clone(),
+            _ => self.prepare(epsilon, turn.seed)?,
         };
-        self.prepared = Some((epsilon, Arc::clone(&sampler)));
-        let source = Source::Uniform(UniformSource { sampler, seed: turn.seed });
+        self.prepared = Some((epsilon, source.clone()));
+        let source = Source::Uniform(source);
         let report = Report { epsilon: Some(epsilon), ..Report::default() };
         Ok(Choice { source, report, simulator_steps: 0 })
+    }
+
+    fn save<'a>(&'a self, state: &mut State<'a>) {
+        if let Some((epsilon, source)) = &self.prepared {
+            state.put("epsilon", *epsilon);
+            state.put("seed", source.seed);
+        }
+    }
+
+    fn restore(&mut self, state: &mut State<'_>) -> Result<(), StateError> {
+        self.prepared = None;
+        if state.holds("epsilon") {
+            let (epsilon, seed) = (state.one("epsilon")?, state.one("seed")?);
+            let source = self.prepare(epsilon, seed).map_err(|error| state.unusable("epsilon", error))?;
+            self.prepared = Some((epsilon, source));
+        }
+        Ok(())
+    }
+
+    fn source(&self) -> Option<Source> {
+        self.prepared.as_ref().map(|(_, source)| Source::Uniform(source.clone()))
     }
 }
 

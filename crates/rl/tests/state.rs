@@ -1,0 +1,91 @@
+//! A learner goes on from its saved state bit for bit, and refuses what is none of its states.
+
+use wr2l_rl::{
+    DynamicsSource, Experience, Learner, Ppo, PpoConfig, State, StateError, Trpo, TrpoConfig, Workers,
+};
+use wr2l_sim::{Simulator, Task, TaskName};
+
+/// Episodes under dynamics of their own, so that lanes differ.
+struct Varied;
+
+impl DynamicsSource for Varied {
+    fn z(&self, lane: u64, episode: u64, out: &mut [f64]) {
+        out.fill(((lane + episode) % 4) as f64 * 0.1);
+    }
+}
+
+fn simulator(task: TaskName, vary: &[&str]) -> Simulator {
+    let task = Task::new(task);
+    let space = task.space().select(vary).unwrap();
+    Simulator::new(task, None, space).unwrap()
+}
+
+fn ppo(simulator: &Simulator, config: PpoConfig) -> Ppo {
+    Ppo::new(config, simulator.spec(), simulator.space().dim(), 11).unwrap()
+}
+
+/// Learners of every kind, freshly made.
+fn learners(simulator: &Simulator, normalise_observations: bool) -> Vec<Box<dyn Learner>> {
+    let dim = simulator.space().dim();
+    let of_ppo =
+        PpoConfig { lanes: 3, horizon: 40, minibatches: 4, normalise_observations, ..PpoConfig::default() };
+    let of_trpo = TrpoConfig { lanes: 3, horizon: 40, normalise_observations, ..TrpoConfig::default() };
+    vec![Box::new(ppo(simulator, of_ppo)), Box::new(Trpo::new(of_trpo, simulator.spec(), dim, 11).unwrap())]
+}
+
+fn improve(learner: &mut dyn Learner, workers: &mut Workers, iterations: std::ops::Range<u64>) {
+    for iteration in iterations {
+        let progress = iteration as f64 / 6.0;
+        learner.improve(Experience { workers, source: &Varied, seed: 11, iteration, progress }).unwrap();
+    }
+}
+
+fn saved(learner: &dyn Learner) -> State<'static> {
+    let mut state = State::default();
+    learner.save(&mut state);
+    state.into_owned()
+}
+
+#[test]
+fn a_restored_learner_goes_on_bit_for_bit() {
+    for (task, vary) in
+        [(TaskName::CartPole, "pole_half_length"), (TaskName::InvertedPendulum, "pole_length")]
+    {
+        let simulator = simulator(task, &[vary]);
+        let mut workers = Workers::new(&simulator, 1).unwrap();
+        for (normalise, pause) in [(true, 0), (true, 1), (true, 3), (false, 2)] {
+            for (mut uninterrupted, mut resumed) in
+                learners(&simulator, normalise).into_iter().zip(learners(&simulator, normalise))
+            {
+                improve(&mut *uninterrupted, &mut workers, 0..pause);
+                let mut state = saved(&*uninterrupted);
+                improve(&mut *uninterrupted, &mut workers, pause..5);
+                resumed.restore(&mut state).unwrap();
+                state.finish().unwrap();
+                improve(&mut *resumed, &mut Workers::with_lanes(&simulator, 2, 2).unwrap(), pause..5);
+                assert_eq!(saved(&*resumed), saved(&*uninterrupted), "{task}, after {pause}");
+                assert_eq!(resumed.actor().normaliser(), uninterrupted.actor().normaliser());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_state_of_another_plan_is_refused_by_name() {
+    let simulator = simulator(TaskName::CartPole, &[]);
+    let config = PpoConfig { lanes: 3, horizon: 40, minibatches: 4, ..PpoConfig::default() };
+    let state = saved(&ppo(&simulator, config.clone()));
+    let refusal = |config: PpoConfig| ppo(&simulator, config).restore(&mut state.clone()).unwrap_err();
+    let wider = refusal(PpoConfig { hidden: vec![65, 64], ..config.clone() });
+    assert!(matches!(&wider, StateError::Length { name, .. } if name == "policy.params"), "{wider}");
+    let more = refusal(PpoConfig { lanes: 4, ..config.clone() });
+    assert!(matches!(&more, StateError::Length { name, .. } if name.starts_with("lanes.")), "{more}");
+    for (name, _) in state.arrays() {
+        let mut lacking = State::default();
+        for (other, array) in state.arrays().filter(|(other, _)| *other != name) {
+            lacking.put(other, array.clone());
+        }
+        let missing = ppo(&simulator, config.clone()).restore(&mut lacking).unwrap_err();
+        assert_eq!(missing, StateError::Missing { name: name.to_owned() });
+    }
+}
