@@ -298,7 +298,7 @@ mod tests {
             episode_limit: 10,
             dt: 0.01,
             snapshot_len: 3,
-            forces: Vec::new(),
+            forces: &[],
         }
     }
 
