@@ -1,7 +1,9 @@
 //! Many robots of one kind, in lanes.
 
 use crate::kernel::{Kernel, Task, kernel};
+use crate::mjcf::MjcfError;
 use crate::model::{Design, MAX_BODIES, MAX_COORDINATES, Model};
+use crate::recognise::recognise;
 use crate::robots;
 use crate::system::{Constants, Derived, ParameterError, Parameters};
 
@@ -39,13 +41,22 @@ impl Robot {
     /// All robots.
     pub const ALL: [Self; 4] = [Self::Hopper, Self::Walker2d, Self::HalfCheetah, Self::InvertedPendulum];
 
-    fn model(self) -> Model {
+    pub(crate) fn model(self) -> Model {
         match self {
             Self::Hopper => robots::Hopper::MODEL,
             Self::Walker2d => robots::Walker2d::MODEL,
             Self::HalfCheetah => robots::HalfCheetah::MODEL,
             Self::InvertedPendulum => robots::InvertedPendulum::MODEL,
         }
+    }
+
+    /// The robot that a model in MJCF describes, to the last number: one of `models/*.xml`, or a file that differs in
+    /// names, layout and colours only.
+    ///
+    /// # Errors
+    /// [`MjcfError`] names what in the model the planar physics cannot move, or how it differs from the robots.
+    pub fn from_mjcf(text: &str) -> Result<Self, MjcfError> {
+        recognise(text)
     }
 
     /// Sizes and the time step.

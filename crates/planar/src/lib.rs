@@ -34,7 +34,10 @@ mod integrate;
 mod kernel;
 mod lane;
 mod mass;
+mod mjcf;
 mod model;
+mod parts;
+mod recognise;
 mod robots;
 mod rows;
 mod solver;
@@ -43,4 +46,5 @@ mod unroll;
 mod vector;
 
 pub use batch::{Batch, Failure, InstructionSet, Robot, Shape};
+pub use mjcf::MjcfError;
 pub use system::{Derived, ParameterError, Parameters};

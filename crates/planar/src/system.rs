@@ -5,9 +5,9 @@ use thiserror::Error;
 use crate::lane::{Lane, Portable};
 use crate::mass::{Couplings, Matrix, Symmetric};
 use crate::model::{
-    Capsule, Design, MAX_BODIES, MAX_CAPSULES, MAX_COORDINATES, MAX_JOINTS, MAX_PAIRS, Model, angle,
+    Capsule, Design, MAX_BODIES, MAX_CAPSULES, MAX_COORDINATES, MAX_JOINTS, MAX_PAIRS, Model, Point, angle,
 };
-use crate::vector::{Point, Vector};
+use crate::vector::Vector;
 
 /// The physical parameters of one robot; unused entries of the arrays are ignored.
 ///

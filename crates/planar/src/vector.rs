@@ -5,50 +5,7 @@
 use std::ops::{Add, Neg, Sub};
 
 use crate::lane::Lane;
-
-/// A vector of plain numbers, for the constants of a model.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Point {
-    pub(crate) x: f64,
-    pub(crate) z: f64,
-}
-
-impl Point {
-    pub(crate) const fn new(x: f64, z: f64) -> Self {
-        Self { x, z }
-    }
-
-    /// The vector of a given length that the angle (radians about +y) turns +z into.
-    pub(crate) const fn polar(angle: f64, length: f64) -> Self {
-        let (sin, cos) = const_sin_cos(angle);
-        Self { x: length * sin, z: length * cos }
-    }
-
-    pub(crate) const fn norm_squared(self) -> f64 {
-        self.x * self.x + self.z * self.z
-    }
-}
-
-/// Sine and cosine by their power series, for constants of models (|angle| ≤ 4: errors of a few 1e-16).
-const fn const_sin_cos(angle: f64) -> (f64, f64) {
-    // The angle is halved twice so that the series stays free of cancellation; two doublings undo it.
-    let x = angle / 4.0;
-    let (mut sin, mut cos) = (0.0, 0.0);
-    let mut n = 24;
-    while n > 0 {
-        // Horner: sin x = x (1 − x²/(2·3) (1 − x²/(4·5) (…))), cos x = 1 − x²/(1·2) (1 − x²/(3·4) (…)).
-        sin = 1.0 - x * x / ((2 * n) as f64 * (2 * n + 1) as f64) * sin;
-        cos = 1.0 - x * x / ((2 * n - 1) as f64 * (2 * n) as f64) * cos;
-        n -= 1;
-    }
-    sin *= x;
-    n = 2;
-    while n > 0 {
-        (sin, cos) = (2.0 * sin * cos, 1.0 - 2.0 * sin * sin);
-        n -= 1;
-    }
-    (sin, cos)
-}
+use crate::parts::Point;
 
 /// A vector in every lane.
 #[derive(Clone, Copy)]
@@ -228,14 +185,5 @@ mod tests {
         }
         let zero = Rotation::by(Portable::<1>::splat(0.0));
         assert_eq!((zero.sin.lanes()[0], zero.cos.lanes()[0]), (0.0, 1.0));
-    }
-
-    #[test]
-    fn constant_directions_match_the_standard_library() {
-        for angle in [-3.8_f64, -2.03, -0.6, -0.27, 0.0, 0.52, 0.87, 3.9] {
-            let p = Point::polar(angle, 2.0);
-            assert!((p.x - 2.0 * angle.sin()).abs() < 2e-15, "{angle}");
-            assert!((p.z - 2.0 * angle.cos()).abs() < 2e-15, "{angle}");
-        }
     }
 }

@@ -3,5 +3,7 @@
 
 #[path = "../src/lane/mod.rs"]
 mod lane;
+#[path = "../src/parts.rs"]
+mod parts;
 #[path = "../src/vector.rs"]
 mod vector;
