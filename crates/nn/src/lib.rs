@@ -26,7 +26,7 @@ mod tanh;
 pub use adam::{Adam, AdamConfig, clip_scale, norm, squared_norm, sum_chunks};
 pub use error::NnError;
 pub use lanes::InstructionSet;
-pub use mlp::{Mlp, MlpCache};
+pub use mlp::{Activation, Mlp, MlpCache};
 pub use moments::{Normaliser, RunningMoments};
 pub use policy::{Head, Policy, PolicyCache};
 pub use tanh::{TANH_RELATIVE_ERROR, tanh_in_place};

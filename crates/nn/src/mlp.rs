@@ -11,7 +11,17 @@ use wr2l_rng::Stream;
 
 mod tangent;
 
-/// The layout of a multilayer perceptron with tanh hidden layers and a linear output layer.
+/// What the hidden layers of a network do to their sums.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Activation {
+    /// y = tanh(u).
+    #[default]
+    Tanh,
+    /// y = max(u, 0).
+    Relu,
+}
+
+/// The layout of a multilayer perceptron with tanh (or ReLU) hidden layers and a linear output layer.
 ///
 /// The network owns no numbers: its parameters are a flat `[parameters] f32` slice that the caller owns,
 /// layer after layer, weights before biases. Weights of a hidden layer are `[inputs, outputs]` row-major,
@@ -36,6 +46,7 @@ mod tangent;
 pub struct Mlp {
     sizes: Vec<usize>,
     layers: Vec<Layer>,
+    activation: Activation,
     instructions: InstructionSet,
 }
 
@@ -68,6 +79,10 @@ impl MlpCache {
     /// The outputs of the last [`Mlp::forward`], `[rows, outputs]`, row-major.
     pub fn outputs(&self) -> &[f32] {
         &self.outputs
+    }
+
+    pub(crate) fn outputs_mut(&mut self) -> &mut [f32] {
+        &mut self.outputs
     }
 
     /// Rows of the last [`Mlp::forward`].
@@ -118,7 +133,18 @@ impl Mlp {
                 biases: take(pair[1]),
             })
             .collect();
-        Ok(Self { sizes: sizes.to_vec(), layers, instructions })
+        Ok(Self { sizes: sizes.to_vec(), layers, activation: Activation::default(), instructions })
+    }
+
+    /// The same network with another kind of hidden layers.
+    #[must_use]
+    pub fn with_activation(self, activation: Activation) -> Self {
+        Self { activation, ..self }
+    }
+
+    /// What the hidden layers do to their sums.
+    pub fn activation(&self) -> Activation {
+        self.activation
     }
 
     /// The layer widths, `[inputs, hidden…, outputs]`.
@@ -215,7 +241,10 @@ impl Mlp {
                 columns: layer.outputs,
             }
             .into(self.instructions, y, stride);
-            tanh_in_place(self.instructions, y);
+            match self.activation {
+                Activation::Tanh => tanh_in_place(self.instructions, y),
+                Activation::Relu => self.instructions.run(ReluInPlace(y)),
+            }
             x = Matrix { data: y, stride };
         }
         let layer = self.output_layer();
@@ -244,11 +273,39 @@ impl Mlp {
         d_outputs: &[f32],
         cache: &mut MlpCache,
         gradient: &mut [f32],
+        d_inputs: Option<&mut [f32]>,
+    ) {
+        assert_eq!(gradient.len(), self.parameters(), "gradient");
+        self.reverse(params, inputs, d_outputs, cache, Some(gradient), d_inputs);
+    }
+
+    /// Overwrites `d_inputs` `[rows, inputs]` with the gradient of a loss with respect to the inputs, like
+    /// [`Mlp::backward`], without the work for that of the parameters.
+    ///
+    /// # Panics
+    /// If a slice has another length than stated.
+    pub fn input_gradient(
+        &self,
+        params: &[f32],
+        inputs: &[f32],
+        d_outputs: &[f32],
+        cache: &mut MlpCache,
+        d_inputs: &mut [f32],
+    ) {
+        self.reverse(params, inputs, d_outputs, cache, None, Some(d_inputs));
+    }
+
+    fn reverse(
+        &self,
+        params: &[f32],
+        inputs: &[f32],
+        d_outputs: &[f32],
+        cache: &mut MlpCache,
+        mut gradient: Option<&mut [f32]>,
         mut d_inputs: Option<&mut [f32]>,
     ) {
         let rows = cache.rows;
         assert_eq!(params.len(), self.parameters(), "parameter vector");
-        assert_eq!(gradient.len(), self.parameters(), "gradient");
         assert_eq!(inputs.len(), rows * self.inputs(), "inputs of another forward pass");
         assert_eq!(d_outputs.len(), rows * self.outputs(), "gradient of the outputs");
         if let Some(d_inputs) = &d_inputs {
@@ -263,20 +320,22 @@ impl Mlp {
 
         let layer = self.output_layer();
         let d_y = Matrix { data: d_outputs, stride: layer.outputs };
-        // dWᵀ += dYᵀ·X
-        MatMul::<true> {
-            a: d_y,
-            b: x_of(hidden.len()),
-            start: Start::Destination,
-            rows: layer.outputs,
-            inner: rows,
-            columns: layer.inputs,
-        }
-        .into(self.instructions, &mut gradient[layer.weights.clone()], layer.inputs);
-        let d_biases = &mut gradient[layer.biases.clone()];
-        for row in d_outputs.chunks_exact(layer.outputs) {
-            for (sum, d) in d_biases.iter_mut().zip(row) {
-                *sum += d;
+        if let Some(gradient) = &mut gradient {
+            // dWᵀ += dYᵀ·X
+            MatMul::<true> {
+                a: d_y,
+                b: x_of(hidden.len()),
+                start: Start::Destination,
+                rows: layer.outputs,
+                inner: rows,
+                columns: layer.inputs,
+            }
+            .into(self.instructions, &mut gradient[layer.weights.clone()], layer.inputs);
+            let d_biases = &mut gradient[layer.biases.clone()];
+            for row in d_outputs.chunks_exact(layer.outputs) {
+                for (sum, d) in d_biases.iter_mut().zip(row) {
+                    *sum += d;
+                }
             }
         }
         // dX = dY·Wᵀ
@@ -302,23 +361,31 @@ impl Mlp {
 
         for (l, layer) in hidden.iter().enumerate().rev() {
             let stride = padded(layer.outputs);
-            self.instructions.run(TanhBackward {
-                delta: &mut delta[..rows * stride],
-                y: &activations[l],
-                d_biases: &mut gradient[layer.biases.clone()],
-                stride,
-            });
-            let d_y = Matrix { data: delta, stride };
-            // dW += Xᵀ·dY
-            MatMul::<true> {
-                a: x_of(l),
-                b: d_y,
-                start: Start::Destination,
-                rows: layer.inputs,
-                inner: rows,
-                columns: layer.outputs,
+            // Nobody asks for the gradient of the biases: it goes nowhere.
+            let d_biases = gradient.as_mut().map_or(&mut [][..], |g| &mut g[layer.biases.clone()]);
+            let delta_rows = &mut delta[..rows * stride];
+            let y = &activations[l];
+            match self.activation {
+                Activation::Tanh => {
+                    self.instructions.run(TanhBackward { delta: delta_rows, y, d_biases, stride });
+                }
+                Activation::Relu => {
+                    self.instructions.run(ReluBackward { delta: delta_rows, y, d_biases, stride });
+                }
             }
-            .into(self.instructions, &mut gradient[layer.weights.clone()], layer.outputs);
+            let d_y = Matrix { data: delta, stride };
+            if let Some(gradient) = &mut gradient {
+                // dW += Xᵀ·dY
+                MatMul::<true> {
+                    a: x_of(l),
+                    b: d_y,
+                    start: Start::Destination,
+                    rows: layer.inputs,
+                    inner: rows,
+                    columns: layer.outputs,
+                }
+                .into(self.instructions, &mut gradient[layer.weights.clone()], layer.outputs);
+            }
             if l == 0 && d_inputs.is_none() {
                 break;
             }
@@ -344,6 +411,45 @@ fn transpose(from: &[f32], columns: usize, to: &mut [f32], stride: usize) {
     }
 }
 
+/// Replaces every number by the larger of itself and 0; NaN stays NaN.
+struct ReluInPlace<'a>(&'a mut [f32]);
+
+impl Op for ReluInPlace<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, _lanes: L) {
+        for value in self.0 {
+            *value = if *value < 0.0 { 0.0 } else { *value };
+        }
+    }
+}
+
+/// Turns the gradient with respect to y = max(u, 0) into the one with respect to u, and adds its sum over the rows, in
+/// order, to the gradient of the biases (to as many of them as there are).
+struct ReluBackward<'a> {
+    delta: &'a mut [f32],
+    y: &'a [f32],
+    d_biases: &'a mut [f32],
+    stride: usize,
+}
+
+impl Op for ReluBackward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, _lanes: L) {
+        for (delta, y) in self.delta.iter_mut().zip(self.y) {
+            *delta = if *y > 0.0 { *delta } else { 0.0 };
+        }
+        for delta in self.delta.chunks_exact(self.stride) {
+            for (sum, d) in self.d_biases.iter_mut().zip(delta) {
+                *sum += d;
+            }
+        }
+    }
+}
+
 /// Turns the gradient with respect to y = tanh(u) into the one with respect to u, δ·(1 − y²), and adds its
 /// sum over the rows to the gradient of the biases.
 struct TanhBackward<'a> {
@@ -359,13 +465,22 @@ impl Op for TanhBackward<'_> {
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
         let one = lanes.splat(1.0);
+        let d_u = |delta: &[f32], y: &[f32]| {
+            let y = lanes.load(y);
+            lanes.mul(lanes.load(delta), lanes.sub(one, lanes.mul(y, y)))
+        };
+        if self.d_biases.is_empty() {
+            for (delta, y) in self.delta.chunks_exact_mut(LANES).zip(self.y.chunks_exact(LANES)) {
+                let d = d_u(delta, y);
+                lanes.store(delta, d);
+            }
+            return;
+        }
         for (block, d_biases) in self.d_biases.chunks_mut(LANES).enumerate() {
             let j = block * LANES;
             let mut sum = lanes.load_partial(d_biases);
             for (delta, y) in self.delta.chunks_exact_mut(self.stride).zip(self.y.chunks_exact(self.stride)) {
-                let y = lanes.load(&y[j..]);
-                let slope = lanes.sub(one, lanes.mul(y, y));
-                let d = lanes.mul(lanes.load(&delta[j..]), slope);
+                let d = d_u(&delta[j..], &y[j..]);
                 lanes.store(&mut delta[j..], d);
                 sum = lanes.add(sum, d);
             }

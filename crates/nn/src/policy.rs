@@ -2,7 +2,8 @@
 
 use crate::error::NnError;
 use crate::lanes::InstructionSet;
-use crate::mlp::{Mlp, MlpCache};
+use crate::mlp::{Activation, Mlp, MlpCache};
+use crate::tanh::tanh_in_place;
 use crate::{categorical, gaussian};
 use wr2l_rng::Stream;
 
@@ -14,6 +15,9 @@ pub enum Head {
     /// Independent Gaussians: the network gives the means; the logarithms of the standard deviations are
     /// parameters of their own, the same in every state.
     Gaussian,
+    /// Independent Gaussians around means within (−1, 1), the tanh of what the network gives; otherwise as
+    /// [`Head::Gaussian`]. Draws may lie outside the box: whoever acts clips them, and scales them to the task's bounds.
+    Bounded,
     /// One of n choices: the network gives the logits.
     Categorical,
 }
@@ -66,7 +70,7 @@ pub struct PolicyCache {
 }
 
 impl PolicyCache {
-    /// The network's outputs of the last [`Policy::forward`]: means, or logits, `[rows, outputs]`.
+    /// What the last [`Policy::forward`] came to: means, or logits, `[rows, outputs]`.
     pub fn outputs(&self) -> &[f32] {
         self.mlp.outputs()
     }
@@ -96,12 +100,26 @@ impl Policy {
         Self::new(Head::Gaussian, observations, hidden, actions, InstructionSet::detect())
     }
 
+    /// A bounded policy for observations of length `observations` and real actions of length `actions`.
+    ///
+    /// # Errors
+    /// [`NnError::Sizes`] if a width is 0.
+    pub fn bounded(observations: usize, hidden: &[usize], actions: usize) -> Result<Self, NnError> {
+        Self::new(Head::Bounded, observations, hidden, actions, InstructionSet::detect())
+    }
+
     /// A categorical policy for observations of length `observations` and `choices` choices.
     ///
     /// # Errors
     /// [`NnError::Sizes`] if a width is 0.
     pub fn categorical(observations: usize, hidden: &[usize], choices: usize) -> Result<Self, NnError> {
         Self::new(Head::Categorical, observations, hidden, choices, InstructionSet::detect())
+    }
+
+    /// The same policy with another kind of hidden layers.
+    #[must_use]
+    pub fn with_activation(self, activation: Activation) -> Self {
+        Self { mlp: self.mlp.with_activation(activation), ..self }
     }
 
     /// A policy whose network has `outputs` outputs, on a chosen instruction set.
@@ -132,7 +150,7 @@ impl Policy {
     /// Length of an action row: the number of real actions, or 1 for a choice.
     pub fn action_dim(&self) -> usize {
         match self.head {
-            Head::Gaussian => self.mlp.outputs(),
+            Head::Gaussian | Head::Bounded => self.mlp.outputs(),
             Head::Categorical => 1,
         }
     }
@@ -140,7 +158,7 @@ impl Policy {
     /// Length of the parameter vector.
     pub fn parameters(&self) -> usize {
         match self.head {
-            Head::Gaussian => self.mlp.parameters() + self.mlp.outputs(),
+            Head::Gaussian | Head::Bounded => self.mlp.parameters() + self.mlp.outputs(),
             Head::Categorical => self.mlp.parameters(),
         }
     }
@@ -182,7 +200,7 @@ impl Policy {
     /// [0, 1) for a choice.
     pub fn draw_noise(&self, stream: &mut Stream, noise: &mut [f64]) {
         match self.head {
-            Head::Gaussian => stream.fill_normal(noise),
+            Head::Gaussian | Head::Bounded => stream.fill_normal(noise),
             Head::Categorical => noise.fill_with(|| stream.uniform(0.0, 1.0)),
         }
     }
@@ -194,6 +212,9 @@ impl Policy {
     pub fn forward(&self, params: &[f32], observations: &[f32], cache: &mut PolicyCache) {
         let (params, log_std) = self.split(params);
         self.mlp.forward(params, observations, &mut cache.mlp);
+        if self.head == Head::Bounded {
+            tanh_in_place(self.mlp.instructions(), cache.mlp.outputs_mut());
+        }
         gaussian::invert(log_std, &mut cache.inverse_std);
     }
 
@@ -221,7 +242,7 @@ impl Policy {
             let action = &mut actions[i * width..(i + 1) * width];
             let noise = &noise[i * width..(i + 1) * width];
             *log_prob = match self.head {
-                Head::Gaussian => {
+                Head::Gaussian | Head::Bounded => {
                     gaussian::sample(outputs, &cache.inverse_std, noise, action);
                     gaussian::log_prob(outputs, log_std, &cache.inverse_std, action)
                 }
@@ -242,7 +263,7 @@ impl Policy {
     pub fn mode(&self, cache: &PolicyCache, actions: &mut [f32]) {
         assert_eq!(actions.len(), cache.rows() * self.action_dim(), "actions");
         match self.head {
-            Head::Gaussian => actions.copy_from_slice(cache.outputs()),
+            Head::Gaussian | Head::Bounded => actions.copy_from_slice(cache.outputs()),
             Head::Categorical => {
                 for (action, logits) in
                     actions.iter_mut().zip(cache.outputs().chunks_exact(self.mlp.outputs()))
@@ -266,7 +287,7 @@ impl Policy {
         entropies.clear();
         let rows = mlp.outputs().chunks_exact(self.mlp.outputs());
         match self.head {
-            Head::Gaussian => {
+            Head::Gaussian | Head::Bounded => {
                 let entropy = gaussian::entropy(log_std);
                 entropies.resize(mlp.rows(), entropy);
                 let actions = actions.chunks_exact(self.action_dim());
@@ -314,7 +335,7 @@ impl Policy {
             let d_output = &mut d_outputs[i * outputs..(i + 1) * outputs];
             let (d_log_prob, d_entropy) = (d_log_probs[i], d_entropies[i]);
             match self.head {
-                Head::Gaussian => {
+                Head::Gaussian | Head::Bounded => {
                     gaussian::backward(
                         output,
                         inverse_std,
@@ -330,6 +351,9 @@ impl Policy {
                     categorical::backward(output, choice, d_log_prob, d_entropy, d_output);
                 }
             }
+        }
+        if self.head == Head::Bounded {
+            through_tanh(mlp.outputs(), d_outputs);
         }
         self.mlp.backward(params, observations, d_outputs, mlp, gradient, None);
     }
@@ -347,12 +371,17 @@ impl Policy {
         let rows = old.1.outputs().chunks_exact(outputs).zip(new.1.outputs().chunks_exact(outputs));
         let sum: f64 = rows
             .map(|(old, new)| match self.head {
-                Head::Gaussian => gaussian::kl(old, old_log_std, new, new_log_std),
+                Head::Gaussian | Head::Bounded => gaussian::kl(old, old_log_std, new, new_log_std),
                 Head::Categorical => categorical::kl(old, new),
             })
             .sum();
         if old.1.rows() == 0 { 0.0 } else { sum / old.1.rows() as f64 }
     }
+}
+
+/// Multiplies by the slope of tanh, 1 − y², where `y` is its value.
+fn through_tanh(y: &[f32], d: &mut [f32]) {
+    d.iter_mut().zip(y).for_each(|(d, y)| *d *= 1.0 - y * y);
 }
 
 /// The choice that an action stands for.

@@ -1,6 +1,6 @@
 //! Forward-mode derivatives and Fisher-vector products against finite differences.
 
-use wr2l_nn::{Head, InstructionSet, Mlp, Policy};
+use wr2l_nn::{Activation, Head, InstructionSet, Mlp, Policy};
 use wr2l_rng::{Purpose, StreamKey};
 
 fn normals(len: usize, lane: u64, scale: f64) -> Vec<f32> {
@@ -14,9 +14,14 @@ fn moved(params: &[f32], direction: &[f32], by: f64) -> Vec<f32> {
 
 #[test]
 fn the_tangent_is_the_derivative_along_the_direction() {
-    for instructions in [InstructionSet::detect(), InstructionSet::portable()] {
+    // ReLU has kinks, which the differences straddle: a quarter of the step halves that error.
+    for (instructions, activation, h) in [
+        (InstructionSet::detect(), Activation::Tanh, 2e-3),
+        (InstructionSet::portable(), Activation::Tanh, 2e-3),
+        (InstructionSet::detect(), Activation::Relu, 1e-4),
+    ] {
         for sizes in [&[3, 2][..], &[4, 9, 3], &[5, 16, 7, 2], &[2, 8, 8, 8, 1]] {
-            let mlp = Mlp::with_instructions(sizes, instructions).unwrap();
+            let mlp = Mlp::with_instructions(sizes, instructions).unwrap().with_activation(activation);
             let rows = 9;
             let params = normals(mlp.parameters(), 1, 0.5);
             let direction = normals(mlp.parameters(), 2, 1.0);
@@ -26,7 +31,6 @@ fn the_tangent_is_the_derivative_along_the_direction() {
                 mlp.forward(&moved(&params, &direction, h), &inputs, &mut cache);
                 cache.outputs().to_vec()
             };
-            let h = 2e-3;
             let (above, below) = (outputs(h), outputs(-h));
             mlp.forward(&params, &inputs, &mut cache);
             let mut tangent = vec![f32::NAN; rows * mlp.outputs()];
@@ -35,7 +39,7 @@ fn the_tangent_is_the_derivative_along_the_direction() {
             for i in 0..tangent.len() {
                 let numeric = f64::from(above[i] - below[i]) / (2.0 * h);
                 let error = (numeric - f64::from(tangent[i])).abs();
-                assert!(error < 2e-3 * f64::from(size), "{sizes:?}: {numeric} against {}", tangent[i]);
+                assert!(error < 4e-3 * f64::from(size), "{sizes:?}: {numeric} against {}", tangent[i]);
             }
         }
     }
@@ -93,7 +97,7 @@ fn kl_hessian(policy: &Policy, params: &[f32], observations: &[f32]) -> Vec<Vec<
 
 #[test]
 fn the_fisher_product_is_the_hessian_of_the_kl_times_the_vector() {
-    for (head, outputs) in [(Head::Gaussian, 2), (Head::Categorical, 3)] {
+    for (head, outputs) in [(Head::Gaussian, 2), (Head::Bounded, 2), (Head::Categorical, 3)] {
         for hidden in [&[][..], &[4], &[4, 3]] {
             let policy = Policy::new(head, 3, hidden, outputs, InstructionSet::detect()).unwrap();
             let params = normals(policy.parameters(), 1, 0.4);

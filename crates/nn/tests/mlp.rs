@@ -4,7 +4,7 @@ mod reference;
 
 use proptest::prelude::*;
 use reference::{assert_close, gradient, normals, random_params, stream, wide};
-use wr2l_nn::{InstructionSet, Mlp, NnError};
+use wr2l_nn::{Activation, InstructionSet, Mlp, NnError};
 
 const SHAPES: [&[usize]; 7] = [
     &[11, 64, 64, 3],
@@ -20,11 +20,15 @@ fn both() -> [InstructionSet; 2] {
     [InstructionSet::detect(), InstructionSet::portable()]
 }
 
+fn variants() -> impl Iterator<Item = (InstructionSet, Activation)> {
+    both().into_iter().flat_map(|set| [(set, Activation::Tanh), (set, Activation::Relu)])
+}
+
 #[test]
 fn outputs_equal_the_reference() {
-    for instructions in both() {
+    for (instructions, activation) in variants() {
         for sizes in SHAPES {
-            let mlp = Mlp::with_instructions(sizes, instructions).unwrap();
+            let mlp = Mlp::with_instructions(sizes, instructions).unwrap().with_activation(activation);
             let mut stream = stream(1);
             let params = random_params(&mlp, &mut stream);
             let rows = 19;
@@ -33,7 +37,7 @@ fn outputs_equal_the_reference() {
             mlp.forward(&params, &inputs, &mut cache);
             let expected: Vec<f64> = inputs
                 .chunks_exact(mlp.inputs())
-                .flat_map(|row| reference::mlp(sizes, &wide(&params), &wide(row)))
+                .flat_map(|row| reference::mlp(&mlp, &wide(&params), &wide(row)))
                 .collect();
             assert_close(cache.outputs(), &expected, 2.0e-6, &format!("{sizes:?} {}", instructions.name()));
         }
@@ -42,9 +46,9 @@ fn outputs_equal_the_reference() {
 
 #[test]
 fn gradients_equal_central_differences() {
-    for instructions in both() {
+    for (instructions, activation) in variants() {
         for sizes in SHAPES {
-            let mlp = Mlp::with_instructions(sizes, instructions).unwrap();
+            let mlp = Mlp::with_instructions(sizes, instructions).unwrap().with_activation(activation);
             let mut stream = stream(2);
             let params = random_params(&mlp, &mut stream);
             let rows = 5;
@@ -60,7 +64,7 @@ fn gradients_equal_central_differences() {
             let loss = |params: &[f64], inputs: &[f64]| -> f64 {
                 inputs
                     .chunks_exact(mlp.inputs())
-                    .flat_map(|row| reference::mlp(sizes, params, row))
+                    .flat_map(|row| reference::mlp(&mlp, params, row))
                     .zip(&weights)
                     .map(|(y, w)| y * w)
                     .sum()
@@ -69,6 +73,10 @@ fn gradients_equal_central_differences() {
             let (p, x) = (wide(&params), wide(&inputs));
             assert_close(&got, &gradient(&p, |p| loss(p, &x)), 5.0e-6, &what);
             assert_close(&d_inputs, &gradient(&x, |x| loss(&p, x)), 5.0e-6, &what);
+
+            let mut alone = vec![f32::NAN; inputs.len()];
+            mlp.input_gradient(&params, &inputs, &d_outputs, &mut cache, &mut alone);
+            assert_eq!(alone, d_inputs, "{what}: the gradient of the inputs needs no other");
 
             // A second pass adds; without a place for the inputs' gradient nothing else changes.
             let once = got.clone();
@@ -191,7 +199,7 @@ proptest! {
         mlp.forward(&params, &inputs, &mut cache);
         let expected: Vec<f64> = inputs
             .chunks_exact(mlp.inputs())
-            .flat_map(|row| reference::mlp(&sizes, &wide(&params), &wide(row)))
+            .flat_map(|row| reference::mlp(&mlp, &wide(&params), &wide(row)))
             .collect();
         assert_close(cache.outputs(), &expected, 4.0e-6, &format!("{sizes:?}"));
     }

@@ -3,7 +3,7 @@
 mod reference;
 
 use reference::{assert_close, gradient, normals, stream, wide};
-use wr2l_nn::{Head, Policy, PolicyCache};
+use wr2l_nn::{Activation, Head, Policy, PolicyCache};
 
 /// A policy with parameters away from their special initial values, and a batch.
 struct Case {
@@ -19,6 +19,8 @@ fn cases() -> Vec<Case> {
     let policies = [
         Policy::gaussian(11, &[64, 16], 3).unwrap(),
         Policy::gaussian(4, &[10], 1).unwrap(),
+        Policy::bounded(5, &[16, 7], 2).unwrap(),
+        Policy::bounded(3, &[12], 1).unwrap().with_activation(Activation::Relu),
         Policy::categorical(4, &[64, 64], 2).unwrap(),
         Policy::categorical(3, &[9], 5).unwrap(),
     ];
@@ -32,7 +34,7 @@ fn cases() -> Vec<Case> {
         }
         let observations = normals(rows * policy.mlp().inputs(), 1.0, &mut stream);
         let actions = match policy.head() {
-            Head::Gaussian => normals(rows * policy.action_dim(), 1.5, &mut stream),
+            Head::Gaussian | Head::Bounded => normals(rows * policy.action_dim(), 1.5, &mut stream),
             Head::Categorical => (0..rows).map(|_| stream.below(policy.mlp().outputs()) as f32).collect(),
         };
         let cache = policy.cache(rows);
@@ -138,7 +140,7 @@ fn samples_follow_the_stated_distribution() {
             policy.draw_noise(&mut stream, &mut noise);
             policy.sample(params, &noise, &cache, &mut action, &mut [0.0]);
             match policy.head() {
-                Head::Gaussian => {
+                Head::Gaussian | Head::Bounded => {
                     let z = f64::from(action[0]) - outputs[0];
                     sum += z;
                     squares += z * z;
@@ -148,7 +150,7 @@ fn samples_follow_the_stated_distribution() {
         }
         let n = f64::from(draws);
         match policy.head() {
-            Head::Gaussian => {
+            Head::Gaussian | Head::Bounded => {
                 let std = f64::from(policy.log_std(params)[0]).exp();
                 assert!((sum / n).abs() < 5.0 * std / n.sqrt());
                 assert!((squares / n / (std * std) - 1.0).abs() < 5.0 * (2.0 / n).sqrt());
@@ -177,10 +179,10 @@ fn probabilities_of_all_choices_sum_to_one_and_a_gaussian_density_integrates_to_
         };
         let total: f64 = match policy.head() {
             Head::Categorical => (0..policy.mlp().outputs()).map(|i| density(&[i as f32])).sum(),
-            Head::Gaussian if policy.action_dim() == 1 => {
+            Head::Gaussian | Head::Bounded if policy.action_dim() == 1 => {
                 (-4000..4000).map(|i| 0.005 * density(&[0.005 * i as f32])).sum()
             }
-            Head::Gaussian => continue,
+            Head::Gaussian | Head::Bounded => continue,
         };
         assert!((total - 1.0).abs() < 1.0e-5, "{total}");
     }
@@ -195,7 +197,7 @@ fn the_mode_is_the_mean_or_the_first_of_the_most_probable_choices() {
         let outputs = case.cache.outputs().chunks_exact(case.policy.mlp().outputs());
         for (row, action) in outputs.zip(actions.chunks_exact(case.policy.action_dim())) {
             match case.policy.head() {
-                Head::Gaussian => assert_eq!(row, action),
+                Head::Gaussian | Head::Bounded => assert_eq!(row, action),
                 Head::Categorical => assert!(row.iter().all(|l| *l <= row[action[0] as usize])),
             }
         }

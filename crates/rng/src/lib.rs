@@ -50,6 +50,20 @@ pub enum Purpose {
     EvaluationSystem = 14,
     /// Noise samples of an empirical transport distance.
     TransportNoise = 15,
+    /// Which transitions of a replay buffer make a minibatch.
+    Replay = 16,
+    /// Action noise, and take-overs, of an adversary's policy in the learner's episodes.
+    OpponentAction = 17,
+    /// Initial states of the episodes that an adversary's policy learns from.
+    OpponentReset = 18,
+    /// Action noise of the agent in the episodes that an adversary's policy learns from.
+    OpponentBatchAgent = 19,
+    /// Action noise of an adversary's policy in the episodes that it learns from.
+    OpponentBatchAction = 20,
+    /// Order of samples in the minibatches that an adversary's policy learns from.
+    OpponentMinibatch = 21,
+    /// Initial weights of an adversary's policy.
+    OpponentInitialisation = 22,
     /// Tests and examples.
     Test = u64::MAX,
 }

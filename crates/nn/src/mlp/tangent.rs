@@ -1,6 +1,6 @@
 //! Forward-mode derivatives: how outputs move when parameters do.
 
-use super::{Mlp, MlpCache, padded};
+use super::{Activation, Mlp, MlpCache, padded};
 use crate::dots::Dots;
 use crate::lanes::{Lanes, Op};
 use crate::matmul::{MatMul, Matrix, Start};
@@ -10,7 +10,8 @@ impl Mlp {
     /// into `d_outputs` `[rows, outputs]`, after a [`Mlp::forward`] with the same `params` and `inputs`. No allocation
     /// beyond the first call's.
     ///
-    /// With y = tanh(u) and u = x·W + b in every hidden layer: du = dx·W + x·dW + db and dy = (1 − y²)·du.
+    /// With y = tanh(u) and u = x·W + b in every hidden layer: du = dx·W + x·dW + db and dy = (1 − y²)·du; with ReLU,
+    /// dy = du where y > 0.
     ///
     /// # Panics
     /// If a slice has another length than stated.
@@ -50,7 +51,10 @@ impl Mlp {
                 product(moved, &params[layer.weights.clone()], Start::Destination, d_u);
             }
             let y = &activations[l][..rows * stride];
-            self.instructions.run(TanhTangent { d_u, y });
+            match self.activation {
+                Activation::Tanh => self.instructions.run(TanhTangent { d_u, y }),
+                Activation::Relu => self.instructions.run(ReluTangent { d_u, y }),
+            }
             x = Matrix { data: y, stride };
             std::mem::swap(d_x, d_y);
         }
@@ -85,6 +89,23 @@ impl Op for TanhTangent<'_> {
     fn run<L: Lanes>(self, _lanes: L) {
         for (d_u, y) in self.d_u.iter_mut().zip(self.y) {
             *d_u *= 1.0 - y * y;
+        }
+    }
+}
+
+/// Turns the tangent of u into that of y = max(u, 0).
+struct ReluTangent<'a> {
+    d_u: &'a mut [f32],
+    y: &'a [f32],
+}
+
+impl Op for ReluTangent<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, _lanes: L) {
+        for (d_u, y) in self.d_u.iter_mut().zip(self.y) {
+            *d_u = if *y > 0.0 { *d_u } else { 0.0 };
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Products with the Fisher information matrix of a policy.
 
-use super::{Head, Policy, PolicyCache};
+use super::{Head, Policy, PolicyCache, through_tanh};
 use crate::categorical;
 
 impl Policy {
@@ -31,8 +31,11 @@ impl Policy {
         let PolicyCache { mlp, inverse_std, d_outputs, .. } = cache;
         d_outputs.resize(rows * outputs, 0.0);
         self.mlp.tangent(params, vector, observations, mlp, d_outputs);
+        if self.head == Head::Bounded {
+            through_tanh(mlp.outputs(), d_outputs);
+        }
         match self.head {
-            Head::Gaussian => {
+            Head::Gaussian | Head::Bounded => {
                 for row in d_outputs.chunks_exact_mut(outputs) {
                     for (d, inverse_std) in row.iter_mut().zip(inverse_std.iter()) {
                         *d *= inverse_std * inverse_std;
@@ -48,6 +51,9 @@ impl Policy {
                     categorical::fisher(logits, row);
                 }
             }
+        }
+        if self.head == Head::Bounded {
+            through_tanh(mlp.outputs(), d_outputs);
         }
         self.mlp.backward(params, observations, d_outputs, mlp, product, None);
     }

@@ -1,7 +1,7 @@
 //! The same networks written plainly in f64: what the fast ones are checked against.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
-use wr2l_nn::{Head, Mlp, Policy};
+use wr2l_nn::{Activation, Head, Mlp, Policy};
 use wr2l_rng::{Purpose, Stream, StreamKey};
 
 /// A test stream.
@@ -19,8 +19,13 @@ pub(crate) fn wide(numbers: &[f32]) -> Vec<f64> {
     numbers.iter().map(|x| f64::from(*x)).collect()
 }
 
-/// Outputs of a tanh network with the given widths for one input row.
-pub(crate) fn mlp(sizes: &[usize], params: &[f64], input: &[f64]) -> Vec<f64> {
+/// Outputs of a network of the given layout for one input row.
+pub(crate) fn mlp(network: &Mlp, params: &[f64], input: &[f64]) -> Vec<f64> {
+    let sizes = network.sizes();
+    let activation = |sum: f64| match network.activation() {
+        Activation::Tanh => sum.tanh(),
+        Activation::Relu => sum.max(0.0),
+    };
     let mut x = input.to_vec();
     let mut offset = 0;
     for (l, pair) in sizes.windows(2).enumerate() {
@@ -31,7 +36,7 @@ pub(crate) fn mlp(sizes: &[usize], params: &[f64], input: &[f64]) -> Vec<f64> {
         let y = (0..outputs).map(|o| {
             let weight = |i: usize| if last { weights[o * inputs + i] } else { weights[i * outputs + o] };
             let sum = biases[o] + (0..inputs).map(|i| weight(i) * x[i]).sum::<f64>();
-            if last { sum } else { sum.tanh() }
+            if last { sum } else { activation(sum) }
         });
         let y: Vec<f64> = y.collect();
         x = y;
@@ -43,7 +48,7 @@ pub(crate) fn mlp(sizes: &[usize], params: &[f64], input: &[f64]) -> Vec<f64> {
 /// Log-probability of `action` and entropy of the distribution with the given outputs.
 pub(crate) fn distribution(head: Head, outputs: &[f64], log_std: &[f64], action: &[f64]) -> (f64, f64) {
     match head {
-        Head::Gaussian => {
+        Head::Gaussian | Head::Bounded => {
             let half_ln_tau = 0.5 * std::f64::consts::TAU.ln();
             let mut log_prob = 0.0;
             for j in 0..outputs.len() {
@@ -65,7 +70,10 @@ pub(crate) fn distribution(head: Head, outputs: &[f64], log_std: &[f64], action:
 /// Log-probability and entropy of a policy for one row.
 pub(crate) fn policy(policy: &Policy, params: &[f64], observation: &[f64], action: &[f64]) -> (f64, f64) {
     let (mlp_params, log_std) = params.split_at(policy.mlp().parameters());
-    let outputs = mlp(policy.mlp().sizes(), mlp_params, observation);
+    let mut outputs = mlp(policy.mlp(), mlp_params, observation);
+    if policy.head() == Head::Bounded {
+        outputs.iter_mut().for_each(|y| *y = y.tanh());
+    }
     distribution(policy.head(), &outputs, log_std, action)
 }
 
