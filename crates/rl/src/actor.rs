@@ -1,6 +1,6 @@
 //! A policy ready to act: all that a policy file holds.
 
-use wr2l_nn::{NnError, Normaliser, Policy, PolicyCache};
+use wr2l_nn::{Head, NnError, Normaliser, Policy, PolicyCache};
 use wr2l_rng::Stream;
 use wr2l_sim::ActionSpace;
 
@@ -119,7 +119,8 @@ impl Actor {
         }
     }
 
-    /// Actions as the simulator takes them: clipped to their bounds. The control cost thus sees clipped actions.
+    /// Actions as the simulator takes them: clipped to their bounds. The control cost thus sees clipped actions. Those
+    /// of a bounded policy ([`Head::Bounded`]) are clipped to [−1, 1] and then scaled to their bounds.
     ///
     /// # Panics
     /// If the slices differ in length.
@@ -132,9 +133,17 @@ impl Actor {
                 }
             }
             ActionSpace::Continuous { low, high } => {
+                let bounded = self.policy.head() == Head::Bounded;
                 for (drawn, out) in drawn.chunks_exact(low.len()).zip(actions.chunks_exact_mut(low.len())) {
                     for i in 0..low.len() {
-                        out[i] = f64::from(drawn[i]).clamp(low[i], high[i]);
+                        let action = f64::from(drawn[i]);
+                        out[i] = match bounded {
+                            true => {
+                                let (middle, half) = (0.5 * (low[i] + high[i]), 0.5 * (high[i] - low[i]));
+                                middle + half * action.clamp(-1.0, 1.0)
+                            }
+                            false => action.clamp(low[i], high[i]),
+                        };
                     }
                 }
             }

@@ -7,7 +7,7 @@ use wr2l_rng::{Purpose, Stream, StreamKey};
 use wr2l_sim::{BatchSim, Divergence, DynamicsSpace, Outcome, Sim, SimError, SimSpec};
 
 use crate::drive::{Script, Step, drive};
-use crate::{Actor, DynamicsSource, Workers};
+use crate::{Acting, Actor, DynamicsSource, Player, Players, Workers};
 
 /// The learner's lanes between two batches: plain data, from which any worker can go on.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,18 +62,19 @@ pub struct FinishedEpisode {
     pub outcome: Outcome,
 }
 
-/// What one lane contributed to a batch: `horizon` transitions, which may span several episodes.
+/// What one lane contributed to a batch: a [`Stretch`] of transitions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LaneBatch {
-    /// Normalised observations as the policy saw them, `[horizon, obs_dim]`.
+    /// Normalised observations as the learner's policy saw them, `[n, obs_dim]`.
     pub inputs: Vec<f32>,
-    /// Actions as drawn, before clipping to the action bounds, `[horizon, act_dim]`.
+    /// The learner's actions as drawn, before clipping to the action bounds, `[n, act_dim]`; where an opponent's are
+    /// mixed in, the ones that counted.
     pub actions: Vec<f32>,
-    /// Log-probabilities of the actions, `[horizon]`.
+    /// Log-probabilities of the actions, `[n]`.
     pub log_probs: Vec<f32>,
-    /// Rewards as the task gives them, `[horizon]`; 0 for a diverged step.
+    /// Rewards as the task gives them, or their negative if the opponent learns, `[n]`; 0 for a diverged step.
     pub rewards: Vec<f64>,
-    /// Outcome of each step, `[horizon]`. A diverged step is not to be learnt from.
+    /// Outcome of each step, `[n]`. A diverged step is not to be learnt from.
     pub outcomes: Vec<Outcome>,
     /// Steps whose successor state's value is needed: time limits, and the last step of a running episode.
     pub successor_steps: Vec<usize>,
@@ -116,34 +117,49 @@ pub struct CollectOptions {
     pub seed: u64,
     /// Number of this batch in the run, which keys the action noise.
     pub iteration: u64,
-    /// Transitions per lane.
-    pub horizon: usize,
+    /// What every lane contributes.
+    pub stretch: Stretch,
     /// Discount of [`LaneState::discounted`].
     pub discount: f64,
+    /// Where actions come from.
+    pub acting: Acting,
+}
+
+/// What a lane contributes to a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stretch {
+    /// So many transitions, which may span several episodes; the last one goes on in the next batch.
+    Steps(usize),
+    /// One whole episode.
+    Episode,
 }
 
 impl Workers {
-    /// Steps every lane `horizon` times under the stochastic policy, each episode under the dynamics that
-    /// `source` gives it, and writes the transitions into `batch`, one [`LaneBatch`] a lane.
+    /// Steps every lane as far as `options` say, each episode under the dynamics that `source` gives it, and writes
+    /// the transitions of the one of the `players` who learns into `batch`, one [`LaneBatch`] a lane.
     ///
     /// Lanes go on where the batch before left them. A lane whose current episode would now run under other
     /// dynamics drops it and starts the next. The result is the same for any number of workers.
     ///
     /// # Errors
-    /// [`SimError::Space`] for dynamics outside their bounds; lanes and batch are then in an unspecified but
-    /// valid state.
+    /// [`SimError::Space`] for dynamics outside their bounds, [`SimError::State`] for forces that the task does not take;
+    /// lanes and batch are then in an unspecified but valid state.
     pub fn collect(
         &mut self,
-        actor: &Actor,
+        players: Players<'_>,
         source: &dyn DynamicsSource,
         lanes: &mut Lanes,
         options: CollectOptions,
         batch: &mut Vec<LaneBatch>,
     ) -> Result<(), SimError> {
         let space = self.simulator().space().clone();
-        let (obs_dim, act_dim) = (self.spec().obs_dim, self.spec().act_dim());
+        let (obs_dim, act_dim) = (self.spec().obs_dim, players.learner().act_dim());
+        let most = match options.stretch {
+            Stretch::Steps(steps) => steps,
+            Stretch::Episode => self.spec().episode_limit as usize,
+        };
         batch.clear();
-        batch.resize_with(lanes.states.len(), || LaneBatch::with_capacity(options.horizon, obs_dim, act_dim));
+        batch.resize_with(lanes.states.len(), || LaneBatch::with_capacity(most, obs_dim, act_dim));
         let work = lanes.states.iter_mut().zip(batch.iter_mut()).enumerate();
         let work = Mutex::new(work);
         let space = &space;
@@ -152,9 +168,9 @@ impl Workers {
             let next = || {
                 let (lane, (state, batch)) =
                     work.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next()?;
-                Some(LaneScript::new(lane as u64, state, batch, source, space, options))
+                Some(LaneScript::new(lane as u64, state, batch, source, space, options, players.learner))
             };
-            drive(sim, actor, true, next, drop)
+            drive(sim, players, options.acting, next, drop)
         });
         outcomes.into_iter().collect()
     }
@@ -168,7 +184,9 @@ struct LaneScript<'a> {
     source: &'a dyn DynamicsSource,
     space: &'a DynamicsSpace,
     options: CollectOptions,
-    noise: Stream,
+    learner: Player,
+    /// Action noise of agent and opponent.
+    noise: [Stream; 2],
     /// Scratch: dynamics in z and in physical units, and a raw observation.
     z: Vec<f64>,
     phi: Vec<f64>,
@@ -184,8 +202,14 @@ impl<'a> LaneScript<'a> {
         source: &'a dyn DynamicsSource,
         space: &'a DynamicsSpace,
         options: CollectOptions,
+        learner: Player,
     ) -> Self {
-        let key = StreamKey::new(options.seed, Purpose::Action).iteration(options.iteration).lane(lane);
+        let purposes = match learner {
+            Player::Agent => [Purpose::Action, Purpose::OpponentAction],
+            Player::Opponent => [Purpose::OpponentBatchAgent, Purpose::OpponentBatchAction],
+        };
+        let stream =
+            |purpose| StreamKey::new(options.seed, purpose).iteration(options.iteration).lane(lane).stream();
         Self {
             lane,
             z: vec![0.0; space.dim()],
@@ -197,7 +221,8 @@ impl<'a> LaneScript<'a> {
             source,
             space,
             options,
-            noise: key.stream(),
+            learner,
+            noise: purposes.map(stream),
         }
     }
 
@@ -211,7 +236,11 @@ impl<'a> LaneScript<'a> {
         let episode = self.state.episode;
         self.source.z(self.lane, episode, &mut self.state.z);
         self.set_dynamics(sim, lane)?;
-        let key = StreamKey::new(self.options.seed, Purpose::Reset).lane(self.lane).episode(episode);
+        let purpose = match self.learner {
+            Player::Agent => Purpose::Reset,
+            Player::Opponent => Purpose::OpponentReset,
+        };
+        let key = StreamKey::new(self.options.seed, purpose).lane(self.lane).episode(episode);
         sim.reset(lane, &mut key.stream());
         self.state.started = true;
         self.state.ret = 0.0;
@@ -246,8 +275,12 @@ impl Script for LaneScript<'_> {
         sim.restore(lane, &self.state.snapshot)
     }
 
-    fn noise(&mut self) -> &mut Stream {
-        &mut self.noise
+    fn noise(&mut self, player: Player) -> &mut Stream {
+        let [agent, opponent] = &mut self.noise;
+        match player {
+            Player::Agent => agent,
+            Player::Opponent => opponent,
+        }
     }
 
     fn record(
@@ -260,22 +293,29 @@ impl Script for LaneScript<'_> {
         let state = &mut *self.state;
         let batch = &mut *self.batch;
         let mut outcome = step.outcome;
+        let reward = match self.learner {
+            Player::Agent => step.reward,
+            Player::Opponent => -step.reward,
+        };
         if batch.obs_moments.update(step.obs).is_err() {
             outcome = Outcome::Diverged(Divergence::State);
         }
         batch.inputs.extend_from_slice(step.input);
         batch.actions.extend_from_slice(step.action);
         batch.log_probs.push(step.log_prob);
-        batch.rewards.push(step.reward);
+        batch.rewards.push(reward);
         batch.outcomes.push(outcome);
         state.length += 1;
         if !matches!(outcome, Outcome::Diverged(_)) {
-            state.ret += step.reward;
-            state.discounted = self.options.discount * state.discounted + step.reward;
+            state.ret += reward;
+            state.discounted = self.options.discount * state.discounted + reward;
             // Simulators give finite rewards; a sum of them beyond 1e150 is left out of the scale.
             let _ = batch.discounted_moments.update(&[state.discounted]);
         }
-        let last = batch.rewards.len() == self.options.horizon;
+        let last = match self.options.stretch {
+            Stretch::Steps(steps) => batch.rewards.len() == steps,
+            Stretch::Episode => outcome.is_over(),
+        };
         if outcome == Outcome::Truncated || (last && outcome == Outcome::Running) {
             self.note_successor(actor, sim, lane);
         }
@@ -283,6 +323,10 @@ impl Script for LaneScript<'_> {
             let (ret, length) = (self.state.ret, self.state.length);
             self.batch.finished.push(FinishedEpisode { ret, length, outcome });
             self.state.episode += 1;
+            if self.options.stretch == Stretch::Episode {
+                self.state.started = false;
+                return Ok(false);
+            }
             self.start(sim, lane)?;
         }
         if last {

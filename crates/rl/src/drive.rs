@@ -3,7 +3,9 @@
 use wr2l_rng::Stream;
 use wr2l_sim::{BatchSim, Outcome, Sim, SimError};
 
-use crate::{Actor, actor::ActScratch};
+use crate::Actor;
+use crate::actor::ActScratch;
+use crate::players::{Acting, Disturbance, Means, Player, Players};
 
 /// What a lane is being used for: a single measured episode, or a stretch of a learner's batch.
 ///
@@ -13,72 +15,167 @@ pub(crate) trait Script {
     /// Prepares the simulator's lane: dynamics and state.
     fn begin(&mut self, sim: &mut Sim, lane: usize) -> Result<(), SimError>;
 
-    /// The stream of the script's action noise; asked for only when actions are stochastic.
-    fn noise(&mut self) -> &mut Stream;
+    /// The stream of a player's action noise; asked for only when its actions are random.
+    fn noise(&mut self, player: Player) -> &mut Stream;
 
     /// Takes note of a step; `false` ends the script. May reset the lane to go on with another episode.
-    fn record(&mut self, actor: &Actor, step: Step<'_>, sim: &mut Sim, lane: usize)
-    -> Result<bool, SimError>;
+    fn record(
+        &mut self,
+        learner: &Actor,
+        step: Step<'_>,
+        sim: &mut Sim,
+        lane: usize,
+    ) -> Result<bool, SimError>;
 }
 
 /// One step of one lane.
 pub(crate) struct Step<'a> {
     /// Observation before the step, `[obs_dim]`.
     pub(crate) obs: &'a [f64],
-    /// The same, normalised as the policy saw it, `[obs_dim]`.
+    /// The same, normalised as the learner's policy saw it, `[obs_dim]`.
     pub(crate) input: &'a [f32],
-    /// The action as the policy drew it, unclipped, `[action_dim]`.
+    /// The learner's action as it drew it, unclipped, `[action_dim]`; where actions are mixed, the one that counted.
     pub(crate) action: &'a [f32],
     /// Log-probability of the action; 0 for a deterministic one.
     pub(crate) log_prob: f32,
-    /// Reward of the step.
+    /// The task's reward of the step.
     pub(crate) reward: f64,
     /// What became of the episode.
     pub(crate) outcome: Outcome,
 }
 
-/// Buffers of [`drive`], made for a number of lanes and an actor's shapes.
+/// A player's actions in all lanes, and what it takes to draw them.
 #[derive(Debug)]
-pub(crate) struct DriveScratch {
-    obs: Vec<f64>,
+struct Hand {
     noise: Vec<f64>,
     drawn: Vec<f32>,
     log_probs: Vec<f32>,
+    act: ActScratch,
+}
+
+impl Hand {
+    fn new(lanes: usize, actor: &Actor) -> Self {
+        Self {
+            noise: vec![0.0; lanes * actor.act_dim()],
+            drawn: vec![0.0; lanes * actor.act_dim()],
+            log_probs: vec![0.0; lanes],
+            act: actor.scratch(lanes),
+        }
+    }
+
+    fn act(&mut self, actor: &Actor, acting: Acting, obs: &[f64]) {
+        let noise = (acting == Acting::Sample).then_some(self.noise.as_slice());
+        actor.act(obs, noise, &mut self.act, &mut self.drawn, &mut self.log_probs);
+        if acting == Acting::Random {
+            self.drawn.iter_mut().zip(&self.noise).for_each(|(drawn, noise)| *drawn = *noise as f32);
+        }
+    }
+
+    /// Draws the random numbers of a lane's action.
+    fn draw(&mut self, actor: &Actor, acting: Acting, lane: usize, stream: &mut Stream) {
+        let noise = &mut self.noise[lane * actor.act_dim()..][..actor.act_dim()];
+        match acting {
+            Acting::Mode => {}
+            Acting::Sample => actor.draw_noise(stream, noise),
+            Acting::Random => noise.fill_with(|| stream.uniform(-1.0, 1.0)),
+        }
+    }
+}
+
+/// Buffers of [`drive`], made for a number of lanes and the players' shapes.
+#[derive(Debug)]
+struct DriveScratch {
+    obs: Vec<f64>,
     actions: Vec<f64>,
     active: Vec<bool>,
     rewards: Vec<f64>,
     outcomes: Vec<Outcome>,
-    act: ActScratch,
+    agent: Hand,
+    opponent: Option<Hand>,
+    /// One number a lane that decides whether the opponent takes over.
+    coins: Vec<f64>,
+    /// Forces on the bodies of a lane.
+    forces: Vec<f64>,
 }
 
 impl DriveScratch {
-    fn new(lanes: usize, actor: &Actor) -> Self {
+    fn new(lanes: usize, players: &Players<'_>) -> Self {
+        let agent = players.agent;
         Self {
-            obs: vec![0.0; lanes * actor.obs_dim()],
-            noise: vec![0.0; lanes * actor.act_dim()],
-            drawn: vec![0.0; lanes * actor.act_dim()],
-            log_probs: vec![0.0; lanes],
-            actions: vec![0.0; lanes * actor.act_dim()],
+            obs: vec![0.0; lanes * agent.obs_dim()],
+            actions: vec![0.0; lanes * agent.act_dim()],
             active: vec![false; lanes],
             rewards: vec![0.0; lanes],
             outcomes: vec![Outcome::Running; lanes],
-            act: actor.scratch(lanes),
+            agent: Hand::new(lanes, agent),
+            opponent: players.disturbance.map(|disturbance| Hand::new(lanes, disturbance.actor)),
+            coins: vec![1.0; lanes],
+            forces: players
+                .disturbance
+                .map_or_else(Vec::new, |disturbance| vec![0.0; disturbance.actor.act_dim()]),
         }
     }
+
+    /// Draws all actions of the step, and applies what the opponent does.
+    fn act(&mut self, players: &Players<'_>, acting: Acting, sim: &mut Sim) -> Result<(), SimError> {
+        self.agent.act(players.agent, acting, &self.obs);
+        if let (Some(hand), Some(disturbance)) = (&mut self.opponent, players.disturbance) {
+            hand.act(disturbance.actor, opponents(acting), &self.obs);
+            match disturbance.means {
+                Means::Force { bound } => self.push(&disturbance, bound, sim)?,
+                means => self.mix(players.agent, means),
+            }
+        }
+        players.agent.clip(&self.agent.drawn, &mut self.actions);
+        Ok(())
+    }
+
+    fn push(&mut self, by: &Disturbance<'_>, bound: f64, sim: &mut Sim) -> Result<(), SimError> {
+        let Some(hand) = &self.opponent else { return Ok(()) };
+        let drawn = hand.drawn.chunks_exact(by.actor.act_dim());
+        for (lane, (drawn, active)) in drawn.zip(&self.active).enumerate() {
+            if *active {
+                by.actor.clip(drawn, &mut self.forces);
+                self.forces.iter_mut().for_each(|force| *force *= bound);
+                sim.set_forces(lane, &self.forces)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Both draw within the unit box; only what is within it is mixed.
+    fn mix(&mut self, agent: &Actor, means: Means) {
+        let Some(hand) = &mut self.opponent else { return };
+        let width = agent.act_dim();
+        for drawn in [&mut hand.drawn, &mut self.agent.drawn] {
+            drawn.iter_mut().for_each(|a| *a = a.clamp(-1.0, 1.0));
+        }
+        let opponents = hand.drawn.chunks_exact(width);
+        let mixed = self.agent.drawn.chunks_exact_mut(width);
+        for ((action, opponent), coin) in mixed.zip(opponents).zip(&self.coins) {
+            means.mix(*coin, opponent, action);
+        }
+    }
+}
+
+/// How the opponent acts: while the agent explores at random, from its policy.
+fn opponents(acting: Acting) -> Acting {
+    if acting == Acting::Mode { Acting::Mode } else { Acting::Sample }
 }
 
 /// Follows scripts on the lanes of `sim` until `next` has no more: a lane whose script has ended takes the next
 /// one at once, so that no lane idles while work is left. Finished scripts go to `done`.
 pub(crate) fn drive<S: Script>(
     sim: &mut Sim,
-    actor: &Actor,
-    stochastic: bool,
+    players: Players<'_>,
+    acting: Acting,
     mut next: impl FnMut() -> Option<S>,
     mut done: impl FnMut(S),
 ) -> Result<(), SimError> {
     let lanes = sim.lanes();
-    let (obs_dim, act_dim) = (actor.obs_dim(), actor.act_dim());
-    let mut scratch = DriveScratch::new(lanes, actor);
+    let learner = players.learner();
+    let (obs_dim, act_dim) = (learner.obs_dim(), learner.act_dim());
+    let mut scratch = DriveScratch::new(lanes, &players);
     let mut scripts: Vec<Option<S>> = Vec::with_capacity(lanes);
     for lane in 0..lanes {
         let mut script = next();
@@ -92,25 +189,32 @@ pub(crate) fn drive<S: Script>(
         for (lane, script) in scripts.iter_mut().enumerate() {
             let Some(script) = script else { continue };
             sim.observe(lane, &mut scratch.obs[lane * obs_dim..][..obs_dim]);
-            if stochastic {
-                actor.draw_noise(script.noise(), &mut scratch.noise[lane * act_dim..][..act_dim]);
+            if acting != Acting::Mode {
+                scratch.agent.draw(players.agent, acting, lane, script.noise(Player::Agent));
+            }
+            if let (Some(hand), Some(disturbance)) = (&mut scratch.opponent, players.disturbance) {
+                let stream = script.noise(Player::Opponent);
+                hand.draw(disturbance.actor, opponents(acting), lane, stream);
+                scratch.coins[lane] = disturbance.means.coin(stream);
             }
         }
-        let noise = stochastic.then_some(scratch.noise.as_slice());
-        actor.act(&scratch.obs, noise, &mut scratch.act, &mut scratch.drawn, &mut scratch.log_probs);
-        actor.clip(&scratch.drawn, &mut scratch.actions);
+        scratch.act(&players, acting, sim)?;
         sim.step(&scratch.actions, &scratch.active, &mut scratch.rewards, &mut scratch.outcomes);
         for lane in 0..lanes {
             let Some(script) = &mut scripts[lane] else { continue };
+            let hand = match (players.learner, &scratch.opponent) {
+                (Player::Opponent, Some(hand)) => hand,
+                _ => &scratch.agent,
+            };
             let step = Step {
                 obs: &scratch.obs[lane * obs_dim..][..obs_dim],
-                input: &scratch.act.inputs[lane * obs_dim..][..obs_dim],
-                action: &scratch.drawn[lane * act_dim..][..act_dim],
-                log_prob: scratch.log_probs[lane],
+                input: &hand.act.inputs[lane * obs_dim..][..obs_dim],
+                action: &hand.drawn[lane * act_dim..][..act_dim],
+                log_prob: hand.log_probs[lane],
                 reward: scratch.rewards[lane],
                 outcome: scratch.outcomes[lane],
             };
-            if script.record(actor, step, sim, lane)? {
+            if script.record(learner, step, sim, lane)? {
                 continue;
             }
             let mut successor = next();

@@ -37,6 +37,25 @@ pub enum RlError {
         /// What would be valid.
         reason: &'static str,
     },
+    /// A learner was given company that it cannot play against.
+    #[error(
+        "an opponent whose actions mix with the agent's descends the critic Q(s, a) of its learner, and `{learner}` has \
+         none: it needs `ddpg`"
+    )]
+    Company {
+        /// The learner.
+        learner: &'static str,
+    },
+    /// A learner cannot choose among whole episodes.
+    #[error(
+        "to learn from the worst episodes a batch has to consist of whole episodes: `{learner}` {remedy}"
+    )]
+    Selection {
+        /// The learner.
+        learner: &'static str,
+        /// What would help.
+        remedy: &'static str,
+    },
     /// Weights do not fit the networks they are meant for.
     #[error("{what}: expected {expected} numbers, got {got}")]
     Shape {

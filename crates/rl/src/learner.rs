@@ -2,7 +2,10 @@
 
 use wr2l_sim::Outcome;
 
-use crate::{Actor, DynamicsSource, FinishedEpisode, LaneBatch, RlError, State, StateError, Workers};
+use crate::{
+    Actor, Disturbance, DynamicsSource, FinishedEpisode, LaneBatch, Means, Player, Players, RlError,
+    Selection, State, StateError, Workers,
+};
 
 /// Where a learner gets its experience from: simulators, and the dynamics that the adversary has chosen.
 pub struct Experience<'a> {
@@ -16,6 +19,78 @@ pub struct Experience<'a> {
     pub iteration: u64,
     /// Fraction of the run's step budget already used, in [0, 1]: anneals learning rates.
     pub progress: f64,
+    /// Who else acts.
+    pub company: Company<'a>,
+    /// Which episodes to learn from.
+    pub selection: Selection,
+}
+
+impl<'a> Experience<'a> {
+    /// Experience of a learner that acts alone and learns from every episode.
+    pub fn alone(
+        workers: &'a mut Workers,
+        source: &'a dyn DynamicsSource,
+        seed: u64,
+        iteration: u64,
+        progress: f64,
+    ) -> Self {
+        let (company, selection) = (Company::Nobody, Selection::default());
+        Self { workers, source, seed, iteration, progress, company, selection }
+    }
+}
+
+/// Who else acts in a learner's episodes.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Company<'a> {
+    /// Nobody.
+    #[default]
+    Nobody,
+    /// A policy that pushes bodies of the robot, with forces up to `bound` N in each direction ([`Means::Force`]).
+    Pushed {
+        /// The policy that pushes.
+        by: &'a Actor,
+        /// Largest force.
+        bound: f64,
+    },
+    /// The agent: the learner is the one who pushes.
+    Pushing {
+        /// The agent's policy.
+        agent: &'a Actor,
+        /// Largest force.
+        bound: f64,
+    },
+    /// A policy whose actions replace the learner's or blend into them. It descends the learner's own critic, and so is
+    /// trained by the learner: only one whose critic knows the value of an action can do that ([`Ddpg`](crate::Ddpg)).
+    Mixed(Mixing),
+}
+
+/// How an opponent's actions mix with the agent's, and how often it learns.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Mixing {
+    /// [`Means::TakeOver`] or [`Means::Blend`].
+    pub means: Means,
+    /// The agent's updates to one of the opponent's. Usual: 10.
+    pub every: u32,
+}
+
+impl<'a> Company<'a> {
+    /// The players of an episode of the learner `learner`, called `name`, whose opponents can be forces alone.
+    ///
+    /// # Errors
+    /// [`RlError::Company`] for [`Company::Mixed`].
+    pub(crate) fn players(self, learner: &'a Actor, name: &'static str) -> Result<Players<'a>, RlError> {
+        let disturbance = |actor, bound| Some(Disturbance { actor, means: Means::Force { bound } });
+        match self {
+            Self::Nobody => Ok(Players::alone(learner)),
+            Self::Pushed { by, bound } => {
+                Ok(Players { agent: learner, disturbance: disturbance(by, bound), learner: Player::Agent })
+            }
+            Self::Pushing { agent, bound } => {
+                Ok(Players { agent, disturbance: disturbance(learner, bound), learner: Player::Opponent })
+            }
+            Self::Mixed(_) => Err(RlError::Company { learner: name }),
+        }
+    }
 }
 
 /// Who improves the policy θ against the dynamics it is given.
@@ -29,7 +104,7 @@ pub trait Learner {
     /// The policy as it stands.
     fn actor(&self) -> &Actor;
 
-    /// Transitions that one improvement takes.
+    /// Transitions that one improvement takes; 0 if that is not fixed.
     fn transitions(&self) -> usize;
 
     /// Writes down everything that determines its future: weights, optimiser, normalisers, lanes, replay buffer.

@@ -14,8 +14,8 @@ use crate::ppo_loss::{Losses, Minibatch};
 use crate::ppo_networks::{CriticHalf, Half, PolicyHalf, Whole};
 use crate::samples::{Estimation, Samples};
 use crate::{
-    Actor, CollectOptions, Experience, Improvement, LaneBatch, Lanes, Learner, PpoConfig, RlError, State,
-    StateError,
+    Acting, Actor, CollectOptions, Experience, Improvement, LaneBatch, Lanes, Learner, PpoConfig, RlError,
+    Selection, State, StateError,
 };
 
 /// Normalised observations are clipped to ± this.
@@ -53,7 +53,7 @@ impl Ppo {
             Normaliser::identity(spec.obs_dim),
             spec.actions.clone(),
         )?;
-        let lanes = Lanes::new(config.lanes, spec, dim);
+        let lanes = Lanes::new(config.lanes().0, spec, dim);
         Ok(Self {
             config,
             actor,
@@ -73,14 +73,15 @@ impl Ppo {
     }
 
     /// Values, scaled rewards, advantages and targets of the collected batch.
-    fn prepare(&mut self, iteration: u64) -> Result<(), RlError> {
+    fn prepare(&mut self, selection: Selection, iteration: u64) -> Result<(), RlError> {
         let Self { config, critic, batch, samples, reward_moments, .. } = self;
         for lane in batch.iter() {
             reward_moments.merge(&lane.discounted_moments)?;
         }
         let reward_scale = config.normalise_rewards.then(|| Estimation::reward_scale(reward_moments));
         let estimation = Estimation { gamma: config.gamma, lambda: config.lambda, reward_scale };
-        samples.prepare(batch, |inputs, values| critic.values(inputs, values), estimation, iteration)
+        let kept = selection.kept(batch, iteration);
+        samples.prepare(batch, &kept, |inputs, values| critic.values(inputs, values), estimation, iteration)
     }
 
     /// The epochs of minibatch updates, on two threads if there are as many; returns the losses of the last epoch,
@@ -164,11 +165,17 @@ impl Epochs<'_> {
 
 impl Learner for Ppo {
     fn improve(&mut self, experience: Experience<'_>) -> Result<Improvement, RlError> {
-        let Experience { workers, source, seed, iteration, progress } = experience;
+        let Experience { workers, source, seed, iteration, progress, company, selection } = experience;
+        if selection.chooses() && self.config.episodes == 0 {
+            let remedy = "needs `ppo.episodes`";
+            return Err(RlError::Selection { learner: "ppo", remedy });
+        }
+        let (_, stretch) = self.config.lanes();
         let options =
-            CollectOptions { seed, iteration, horizon: self.config.horizon, discount: self.config.gamma };
-        workers.collect(&self.actor, source, &mut self.lanes, options, &mut self.batch)?;
-        self.prepare(iteration)?;
+            CollectOptions { seed, iteration, stretch, discount: self.config.gamma, acting: Acting::Sample };
+        let players = company.players(&self.actor, "ppo")?;
+        workers.collect(players, source, &mut self.lanes, options, &mut self.batch)?;
+        self.prepare(selection, iteration)?;
         let explained_variance = self.samples.explained_variance();
         let rate =
             self.config.learning_rate * if self.config.anneal { (1.0 - progress).max(0.0) } else { 1.0 };
@@ -206,7 +213,7 @@ impl Learner for Ppo {
     }
 
     fn transitions(&self) -> usize {
-        self.config.lanes * self.config.horizon
+        if self.config.episodes == 0 { self.config.lanes * self.config.horizon } else { 0 }
     }
 
     fn save<'a>(&'a self, state: &mut State<'a>) {
@@ -231,7 +238,7 @@ impl Learner for Ppo {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Fixed, Workers};
+    use crate::{Fixed, Stretch, Workers};
     use wr2l_sim::{Divergence, Outcome, Simulator, Task, TaskName};
 
     fn setting() -> (Workers, Ppo) {
@@ -244,9 +251,17 @@ mod tests {
     }
 
     fn collect(workers: &mut Workers, ppo: &mut Ppo) {
-        let options = CollectOptions { seed: 1, iteration: 0, horizon: 64, discount: 0.99 };
+        let options = CollectOptions {
+            seed: 1,
+            iteration: 0,
+            stretch: Stretch::Steps(64),
+            discount: 0.99,
+            acting: Acting::Sample,
+        };
         let source = Fixed(Vec::new());
-        workers.collect(&ppo.actor, &source, &mut ppo.lanes, options, &mut ppo.batch).unwrap();
+        workers
+            .collect(crate::Players::alone(&ppo.actor), &source, &mut ppo.lanes, options, &mut ppo.batch)
+            .unwrap();
     }
 
     #[test]
@@ -259,7 +274,7 @@ mod tests {
             ppo.batch[1].log_probs[step] = f32::NAN;
             ppo.batch[1].actions[step] = 1.0;
         }
-        ppo.prepare(0).unwrap();
+        ppo.prepare(Selection::default(), 0).unwrap();
         assert_eq!(ppo.samples.valid.len(), 128 - 3);
         ppo.update(1, 0, 3e-4, 1).unwrap();
         assert!(ppo.policy.params().iter().chain(ppo.critic.params()).all(|p| p.is_finite()));
@@ -269,7 +284,7 @@ mod tests {
     fn a_gradient_that_is_not_finite_is_an_error() {
         let (mut workers, mut ppo) = setting();
         collect(&mut workers, &mut ppo);
-        ppo.prepare(0).unwrap();
+        ppo.prepare(Selection::default(), 0).unwrap();
         ppo.samples.advantages[100] = f32::NAN;
         for threads in [1, 2] {
             let error = ppo.update(1, 0, 3e-4, threads).unwrap_err();
@@ -284,14 +299,14 @@ mod tests {
         for lane in &mut ppo.batch {
             lane.outcomes.fill(Outcome::Diverged(Divergence::Simulator));
         }
-        assert_eq!(ppo.prepare(7).unwrap_err(), RlError::NothingValid { iteration: 7 });
+        assert_eq!(ppo.prepare(Selection::default(), 7).unwrap_err(), RlError::NothingValid { iteration: 7 });
     }
 
     #[test]
     fn rewards_are_scaled_by_the_deviation_of_the_discounted_return() {
         let (mut workers, mut ppo) = setting();
         collect(&mut workers, &mut ppo);
-        ppo.prepare(0).unwrap();
+        ppo.prepare(Selection::default(), 0).unwrap();
         let deviation = ppo.reward_moments.variance(0).sqrt();
         assert!(deviation > 1.0);
         assert!((ppo.samples.rewards[5] - 1.0 / deviation).abs() < 1e-6);
@@ -307,7 +322,7 @@ mod tests {
                 ppo.config.kl_limit = kl_limit;
                 ppo.config.epochs = 4;
                 collect(&mut workers, &mut ppo);
-                ppo.prepare(0).unwrap();
+                ppo.prepare(Selection::default(), 0).unwrap();
                 let (losses, norm, epochs) = ppo.update(1, 0, 3e-3, threads).unwrap();
                 let bits = |params: &[f32]| params.iter().map(|p| p.to_bits()).collect::<Vec<_>>();
                 (losses, norm.to_bits(), epochs, bits(ppo.policy.params()), bits(ppo.critic.params()))

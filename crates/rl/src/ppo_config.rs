@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::RlError;
 use crate::options::{positive, unit, weight, whole, widths};
+use crate::{RlError, Stretch};
 
 /// Options of PPO. The defaults are those that published returns were obtained with (CleanRL's continuous-action
 /// settings), on 8 lanes × 256 steps instead of 1 × 2048.
@@ -14,6 +14,9 @@ pub struct PpoConfig {
     pub lanes: usize,
     /// Transitions per lane and batch: a batch has `lanes × horizon`. Usual: 64–2048.
     pub horizon: usize,
+    /// Whole episodes per batch, instead of `lanes × horizon` transitions; 0 for the latter. Usual: 0, or 100 with the
+    /// adversary `cvar`.
+    pub episodes: usize,
     /// Passes over each batch. Usual: 3–20.
     pub epochs: u32,
     /// Minibatches per pass. Usual: 4–64.
@@ -53,6 +56,7 @@ impl Default for PpoConfig {
         Self {
             lanes: 8,
             horizon: 256,
+            episodes: 0,
             epochs: 10,
             minibatches: 32,
             learning_rate: 3e-4,
@@ -74,6 +78,14 @@ impl Default for PpoConfig {
 }
 
 impl PpoConfig {
+    /// Lanes, and what each contributes to a batch.
+    pub(crate) fn lanes(&self) -> (usize, Stretch) {
+        match self.episodes {
+            0 => (self.lanes, Stretch::Steps(self.horizon)),
+            episodes => (episodes, Stretch::Episode),
+        }
+    }
+
     /// Checks every option.
     ///
     /// # Errors
@@ -83,7 +95,7 @@ impl PpoConfig {
         whole("horizon", self.horizon)?;
         whole("epochs", self.epochs as usize)?;
         whole("minibatches", self.minibatches)?;
-        if self.minibatches > self.lanes * self.horizon {
+        if self.episodes == 0 && self.minibatches > self.lanes * self.horizon {
             let value = self.minibatches.to_string();
             let reason = "must not exceed lanes × horizon";
             return Err(RlError::Option { option: "minibatches", value, reason });

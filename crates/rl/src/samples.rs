@@ -44,25 +44,27 @@ pub(crate) struct Samples {
     pub(crate) advantages: Vec<f32>,
     /// Targets of the critic, `[n]`.
     pub(crate) returns: Vec<f32>,
-    /// Transitions that may be learnt from: all but the diverged.
+    /// Transitions to learn from: those of the kept lanes, but for the diverged.
     pub(crate) valid: Vec<u32>,
     /// V(s') where it is needed.
     pub(crate) successors: Vec<f32>,
 }
 
 impl Samples {
-    /// Fills all columns from `batch`; `critic` writes the values of normalised observations.
+    /// Fills all columns from `batch`, of which only the lanes `kept` are to be learnt from; `critic` writes the values
+    /// of normalised observations.
     ///
     /// # Errors
-    /// [`RlError::NothingValid`] if every transition diverged; [`RlError::NotFinite`] for an advantage or target.
+    /// [`RlError::NothingValid`] if every transition to learn from diverged; [`RlError::NotFinite`] for an advantage or target.
     pub(crate) fn prepare(
         &mut self,
         batch: &[LaneBatch],
+        kept: &[bool],
         mut critic: impl FnMut(&[f32], &mut [f32]),
         options: Estimation,
         iteration: u64,
     ) -> Result<(), RlError> {
-        self.gather(batch, options.reward_scale);
+        self.gather(batch, kept, options.reward_scale);
         let n = self.rewards.len();
         for column in [&mut self.values, &mut self.successors, &mut self.advantages, &mut self.returns] {
             column.clear();
@@ -101,14 +103,14 @@ impl Samples {
     }
 
     /// Copies what was collected, and notes which transitions may be learnt from.
-    fn gather(&mut self, batch: &[LaneBatch], reward_scale: Option<f64>) {
+    fn gather(&mut self, batch: &[LaneBatch], kept: &[bool], reward_scale: Option<f64>) {
         let Self { inputs, actions, log_probs, rewards, valid, .. } = self;
         inputs.clear();
         actions.clear();
         log_probs.clear();
         rewards.clear();
         valid.clear();
-        for lane in batch {
+        for (lane, kept) in batch.iter().zip(kept) {
             let start = rewards.len();
             inputs.extend_from_slice(&lane.inputs);
             actions.extend_from_slice(&lane.actions);
@@ -118,6 +120,9 @@ impl Samples {
                     rewards.extend(lane.rewards.iter().map(|r| (r * scale).clamp(-REWARD_CLIP, REWARD_CLIP)));
                 }
                 None => rewards.extend_from_slice(&lane.rewards),
+            }
+            if !kept {
+                continue;
             }
             let sound = lane.outcomes.iter().enumerate().filter(|(_, o)| !matches!(o, Outcome::Diverged(_)));
             valid.extend(sound.map(|(t, _)| (start + t) as u32));

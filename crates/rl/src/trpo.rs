@@ -22,8 +22,8 @@ use crate::conjugate_gradient::{conjugate_gradient, dot};
 use crate::critic::Critic;
 use crate::samples::{Estimation, Samples};
 use crate::{
-    Actor, CollectOptions, Experience, Improvement, LaneBatch, Lanes, Learner, RlError, Skip, State,
-    StateError, TrpoConfig,
+    Acting, Actor, CollectOptions, Experience, Improvement, LaneBatch, Lanes, Learner, RlError, Selection,
+    Skip, State, StateError, TrpoConfig,
 };
 
 /// Normalised observations are clipped to ± this.
@@ -111,7 +111,7 @@ impl Trpo {
             },
             actor: Actor::new(policy, params, Normaliser::identity(spec.obs_dim), spec.actions.clone())?,
             critic,
-            lanes: Lanes::new(config.lanes, spec, dim),
+            lanes: Lanes::new(config.lanes().0, spec, dim),
             observations: RunningMoments::new(spec.obs_dim),
             reward_moments: RunningMoments::new(1),
             batch: Vec::new(),
@@ -126,14 +126,21 @@ impl Trpo {
     }
 
     /// Values, scaled rewards, advantages (shifted and scaled to mean 0 and variance 1) and targets of the batch.
-    fn prepare(&mut self, iteration: u64) -> Result<(), RlError> {
+    fn prepare(&mut self, selection: Selection, iteration: u64) -> Result<(), RlError> {
         let Self { config, critic, batch, samples, reward_moments, .. } = self;
         for lane in batch.iter() {
             reward_moments.merge(&lane.discounted_moments)?;
         }
         let reward_scale = config.normalise_rewards.then(|| Estimation::reward_scale(reward_moments));
         let estimation = Estimation { gamma: config.gamma, lambda: config.lambda, reward_scale };
-        samples.prepare(batch, |inputs, values| critic.values(inputs, values), estimation, iteration)?;
+        let kept = selection.kept(batch, iteration);
+        samples.prepare(
+            batch,
+            &kept,
+            |inputs, values| critic.values(inputs, values),
+            estimation,
+            iteration,
+        )?;
         samples.standardise_advantages();
         Ok(())
     }
@@ -262,13 +269,19 @@ fn mean(mut sum: Vec<f64>, n: usize) -> Vec<f64> {
 
 impl Learner for Trpo {
     fn improve(&mut self, experience: Experience<'_>) -> Result<Improvement, RlError> {
-        let Experience { workers, source, seed, iteration, .. } = experience;
+        let Experience { workers, source, seed, iteration, company, selection, .. } = experience;
+        if selection.chooses() && self.config.episodes == 0 {
+            let remedy = "needs `trpo.episodes`";
+            return Err(RlError::Selection { learner: "trpo", remedy });
+        }
+        let (_, stretch) = self.config.lanes();
         let options =
-            CollectOptions { seed, iteration, horizon: self.config.horizon, discount: self.config.gamma };
-        workers.collect(&self.actor, source, &mut self.lanes, options, &mut self.batch)?;
+            CollectOptions { seed, iteration, stretch, discount: self.config.gamma, acting: Acting::Sample };
+        let players = company.players(&self.actor, "trpo")?;
+        workers.collect(players, source, &mut self.lanes, options, &mut self.batch)?;
         let mut report = Improvement::of(&self.batch);
         report.learning_rate = self.config.critic_learning_rate;
-        match self.prepare(iteration) {
+        match self.prepare(selection, iteration) {
             // Neither policy nor critic can learn from it.
             Err(RlError::NotFinite { .. }) => report.skipped = Some(Skip::NotFinite),
             Err(error) => return Err(error),
@@ -319,7 +332,7 @@ impl Learner for Trpo {
     }
 
     fn transitions(&self) -> usize {
-        self.config.lanes * self.config.horizon
+        if self.config.episodes == 0 { self.config.lanes * self.config.horizon } else { 0 }
     }
 
     fn save<'a>(&'a self, state: &mut State<'a>) {

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::RlError;
 use crate::options::{positive, unit, weight, whole, widths};
+use crate::{RlError, Stretch};
 
 /// Options of TRPO. The defaults are those of the original experiments (KL 0.01, damping 0.1, ten steps of conjugate
 /// gradient) with the batch of OpenAI's baselines, 1,024 transitions, on 8 lanes.
@@ -14,6 +14,9 @@ pub struct TrpoConfig {
     pub lanes: usize,
     /// Transitions per lane and batch: a batch has `lanes × horizon`. Usual: 64–2048.
     pub horizon: usize,
+    /// Whole episodes per batch, instead of `lanes × horizon` transitions; 0 for the latter. Usual: 0, or 100 with the
+    /// adversary `cvar`.
+    pub episodes: usize,
     /// Discount γ per step. Usual: 0.98–0.999.
     pub gamma: f64,
     /// λ of generalised advantage estimation. Usual: 0.9–1.
@@ -47,6 +50,7 @@ impl Default for TrpoConfig {
         Self {
             lanes: 8,
             horizon: 128,
+            episodes: 0,
             gamma: 0.99,
             lambda: 0.95,
             kl: 0.01,
@@ -65,6 +69,14 @@ impl Default for TrpoConfig {
 }
 
 impl TrpoConfig {
+    /// Lanes, and what each contributes to a batch.
+    pub(crate) fn lanes(&self) -> (usize, Stretch) {
+        match self.episodes {
+            0 => (self.lanes, Stretch::Steps(self.horizon)),
+            episodes => (episodes, Stretch::Episode),
+        }
+    }
+
     /// Checks every option.
     ///
     /// # Errors

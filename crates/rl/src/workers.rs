@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use wr2l_rng::{Stream, StreamKey};
 use wr2l_sim::{BatchSim, DynamicsSpace, Outcome, Sim, SimError, SimSpec, Simulator};
 
-use crate::Actor;
 use crate::drive::{Script, Step, drive};
+use crate::{Acting, Actor, Player, Players};
 
 /// A set of workers, each with a simulator of its own that lives as long as the set.
 ///
@@ -162,7 +162,8 @@ impl Workers {
                 let phi = &phi[job.dynamics * space.dim()..][..space.dim()];
                 Some(EpisodeScript::new(index, job, phi, options))
             };
-            drive(sim, actor, options.stochastic, next, |script| {
+            let acting = if options.stochastic { Acting::Sample } else { Acting::Mode };
+            drive(sim, Players::alone(actor), acting, next, |script| {
                 results.push((script.index, script.result));
             })?;
             Ok::<_, SimError>(results)
@@ -266,7 +267,7 @@ impl Script for EpisodeScript<'_> {
         Ok(())
     }
 
-    fn noise(&mut self) -> &mut Stream {
+    fn noise(&mut self, _: Player) -> &mut Stream {
         &mut self.noise
     }
 

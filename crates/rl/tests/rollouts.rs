@@ -1,8 +1,8 @@
 //! Rollouts are pure functions: the same bits for any number of threads and any grouping of lanes.
 
 use wr2l_rl::{
-    Actor, CollectOptions, DynamicsSource, EpisodeJob, EpisodeOptions, Experience, Fixed, LaneBatch, Lanes,
-    Learner, Ppo, PpoConfig, StopFlag, Workers,
+    Acting, Actor, CollectOptions, DynamicsSource, EpisodeJob, EpisodeOptions, Experience, Fixed, LaneBatch,
+    Lanes, Learner, Players, Ppo, PpoConfig, StopFlag, Stretch, Workers,
 };
 use wr2l_rng::{Purpose, StreamKey};
 use wr2l_sim::{BatchSim, Outcome, SimError, Simulator, Task, TaskName};
@@ -117,9 +117,15 @@ fn collect(
     let mut lanes = Lanes::new(5, simulator.spec(), simulator.space().dim());
     let mut batches = Vec::new();
     for (iteration, source) in sources.iter().enumerate() {
-        let options = CollectOptions { seed: 3, iteration: iteration as u64, horizon: 70, discount: 0.99 };
+        let options = CollectOptions {
+            seed: 3,
+            iteration: iteration as u64,
+            stretch: Stretch::Steps(70),
+            discount: 0.99,
+            acting: Acting::Sample,
+        };
         let mut batch = Vec::new();
-        workers.collect(&actor, *source, &mut lanes, options, &mut batch).unwrap();
+        workers.collect(Players::alone(&actor), *source, &mut lanes, options, &mut batch).unwrap();
         batches.push(batch);
     }
     (lanes, batches)
@@ -184,8 +190,7 @@ fn training_has_the_same_bits_for_any_threads_and_grouping() {
         let mut ppo = Ppo::new(config, simulator.spec(), 1, 11).unwrap();
         for iteration in 0..4 {
             let progress = iteration as f64 / 4.0;
-            ppo.improve(Experience { workers: &mut workers, source: &Varied, seed: 11, iteration, progress })
-                .unwrap();
+            ppo.improve(Experience::alone(&mut workers, &Varied, 11, iteration, progress)).unwrap();
         }
         let bits: Vec<u32> = ppo.actor().params().iter().map(|w| w.to_bits()).collect();
         (bits, ppo.actor().normaliser().clone())
@@ -204,8 +209,7 @@ fn ppo_learns_to_balance_the_cart_pole() {
         Ppo::new(PpoConfig { anneal: false, ..PpoConfig::default() }, simulator.spec(), 0, 1).unwrap();
     let source = Fixed::reference(simulator.space());
     for iteration in 0..20 {
-        ppo.improve(Experience { workers: &mut workers, source: &source, seed: 1, iteration, progress: 0.0 })
-            .unwrap();
+        ppo.improve(Experience::alone(&mut workers, &source, 1, iteration, 0.0)).unwrap();
     }
     let jobs: Vec<EpisodeJob> = jobs(10).into_iter().map(|job| EpisodeJob { dynamics: 0, ..job }).collect();
     let options = EpisodeOptions { stochastic: false, discount: 1.0 };
@@ -231,9 +235,15 @@ fn diverged_episodes_end_are_counted_and_leave_no_numbers() {
     let actor = broken(&simulator);
     let mut workers = Workers::new(&simulator, 1).unwrap();
     let mut lanes = Lanes::new(2, simulator.spec(), 0);
-    let options = CollectOptions { seed: 3, iteration: 0, horizon: 30, discount: 0.99 };
+    let options = CollectOptions {
+        seed: 3,
+        iteration: 0,
+        stretch: Stretch::Steps(30),
+        discount: 0.99,
+        acting: Acting::Sample,
+    };
     let mut batch = Vec::new();
-    workers.collect(&actor, &Fixed(Vec::new()), &mut lanes, options, &mut batch).unwrap();
+    workers.collect(Players::alone(&actor), &Fixed(Vec::new()), &mut lanes, options, &mut batch).unwrap();
     for (lane, state) in batch.iter().zip(&lanes.states) {
         let diverged = lane.outcomes.iter().filter(|o| matches!(o, Outcome::Diverged(_))).count();
         assert!(diverged > 10, "{:?}", lane.outcomes);
@@ -256,9 +266,15 @@ fn the_successor_of_a_time_limit_is_the_last_state_not_the_next_episodes_first()
     let actor = actor(&simulator);
     let mut workers = Workers::new(&simulator, 1).unwrap();
     let mut lanes = Lanes::new(1, simulator.spec(), 0);
-    let options = CollectOptions { seed: 3, iteration: 0, horizon: 1001, discount: 0.99 };
+    let options = CollectOptions {
+        seed: 3,
+        iteration: 0,
+        stretch: Stretch::Steps(1001),
+        discount: 0.99,
+        acting: Acting::Sample,
+    };
     let mut batch = Vec::new();
-    workers.collect(&actor, &Fixed(Vec::new()), &mut lanes, options, &mut batch).unwrap();
+    workers.collect(Players::alone(&actor), &Fixed(Vec::new()), &mut lanes, options, &mut batch).unwrap();
     let lane = &batch[0];
     assert_eq!((lane.outcomes[999], lane.successor_steps.as_slice()), (Outcome::Truncated, &[999, 1000][..]));
 
@@ -314,6 +330,16 @@ fn a_raised_flag_stops_episodes_and_never_a_batch() {
     flag.raise();
     assert_eq!(workers.episodes(&actor, &[], &jobs(3), options), Err(SimError::Interrupted));
     let mut lanes = Lanes::new(2, simulator.spec(), 0);
-    let options = CollectOptions { seed: 3, iteration: 0, horizon: 70, discount: 0.99 };
-    assert!(workers.collect(&actor, &Fixed(Vec::new()), &mut lanes, options, &mut Vec::new()).is_ok());
+    let options = CollectOptions {
+        seed: 3,
+        iteration: 0,
+        stretch: Stretch::Steps(70),
+        discount: 0.99,
+        acting: Acting::Sample,
+    };
+    assert!(
+        workers
+            .collect(Players::alone(&actor), &Fixed(Vec::new()), &mut lanes, options, &mut Vec::new())
+            .is_ok()
+    );
 }

@@ -36,7 +36,7 @@ fn learners(simulator: &Simulator, normalise_observations: bool) -> Vec<Box<dyn 
 fn improve(learner: &mut dyn Learner, workers: &mut Workers, iterations: std::ops::Range<u64>) {
     for iteration in iterations {
         let progress = iteration as f64 / 6.0;
-        learner.improve(Experience { workers, source: &Varied, seed: 11, iteration, progress }).unwrap();
+        learner.improve(Experience::alone(workers, &Varied, 11, iteration, progress)).unwrap();
     }
 }
 

@@ -3,14 +3,15 @@
 //! | tensor | shape | type | content |
 //! |---|---|---|---|
 //! | `policy.I.weight` | outputs × inputs | F32 | weights of layer I = 0, 1, … |
-//! | `policy.I.bias` | outputs | F32 | its biases; all layers but the last are followed by tanh |
+//! | `policy.I.bias` | outputs | F32 | its biases; all layers but the last are followed by tanh, or `hidden` |
 //! | `policy.log_std` | actions | F32 | logarithm of the standard deviations (continuous actions only) |
 //! | `observation.mean` | observations | F64 | subtracted from an observation |
 //! | `observation.inverse_deviation` | observations | F64 | what the difference is multiplied by |
 //!
 //! The metadata has one key, `wr2l`: a JSON object ([`PolicyOrigin`] and the actions' bounds). The mean action for
 //! an observation o is `W₂ tanh(W₁ tanh(W₀ x + b₀) + b₁) + b₂`, clipped to the bounds, with
-//! `x = clip((o − mean) · inverse_deviation, ±observation_clip)`.
+//! `x = clip((o − mean) · inverse_deviation, ±observation_clip)`. Where `hidden` is `relu`, max(0, ·) stands for tanh;
+//! where the metadata say `bounded`, the tanh of this mean is scaled from [−1, 1] to the bounds (the policies of DDPG).
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -19,7 +20,7 @@ use std::path::Path;
 use safetensors::tensor::View;
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
-use wr2l_nn::{Head, InstructionSet, Normaliser, Policy};
+use wr2l_nn::{Activation, Head, InstructionSet, Normaliser, Policy};
 use wr2l_rl::Actor;
 use wr2l_sim::{ActionSpace, DynamicsSpace, Physics, Task, TaskName};
 
@@ -91,7 +92,21 @@ struct Header {
     /// Absent without a limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     observation_clip: Option<f64>,
+    /// What follows the hidden layers.
+    #[serde(default)]
+    hidden: Hidden,
+    /// Whether the mean goes through tanh and is scaled to the bounds.
+    #[serde(default)]
+    bounded: bool,
     actions: Actions,
+}
+
+#[derive(Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Hidden {
+    #[default]
+    Tanh,
+    Relu,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -111,6 +126,11 @@ pub fn write_policy(path: &Path, actor: &Actor, origin: &PolicyOrigin) -> Result
         format: FORMAT,
         origin: origin.clone(),
         observation_clip: Some(normaliser.clip()).filter(|clip| clip.is_finite()),
+        hidden: match actor.policy().mlp().activation() {
+            Activation::Tanh => Hidden::Tanh,
+            Activation::Relu => Hidden::Relu,
+        },
+        bounded: actor.policy().head() == Head::Bounded,
         actions: match actor.action_space().clone() {
             ActionSpace::Continuous { low, high } => Actions::Continuous { low, high },
             ActionSpace::Discrete { n } => Actions::Discrete { n },
@@ -180,7 +200,7 @@ fn read_actor(file: &SafeTensors<'_>, header: &Header) -> Result<Actor, String> 
                 return Err("the bounds of the actions are no bounds".into());
             }
             let space = ActionSpace::Continuous { low: low.clone(), high: high.clone() };
-            (Head::Gaussian, low.len(), space)
+            (if header.bounded { Head::Bounded } else { Head::Gaussian }, low.len(), space)
         }
         Actions::Discrete { n } => (Head::Categorical, *n, ActionSpace::Discrete { n: *n }),
     };
@@ -218,12 +238,17 @@ fn read_actor(file: &SafeTensors<'_>, header: &Header) -> Result<Actor, String> 
     if sizes[sizes.len() - 1] != outputs {
         return Err("the last layer does not have one output per action".into());
     }
-    if head == Head::Gaussian {
+    if head != Head::Categorical {
         params.extend(f32s(file, "policy.log_std")?.1);
     }
     let hidden = &sizes[1..sizes.len() - 1];
+    let activation = match header.hidden {
+        Hidden::Tanh => Activation::Tanh,
+        Hidden::Relu => Activation::Relu,
+    };
     let policy = Policy::new(head, spec.obs_dim, hidden, outputs, InstructionSet::detect())
-        .map_err(|error| error.to_string())?;
+        .map_err(|error| error.to_string())?
+        .with_activation(activation);
     let normaliser = Normaliser::from_parts(
         f64s(file, "observation.mean")?,
         f64s(file, "observation.inverse_deviation")?,
@@ -316,6 +341,11 @@ mod tests {
     fn example(task: TaskName) -> (Actor, PolicyOrigin) {
         let spec = Task::new(task).spec();
         let policy = match spec.actions {
+            // As DDPG's, with bounds other than ±1.
+            ActionSpace::Continuous { .. } if task == TaskName::InvertedPendulum => {
+                Policy::bounded(spec.obs_dim, &[5, 4], spec.act_dim())
+                    .map(|policy| policy.with_activation(Activation::Relu))
+            }
             ActionSpace::Continuous { .. } => Policy::gaussian(spec.obs_dim, &[5, 4], spec.act_dim()),
             ActionSpace::Discrete { n } => Policy::categorical(spec.obs_dim, &[5, 4], n),
         }
@@ -345,13 +375,14 @@ mod tests {
             && a.action_space() == b.action_space()
             && a.policy().head() == b.policy().head()
             && a.policy().mlp().sizes() == b.policy().mlp().sizes()
+            && a.policy().mlp().activation() == b.policy().mlp().activation()
     }
 
     #[test]
     fn a_policy_reads_back_to_the_bit_and_writes_the_same_bytes() {
         let folder = tempfile::tempdir().unwrap();
         let (first, second) = (folder.path().join("a"), folder.path().join("b"));
-        for task in [TaskName::Hopper, TaskName::CartPole] {
+        for task in [TaskName::Hopper, TaskName::CartPole, TaskName::InvertedPendulum] {
             let (actor, origin) = example(task);
             write_policy(&first, &actor, &origin).unwrap();
             let (read, read_origin) = read_policy(&first).unwrap();

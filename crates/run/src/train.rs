@@ -242,13 +242,13 @@ impl<'a> Run<'a> {
     /// Phase II, and its row in the log.
     fn improve(&mut self) -> Result<Improvement, RunError> {
         let began = Instant::now();
-        let improvement = self.learner.improve(Experience {
-            workers: &mut self.workers,
-            source: &self.source,
-            seed: self.plan.seed,
-            iteration: self.iteration,
-            progress: self.steps as f64 / self.plan.steps as f64,
-        })?;
+        let improvement = self.learner.improve(Experience::alone(
+            &mut self.workers,
+            &self.source,
+            self.plan.seed,
+            self.iteration,
+            self.steps as f64 / self.plan.steps as f64,
+        ))?;
         self.iteration += 1;
         self.steps += improvement.transitions as u64;
         self.simulator_steps += improvement.transitions as u64;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Fixed, Workers};
+use crate::{Fixed, Stretch, Workers};
 use wr2l_sim::{Outcome, Simulator, Task, TaskName};
 
 fn simulator(task: TaskName) -> Simulator {
@@ -20,20 +20,34 @@ fn small() -> TrpoConfig {
 
 fn improve(workers: &mut Workers, trpo: &mut Trpo, iteration: u64) -> Improvement {
     let source = Fixed(Vec::new());
-    trpo.improve(Experience { workers, source: &source, seed: 1, iteration, progress: 0.0 }).unwrap()
+    trpo.improve(Experience::alone(workers, &source, 1, iteration, 0.0)).unwrap()
 }
 
 /// A learner whose batch has been collected and prepared.
 fn prepared(task: TaskName, config: TrpoConfig) -> Trpo {
     let (mut workers, mut trpo) = setting(task, config);
     collect(&mut workers, &mut trpo);
-    trpo.prepare(0).unwrap();
+    trpo.prepare(Selection::default(), 0).unwrap();
     trpo
 }
 
 fn collect(workers: &mut Workers, trpo: &mut Trpo) {
-    let options = CollectOptions { seed: 1, iteration: 0, horizon: trpo.config.horizon, discount: 0.99 };
-    workers.collect(&trpo.actor, &Fixed(Vec::new()), &mut trpo.lanes, options, &mut trpo.batch).unwrap();
+    let options = CollectOptions {
+        seed: 1,
+        iteration: 0,
+        stretch: Stretch::Steps(trpo.config.horizon),
+        discount: 0.99,
+        acting: Acting::Sample,
+    };
+    workers
+        .collect(
+            crate::Players::alone(&trpo.actor),
+            &Fixed(Vec::new()),
+            &mut trpo.lanes,
+            options,
+            &mut trpo.batch,
+        )
+        .unwrap();
 }
 
 fn bits(params: &[f32]) -> Vec<u32> {
@@ -153,7 +167,7 @@ fn a_reward_or_advantage_that_is_not_finite_is_survived_and_reported() {
         let (mut workers, mut trpo) = setting(TaskName::Hopper, config);
         collect(&mut workers, &mut trpo);
         trpo.batch[1].rewards[7] = bad;
-        let error = trpo.prepare(0).unwrap_err();
+        let error = trpo.prepare(Selection::default(), 0).unwrap_err();
         assert!(matches!(error, RlError::NotFinite { .. }));
 
         let mut trpo = prepared(TaskName::Hopper, small());
@@ -217,7 +231,7 @@ fn a_diverged_step_never_reaches_the_networks() {
         trpo.batch[1].rewards[step] = 0.0;
         trpo.batch[1].log_probs[step] = f32::NAN;
     }
-    trpo.prepare(0).unwrap();
+    trpo.prepare(Selection::default(), 0).unwrap();
     assert_eq!(trpo.samples.valid.len(), 140 - 3);
     assert!(trpo.step().0.unwrap().params.iter().all(|p| p.is_finite()));
 }

@@ -1,0 +1,183 @@
+//! Who else acts, and which episodes are learnt from.
+
+use wr2l_nn::{Normaliser, Policy};
+use wr2l_rl::{
+    Acting, Actor, CollectOptions, Company, Disturbance, Experience, Fixed, Improvement, LaneBatch, Lanes,
+    Learner, Means, Mixing, Player, Players, Ppo, PpoConfig, RlError, Selection, Stretch, Trpo, TrpoConfig,
+    Workers,
+};
+use wr2l_rng::{Purpose, StreamKey};
+use wr2l_sim::{ActionSpace, Simulator, Task, TaskName};
+
+fn simulator(task: TaskName) -> Simulator {
+    let task = Task::new(task);
+    let space = task.space().select::<&str>(&[]).unwrap();
+    Simulator::new(task, None, space).unwrap()
+}
+
+/// A random policy whose actions push the bodies of the task.
+fn pusher(simulator: &Simulator) -> Actor {
+    let (obs_dim, forces) = (simulator.spec().obs_dim, 2 * simulator.spec().forces.len());
+    let policy = Policy::gaussian(obs_dim, &[16], forces).unwrap();
+    let mut params = vec![0.0; policy.parameters()];
+    policy.initialise(&mut StreamKey::new(4, Purpose::Test).stream(), &mut params);
+    let actions = ActionSpace::Continuous { low: vec![-1.0; forces], high: vec![1.0; forces] };
+    Actor::new(policy, params, Normaliser::identity(obs_dim), actions).unwrap()
+}
+
+fn bits(actor: &Actor) -> Vec<u32> {
+    actor.params().iter().map(|p| p.to_bits()).collect()
+}
+
+fn train(
+    learner: &mut dyn Learner,
+    workers: &mut Workers,
+    company: Company<'_>,
+    selection: Selection,
+) -> Vec<Improvement> {
+    let source = Fixed(Vec::new());
+    (0..4)
+        .map(|iteration| {
+            let experience = Experience::alone(workers, &source, 5, iteration, 0.0);
+            learner.improve(Experience { company, selection, ..experience }).unwrap()
+        })
+        .collect()
+}
+
+fn trpo(simulator: &Simulator) -> Trpo {
+    let config = TrpoConfig { lanes: 3, horizon: 90, ..TrpoConfig::default() };
+    Trpo::new(config, simulator.spec(), 0, 5).unwrap()
+}
+
+#[test]
+fn a_learner_pushed_with_bound_zero_is_the_learner_alone_bit_for_bit() {
+    for task in [TaskName::InvertedPendulum, TaskName::Hopper, TaskName::Walker2d, TaskName::HalfCheetah] {
+        let simulator = simulator(task);
+        let by = pusher(&simulator);
+        let run = |company: Company<'_>| {
+            let mut workers = Workers::new(&simulator, 1).unwrap();
+            let mut learner = trpo(&simulator);
+            let reports = train(&mut learner, &mut workers, company, Selection::default());
+            (bits(learner.actor()), reports)
+        };
+        let alone = run(Company::Nobody);
+        assert!(alone == run(Company::Pushed { by: &by, bound: 0.0 }), "{task}");
+        assert!(
+            alone.0 != run(Company::Pushed { by: &by, bound: 5.0 }).0,
+            "{task}: a push changes something"
+        );
+    }
+}
+
+fn disturbed(
+    simulator: &Simulator,
+    threads: usize,
+    grouping: usize,
+    learner: Player,
+    means: Means,
+) -> Vec<LaneBatch> {
+    let agent = trpo(simulator).actor().clone();
+    let by = match means {
+        Means::Force { .. } => pusher(simulator),
+        _ => Trpo::new(TrpoConfig::default(), simulator.spec(), 0, 77).unwrap().actor().clone(),
+    };
+    let mut workers = Workers::with_lanes(simulator, threads, grouping).unwrap();
+    let mut lanes = Lanes::new(5, simulator.spec(), 0);
+    let mut batch = Vec::new();
+    for (iteration, acting) in [Acting::Random, Acting::Sample].into_iter().enumerate() {
+        let stretch = Stretch::Steps(60);
+        let options =
+            CollectOptions { seed: 3, iteration: iteration as u64, stretch, discount: 0.99, acting };
+        let players =
+            Players { agent: &agent, disturbance: Some(Disturbance { actor: &by, means }), learner };
+        workers.collect(players, &Fixed(Vec::new()), &mut lanes, options, &mut batch).unwrap();
+    }
+    batch
+}
+
+#[test]
+fn disturbed_batches_have_the_same_bits_for_any_threads_and_grouping() {
+    let simulator = simulator(TaskName::Hopper);
+    for means in [Means::Force { bound: 3.0 }, Means::TakeOver { alpha: 0.3 }, Means::Blend { alpha: 0.3 }] {
+        let reference = disturbed(&simulator, 1, 1, Player::Agent, means);
+        for (threads, grouping) in [(2, 1), (1, 5), (2, 2)] {
+            assert!(reference == disturbed(&simulator, threads, grouping, Player::Agent, means), "{means:?}");
+        }
+    }
+}
+
+#[test]
+fn the_opponent_learns_from_its_own_actions_and_the_opposite_of_the_reward() {
+    let simulator = simulator(TaskName::HalfCheetah);
+    let batch = disturbed(&simulator, 1, 1, Player::Opponent, Means::Force { bound: 3.0 });
+    let forces = 2 * simulator.spec().forces.len();
+    for lane in &batch {
+        assert_eq!((lane.actions.len(), lane.log_probs.len()), (60 * forces, 60));
+        assert!(lane.log_probs.iter().all(|p| p.is_finite() && *p < 0.0));
+    }
+    // A walker pays 1 a step for being healthy; its opponent is paid −1.
+    let simulator = self::simulator(TaskName::Walker2d);
+    let batch = disturbed(&simulator, 1, 1, Player::Opponent, Means::Force { bound: 0.0 });
+    let sum: f64 = batch.iter().flat_map(|lane| &lane.rewards).sum();
+    assert!(sum < 0.0, "{sum}");
+}
+
+#[test]
+fn whole_episodes_are_whole() {
+    let simulator = simulator(TaskName::CartPole);
+    let agent = Trpo::new(TrpoConfig::default(), simulator.spec(), 0, 5).unwrap().actor().clone();
+    let mut workers = Workers::with_lanes(&simulator, 2, 3).unwrap();
+    let mut lanes = Lanes::new(7, simulator.spec(), 0);
+    let mut batch = Vec::new();
+    for iteration in 0..2 {
+        let stretch = Stretch::Episode;
+        let acting = Acting::Sample;
+        let options = CollectOptions { seed: 3, iteration, stretch, discount: 0.99, acting };
+        workers.collect(Players::alone(&agent), &Fixed(Vec::new()), &mut lanes, options, &mut batch).unwrap();
+        for (lane, state) in batch.iter().zip(&lanes.states) {
+            assert_eq!((lane.finished.len(), lane.dropped), (1, 0));
+            assert_eq!(lane.finished[0].length as usize, lane.rewards.len());
+            assert!(lane.outcomes[lane.outcomes.len() - 1].is_over());
+            assert!(lane.outcomes[..lane.outcomes.len() - 1].iter().all(|o| !o.is_over()));
+            assert_eq!((state.episode, state.started), (iteration + 1, false));
+        }
+    }
+}
+
+fn ppo(simulator: &Simulator, episodes: usize) -> Ppo {
+    let config = PpoConfig { episodes, minibatches: 4, epochs: 2, ..PpoConfig::default() };
+    Ppo::new(config, simulator.spec(), 0, 5).unwrap()
+}
+
+#[test]
+fn keeping_all_episodes_is_not_selecting_bit_for_bit_and_keeping_fewer_is_something_else() {
+    let simulator = simulator(TaskName::CartPole);
+    let run = |selection| {
+        let mut workers = Workers::new(&simulator, 1).unwrap();
+        let mut learner = ppo(&simulator, 12);
+        let reports = train(&mut learner, &mut workers, Company::Nobody, selection);
+        assert!(reports.iter().all(|r| r.finished.len() == 12));
+        bits(learner.actor())
+    };
+    let all = run(Selection::default());
+    assert_eq!(all, run(Selection { fraction: 1.0, after: 2 }));
+    assert_eq!(all, run(Selection { fraction: 0.1, after: 4 }), "all are kept during the first iterations");
+    assert_ne!(all, run(Selection { fraction: 0.1, after: 3 }));
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_with_a_sentence() {
+    let simulator = simulator(TaskName::Hopper);
+    let mut workers = Workers::new(&simulator, 1).unwrap();
+    let source = Fixed(Vec::new());
+    let mixed = Company::Mixed(Mixing { means: Means::Blend { alpha: 0.1 }, every: 10 });
+    for learner in [&mut ppo(&simulator, 0) as &mut dyn Learner, &mut trpo(&simulator)] {
+        let experience = Experience::alone(&mut workers, &source, 5, 0, 0.0);
+        let error = learner.improve(Experience { company: mixed, ..experience }).unwrap_err();
+        assert!(matches!(error, RlError::Company { .. }) && error.to_string().contains("`ddpg`"), "{error}");
+        let experience = Experience::alone(&mut workers, &source, 5, 0, 0.0);
+        let selection = Selection { fraction: 0.5, after: 0 };
+        let error = learner.improve(Experience { selection, ..experience }).unwrap_err();
+        assert!(error.to_string().contains(".episodes`"), "{error}");
+    }
+}
