@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::RobustError;
+use crate::adversary::PopulationConfig;
 use crate::ball::Metric;
 use crate::error::check_positive;
 use crate::hessian::{GaussNewton, StateWeights, TransportEstimator, ZeroOrder};
@@ -92,18 +93,26 @@ pub struct AdversaryConfig {
     /// Share of training over which ε grows linearly to its full value, in 20 steps; 0 for full from the start
     /// (the paper). In [0, 1]. Usual: 0 or 0.3 to 0.7.
     pub epsilon_ramp: f64,
-    /// `wasserstein`: episodes m that each value of J is averaged over. Usual: 1 to 16.
+    /// `wasserstein`, `population`: episodes m that each value of J is averaged over. Usual: 1 to 16.
     pub episodes: usize,
-    /// `wasserstein`: discount per step in J. 1 is what evaluation measures; Eq. 2
+    /// `wasserstein`, `population`: discount per step in J. 1 is what evaluation measures; Eq. 2
     /// has a discount, which blinds the adversary to what happens late in an episode.
     pub return_discount: f64,
     /// `wasserstein`: the inner loop.
     pub phase_one: PhaseOne,
+    /// Options of `population`.
+    pub population: PopulationConfig,
 }
 
 impl Default for AdversaryConfig {
     fn default() -> Self {
-        Self { epsilon_ramp: 0.0, episodes: 2, return_discount: 1.0, phase_one: PhaseOne::default() }
+        Self {
+            epsilon_ramp: 0.0,
+            episodes: 2,
+            return_discount: 1.0,
+            phase_one: PhaseOne::default(),
+            population: PopulationConfig::default(),
+        }
     }
 }
 
@@ -123,6 +132,7 @@ impl AdversaryConfig {
         in_unit("epsilon_ramp", self.epsilon_ramp)?;
         in_unit("return_discount", self.return_discount)?;
         check_positive("episodes", self.episodes as f64)?;
+        self.population.validate()?;
         self.phase_one.validate()
     }
 

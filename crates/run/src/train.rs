@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use wr2l_rl::{Experience, FinishedEpisode, Fixed, Improvement, Learner, Ppo, Workers};
-use wr2l_robust::adversary::{Adversary, Boundary, Nominal, Report, Source, Turn, Uniform, Wasserstein};
+use wr2l_robust::adversary::{
+    Adversary, Boundary, Nominal, Population, Report, Source, Turn, Uniform, Wasserstein,
+};
 use wr2l_sim::Outcome;
 
 use crate::ball_file::{BallSummary, make_ball};
@@ -225,7 +227,11 @@ impl<'a> Run<'a> {
         let done = TurnDone {
             turn: opponent.turn,
             steps: self.steps,
-            phi: self.source.point().map(|z| self.workers.space().physical(z)),
+            phi: self
+                .source
+                .point()
+                .or(choice.report.worst.as_deref())
+                .map(|z| self.workers.space().physical(z)),
             report: choice.report,
             simulator_steps: choice.simulator_steps,
             seconds: began.elapsed().as_secs_f64(),
@@ -363,6 +369,7 @@ impl Opponent {
             AdversaryKind::Uniform => Box::new(Uniform::new(ball, config)?),
             AdversaryKind::Boundary => Box::new(Boundary::new(estimate, ball, config)?),
             AdversaryKind::Wasserstein => Box::new(Wasserstein::new(estimate, ball, config)?),
+            AdversaryKind::Population => Box::new(Population::new(estimate, ball, config)?),
         };
         let log = CsvLog::create(&folder.file("adversary.csv"), &turn_columns(&plan.vary))?;
         Ok((Self { adversary, log, turn: 0, next: 0, current: vec![0.0; plan.vary.len()] }, steps))

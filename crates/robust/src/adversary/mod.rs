@@ -9,17 +9,20 @@
 //! | [`Uniform`] | for every episode a point uniform in the ball (the paper's "PPO mean") |
 //! | [`Boundary`] | for every turn a random point of the ball's boundary: the control for what the gradient adds |
 //! | [`Wasserstein`] | for every turn the worst point of the ball, by Phase I of Algorithm 1 |
+//! | [`Population`] | for every turn several of the worst of many points, beside the reference |
 //!
 //! What a turn depends on is in [`Turn`]; what an adversary keeps between turns besides, it saves and restores, so a run
 //! resumes from plain data.
 
 mod boundary;
 mod nominal;
+mod population;
 mod uniform;
 mod wasserstein;
 
 pub use boundary::Boundary;
 pub use nominal::Nominal;
+pub use population::{Population, PopulationConfig};
 pub use uniform::{Uniform, UniformSource};
 pub use wasserstein::Wasserstein;
 
@@ -60,6 +63,8 @@ pub enum Source {
     Fixed(Fixed),
     /// A point of the ball for each.
     Uniform(UniformSource),
+    /// The same for all of a lane.
+    PerLane(PerLane),
 }
 
 impl Source {
@@ -67,7 +72,7 @@ impl Source {
     pub fn point(&self) -> Option<&[f64]> {
         match self {
             Self::Fixed(Fixed(z)) => Some(z),
-            Self::Uniform(_) => None,
+            Self::Uniform(_) | Self::PerLane(_) => None,
         }
     }
 }
@@ -77,6 +82,34 @@ impl DynamicsSource for Source {
         match self {
             Self::Fixed(fixed) => fixed.z(lane, episode, out),
             Self::Uniform(uniform) => uniform.z(lane, episode, out),
+            Self::PerLane(points) => points.z(lane, episode, out),
+        }
+    }
+}
+
+/// Points that the learner's lanes take in turn; some lanes keep the reference.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PerLane {
+    points: Vec<Vec<f64>>,
+    nominal_share: f64,
+}
+
+impl PerLane {
+    /// `points` (`[d]` each) for the lanes but a share of `nominal_share`, in [0, 1), spread evenly over them. All
+    /// lanes keep the reference if there are no points.
+    pub fn new(points: Vec<Vec<f64>>, nominal_share: f64) -> Self {
+        Self { points, nominal_share }
+    }
+}
+
+impl DynamicsSource for PerLane {
+    fn z(&self, lane: u64, _: u64, out: &mut [f64]) {
+        let nominal_before = |lane: u64| (lane as f64 * self.nominal_share).floor() as u64;
+        let before = nominal_before(lane);
+        if self.points.is_empty() || nominal_before(lane + 1) > before {
+            out.fill(0.0);
+        } else {
+            out.copy_from_slice(&self.points[(lane - before) as usize % self.points.len()]);
         }
     }
 }
@@ -86,11 +119,17 @@ impl DynamicsSource for Source {
 pub struct Report {
     /// Radius ε in force.
     pub epsilon: Option<f64>,
+    /// J at the reference, where the adversary measured it.
+    pub reference_value: Option<f64>,
+    /// J at the chosen dynamics (the worst of them if there are several), where the adversary measured it.
+    pub value: Option<f64>,
+    /// The worst of the chosen dynamics, in z (`[d]`), if there are several.
+    pub worst: Option<Vec<f64>>,
     /// `½zᵀH₀z` of the chosen dynamics, the Taylor value of W.
     pub taylor: Option<f64>,
     /// W of the chosen dynamics as measured; `None` also where a one-step simulation diverged.
     pub measured: Option<f64>,
-    /// Phase I: J at the reference and at the chosen dynamics, gradients, gaps, step sizes.
+    /// Phase I: gradients, gaps, step sizes.
     pub phase_one: Option<PhaseOneReport>,
     /// Episodes that diverged while J was measured.
     pub diverged: u64,

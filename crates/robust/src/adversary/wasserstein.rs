@@ -65,10 +65,13 @@ impl Adversary for Wasserstein {
             simulator_steps: simulator_steps + one_step,
             report: Report {
                 epsilon: Some(ball.epsilon()),
+                reference_value: Some(found.reference_value),
+                value: Some(found.value),
                 taylor: Some(found.taylor),
                 measured,
                 phase_one: Some(found),
                 diverged,
+                ..Report::default()
             },
         })
     }

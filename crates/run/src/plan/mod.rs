@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 use wr2l_eval::{Axis, Grid, Systems};
 use wr2l_rl::{PpoConfig, RlError};
+use wr2l_robust::adversary::PopulationConfig;
 use wr2l_robust::phase_one::PhaseOne;
 use wr2l_robust::{AdversaryConfig, BallConfig, RobustError};
 use wr2l_sim::{DynamicsSpace, Physics, Simulator, Task, TaskName};
@@ -61,6 +62,8 @@ pub enum AdversaryKind {
     Boundary,
     /// The paper: for every turn the worst point of the ball that Phase I finds.
     Wasserstein,
+    /// Beyond the paper: for every turn several of the worst of many points of the ball, beside the reference.
+    Population,
 }
 
 /// The adversary and its options: [`AdversaryConfig`], with who plays and how often.
@@ -79,6 +82,8 @@ pub struct AdversaryPlan {
     pub return_discount: f64,
     /// The inner loop of `wasserstein`.
     pub phase_one: PhaseOne,
+    /// Options of `population`.
+    pub population: PopulationConfig,
 }
 
 impl AdversaryPlan {
@@ -89,6 +94,7 @@ impl AdversaryPlan {
             episodes: self.episodes,
             return_discount: self.return_discount,
             phase_one: self.phase_one,
+            population: self.population,
         }
     }
 }

@@ -81,12 +81,13 @@ impl Plan {
 }
 
 fn adversary(kind: AdversaryKind) -> AdversaryPlan {
-    let AdversaryConfig { epsilon_ramp, return_discount, phase_one, .. } = AdversaryConfig::default();
+    let AdversaryConfig { epsilon_ramp, return_discount, phase_one, population, .. } =
+        AdversaryConfig::default();
     // A turn costs 2 · pairs · episodes · max_inner episodes, and a line search each. So the adversary takes up to ten
     // times the learner's simulator steps: as much as one waits for, when a turn comes every four iterations.
     let gradient = Gradient { pairs: 16, ..phase_one.gradient };
     let phase_one = PhaseOne { max_inner: 2, gradient, ..phase_one };
-    AdversaryPlan { kind, every: 8_192, epsilon_ramp, episodes: 1, return_discount, phase_one }
+    AdversaryPlan { kind, every: 8_192, epsilon_ramp, episodes: 1, return_discount, phase_one, population }
 }
 
 /// A radius that a policy can still be trained for: about a third (Hopper: two thirds) more or less of what the

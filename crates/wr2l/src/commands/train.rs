@@ -200,8 +200,8 @@ fn turn_event(turn: &TurnDone) -> serde_json::Value {
         "steps": turn.steps,
         "simulator_steps": turn.simulator_steps,
         "phi": turn.phi,
-        "return_reference": found.map(|found| found.reference_value),
-        "return_chosen": found.map(|found| found.value),
+        "return_reference": turn.report.reference_value,
+        "return_chosen": turn.report.value,
         "stop": found.map(|found| stop_word(found.stop)),
         "w_measured": turn.report.measured,
         "w_taylor": turn.report.taylor,
@@ -270,7 +270,7 @@ impl Observer for Watching {
     }
 
     fn turn(&mut self, turn: &TurnDone) {
-        self.worst = turn.report.phase_one.as_ref().map(|found| found.value);
+        self.worst = turn.report.value;
         if self.json {
             self.print(&format!("{}\n", turn_event(turn)));
         }
