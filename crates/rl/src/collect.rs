@@ -67,6 +67,8 @@ pub struct FinishedEpisode {
 pub struct LaneBatch {
     /// Normalised observations as the learner's policy saw them, `[n, obs_dim]`.
     pub inputs: Vec<f32>,
+    /// Normalised dynamics that each step ran under, `[n, dim]`.
+    pub dynamics: Vec<f32>,
     /// The learner's actions as drawn, before clipping to the action bounds, `[n, act_dim]`; where an opponent's are
     /// mixed in, the ones that counted.
     pub actions: Vec<f32>,
@@ -93,9 +95,10 @@ pub struct LaneBatch {
 impl LaneBatch {
     /// An empty batch with room for all that a stretch of `horizon` steps can bring, so that the step loop never
     /// allocates.
-    fn with_capacity(horizon: usize, obs_dim: usize, act_dim: usize) -> Self {
+    fn with_capacity(horizon: usize, obs_dim: usize, act_dim: usize, dim: usize) -> Self {
         Self {
             inputs: Vec::with_capacity(horizon * obs_dim),
+            dynamics: Vec::with_capacity(horizon * dim),
             actions: Vec::with_capacity(horizon * act_dim),
             log_probs: Vec::with_capacity(horizon),
             rewards: Vec::with_capacity(horizon),
@@ -159,7 +162,9 @@ impl Workers {
             Stretch::Episode => self.spec().episode_limit as usize,
         };
         batch.clear();
-        batch.resize_with(lanes.states.len(), || LaneBatch::with_capacity(most, obs_dim, act_dim));
+        batch.resize_with(lanes.states.len(), || {
+            LaneBatch::with_capacity(most, obs_dim, act_dim, space.dim())
+        });
         let work = lanes.states.iter_mut().zip(batch.iter_mut()).enumerate();
         let work = Mutex::new(work);
         let space = &space;
@@ -301,6 +306,7 @@ impl Script for LaneScript<'_> {
             outcome = Outcome::Diverged(Divergence::State);
         }
         batch.inputs.extend_from_slice(step.input);
+        batch.dynamics.extend(state.z.iter().map(|&z| z as f32));
         batch.actions.extend_from_slice(step.action);
         batch.log_probs.push(step.log_prob);
         batch.rewards.push(reward);

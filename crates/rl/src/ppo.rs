@@ -46,7 +46,8 @@ impl Ppo {
     pub fn new(config: PpoConfig, spec: &SimSpec, dim: usize, seed: u64) -> Result<Self, RlError> {
         config.validate()?;
         let policy = PolicyHalf::new(spec, &config.hidden, seed)?;
-        let critic = CriticHalf::new(spec, &config.hidden, seed)?;
+        let critic =
+            CriticHalf::new(spec, if config.critic_sees_dynamics { dim } else { 0 }, &config.hidden, seed)?;
         let actor = Actor::new(
             policy.policy().clone(),
             policy.params().to_vec(),
@@ -81,7 +82,7 @@ impl Ppo {
         let reward_scale = config.normalise_rewards.then(|| Estimation::reward_scale(reward_moments));
         let estimation = Estimation { gamma: config.gamma, lambda: config.lambda, reward_scale };
         let kept = selection.kept(batch, iteration);
-        samples.prepare(batch, &kept, |inputs, values| critic.values(inputs, values), estimation, iteration)
+        samples.prepare(batch, &kept, |states, values| critic.values(states, values), estimation, iteration)
     }
 
     /// The epochs of minibatch updates, on two threads if there are as many; returns the losses of the last epoch,

@@ -47,6 +47,9 @@ pub struct PpoConfig {
     pub normalise_rewards: bool,
     /// KL(old ‖ new) beyond which the remaining epochs of a batch are skipped; 0 for no limit. Usual: 0 or 0.01–0.05.
     pub kl_limit: f64,
+    /// Whether the critic sees the dynamics (z) besides the observation. The policy never does. Makes values, and so
+    /// advantages, mean something when every lane runs under other dynamics.
+    pub critic_sees_dynamics: bool,
     /// Widths of the hidden layers of policy and critic.
     pub hidden: Vec<usize>,
 }
@@ -72,6 +75,7 @@ impl Default for PpoConfig {
             normalise_observations: true,
             normalise_rewards: true,
             kl_limit: 0.0,
+            critic_sees_dynamics: false,
             hidden: vec![64, 64],
         }
     }

@@ -6,6 +6,7 @@ use wr2l_rng::{Purpose, StreamKey};
 use wr2l_sim::{ActionSpace, SimSpec};
 
 use crate::ppo_loss::{Losses, Minibatch, Surrogate, value_loss};
+use crate::samples::States;
 use crate::{Persist, PpoConfig, RlError, State, StateError};
 
 /// Adam's ε: 1e-5, not the usual 1e-8, as in the implementations that published returns come from.
@@ -192,24 +193,27 @@ impl Half for PolicyHalf {
     }
 }
 
-/// The critic, learning.
+/// The critic, learning. It may be told the dynamics, which the policy never is: the value of a state depends on
+/// them, and nobody needs the critic once training is over.
 #[derive(Debug)]
 pub(crate) struct CriticHalf {
     critic: Mlp,
+    /// Number of dynamics parameters that it sees.
+    dim: usize,
     learning: Learning,
     cache: MlpCache,
     d_values: Vec<f32>,
 }
 
 impl CriticHalf {
-    /// A freshly initialised critic for a task.
-    pub(crate) fn new(spec: &SimSpec, hidden: &[usize], seed: u64) -> Result<Self, RlError> {
-        let critic = Mlp::new(&[&[spec.obs_dim], hidden, &[1]].concat())?;
+    /// A freshly initialised critic for a task that sees `dim` dynamics parameters besides the observation.
+    pub(crate) fn new(spec: &SimSpec, dim: usize, hidden: &[usize], seed: u64) -> Result<Self, RlError> {
+        let critic = Mlp::new(&[&[spec.obs_dim + dim], hidden, &[1]].concat())?;
         let mut params = vec![0.0; critic.parameters()];
         let key = StreamKey::new(seed, Purpose::Initialisation).lane(1);
         critic.initialise(1.0, &mut key.stream(), &mut params);
         let cache = critic.cache(CHUNK);
-        Ok(Self { critic, learning: Learning::new(params), cache, d_values: Vec::new() })
+        Ok(Self { critic, dim, learning: Learning::new(params), cache, d_values: Vec::new() })
     }
 
     /// The parameters.
@@ -222,26 +226,39 @@ impl CriticHalf {
         self.learning.params.copy_from_slice(params);
     }
 
-    /// The values of normalised observations `inputs`, `[rows, obs_dim]`, into `values`, `[rows]`.
-    pub(crate) fn values(&mut self, inputs: &[f32], values: &mut [f32]) {
-        let width = self.critic.inputs();
-        for (inputs, values) in inputs.chunks(CHUNK * width).zip(values.chunks_mut(CHUNK)) {
-            self.critic.forward(&self.learning.params, inputs, &mut self.cache);
-            values.copy_from_slice(self.cache.outputs());
+    /// The values of states, `[rows]`.
+    pub(crate) fn values(&mut self, states: States<'_>, values: &mut [f32]) {
+        let Self { critic, dim, learning: Learning { params, inputs, .. }, cache, .. } = self;
+        let rows: Vec<u32> = (0..values.len() as u32).collect();
+        for (rows, values) in rows.chunks(CHUNK).zip(values.chunks_mut(CHUNK)) {
+            see(states, critic.inputs() - *dim, *dim, rows, inputs);
+            critic.forward(params, inputs, cache);
+            values.copy_from_slice(cache.outputs());
+        }
+    }
+}
+
+/// Gathers what the critic sees of some states: `obs_dim` observations and `dim` dynamics parameters each.
+fn see(states: States<'_>, obs_dim: usize, dim: usize, rows: &[u32], to: &mut Vec<f32>) {
+    to.clear();
+    for row in rows.iter().map(|&row| row as usize) {
+        to.extend_from_slice(&states.inputs[row * obs_dim..][..obs_dim]);
+        if dim > 0 {
+            to.extend_from_slice(&states.dynamics[row * dim..][..dim]);
         }
     }
 }
 
 impl Half for CriticHalf {
     fn gradient(&mut self, config: &PpoConfig, minibatch: Minibatch<'_>) -> f64 {
-        let Self { critic, learning, cache, d_values } = self;
+        let Self { critic, dim, learning, cache, d_values } = self;
         let Learning { params, gradient, inputs, losses, .. } = learning;
         let samples = minibatch.samples;
         let weight = 1.0 / minibatch.rows.len() as f32;
         let (clip, value_weight) = (config.clip as f32, config.value_weight as f32);
         gradient.fill(0.0);
         for rows in minibatch.rows.chunks(CHUNK) {
-            gather(&samples.inputs, critic.inputs(), rows, inputs);
+            see(samples.states(), critic.inputs() - *dim, *dim, rows, inputs);
             critic.forward(params, inputs, cache);
             d_values.clear();
             for (&value, &row) in cache.outputs().iter().zip(rows) {
@@ -336,7 +353,7 @@ mod tests {
                 let rows: Vec<u32> = (0..n as u32).rev().collect();
                 let minibatch = Minibatch { rows: &rows, samples: &samples };
                 let mut policy = PolicyHalf::new(&spec, &[16, 8], 4).unwrap();
-                let mut critic = CriticHalf::new(&spec, &[16, 8], 4).unwrap();
+                let mut critic = CriticHalf::new(&spec, 0, &[16, 8], 4).unwrap();
                 let what = format!("{actions:?}, clip_value {clip_value}");
                 directional_derivatives(&mut policy, |half| &mut half.learning, &config, minibatch, &what);
                 directional_derivatives(&mut critic, |half| &mut half.learning, &config, minibatch, &what);

@@ -27,11 +27,22 @@ impl Estimation {
     }
 }
 
+/// States, as a critic may see them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct States<'a> {
+    /// Normalised observations, `[rows, obs_dim]`.
+    pub(crate) inputs: &'a [f32],
+    /// Normalised dynamics, `[rows, dim]`.
+    pub(crate) dynamics: &'a [f32],
+}
+
 /// A batch, ready to learn from; `n` transitions.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Samples {
     /// Normalised observations, `[n, obs_dim]`.
     pub(crate) inputs: Vec<f32>,
+    /// Normalised dynamics, `[n, dim]`.
+    pub(crate) dynamics: Vec<f32>,
     /// Actions as drawn, `[n, act_dim]`.
     pub(crate) actions: Vec<f32>,
     /// Their log-probabilities, `[n]`.
@@ -51,8 +62,13 @@ pub(crate) struct Samples {
 }
 
 impl Samples {
+    /// The states of all transitions.
+    pub(crate) fn states(&self) -> States<'_> {
+        States { inputs: &self.inputs, dynamics: &self.dynamics }
+    }
+
     /// Fills all columns from `batch`, of which only the lanes `kept` are to be learnt from; `critic` writes the values
-    /// of normalised observations.
+    /// of normalised observations under given dynamics.
     ///
     /// # Errors
     /// [`RlError::NothingValid`] if every transition to learn from diverged; [`RlError::NotFinite`] for an advantage or target.
@@ -60,7 +76,7 @@ impl Samples {
         &mut self,
         batch: &[LaneBatch],
         kept: &[bool],
-        mut critic: impl FnMut(&[f32], &mut [f32]),
+        mut critic: impl FnMut(States<'_>, &mut [f32]),
         options: Estimation,
         iteration: u64,
     ) -> Result<(), RlError> {
@@ -70,13 +86,18 @@ impl Samples {
             column.clear();
             column.resize(n, 0.0);
         }
-        critic(&self.inputs, &mut self.values);
-        let mut successor_values = Vec::new();
+        critic(States { inputs: &self.inputs, dynamics: &self.dynamics }, &mut self.values);
+        let (mut successor_values, mut dynamics) = (Vec::new(), Vec::new());
         let mut start = 0;
         for lane in batch {
             let rows = start..start + lane.rewards.len();
             successor_values.resize(lane.successor_steps.len(), 0.0);
-            critic(&lane.successors, &mut successor_values);
+            dynamics.clear();
+            let dim = lane.dynamics.len() / lane.rewards.len().max(1);
+            for &step in &lane.successor_steps {
+                dynamics.extend_from_slice(&lane.dynamics[step * dim..][..dim]);
+            }
+            critic(States { inputs: &lane.successors, dynamics: &dynamics }, &mut successor_values);
             for (&step, &value) in lane.successor_steps.iter().zip(&successor_values) {
                 self.successors[start + step] = value;
             }
@@ -104,8 +125,9 @@ impl Samples {
 
     /// Copies what was collected, and notes which transitions may be learnt from.
     fn gather(&mut self, batch: &[LaneBatch], kept: &[bool], reward_scale: Option<f64>) {
-        let Self { inputs, actions, log_probs, rewards, valid, .. } = self;
+        let Self { inputs, dynamics, actions, log_probs, rewards, valid, .. } = self;
         inputs.clear();
+        dynamics.clear();
         actions.clear();
         log_probs.clear();
         rewards.clear();
@@ -113,6 +135,7 @@ impl Samples {
         for (lane, kept) in batch.iter().zip(kept) {
             let start = rewards.len();
             inputs.extend_from_slice(&lane.inputs);
+            dynamics.extend_from_slice(&lane.dynamics);
             actions.extend_from_slice(&lane.actions);
             log_probs.extend_from_slice(&lane.log_probs);
             match reward_scale {

@@ -56,6 +56,7 @@ mod tests {
     fn batch(returns: &[f64]) -> Vec<LaneBatch> {
         let lane = |&ret: &f64| LaneBatch {
             inputs: Vec::new(),
+            dynamics: Vec::new(),
             actions: Vec::new(),
             log_probs: Vec::new(),
             rewards: Vec::new(),

@@ -137,7 +137,7 @@ impl Trpo {
         samples.prepare(
             batch,
             &kept,
-            |inputs, values| critic.values(inputs, values),
+            |states, values| critic.values(states.inputs, values),
             estimation,
             iteration,
         )?;

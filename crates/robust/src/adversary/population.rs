@@ -6,7 +6,7 @@
 //! several of the worst at once, and some lanes keep the reference.
 
 use serde::{Deserialize, Serialize};
-use wr2l_rl::{Actor, Workers};
+use wr2l_rl::{Actor, State, StateError, Workers};
 use wr2l_rng::{Purpose, StreamKey};
 
 use super::{Adversary, Choice, PerLane, Report, Source, Turn};
@@ -76,7 +76,7 @@ impl Population {
         Ok(Self { estimate, ball, config, members: Vec::new() })
     }
 
-    fn source(&self) -> Source {
+    fn per_lane(&self) -> Source {
         Source::PerLane(PerLane::new(self.members.clone(), self.config.population.nominal_share))
     }
 
@@ -129,7 +129,7 @@ impl Adversary for Population {
                 pool.truncate(self.members.len());
                 self.members = pool;
                 let report = Report { epsilon: Some(ball.epsilon()), diverged, ..Report::default() };
-                return Ok(Choice { source: self.source(), report, simulator_steps: searched });
+                return Ok(Choice { source: self.per_lane(), report, simulator_steps: searched });
             }
             Err(error) => return Err(error),
         };
@@ -141,7 +141,7 @@ impl Adversary for Population {
         let (measured, one_step) = self.estimate.measure_or_none(workers, &worst)?;
         let taylor = ball.value(&worst);
         Ok(Choice {
-            source: self.source(),
+            source: self.per_lane(),
             simulator_steps: searched + one_step,
             report: Report {
                 epsilon: Some(ball.epsilon()),
@@ -154,5 +154,26 @@ impl Adversary for Population {
                 ..Report::default()
             },
         })
+    }
+
+    fn save<'a>(&'a self, state: &mut State<'a>) {
+        state.put("members", self.members.concat());
+    }
+
+    fn restore(&mut self, state: &mut State<'_>) -> Result<(), StateError> {
+        let (dim, most) = (self.ball.dim(), self.config.population.members);
+        let members: Vec<f64> = state.take_any("members")?;
+        let sound = members.len().is_multiple_of(dim)
+            && members.len() / dim <= most
+            && members.iter().all(|z| z.is_finite());
+        if !sound {
+            return Err(state.unusable("members", format!("it has to hold at most {most} finite points")));
+        }
+        self.members = members.chunks_exact(dim).map(<[f64]>::to_vec).collect();
+        Ok(())
+    }
+
+    fn source(&self) -> Option<Source> {
+        (!self.members.is_empty()).then(|| self.per_lane())
     }
 }
