@@ -325,6 +325,7 @@ mod tests {
         let mut draw = |n: usize| (0..n).map(|_| stream.normal() as f32).collect::<Vec<f32>>();
         Samples {
             inputs: draw(n * 3),
+            dynamics: draw(n * 2),
             actions: match actions {
                 ActionSpace::Continuous { .. } => draw(n * actions.dim()),
                 ActionSpace::Discrete { .. } => {
@@ -353,10 +354,19 @@ mod tests {
                 let rows: Vec<u32> = (0..n as u32).rev().collect();
                 let minibatch = Minibatch { rows: &rows, samples: &samples };
                 let mut policy = PolicyHalf::new(&spec, &[16, 8], 4).unwrap();
-                let mut critic = CriticHalf::new(&spec, 0, &[16, 8], 4).unwrap();
                 let what = format!("{actions:?}, clip_value {clip_value}");
                 directional_derivatives(&mut policy, |half| &mut half.learning, &config, minibatch, &what);
-                directional_derivatives(&mut critic, |half| &mut half.learning, &config, minibatch, &what);
+                for dim in [0, 2] {
+                    let mut critic = CriticHalf::new(&spec, dim, &[16, 8], 4).unwrap();
+                    let what = format!("{what}, critic sees {dim} parameters");
+                    directional_derivatives(
+                        &mut critic,
+                        |half| &mut half.learning,
+                        &config,
+                        minibatch,
+                        &what,
+                    );
+                }
             }
         }
     }
@@ -393,6 +403,18 @@ mod tests {
             let exact: f64 = gradient.iter().zip(&d).map(|(g, d)| f64::from(g * d)).sum();
             let error = (numeric - exact).abs();
             assert!(error < 0.02 * norm(&gradient), "{what}, {direction}: {numeric} against {exact}");
+        }
+    }
+
+    #[test]
+    fn a_critic_that_sees_the_dynamics_values_a_state_by_them_and_one_that_does_not_does_not() {
+        let actions = ActionSpace::Continuous { low: vec![-1.0], high: vec![1.0] };
+        for dim in [0, 2] {
+            let mut critic = CriticHalf::new(&spec(actions.clone()), dim, &[16], 4).unwrap();
+            let mut values = [0.0; 2];
+            let inputs = [0.3, -0.2, 1.0].repeat(2);
+            critic.values(States { inputs: &inputs, dynamics: &[0.5, 0.0, -0.5, 0.1] }, &mut values);
+            assert_eq!(values[0] == values[1], dim == 0, "{values:?}");
         }
     }
 

@@ -1,7 +1,9 @@
 //! The ball and the adversaries on real simulators.
 
 use wr2l_rl::{Actor, DynamicsSource, Learner, Ppo, PpoConfig, State, StopFlag, Workers};
-use wr2l_robust::adversary::{Boundary, Choice, Nominal, Turn, Uniform, Wasserstein};
+use wr2l_robust::adversary::{
+    Boundary, Choice, Nominal, PerLane, Population, PopulationConfig, Turn, Uniform, Wasserstein,
+};
 use wr2l_robust::ball::Ball;
 use wr2l_robust::hessian::{StateWeights, TransitionModel, ZeroOrder};
 use wr2l_robust::phase_one::{PhaseOne, Stop};
@@ -290,4 +292,57 @@ fn an_adversary_goes_on_from_its_state_and_gives_up_when_asked_to() {
     let mut wasserstein = Wasserstein::new(estimate, ball, config).unwrap();
     let turn = Turn { seed: 11, index: 0, progress: 0.0, current: &[0.0] };
     assert_eq!(wasserstein.choose(&turn, &actor(&simulator), &mut workers).unwrap_err(), interrupted);
+}
+
+/// The dynamics of the first lanes.
+fn lanes(source: &dyn DynamicsSource, count: u64, dim: usize) -> Vec<Vec<f64>> {
+    let z = |lane| {
+        let mut z = vec![f64::NAN; dim];
+        source.z(lane, 0, &mut z);
+        z
+    };
+    (0..count).map(z).collect()
+}
+
+#[test]
+fn lanes_take_the_points_in_turn_and_some_keep_the_reference() {
+    let points = |n: u32| (1..=n).map(|i| vec![f64::from(i)]).collect::<Vec<_>>();
+    let eight = lanes(&PerLane::new(points(6), 0.25), 8, 1);
+    assert_eq!(eight.concat(), [1.0, 2.0, 3.0, 0.0, 4.0, 5.0, 6.0, 0.0]);
+    assert_eq!(lanes(&PerLane::new(points(2), 0.0), 4, 1).concat(), [1.0, 2.0, 1.0, 2.0]);
+    assert_eq!(lanes(&PerLane::new(Vec::new(), 0.0), 2, 1).concat(), [0.0, 0.0]);
+}
+
+#[test]
+fn the_population_holds_the_worst_points_it_has_seen_and_goes_on_from_its_state() {
+    // An untrained policy drops the pendulum after a few steps; a shorter pole falls faster.
+    let simulator = simulator(TaskName::InvertedPendulum, &["pole_length"]);
+    let (estimate, ball) = ball(&simulator, &BallConfig { half_width: Some(0.4), ..small() });
+    let population = PopulationConfig { members: 3, nominal_share: 0.0, candidates: 9 };
+    let config = AdversaryConfig { episodes: 64, population, ..AdversaryConfig::default() };
+    let mut adversary = Population::new(estimate.clone(), ball.clone(), config).unwrap();
+    assert!(adversary.source().is_none(), "no turn was taken");
+    let first = choose(&mut adversary, &simulator, 0, 2);
+    let report = &first.report;
+    assert!(
+        report.value.unwrap() < report.reference_value.unwrap() && report.worst.as_ref().unwrap()[0] < 0.0
+    );
+    for z in lanes(&first.source, 3, 1) {
+        assert!(ball.contains(&z) && z[0] < -0.3, "a third of twelve points of a line's two ends: {z:?}");
+    }
+
+    let mut state = State::default();
+    adversary.save(&mut state);
+    let mut state = state.into_owned();
+    let mut resumed = Population::new(estimate, ball, config).unwrap();
+    resumed.restore(&mut state).unwrap();
+    state.finish().unwrap();
+    assert_eq!(lanes(&resumed.source().unwrap(), 3, 1), lanes(&first.source, 3, 1));
+    let (one, two) = (choose(&mut adversary, &simulator, 1, 1), choose(&mut resumed, &simulator, 1, 2));
+    assert_eq!(lanes(&one.source, 3, 1), lanes(&two.source, 3, 1));
+    assert_eq!(one.report, two.report);
+
+    let mut damaged = State::default();
+    damaged.put("members", vec![f64::NAN]);
+    assert!(resumed.restore(&mut damaged).is_err());
 }

@@ -79,22 +79,22 @@ impl Population {
     fn per_lane(&self) -> Source {
         Source::PerLane(PerLane::new(self.members.clone(), self.config.population.nominal_share))
     }
+}
 
-    /// Replaces all but the worst: members that stay keep their place. `order` ranks the pool, whose first points are
-    /// the members, from the worst on.
-    fn select(&mut self, pool: Vec<Vec<f64>>, order: &[usize]) {
-        let old = self.members.len();
-        let count = self.config.population.members.min(pool.len());
-        let kept = &order[..count];
-        let mut fresh = kept.iter().copied().filter(|&i| i >= old);
-        let mut members = Vec::with_capacity(count);
-        for place in 0..count {
+/// The first `count` of `order`, which ranks `pool` from the worst on. The pool begins with the `old` members in
+/// force: those that stay keep their place, fresh points take the others.
+fn worst(pool: &[Vec<f64>], old: usize, order: &[usize], count: usize) -> Vec<Vec<f64>> {
+    let kept = &order[..count.min(order.len())];
+    let mut fresh = kept.iter().filter(|&&i| i >= old);
+    let places = 0..kept.len();
+    places
+        .filter_map(|place| {
             // As many places are free as fresh points were kept.
-            let i = if place < old && kept.contains(&place) { Some(place) } else { fresh.next() };
-            members.extend(i.map(|i| pool[i].clone()));
-        }
-        self.members = members;
-    }
+            let stays = place < old && kept.contains(&place);
+            let i = if stays { place } else { *fresh.next()? };
+            Some(pool[i].clone())
+        })
+        .collect()
 }
 
 impl Adversary for Population {
@@ -135,20 +135,18 @@ impl Adversary for Population {
         };
         let mut order: Vec<usize> = (0..pool.len()).collect();
         order.sort_by(|&a, &b| values[1 + a].total_cmp(&values[1 + b]));
-        let worst = pool[order[0]].clone();
-        let worst_value = values[1 + order[0]];
-        self.select(pool, &order);
-        let (measured, one_step) = self.estimate.measure_or_none(workers, &worst)?;
-        let taylor = ball.value(&worst);
+        self.members = worst(&pool, self.members.len(), &order, population.members);
+        let first = &pool[order[0]];
+        let (measured, one_step) = self.estimate.measure_or_none(workers, first)?;
         Ok(Choice {
             source: self.per_lane(),
             simulator_steps: searched + one_step,
             report: Report {
                 epsilon: Some(ball.epsilon()),
                 reference_value: Some(values[0]),
-                value: Some(worst_value),
-                worst: Some(worst),
-                taylor: Some(taylor),
+                value: Some(values[1 + order[0]]),
+                worst: Some(first.clone()),
+                taylor: Some(ball.value(first)),
                 measured,
                 diverged,
                 ..Report::default()
@@ -175,5 +173,31 @@ impl Adversary for Population {
 
     fn source(&self) -> Option<Source> {
         (!self.members.is_empty()).then(|| self.per_lane())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_stay_in_their_places_and_fresh_points_take_those_of_the_others() {
+        let pool: Vec<Vec<f64>> = (0..6).map(|i| vec![f64::from(i)]).collect();
+        // Three members in force; of these 1 stays, and 5 and 3 are worse than 0 and 2.
+        assert_eq!(worst(&pool, 3, &[5, 1, 3, 0, 2, 4], 3), [[5.0], [1.0], [3.0]]);
+        assert_eq!(worst(&pool, 3, &[2, 1, 0, 3, 4, 5], 3), [[0.0], [1.0], [2.0]]);
+        assert_eq!(worst(&pool, 0, &[4, 1, 0, 2, 3, 5], 2), [[4.0], [1.0]]);
+        assert_eq!(worst(&pool[..1], 0, &[0], 4), [[0.0]]);
+    }
+
+    #[test]
+    fn options_that_make_no_sense_are_refused_by_name() {
+        let refused = |config: PopulationConfig, name: &str| {
+            assert!(config.validate().unwrap_err().to_string().contains(name));
+        };
+        PopulationConfig::default().validate().unwrap();
+        refused(PopulationConfig { members: 0, ..PopulationConfig::default() }, "members");
+        refused(PopulationConfig { nominal_share: 1.0, ..PopulationConfig::default() }, "nominal_share");
+        refused(PopulationConfig { nominal_share: f64::NAN, ..PopulationConfig::default() }, "nominal_share");
     }
 }
