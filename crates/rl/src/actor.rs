@@ -79,6 +79,11 @@ impl Actor {
         self.normaliser = normaliser;
     }
 
+    /// Replaces the network's weights, the first of all weights; what follows (log standard deviations) stays.
+    pub(crate) fn renew_network(&mut self, network: &[f32]) {
+        self.params[..network.len()].copy_from_slice(network);
+    }
+
     /// Scratch for acting on up to `rows` rows at once.
     pub fn scratch(&self, rows: usize) -> ActScratch {
         ActScratch { inputs: vec![0.0; rows * self.obs_dim()], cache: self.policy.cache(rows) }

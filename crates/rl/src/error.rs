@@ -46,6 +46,12 @@ pub enum RlError {
         /// The learner.
         learner: &'static str,
     },
+    /// A learner of real actions was given a task of choices.
+    #[error("`{learner}` needs actions that are real numbers, and this task's are choices")]
+    Actions {
+        /// The learner.
+        learner: &'static str,
+    },
     /// A learner cannot choose among whole episodes.
     #[error(
         "to learn from the worst episodes a batch has to consist of whole episodes: `{learner}` {remedy}"

@@ -166,6 +166,16 @@ impl Improvement {
     }
 }
 
+impl Improvement {
+    /// Adds what was collected besides.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.transitions += other.transitions;
+        self.finished.extend(other.finished);
+        self.dropped += other.dropped;
+        self.diverged += other.diverged;
+    }
+}
+
 /// Why a learner left its policy as it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Skip {

@@ -1,4 +1,4 @@
-//! How a policy is run and improved: rollouts, advantage estimation, PPO, TRPO.
+//! How a policy is run and improved: rollouts, advantage estimation, PPO, TRPO, DDPG.
 //!
 //! [`Workers`] are threads with simulators of their own. They run whole episodes ([`Workers::episodes`]) or fill a
 //! learner's batches from lanes that live on ([`Workers::collect`]); either is a pure function of policy, dynamics,
@@ -10,6 +10,9 @@ mod actor;
 mod collect;
 mod conjugate_gradient;
 mod critic;
+mod ddpg;
+mod ddpg_config;
+mod ddpg_networks;
 mod drive;
 mod dynamics_source;
 mod error;
@@ -22,6 +25,7 @@ mod ppo;
 mod ppo_config;
 mod ppo_loss;
 mod ppo_networks;
+mod replay;
 mod samples;
 mod selection;
 mod state;
@@ -31,6 +35,8 @@ mod workers;
 
 pub use actor::{ActScratch, Actor};
 pub use collect::{CollectOptions, FinishedEpisode, LaneBatch, LaneState, Lanes, Stretch};
+pub use ddpg::Ddpg;
+pub use ddpg_config::DdpgConfig;
 pub use dynamics_source::{DynamicsSource, Fixed};
 pub use error::RlError;
 pub use gae::generalised_advantages;

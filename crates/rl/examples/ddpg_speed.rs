@@ -1,0 +1,52 @@
+//! Gradient steps per second of DDPG on one core: critic, actor and slow copies, minibatches from the replay buffer.
+//!
+//! `cargo run --release -p wr2l-rl --example ddpg_speed [seconds]`
+//!
+//! Hopper's shapes (11 observations, 3 actions). Collecting takes part, 4 lanes on the planar physics: what it costs
+//! is in the numbers. Prints the best of several stretches and their median: on a machine that others use as well, the
+//! best is what the code costs.
+
+use std::time::{Duration, Instant};
+
+use wr2l_rl::{Ddpg, DdpgConfig, Experience, Fixed, Learner, Workers};
+use wr2l_sim::{Simulator, Task, TaskName};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let seconds: f64 = std::env::args().nth(1).map_or(Ok(10.0), |text| text.parse())?;
+    let task = Task::new(TaskName::Hopper);
+    let space = task.space().select::<&str>(&[])?;
+    let simulator = Simulator::new(task, None, space)?;
+    let mut workers = Workers::new(&simulator, 1)?;
+    let source = Fixed::reference(simulator.space());
+    for (width, minibatch) in [(64, 64), (256, 256)] {
+        let config = DdpgConfig {
+            hidden: vec![width, width],
+            minibatch,
+            warm_up: 2_000,
+            rounds: 1,
+            ..DdpgConfig::default()
+        };
+        let mut learner = Ddpg::new(config, simulator.spec(), 0, 1)?;
+        let mut iteration = 0;
+        let mut improve = |learner: &mut Ddpg| {
+            let done = learner.improve(Experience::alone(&mut workers, &source, 1, iteration, 0.0));
+            iteration += 1;
+            done.map(|done| done.transitions)
+        };
+        for _ in 0..200 {
+            improve(&mut learner)?;
+        }
+        let mut rates = Vec::new();
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs_f64(seconds) {
+            let stretch = Instant::now();
+            // One gradient step per transition.
+            let steps: usize = (0..4).map(|_| improve(&mut learner)).sum::<Result<_, _>>()?;
+            rates.push(steps as f64 / stretch.elapsed().as_secs_f64());
+        }
+        rates.sort_by(f64::total_cmp);
+        let (best, median) = (rates[rates.len() - 1], rates[rates.len() / 2]);
+        println!("2 × {width}, minibatch {minibatch}: best {best:.0}, median {median:.0} gradient steps/s");
+    }
+    Ok(())
+}

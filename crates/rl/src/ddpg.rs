@@ -1,0 +1,300 @@
+//! Deep deterministic policy gradients (Lillicrap et al. 2016).
+//!
+//! Collecting and learning alternate: `lanes × horizon` transitions go into the replay buffer, then as many gradient
+//! steps follow, each on a minibatch drawn uniformly from it:
+//!
+//! 1. the critic moves towards y = r + γ Q'(s', μ'(s')), Q' and μ' being slow copies of critic and actor. **Only a
+//!    terminal state is worth 0: where an episode ended by its time limit, y goes on with Q'**;
+//! 2. the actor moves up the critic, ∇_θ Q(s, μ_θ(s));
+//! 3. the slow copies follow by a share τ.
+//!
+//! Actions are bounded by tanh; exploration adds Gaussian noise. The first transitions come from actions at random.
+//!
+//! Against an opponent whose actions mix with the agent's ([`Company::Mixed`]; Tessler et al. 2019) the buffer holds
+//! the actions that counted, the critic's targets and the actor's gradient see both players, and after every so many
+//! of the agent's updates the opponent moves *down* the same critic. With weight or probability 0 it changes no bit.
+
+use wr2l_nn::{Activation, Normaliser, Policy};
+use wr2l_rng::{Purpose, StreamKey};
+use wr2l_sim::{ActionSpace, Outcome, SimSpec};
+
+use crate::ddpg_networks::{CriticStep, Net, QFunction, finite, follow};
+use crate::replay::{Draw, Replay};
+use crate::{
+    Acting, Actor, CollectOptions, Company, DdpgConfig, Disturbance, Experience, Improvement, LaneBatch,
+    Lanes, Learner, Means, Mixing, Player, Players, RlError, Skip, State, StateError, Stretch,
+};
+
+/// The DDPG learner: actor, critic, their slow copies and the replay buffer; and an opponent, once there is one.
+#[derive(Debug)]
+pub struct Ddpg {
+    config: DdpgConfig,
+    /// What acts: the network of `mover`, with exploration noise.
+    actor: Actor,
+    mover: Net,
+    critic: QFunction,
+    opponent: Option<Opponent>,
+    replay: Replay,
+    lanes: Lanes,
+    /// Transitions collected, and gradient steps made.
+    transitions: u64,
+    updates: u64,
+    /// The last batch, and scratch.
+    batch: Vec<LaneBatch>,
+    draw: Draw,
+}
+
+/// The one whose actions mix with the agent's.
+#[derive(Debug)]
+struct Opponent {
+    actor: Actor,
+    mover: Net,
+}
+
+impl Ddpg {
+    /// A learner with freshly initialised networks for a task with these shapes and `dim` dynamics parameters.
+    ///
+    /// # Errors
+    /// [`RlError::Option`] for a senseless option; [`RlError::Actions`] for a task whose actions are choices.
+    pub fn new(config: DdpgConfig, spec: &SimSpec, dim: usize, seed: u64) -> Result<Self, RlError> {
+        config.validate()?;
+        if let ActionSpace::Discrete { .. } = spec.actions {
+            return Err(RlError::Actions { learner: "ddpg" });
+        }
+        let key = StreamKey::new(seed, Purpose::Initialisation);
+        let (obs_dim, act_dim) = (spec.obs_dim, spec.act_dim());
+        let (actor, mover) = player(&config, obs_dim, &spec.actions, key.lane(0))?;
+        let sizes = [&[obs_dim + act_dim], config.hidden.as_slice(), &[1]].concat();
+        let critic = Net::new(&sizes, 1.0, config.minibatch, &mut key.lane(1).stream())?;
+        Ok(Self {
+            actor,
+            mover,
+            critic: QFunction::new(critic),
+            opponent: None,
+            replay: Replay::new(obs_dim, act_dim, config.replay),
+            lanes: Lanes::new(config.lanes, spec, dim),
+            transitions: 0,
+            updates: 0,
+            batch: Vec::new(),
+            draw: Draw::default(),
+            config,
+        })
+    }
+
+    /// The options.
+    pub fn config(&self) -> &DdpgConfig {
+        &self.config
+    }
+
+    /// The policy of the opponent, once there has been one.
+    pub fn opponent(&self) -> Option<&Actor> {
+        self.opponent.as_ref().map(|opponent| &opponent.actor)
+    }
+
+    fn add_opponent(&mut self, seed: u64) -> Result<(), RlError> {
+        if self.opponent.is_none() {
+            let key = StreamKey::new(seed, Purpose::OpponentInitialisation);
+            let (obs_dim, actions) = (self.actor.obs_dim(), self.actor.action_space());
+            let (actor, mover) = player(&self.config, obs_dim, actions, key)?;
+            self.opponent = Some(Opponent { actor, mover });
+        }
+        Ok(())
+    }
+
+    /// Puts the last batch into the replay buffer, diverged steps left out.
+    fn store(&mut self) {
+        let (obs_dim, act_dim) = (self.actor.obs_dim(), self.actor.act_dim());
+        let mut action = vec![0.0; act_dim];
+        for lane in &self.batch {
+            let mut successors = lane.successors.chunks_exact(obs_dim);
+            let row = |t: usize| &lane.inputs[t * obs_dim..][..obs_dim];
+            for (t, outcome) in lane.outcomes.iter().enumerate() {
+                let last = t + 1 == lane.outcomes.len();
+                let next = match outcome {
+                    Outcome::Diverged(_) => continue,
+                    Outcome::Running if !last => row(t + 1),
+                    Outcome::Running | Outcome::Truncated => successors.next().unwrap_or(row(t)),
+                    // Its value is never asked for.
+                    Outcome::Terminated => row(t),
+                };
+                action.copy_from_slice(&lane.actions[t * act_dim..][..act_dim]);
+                action.iter_mut().for_each(|a: &mut f32| *a = a.clamp(-1.0, 1.0));
+                let terminated = *outcome == Outcome::Terminated;
+                self.replay.push(row(t), &action, next, lane.rewards[t], terminated);
+            }
+        }
+    }
+
+    /// One gradient step of critic and actor, and of the opponent when it is its turn, on the minibatch drawn.
+    fn update(&mut self, mixing: Option<Mixing>) -> CriticStep {
+        let Self { config, mover, critic, opponent, draw, .. } = self;
+        let opponent = opponent.as_mut().map(|opponent| &mut opponent.mover);
+        let Some((mixing, opponent)) = mixing.zip(opponent) else {
+            let step = critic.learn(draw, mover, None, config);
+            critic.climb(&draw.obs, mover, None, 1.0, true, config.actor_learning_rate);
+            follow([mover, &mut critic.net], config.tau);
+            self.updates += 1;
+            return step;
+        };
+        let step = critic.learn(draw, mover, Some((opponent, mixing.means)), config);
+        // In a blend the two are mixed before the critic sees them; who takes over acts alone.
+        let (alpha, blended) = match mixing.means {
+            Means::Blend { alpha } => (alpha, true),
+            Means::TakeOver { alpha } => (alpha, false),
+            Means::Force { .. } => (0.0, false),
+        };
+        let rate = config.actor_learning_rate;
+        let other = blended.then_some((&mut *opponent, alpha));
+        critic.climb(&draw.obs, mover, other, 1.0 - alpha, true, rate);
+        self.updates += 1;
+        if self.updates.is_multiple_of(u64::from(mixing.every.max(1))) {
+            let other = blended.then_some((&mut *mover, 1.0 - alpha));
+            critic.climb(&draw.obs, opponent, other, alpha, false, rate);
+        }
+        follow([mover, opponent, &mut critic.net], config.tau);
+        step
+    }
+
+    /// Lets the policies act as the networks have become.
+    fn publish(&mut self, iteration: u64) -> Result<(), RlError> {
+        let nets = [&self.mover, &self.critic.net].into_iter();
+        if !finite(nets.chain(self.opponent.as_ref().map(|opponent| &opponent.mover))) {
+            return Err(RlError::NotFinite { what: "a network parameter", iteration });
+        }
+        self.actor.renew_network(self.mover.params());
+        if let Some(opponent) = &mut self.opponent {
+            opponent.actor.renew_network(opponent.mover.params());
+        }
+        Ok(())
+    }
+}
+
+/// A policy that acts within bounds, with its exploration noise, and its network.
+fn player(
+    config: &DdpgConfig,
+    obs_dim: usize,
+    actions: &ActionSpace,
+    key: StreamKey,
+) -> Result<(Actor, Net), RlError> {
+    let sizes = [&[obs_dim], config.hidden.as_slice(), &[actions.dim()]].concat();
+    let net = Net::new(&sizes, 0.01, config.minibatch, &mut key.stream())?;
+    let policy = Policy::bounded(obs_dim, &config.hidden, actions.dim())?.with_activation(Activation::Relu);
+    let log_std = config.exploration.ln() as f32;
+    let params = [net.params(), &vec![log_std; actions.dim()]].concat();
+    Ok((Actor::new(policy, params, Normaliser::identity(obs_dim), actions.clone())?, net))
+}
+
+impl Learner for Ddpg {
+    fn improve(&mut self, experience: Experience<'_>) -> Result<Improvement, RlError> {
+        let Experience { workers, source, seed, iteration, company, selection, .. } = experience;
+        if selection.chooses() {
+            let remedy = "learns from single transitions of all times";
+            return Err(RlError::Selection { learner: "ddpg", remedy });
+        }
+        let mixing = match company {
+            Company::Mixed(mixing) => Some(mixing),
+            _ => None,
+        };
+        if mixing.is_some() {
+            self.add_opponent(seed)?;
+        }
+        let DdpgConfig { horizon, rounds, updates, warm_up, minibatch, .. } = self.config;
+        let mut report = Improvement::default();
+        let (mut steps, mut sums) = (0_u64, CriticStep::default());
+        for round in 0..u64::from(rounds) {
+            let number = iteration * u64::from(rounds) + round;
+            let acting = if self.transitions < warm_up { Acting::Random } else { Acting::Sample };
+            let stretch = Stretch::Steps(horizon);
+            let options =
+                CollectOptions { seed, iteration: number, stretch, discount: self.config.gamma, acting };
+            let players = match (mixing, &self.opponent) {
+                (Some(mixing), Some(opponent)) => Players {
+                    agent: &self.actor,
+                    disturbance: Some(Disturbance { actor: &opponent.actor, means: mixing.means }),
+                    learner: Player::Agent,
+                },
+                _ => company.players(&self.actor, "ddpg")?,
+            };
+            workers.collect(players, source, &mut self.lanes, options, &mut self.batch)?;
+            self.store();
+            let collected = Improvement::of(&self.batch);
+            self.transitions += collected.transitions as u64;
+            report.add(collected);
+            if self.transitions < warm_up || self.replay.len() == 0 {
+                continue;
+            }
+            let mut stream = StreamKey::new(seed, Purpose::Replay).iteration(number).stream();
+            for _ in 0..self.config.lanes * horizon * updates as usize {
+                self.replay.draw(minibatch, &mut stream, &mut self.draw);
+                let step = self.update(mixing);
+                sums.loss += step.loss;
+                sums.q += step.q;
+                steps += 1;
+            }
+            self.publish(iteration)?;
+        }
+        report.skipped = (steps == 0).then_some(Skip::WarmUp);
+        // 0/0 is NaN, an empty cell, and so is what DDPG does not have.
+        report.value_loss = sums.loss / steps as f64;
+        report.policy_loss = -sums.q / steps as f64;
+        report.learning_rate = self.config.actor_learning_rate;
+        for nothing in [
+            &mut report.entropy,
+            &mut report.kl,
+            &mut report.clip_fraction,
+            &mut report.explained_variance,
+            &mut report.gradient_norm,
+        ] {
+            *nothing = f64::NAN;
+        }
+        Ok(report)
+    }
+
+    fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    fn transitions(&self) -> usize {
+        self.config.lanes * self.config.horizon * self.config.rounds as usize
+    }
+
+    fn save<'a>(&'a self, state: &mut State<'a>) {
+        state.save("actor", &self.actor);
+        state.save("mover", &self.mover);
+        state.save("critic", &self.critic.net);
+        state.save("replay", &self.replay);
+        state.save("lanes", &self.lanes);
+        state.put("transitions", self.transitions);
+        state.put("updates", self.updates);
+        if let Some(opponent) = &self.opponent {
+            state.within("opponent", |state| {
+                state.save("actor", &opponent.actor);
+                state.save("mover", &opponent.mover);
+            });
+        }
+    }
+
+    fn restore(&mut self, state: &mut State<'_>) -> Result<(), StateError> {
+        state.restore("actor", &mut self.actor)?;
+        state.restore("mover", &mut self.mover)?;
+        state.restore("critic", &mut self.critic.net)?;
+        state.restore("replay", &mut self.replay)?;
+        state.restore("lanes", &mut self.lanes)?;
+        self.transitions = state.one("transitions")?;
+        self.updates = state.one("updates")?;
+        if state.holds("opponent.mover.params") {
+            // Whatever its weights, they are overwritten.
+            self.add_opponent(0).map_err(|error| state.unusable("opponent", error))?;
+        }
+        match &mut self.opponent {
+            Some(opponent) => state.within("opponent", |state| {
+                state.restore("actor", &mut opponent.actor)?;
+                state.restore("mover", &mut opponent.mover)
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,263 @@
+use super::*;
+use crate::{Fixed, Workers};
+use wr2l_sim::{Divergence, Simulator, Task, TaskName};
+
+fn simulator(task: TaskName) -> Simulator {
+    let task = Task::new(task);
+    let space = task.space().select::<&str>(&[]).unwrap();
+    Simulator::new(task, None, space).unwrap()
+}
+
+fn small() -> DdpgConfig {
+    DdpgConfig {
+        lanes: 3,
+        horizon: 7,
+        rounds: 4,
+        warm_up: 30,
+        replay: 500,
+        minibatch: 16,
+        hidden: vec![16, 9],
+        ..DdpgConfig::default()
+    }
+}
+
+fn ddpg(simulator: &Simulator, config: DdpgConfig) -> Ddpg {
+    Ddpg::new(config, simulator.spec(), 0, 1).unwrap()
+}
+
+fn improve(learner: &mut Ddpg, workers: &mut Workers, iteration: u64, company: Company<'_>) -> Improvement {
+    let source = Fixed(Vec::new());
+    let experience = Experience::alone(workers, &source, 1, iteration, 0.0);
+    learner.improve(Experience { company, ..experience }).unwrap()
+}
+
+/// The learner after four iterations, as bits, and what it reported.
+fn trained(
+    simulator: &Simulator,
+    company: Company<'_>,
+    threads: usize,
+    grouping: usize,
+) -> (Vec<u32>, String) {
+    let mut workers = Workers::with_lanes(simulator, threads, grouping).unwrap();
+    let mut learner = ddpg(simulator, small());
+    let reports: Vec<_> = (0..4).map(|i| improve(&mut learner, &mut workers, i, company)).collect();
+    let numbers = [learner.actor.params(), learner.critic.net.params()].concat();
+    let mut draw = Draw::default();
+    learner.replay.draw(400, &mut StreamKey::new(1, Purpose::Test).stream(), &mut draw);
+    let numbers = [numbers, draw.actions, draw.rewards, draw.next].concat();
+    (numbers.iter().map(|p| p.to_bits()).collect(), format!("{reports:?}"))
+}
+
+fn mixed(means: Means) -> Company<'static> {
+    Company::Mixed(Mixing { means, every: 3 })
+}
+
+#[test]
+fn an_opponent_of_weight_or_probability_zero_changes_no_bit() {
+    for task in [TaskName::InvertedPendulum, TaskName::Hopper] {
+        let simulator = simulator(task);
+        let alone = trained(&simulator, Company::Nobody, 1, 1);
+        for means in [Means::TakeOver { alpha: 0.0 }, Means::Blend { alpha: 0.0 }] {
+            assert!(alone == trained(&simulator, mixed(means), 1, 1), "{task} {means:?}");
+        }
+        for means in [Means::TakeOver { alpha: 0.2 }, Means::Blend { alpha: 0.2 }] {
+            assert!(alone != trained(&simulator, mixed(means), 1, 1), "{task} {means:?}");
+        }
+    }
+}
+
+#[test]
+fn the_same_bits_for_any_threads_and_grouping() {
+    let simulator = simulator(TaskName::Hopper);
+    for company in [Company::Nobody, mixed(Means::TakeOver { alpha: 0.2 })] {
+        let reference = trained(&simulator, company, 1, 1);
+        for (threads, grouping) in [(2, 1), (1, 3), (2, 2)] {
+            assert!(reference == trained(&simulator, company, threads, grouping));
+        }
+    }
+}
+
+/// A lane of five transitions of the pendulum whose outcomes are given; observation t is filled with t, the
+/// successors with 100 and up.
+fn lane(learner: &Ddpg, outcomes: [Outcome; 5]) -> LaneBatch {
+    let n = learner.actor.obs_dim();
+    let row = |x: usize| vec![x as f32; n];
+    let steps: Vec<usize> = (0..5)
+        .filter(|&t| outcomes[t] == Outcome::Truncated || (t == 4 && outcomes[t] == Outcome::Running))
+        .collect();
+    LaneBatch {
+        inputs: (0..5).flat_map(row).collect(),
+        actions: vec![-3.0, 0.25, 0.5, 1.0, 7.0],
+        log_probs: vec![0.0; 5],
+        rewards: (0..5).map(f64::from).collect(),
+        outcomes: outcomes.to_vec(),
+        successors: (0..steps.len()).flat_map(|i| row(100 + i)).collect(),
+        successor_steps: steps,
+        finished: Vec::new(),
+        dropped: 0,
+        obs_moments: wr2l_nn::RunningMoments::new(n),
+        discounted_moments: wr2l_nn::RunningMoments::new(1),
+    }
+}
+
+/// What is stored of a lane, by reward: action, first coordinate of the next observation, whether it goes on.
+fn stored(outcomes: [Outcome; 5]) -> Vec<(f32, f32, f32, f32)> {
+    let simulator = simulator(TaskName::InvertedPendulum);
+    let mut learner = ddpg(&simulator, small());
+    learner.batch = vec![lane(&learner, outcomes)];
+    learner.store();
+    let mut draw = Draw::default();
+    learner.replay.draw(300, &mut StreamKey::new(1, Purpose::Test).stream(), &mut draw);
+    let n = learner.actor.obs_dim();
+    let mut seen: Vec<_> =
+        (0..300).map(|i| (draw.rewards[i], draw.actions[i], draw.next[i * n], draw.goes_on[i])).collect();
+    seen.sort_by(|a, b| a.0.total_cmp(&b.0));
+    seen.dedup();
+    seen
+}
+
+#[test]
+fn a_time_limit_goes_on_with_its_last_state_and_a_terminal_state_does_not() {
+    use Outcome::{Running, Terminated, Truncated};
+    assert_eq!(
+        stored([Running, Truncated, Terminated, Truncated, Running]),
+        [
+            (0.0, -1.0, 1.0, 1.0),
+            (1.0, 0.25, 100.0, 1.0),
+            (2.0, 0.5, 2.0, 0.0),
+            (3.0, 1.0, 101.0, 1.0),
+            (4.0, 1.0, 102.0, 1.0),
+        ]
+    );
+}
+
+#[test]
+fn a_diverged_step_is_never_stored() {
+    use Outcome::{Diverged, Running};
+    let diverged = Diverged(Divergence::State);
+    let rewards: Vec<f32> =
+        stored([diverged, Running, Running, diverged, Running]).iter().map(|row| row.0).collect();
+    assert_eq!(rewards, [1.0, 2.0, 4.0]);
+}
+
+#[test]
+fn critic_targets_bootstrap_through_time_limits() {
+    // One state, reward 1, γ = ½: worth 1/(1 − γ) = 2 where the time limit ends it, and 1 where it is terminal.
+    let simulator = simulator(TaskName::InvertedPendulum);
+    let value = |outcome| {
+        let config = DdpgConfig { gamma: 0.5, tau: 0.05, critic_learning_rate: 3e-3, ..small() };
+        let mut learner = ddpg(&simulator, config);
+        let mut lane = lane(&learner, [outcome; 5]);
+        lane.inputs.fill(0.3);
+        lane.successors.fill(0.3);
+        lane.rewards.fill(1.0);
+        lane.actions.fill(0.0);
+        learner.batch = vec![lane];
+        learner.store();
+        // The actor stays where it is, so that the action of the data is the one that is valued.
+        learner.config.actor_learning_rate = 0.0;
+        let mut stream = StreamKey::new(1, Purpose::Test).stream();
+        let mut q = 0.0;
+        for _ in 0..3000 {
+            learner.replay.draw(16, &mut stream, &mut learner.draw);
+            q = learner.update(None).q;
+        }
+        q
+    };
+    let (limited, terminal) = (value(Outcome::Truncated), value(Outcome::Terminated));
+    assert!((limited - 2.0).abs() < 0.1, "{limited}");
+    assert!((terminal - 1.0).abs() < 0.05, "{terminal}");
+}
+
+#[test]
+fn the_actor_climbs_the_critic_and_the_opponent_descends_it() {
+    let simulator = simulator(TaskName::Hopper);
+    let mut workers = Workers::new(&simulator, 1).unwrap();
+    for means in [Means::TakeOver { alpha: 0.3 }, Means::Blend { alpha: 0.3 }] {
+        let mut learner = ddpg(&simulator, DdpgConfig { warm_up: 60, ..small() });
+        improve(&mut learner, &mut workers, 0, mixed(means));
+        learner.replay.draw(16, &mut StreamKey::new(1, Purpose::Test).stream(), &mut learner.draw);
+        let obs = learner.draw.obs.clone();
+        let blended = matches!(means, Means::Blend { .. });
+        // The mean of Q where `mover` acts, `other` blended in with this weight.
+        let worth = |learner: &mut Ddpg, agent: bool, change: bool| {
+            let Ddpg { mover, opponent: Some(opponent), critic, .. } = learner else { unreachable!() };
+            let (mover, other, weight) =
+                if agent { (mover, &mut opponent.mover, 0.3) } else { (&mut opponent.mover, mover, 0.7) };
+            let rate = if change { 1e-4 } else { 0.0 };
+            critic.climb(&obs, mover, blended.then_some((other, weight)), 1.0 - weight, agent, rate);
+            critic.mean_value()
+        };
+        let before = worth(&mut learner, true, true);
+        let after = worth(&mut learner, true, false);
+        assert!(after > before, "{means:?}: {before} to {after}");
+        let before = worth(&mut learner, false, true);
+        let after = worth(&mut learner, false, false);
+        assert!(after < before, "{means:?}: {before} to {after}");
+    }
+}
+
+#[test]
+fn actions_stay_within_their_bounds_and_the_warm_up_fills_them() {
+    let simulator = simulator(TaskName::InvertedPendulum);
+    let mut workers = Workers::new(&simulator, 1).unwrap();
+    let config = DdpgConfig { warm_up: 2000, replay: 5000, rounds: 100, ..small() };
+    let mut learner = ddpg(&simulator, config);
+    let before = learner.actor.params().to_vec();
+    let report = improve(&mut learner, &mut workers, 0, Company::Nobody);
+    assert_eq!((report.transitions, report.skipped), (2100, None));
+    assert_ne!(before, learner.actor.params());
+    let mut draw = Draw::default();
+    learner.replay.draw(5000, &mut StreamKey::new(1, Purpose::Test).stream(), &mut draw);
+    let mean = draw.actions.iter().map(|a| f64::from(*a)).sum::<f64>() / 5000.0;
+    let square = draw.actions.iter().map(|a| f64::from(*a).powi(2)).sum::<f64>() / 5000.0;
+    assert!(draw.actions.iter().all(|a| (-1.0..=1.0).contains(a)));
+    assert!(mean.abs() < 0.08 && (square - 1.0 / 3.0).abs() < 0.06, "uniform: {mean} {square}");
+    // The pendulum's force lies in ±3: the policy's ±1 is scaled.
+    let mut action = [0.0];
+    learner.actor.clip(&[0.5], &mut action);
+    assert_eq!(action, [1.5]);
+    learner.actor.clip(&[-7.0], &mut action);
+    assert_eq!(action, [-3.0]);
+}
+
+#[test]
+fn a_task_of_choices_is_refused_with_a_sentence() {
+    let simulator = simulator(TaskName::CartPole);
+    let error = Ddpg::new(small(), simulator.spec(), 0, 1).unwrap_err();
+    assert!(error.to_string().contains("choices"), "{error}");
+}
+
+#[test]
+fn a_restored_learner_goes_on_bit_for_bit() {
+    let simulator = simulator(TaskName::Hopper);
+    for company in [Company::Nobody, mixed(Means::Blend { alpha: 0.2 })] {
+        let mut workers = Workers::new(&simulator, 1).unwrap();
+        let mut learner = ddpg(&simulator, small());
+        (0..2).for_each(|i| drop(improve(&mut learner, &mut workers, i, company)));
+        let mut state = State::default();
+        learner.save(&mut state);
+        let mut state = state.into_owned();
+        let mut other = ddpg(&simulator, small());
+        other.restore(&mut state).unwrap();
+        state.finish().unwrap();
+        let (a, b) =
+            (improve(&mut learner, &mut workers, 2, company), improve(&mut other, &mut workers, 2, company));
+        assert_eq!(format!("{a:?}"), format!("{b:?}"));
+        assert_eq!(learner.actor.params(), other.actor.params());
+    }
+}
+
+#[test]
+fn weights_that_are_no_numbers_are_an_error_and_the_policy_stays() {
+    let simulator = simulator(TaskName::Hopper);
+    let mut workers = Workers::new(&simulator, 1).unwrap();
+    let mut learner = ddpg(&simulator, small());
+    improve(&mut learner, &mut workers, 0, Company::Nobody);
+    let before = learner.actor.params().to_vec();
+    learner.config.critic_learning_rate = f64::INFINITY;
+    let source = Fixed(Vec::new());
+    let error = learner.improve(Experience::alone(&mut workers, &source, 1, 1, 0.0)).unwrap_err();
+    assert!(matches!(error, RlError::NotFinite { iteration: 1, .. }));
+    assert_eq!(before, learner.actor.params());
+}

@@ -1,0 +1,106 @@
+//! Options of DDPG.
+
+use serde::{Deserialize, Serialize};
+
+use crate::RlError;
+use crate::options::{positive, unit, whole, widths};
+
+/// Options of DDPG. The defaults are those of the usual benchmarks (Fujimoto et al. 2018 and after: replay of a million,
+/// τ 0.005, exploration N(0, 0.1), learning rates 1e-3), but with networks of 2 × 64 and minibatches of 64, the sizes
+/// of Tessler et al. 2019, which train ten times faster; `hidden = [256, 256]`, `minibatch = 256` are the other usual
+/// choice.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DdpgConfig {
+    /// Simulated robots that experience is collected from. Usual: 1–16.
+    pub lanes: usize,
+    /// Transitions per lane between two rounds of gradient steps. Usual: 1–50 in all, lanes × horizon.
+    pub horizon: usize,
+    /// Rounds of collecting and learning per iteration, the unit of the log.
+    pub rounds: u32,
+    /// Gradient steps per transition. Usual: 1.
+    pub updates: u32,
+    /// Transitions collected with actions at random before the first gradient step. Usual: 1,000–25,000.
+    pub warm_up: u64,
+    /// Transitions that the replay buffer holds. Usual: 1e5–1e6.
+    pub replay: usize,
+    /// Transitions per gradient step. Usual: 64–256.
+    pub minibatch: usize,
+    /// Discount γ per step. Usual: 0.98–0.999.
+    pub gamma: f64,
+    /// How far the target networks move towards the learnt ones in each gradient step. Usual: 0.001–0.01.
+    pub tau: f64,
+    /// Standard deviation of the exploration noise, as a share of half the action range. Usual: 0.1–0.2.
+    pub exploration: f64,
+    /// Adam's learning rate for the actor. Usual: 1e-4–1e-3.
+    pub actor_learning_rate: f64,
+    /// Adam's learning rate for the critic. Usual: 3e-4–1e-3.
+    pub critic_learning_rate: f64,
+    /// Widths of the hidden layers (ReLU) of actor and critic. Usual: 64 or 256, twice.
+    pub hidden: Vec<usize>,
+}
+
+impl Default for DdpgConfig {
+    fn default() -> Self {
+        Self {
+            lanes: 4,
+            horizon: 8,
+            rounds: 32,
+            updates: 1,
+            warm_up: 10_000,
+            replay: 1_000_000,
+            minibatch: 64,
+            gamma: 0.99,
+            tau: 0.005,
+            exploration: 0.1,
+            actor_learning_rate: 1e-3,
+            critic_learning_rate: 1e-3,
+            hidden: vec![64, 64],
+        }
+    }
+}
+
+impl DdpgConfig {
+    /// Checks every option.
+    ///
+    /// # Errors
+    /// [`RlError::Option`] for the first that makes no sense.
+    pub fn validate(&self) -> Result<(), RlError> {
+        whole("lanes", self.lanes)?;
+        whole("horizon", self.horizon)?;
+        whole("rounds", self.rounds as usize)?;
+        whole("updates", self.updates as usize)?;
+        whole("replay", self.replay)?;
+        whole("minibatch", self.minibatch)?;
+        unit("gamma", self.gamma)?;
+        unit("tau", self.tau)?;
+        positive("exploration", self.exploration)?;
+        positive("actor_learning_rate", self.actor_learning_rate)?;
+        positive("critic_learning_rate", self.critic_learning_rate)?;
+        widths("hidden", &self.hidden)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_valid_and_senseless_options_are_refused_by_name() {
+        DdpgConfig::default().validate().unwrap();
+        let refused = |change: fn(&mut DdpgConfig), name: &str| {
+            let mut config = DdpgConfig::default();
+            change(&mut config);
+            let message = config.validate().unwrap_err().to_string();
+            assert!(message.contains(name), "{message}");
+        };
+        refused(|c| c.lanes = 0, "lanes");
+        refused(|c| c.replay = 0, "replay");
+        refused(|c| c.minibatch = 0, "minibatch");
+        refused(|c| c.tau = 1.1, "tau");
+        refused(|c| c.exploration = 0.0, "exploration");
+        refused(|c| c.gamma = f64::NAN, "gamma");
+        refused(|c| c.actor_learning_rate = -1.0, "actor_learning_rate");
+        refused(|c| c.hidden = vec![64, 0], "hidden");
+    }
+}

@@ -1,0 +1,221 @@
+//! The replay buffer: the last so many transitions, in arrays made once.
+
+use wr2l_rng::Stream;
+
+use crate::{Persist, State, StateError};
+
+/// The most recent transitions, up to a capacity, one row of f32 each: observation, action, next observation, reward,
+/// and 0 where the next state is terminal, else 1. A time limit is no terminal state.
+///
+/// A row is contiguous: a sample costs two or three cache lines. Memory is `4 · (2·obs_dim + act_dim + 2)` bytes a
+/// transition, 108 MB for a million of the Hopper's.
+#[derive(Clone, Debug)]
+pub(crate) struct Replay {
+    obs_dim: usize,
+    act_dim: usize,
+    capacity: usize,
+    /// `[capacity, width]`.
+    rows: Vec<f32>,
+    /// Transitions stored, and the row that the next one goes to.
+    len: usize,
+    next: usize,
+}
+
+/// A minibatch drawn from a [`Replay`], `n` transitions.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Draw {
+    /// `[n, obs_dim]`.
+    pub(crate) obs: Vec<f32>,
+    /// `[n, act_dim]`.
+    pub(crate) actions: Vec<f32>,
+    /// `[n, obs_dim]`.
+    pub(crate) next: Vec<f32>,
+    /// `[n]`.
+    pub(crate) rewards: Vec<f32>,
+    /// 0 where the next state is terminal, else 1, `[n]`.
+    pub(crate) goes_on: Vec<f32>,
+}
+
+impl Replay {
+    /// Room for `capacity` transitions, at least one.
+    pub(crate) fn new(obs_dim: usize, act_dim: usize, capacity: usize) -> Self {
+        let capacity = capacity.max(1);
+        let rows = vec![0.0; capacity * (2 * obs_dim + act_dim + 2)];
+        Self { obs_dim, act_dim, capacity, rows, len: 0, next: 0 }
+    }
+
+    fn width(&self) -> usize {
+        2 * self.obs_dim + self.act_dim + 2
+    }
+
+    /// Transitions stored.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Bytes that it occupies once it is full.
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> usize {
+        self.rows.len() * size_of::<f32>()
+    }
+
+    /// Stores a transition, in the place of the oldest one if the buffer is full. No allocation.
+    pub(crate) fn push(&mut self, obs: &[f32], action: &[f32], next: &[f32], reward: f64, terminated: bool) {
+        let (n, m, width) = (self.obs_dim, self.act_dim, self.width());
+        let row = &mut self.rows[self.next * width..][..width];
+        row[..n].copy_from_slice(obs);
+        row[n..n + m].copy_from_slice(action);
+        row[n + m..2 * n + m].copy_from_slice(next);
+        row[width - 2] = reward as f32;
+        row[width - 1] = if terminated { 0.0 } else { 1.0 };
+        self.next = (self.next + 1) % self.capacity;
+        self.len = (self.len + 1).min(self.capacity);
+    }
+
+    /// Draws `n` stored transitions uniformly, with replacement, into `draw`. No allocation beyond the first call's.
+    ///
+    /// # Panics
+    /// If nothing is stored.
+    pub(crate) fn draw(&self, n: usize, stream: &mut Stream, draw: &mut Draw) {
+        let (o, a, width) = (self.obs_dim, self.act_dim, self.width());
+        draw.clear();
+        for _ in 0..n {
+            let row = &self.rows[stream.below(self.len) * width..][..width];
+            draw.obs.extend_from_slice(&row[..o]);
+            draw.actions.extend_from_slice(&row[o..o + a]);
+            draw.next.extend_from_slice(&row[o + a..2 * o + a]);
+            draw.rewards.push(row[width - 2]);
+            draw.goes_on.push(row[width - 1]);
+        }
+    }
+}
+
+impl Draw {
+    fn clear(&mut self) {
+        for column in [&mut self.obs, &mut self.actions, &mut self.next, &mut self.rewards, &mut self.goes_on]
+        {
+            column.clear();
+        }
+    }
+}
+
+impl Persist for Replay {
+    fn save<'a>(&'a self, state: &mut State<'a>) {
+        state.put("rows", &self.rows[..self.len * self.width()]);
+        state.put("next", self.next as u64);
+    }
+
+    fn restore(&mut self, state: &mut State<'_>) -> Result<(), StateError> {
+        let rows = state.take_any::<f32>("rows")?;
+        let next = state.one::<u64>("next")?;
+        let len = rows.len() / self.width();
+        let full = len == self.capacity;
+        if rows.len() != len * self.width() || len > self.capacity || rows.iter().any(|x| !x.is_finite()) {
+            return Err(state.unusable("rows", "it holds no whole, finite transitions that fit"));
+        }
+        if next != (if full { next % self.capacity as u64 } else { len as u64 }) {
+            return Err(state.unusable("next", "it is not where the next transition goes"));
+        }
+        self.rows[..rows.len()].copy_from_slice(&rows);
+        self.rows[rows.len()..].fill(0.0);
+        (self.len, self.next) = (len, next as usize);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wr2l_rng::{Purpose, StreamKey};
+
+    fn stream(lane: u64) -> Stream {
+        StreamKey::new(3, Purpose::Test).lane(lane).stream()
+    }
+
+    /// Transition number i, recognisable by its reward.
+    fn push(replay: &mut Replay, i: usize) {
+        let x = i as f32;
+        replay.push(&[x, x + 0.25], &[-x], &[x + 1.0, x + 1.25], i as f64, i.is_multiple_of(3));
+    }
+
+    #[test]
+    fn a_transition_comes_back_as_it_was_and_the_oldest_gives_way() {
+        let mut replay = Replay::new(2, 1, 5);
+        for i in 0..13 {
+            push(&mut replay, i);
+            assert_eq!(replay.len(), (i + 1).min(5));
+        }
+        let mut draw = Draw::default();
+        replay.draw(200, &mut stream(0), &mut draw);
+        for i in 0..200 {
+            let x = draw.rewards[i];
+            assert!((8.0..13.0).contains(&x), "{x} is one of the last five");
+            assert_eq!(draw.obs[2 * i..2 * i + 2], [x, x + 0.25]);
+            assert_eq!(draw.actions[i], -x);
+            assert_eq!(draw.next[2 * i..2 * i + 2], [x + 1.0, x + 1.25]);
+            assert_eq!(draw.goes_on[i], if (x as usize).is_multiple_of(3) { 0.0 } else { 1.0 });
+        }
+    }
+
+    #[test]
+    fn every_transition_is_equally_likely() {
+        // Once partly filled, once after the buffer has come round.
+        for (capacity, pushed, cells) in [(100, 20, 20), (20, 53, 20)] {
+            let mut replay = Replay::new(2, 1, capacity);
+            (0..pushed).for_each(|i| push(&mut replay, i));
+            let mut counts = vec![0.0; cells];
+            let (mut draw, mut stream) = (Draw::default(), stream(1));
+            for _ in 0..500 {
+                replay.draw(80, &mut stream, &mut draw);
+                draw.rewards.iter().for_each(|x| counts[*x as usize - (pushed - cells)] += 1.0);
+            }
+            let expected = 500.0 * 80.0 / cells as f64;
+            let chi2: f64 = counts.iter().map(|c: &f64| (c - expected).powi(2) / expected).sum();
+            assert!(chi2 < 43.8, "χ² with 19 degrees of freedom exceeds its 99.9 % point: {chi2}");
+        }
+    }
+
+    #[test]
+    fn the_same_stream_draws_the_same_minibatch() {
+        let mut replay = Replay::new(2, 1, 50);
+        (0..70).for_each(|i| push(&mut replay, i));
+        let draw = |lane| {
+            let mut draw = Draw::default();
+            replay.draw(64, &mut stream(lane), &mut draw);
+            draw.rewards
+        };
+        assert_eq!(draw(1), draw(1));
+        assert_ne!(draw(1), draw(2));
+    }
+
+    #[test]
+    fn a_million_transitions_of_the_hopper_take_less_than_150_megabytes() {
+        let replay = Replay::new(11, 3, 1_000_000);
+        assert_eq!(replay.bytes(), 1_000_000 * 4 * (2 * 11 + 3 + 2));
+        assert!(replay.bytes() < 150_000_000);
+        assert_eq!(replay.rows.capacity(), replay.rows.len(), "and nothing is held besides");
+    }
+
+    #[test]
+    fn it_is_taken_back_as_it_was_and_nonsense_is_refused() {
+        for pushed in [0, 3, 5, 8] {
+            let mut replay = Replay::new(2, 1, 5);
+            (0..pushed).for_each(|i| push(&mut replay, i));
+            let mut state = State::default();
+            replay.save(&mut state);
+            let state = state.into_owned();
+            let mut back = Replay::new(2, 1, 5);
+            push(&mut back, 99);
+            back.restore(&mut state.clone()).unwrap();
+            assert_eq!((&back.rows, back.len, back.next), (&replay.rows, replay.len, replay.next));
+            if pushed == 8 {
+                assert!(Replay::new(2, 1, 4).restore(&mut state.clone()).is_err(), "more than fits");
+                assert!(Replay::new(3, 1, 5).restore(&mut state.clone()).is_err(), "other shapes");
+            }
+        }
+        let mut state = State::default();
+        state.put("rows", vec![f32::NAN; 7]);
+        state.put("next", 1_u64);
+        assert!(Replay::new(2, 1, 5).restore(&mut state).is_err());
+    }
+}
