@@ -52,6 +52,9 @@ pub enum RlError {
         /// The learner.
         learner: &'static str,
     },
+    /// A task has no bodies that forces may push.
+    #[error("this task has no bodies that forces from outside could push")]
+    NothingToPush,
     /// A learner cannot choose among whole episodes.
     #[error(
         "to learn from the worst episodes a batch has to consist of whole episodes: `{learner}` {remedy}"

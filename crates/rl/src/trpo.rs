@@ -22,8 +22,8 @@ use crate::conjugate_gradient::{conjugate_gradient, dot};
 use crate::critic::Critic;
 use crate::samples::{Estimation, Samples};
 use crate::{
-    Acting, Actor, CollectOptions, Experience, Improvement, LaneBatch, Lanes, Learner, RlError, Selection,
-    Skip, State, StateError, TrpoConfig,
+    Acting, Actor, CollectOptions, Company, Experience, Improvement, LaneBatch, Lanes, Learner, RlError,
+    Selection, Skip, State, StateError, TrpoConfig,
 };
 
 /// Normalised observations are clipped to ± this.
@@ -85,12 +85,36 @@ impl Trpo {
     /// # Errors
     /// [`RlError::Option`] for a senseless option.
     pub fn new(config: TrpoConfig, spec: &SimSpec, dim: usize, seed: u64) -> Result<Self, RlError> {
+        Self::made(config, spec, &spec.actions, dim, StreamKey::new(seed, Purpose::Initialisation))
+    }
+
+    /// A learner that pushes the task's bodies ([`Company::Pushing`]): its actions are forces within [−1, 1], two for
+    /// each of [`SimSpec::forces`].
+    ///
+    /// # Errors
+    /// As [`Trpo::new`]; [`RlError::NothingToPush`] for a task without such bodies.
+    pub fn pusher(config: TrpoConfig, spec: &SimSpec, dim: usize, seed: u64) -> Result<Self, RlError> {
+        let forces = 2 * spec.forces.len();
+        if forces == 0 {
+            return Err(RlError::NothingToPush);
+        }
+        let actions = ActionSpace::Continuous { low: vec![-1.0; forces], high: vec![1.0; forces] };
+        let key = StreamKey::new(seed, Purpose::OpponentInitialisation);
+        Self::made(config, spec, &actions, dim, key)
+    }
+
+    fn made(
+        config: TrpoConfig,
+        spec: &SimSpec,
+        actions: &ActionSpace,
+        dim: usize,
+        key: StreamKey,
+    ) -> Result<Self, RlError> {
         config.validate()?;
-        let policy = match &spec.actions {
+        let policy = match actions {
             ActionSpace::Continuous { low, .. } => Policy::gaussian(spec.obs_dim, &config.hidden, low.len())?,
             ActionSpace::Discrete { n } => Policy::categorical(spec.obs_dim, &config.hidden, *n)?,
         };
-        let key = StreamKey::new(seed, Purpose::Initialisation);
         let mut params = vec![0.0; policy.parameters()];
         policy.initialise(&mut key.lane(0).stream(), &mut params);
         let critic = Critic::new(
@@ -109,7 +133,7 @@ impl Trpo {
                 d_log_probs: Vec::new(),
                 d_entropies: vec![0.0; CHUNK],
             },
-            actor: Actor::new(policy, params, Normaliser::identity(spec.obs_dim), spec.actions.clone())?,
+            actor: Actor::new(policy, params, Normaliser::identity(spec.obs_dim), actions.clone())?,
             critic,
             lanes: Lanes::new(config.lanes().0, spec, dim),
             observations: RunningMoments::new(spec.obs_dim),
@@ -306,7 +330,11 @@ impl Learner for Trpo {
                 report.kl = trial.kl;
                 report.entropy = trial.entropy;
                 let TrpoConfig { critic_epochs, critic_minibatch, critic_learning_rate, .. } = self.config;
-                let key = StreamKey::new(seed, Purpose::Minibatch).iteration(iteration);
+                let purpose = match company {
+                    Company::Pushing { .. } => Purpose::OpponentMinibatch,
+                    _ => Purpose::Minibatch,
+                };
+                let key = StreamKey::new(seed, purpose).iteration(iteration);
                 report.value_loss = self.critic.fit(
                     &mut self.samples,
                     critic_epochs,

@@ -1,12 +1,16 @@
 //! What can go wrong, with the numbers that made it go wrong.
 
 use thiserror::Error;
+use wr2l_rl::RlError;
 use wr2l_sim::SimError;
 
 /// Why a computation of this crate was refused or could not be finished.
 #[derive(Clone, Debug, Error, PartialEq)]
 #[non_exhaustive]
 pub enum RobustError {
+    /// An adversary's own policy could not be made or improved.
+    #[error(transparent)]
+    Learner(#[from] RlError),
     /// A vector or matrix has the wrong size.
     #[error("{what}: expected {expected} numbers, got {got}")]
     Dimension {

@@ -93,6 +93,7 @@ fn lane(learner: &Ddpg, outcomes: [Outcome; 5]) -> LaneBatch {
         outcomes: outcomes.to_vec(),
         successors: (0..steps.len()).flat_map(|i| row(100 + i)).collect(),
         successor_steps: steps,
+        dynamics: Vec::new(),
         finished: Vec::new(),
         dropped: 0,
         obs_moments: wr2l_nn::RunningMoments::new(n),

@@ -10,23 +10,32 @@
 //! | [`Boundary`] | for every turn a random point of the ball's boundary: the control for what the gradient adds |
 //! | [`Wasserstein`] | for every turn the worst point of the ball, by Phase I of Algorithm 1 |
 //! | [`Population`] | for every turn several of the worst of many points, beside the reference |
+//! | [`Cvar`] | as [`Uniform`], and the learner learns from the worst episodes alone (EPOpt) |
+//! | [`Force`] | the reference dynamics; a second policy pushes the robot (RARL) |
+//! | [`Action`] | the reference dynamics; a second policy's actions mix with the learner's (PR-MDP, NR-MDP) |
 //!
 //! What a turn depends on is in [`Turn`]; what an adversary keeps between turns besides, it saves and restores, so a run
 //! resumes from plain data.
 
+mod action;
 mod boundary;
+mod cvar;
+mod force;
 mod nominal;
 mod population;
 mod uniform;
 mod wasserstein;
 
+pub use action::{Action, ActionConfig, Mode};
 pub use boundary::Boundary;
+pub use cvar::{BoxSource, Cvar, CvarConfig, Region};
+pub use force::{Force, ForceConfig};
 pub use nominal::Nominal;
 pub use population::{Population, PopulationConfig};
 pub use uniform::{Uniform, UniformSource};
 pub use wasserstein::Wasserstein;
 
-use wr2l_rl::{Actor, DynamicsSource, Fixed, State, StateError, Workers};
+use wr2l_rl::{Actor, Company, DynamicsSource, Fixed, Selection, State, StateError, Workers};
 
 use crate::RobustError;
 use crate::phase_one::PhaseOneReport;
@@ -65,6 +74,8 @@ pub enum Source {
     Uniform(UniformSource),
     /// The same for all of a lane.
     PerLane(PerLane),
+    /// A point of a box for each.
+    Box(BoxSource),
 }
 
 impl Source {
@@ -72,7 +83,7 @@ impl Source {
     pub fn point(&self) -> Option<&[f64]> {
         match self {
             Self::Fixed(Fixed(z)) => Some(z),
-            Self::Uniform(_) | Self::PerLane(_) => None,
+            Self::Uniform(_) | Self::PerLane(_) | Self::Box(_) => None,
         }
     }
 }
@@ -83,6 +94,7 @@ impl DynamicsSource for Source {
             Self::Fixed(fixed) => fixed.z(lane, episode, out),
             Self::Uniform(uniform) => uniform.z(lane, episode, out),
             Self::PerLane(points) => points.z(lane, episode, out),
+            Self::Box(points) => points.z(lane, episode, out),
         }
     }
 }
@@ -149,6 +161,16 @@ pub trait Adversary: std::fmt::Debug {
         actor: &Actor,
         workers: &mut Workers,
     ) -> Result<Choice, RobustError>;
+
+    /// Who else acts in the learner's episodes.
+    fn company(&self) -> Company<'_> {
+        Company::Nobody
+    }
+
+    /// Which of its episodes the learner learns from.
+    fn selection(&self) -> Selection {
+        Selection::default()
+    }
 
     /// Writes down what it keeps between turns and [`Adversary::restore`] needs. Nothing, unless it says otherwise.
     fn save<'a>(&'a self, state: &mut State<'a>) {
