@@ -39,7 +39,10 @@ pub(crate) fn run(root: &Path, thorough: bool) -> Result<(), Failure> {
     let mut failure = None;
     for (title, targets) in everything {
         let mut command = cargo(&["test", "--workspace", "--all-features", "--no-fail-fast"]);
-        command.args(targets).env(parity::FIXTURES, &fixtures);
+        command
+            .args(targets)
+            .env(parity::FIXTURES, &fixtures)
+            .env(parity::PYTHON, parity::environment(root)?);
         if thorough {
             command.env("WR2L_THOROUGH", "1");
         }

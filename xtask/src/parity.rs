@@ -1,4 +1,5 @@
-//! What the real Gymnasium does, for the tests that compare our tasks with it.
+//! What the real Gymnasium does, for the tests that compare our tasks with it; and the Python that has it, for those that
+//! ask other libraries.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,9 @@ use crate::python;
 
 /// The environment variable that tells the tests where the answers are.
 pub(crate) const FIXTURES: &str = "WR2L_PARITY_FIXTURES";
+
+/// The environment variable that tells the tests which Python has what `parity.txt` asks for.
+pub(crate) const PYTHON: &str = "WR2L_PYTHON";
 
 /// Asks Gymnasium, and returns the folder with its answers.
 pub(crate) fn fixtures(root: &Path) -> Result<PathBuf, Failure> {
@@ -26,7 +30,7 @@ pub(crate) fn fixtures(root: &Path) -> Result<PathBuf, Failure> {
 }
 
 /// The Python of a virtual environment with what `parity.txt` asks for; made on the first call.
-fn environment(root: &Path) -> Result<PathBuf, Failure> {
+pub(crate) fn environment(root: &Path) -> Result<PathBuf, Failure> {
     const REQUIREMENTS: &str = include_str!("../parity.txt");
     let folder = made_here(root).join("python");
     let python = folder.join("bin/python");

@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 use wr2l_rl::Workers;
-use wr2l_sim::DynamicsSpace;
+use wr2l_sim::{DynamicsSpace, SimSpec};
 
 use crate::ball::{Ball, Metric};
 use crate::config::{BallConfig, HessianMethod};
+use crate::error::check_finite;
 use crate::hessian::{
     Distance, HessianEstimate, TransitionModel, WassersteinDistance, gauss_newton, zero_order,
 };
@@ -57,6 +58,36 @@ impl BallEstimate {
         };
         let parameters = space.names().map(String::from).collect();
         Ok(Self { parameters, hessian, pairs, distance })
+    }
+
+    /// Checks an estimate that was read from somewhere: that it is one of these parameters and this simulator.
+    ///
+    /// # Errors
+    /// [`RobustError::Dimension`], [`RobustError::NotFinite`].
+    pub fn check(&self, space: &DynamicsSpace, spec: &SimSpec) -> Result<(), RobustError> {
+        let dimension = |what, expected, got| match expected == got {
+            true => Ok(()),
+            false => Err(RobustError::Dimension { what, expected, got }),
+        };
+        let dim = space.dim();
+        let known =
+            self.parameters.iter().map(String::as_str).zip(space.names()).filter(|(a, b)| a == b).count();
+        dimension("parameters of the estimate", dim, self.parameters.len())?;
+        dimension("parameters of the estimate that this task has", dim, known)?;
+        for matrix in [&self.hessian.matrix, &self.hessian.standard_error] {
+            dimension("rows of the Hessian", dim, matrix.nrows())?;
+            dimension("columns of the Hessian", dim, matrix.ncols())?;
+        }
+        check_finite("Hessian", self.hessian.matrix.as_slice(), dim * dim)?;
+        let pairs = self.pairs.len;
+        dimension("pairs of the estimate, at least", pairs.max(1), pairs)?;
+        let numbers = |width: usize| pairs.saturating_mul(width);
+        check_finite("states of the pairs", &self.pairs.states, numbers(spec.state_dim()))?;
+        check_finite("actions of the pairs", &self.pairs.actions, numbers(spec.act_dim()))?;
+        if !self.distance.weights.is_empty() {
+            check_finite("weights of the distance", &self.distance.weights, spec.state_dim())?;
+        }
+        Ok(())
     }
 
     /// The ball of `config`'s radius within the hard bounds of `space`.

@@ -136,6 +136,39 @@ impl IterationRow<'_> {
     }
 }
 
+/// What TensorBoard shows of an iteration.
+pub(crate) fn iteration_scalars(row: &IterationRow<'_>) -> Vec<(&'static str, f64)> {
+    let done = row.improvement;
+    vec![
+        ("rollout/return_mean", row.return_mean),
+        ("rollout/length_mean", row.length_mean),
+        ("rollout/diverged", f64::from(done.diverged)),
+        ("train/policy_loss", done.policy_loss),
+        ("train/value_loss", done.value_loss),
+        ("train/entropy", done.entropy),
+        ("train/kl", done.kl),
+        ("train/clip_fraction", done.clip_fraction),
+        ("train/explained_variance", done.explained_variance),
+        ("train/gradient_norm", done.gradient_norm),
+        ("train/learning_rate", done.learning_rate),
+        ("time/simulator_steps", row.simulator_steps as f64),
+        ("time/steps_per_second", row.steps_per_second),
+    ]
+}
+
+/// What TensorBoard shows of an adversary's turn.
+pub(crate) fn turn_scalars(done: &TurnDone) -> Vec<(&'static str, f64)> {
+    let or_nothing = |value: Option<f64>| value.unwrap_or(f64::NAN);
+    vec![
+        ("adversary/return_reference", or_nothing(done.report.reference_value)),
+        ("adversary/return_chosen", or_nothing(done.report.value)),
+        ("adversary/w_measured", or_nothing(done.report.measured)),
+        ("adversary/w_taylor", or_nothing(done.report.taylor)),
+        ("adversary/epsilon", or_nothing(done.report.epsilon)),
+        ("adversary/diverged", done.report.diverged as f64),
+    ]
+}
+
 /// A row of `adversary.csv`, with `dim` varied parameters.
 pub(crate) fn turn_cells(done: &TurnDone, dim: usize) -> Vec<Cell> {
     let or_nothing = |value: Option<f64>| Cell::from(value.unwrap_or(f64::NAN));

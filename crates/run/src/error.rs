@@ -5,7 +5,7 @@ use std::path::Path;
 use thiserror::Error;
 use wr2l_eval::{CsvError, NumberError, SweepError};
 use wr2l_report::FigureError;
-use wr2l_rl::RlError;
+use wr2l_rl::{RlError, StateError};
 use wr2l_robust::RobustError;
 use wr2l_sim::{SimError, SpaceError};
 
@@ -52,10 +52,56 @@ pub enum RunError {
         /// What about it, empty or starting with a separator.
         detail: &'static str,
     },
+    /// A run is there already that could go on.
+    #[error("`{path}` holds a run that is not finished")]
+    Unfinished {
+        /// The run folder.
+        path: String,
+    },
+    /// Another process trains in a run folder.
+    #[error("`{path}` is in use: another process is training in it")]
+    InUse {
+        /// The run folder.
+        path: String,
+    },
+    /// Numbers that must be finite were not.
+    #[error("{what}: training stopped in iteration {iteration}")]
+    Guard {
+        /// What was seen.
+        what: String,
+        /// The iteration, from 1 as in `metrics.csv`.
+        iteration: u64,
+    },
+    /// Training stopped because of an error; what was done before is kept.
+    #[error(
+        "{error}\nthe run is kept as it was after iteration {iteration}; `wr2l resume {run}` goes on from there"
+    )]
+    Stopped {
+        /// The error.
+        error: Box<RunError>,
+        /// The iterations that the last checkpoint holds.
+        iteration: u64,
+        /// The run folder.
+        run: String,
+    },
+    /// The plan is not the one that the run was begun with.
+    #[error("the plan has changed since the run stopped:\n{differences}")]
+    ChangedPlan {
+        /// A line for each key.
+        differences: String,
+    },
+    /// A checkpoint does not fit the plan.
+    #[error("the checkpoint `{path}` does not fit the plan: {error}")]
+    State {
+        /// The checkpoint.
+        path: String,
+        /// What does not fit.
+        error: StateError,
+    },
     /// The system refused to read or write.
     #[error("cannot {action} `{path}`: {reason}")]
     Io {
-        /// `read`, `write`, `create`.
+        /// `read`, `write`, `create`, `remove`, …
         action: &'static str,
         /// The file or folder.
         path: String,
@@ -97,6 +143,11 @@ impl From<RobustError> for RunError {
 }
 
 impl RunError {
+    /// Whether this is a request to stop that was followed.
+    pub fn is_interruption(&self) -> bool {
+        matches!(self, Self::Interrupted(_) | Self::Sim(SimError::Interrupted))
+    }
+
     /// A refusal of the system to `action` the file at `path`.
     pub fn io(action: &'static str, path: &Path, error: &std::io::Error) -> Self {
         Self::Io { action, path: path.display().to_string(), reason: error.to_string() }
@@ -115,11 +166,13 @@ impl RunError {
     pub fn is_usage(&self) -> bool {
         match self {
             Self::Setting(SettingError::Read { .. }) | Self::Io { .. } | Self::Diverged(_) => false,
-            Self::Interrupted(_) => false,
+            Self::Interrupted(_) | Self::InUse { .. } | Self::Guard { .. } => false,
+            Self::Stopped { .. } | Self::State { .. } => false,
+            Self::Sim(SimError::Interrupted) => false,
             Self::Sim(SimError::Model { .. }) | Self::Content { .. } => false,
             Self::Learning(_) | Self::Robust(_) | Self::Table(_) | Self::Figure(_) => false,
             Self::Setting(_) | Self::Space(_) | Self::Number(_) | Self::Sim(_) | Self::Sweep(_) => true,
-            Self::Usage(_) | Self::Exists { .. } => true,
+            Self::Usage(_) | Self::Exists { .. } | Self::Unfinished { .. } | Self::ChangedPlan { .. } => true,
         }
     }
 
@@ -127,6 +180,13 @@ impl RunError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Exists { .. } => Some("choose another path with -o, or replace it with --force"),
+            Self::Unfinished { .. } => {
+                Some("`wr2l resume RUN` goes on with it; -o chooses another path, --force replaces it")
+            }
+            Self::ChangedPlan { .. } => Some(
+                "go on with the changed plan with --accept-changed-plan, or put plan.toml back as it was; \
+                 what was trained so far stays in either case",
+            ),
             Self::Space(SpaceError::Unknown { .. }) => {
                 Some("`wr2l tasks TASK` lists the parameters of a task")
             }

@@ -97,6 +97,19 @@ pub fn refuse_existing(path: &Path, force: bool) -> Result<(), RunError> {
     Ok(())
 }
 
+/// Removes what a killed process was writing into a folder. Only for who knows that no other process is at it.
+pub(crate) fn remove_temporaries(folder: &Path) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with('.') && name.ends_with(".tmp") {
+            // What stays takes room and nothing else.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
 fn temporary_beside(path: &Path) -> PathBuf {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     path.with_file_name(format!(".{name}.{}.tmp", std::process::id()))

@@ -1,8 +1,11 @@
 //! The folder of a run: plain files that other programs can read.
 
+use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::error::RunError;
+use crate::events::EVENTS;
 
 /// A run's folder.
 ///
@@ -12,18 +15,27 @@ use crate::error::RunError;
 /// | `metrics.csv` | one row a learner iteration |
 /// | `adversary.csv` | one row an adversary turn |
 /// | `ball.toml` | H₀, and the ball made from it |
+/// | `events.out.tfevents.wr2l` | the same for TensorBoard |
+/// | `checkpoints/` | everything that determines how the run goes on, at the last few moments |
 /// | `policy.safetensors` | the policy |
+/// | `summary.json` | what the run came to, once it is finished |
 /// | `results/`, `figures/` | tables and pictures of evaluations |
-#[derive(Clone, Debug, PartialEq)]
+///
+/// Whoever trains in it holds a lock, which the system takes back when the process ends, however it ends.
+#[derive(Clone, Debug)]
 pub struct RunFolder {
     path: PathBuf,
+    lock: Option<Arc<File>>,
     /// Folders made for this run, the outermost first.
     made: Vec<PathBuf>,
 }
 
 /// Everything that a run writes, and therefore all that `--force` removes.
-const FILES: [&str; 5] = ["plan.toml", "metrics.csv", "adversary.csv", "ball.toml", "policy.safetensors"];
-const FOLDERS: [&str; 2] = ["results", "figures"];
+const FILES: [&str; 7] =
+    ["plan.toml", "metrics.csv", "adversary.csv", "ball.toml", "policy.safetensors", "summary.json", EVENTS];
+const FOLDERS: [&str; 3] = ["results", "figures", "checkpoints"];
+/// The file that is locked; nothing is in it, and it may stay.
+const LOCK: &str = ".lock";
 /// Where the run that is being replaced waits until the new one has done an iteration.
 const REPLACED: &str = ".replaced";
 
@@ -33,27 +45,35 @@ impl RunFolder {
     ///
     /// # Errors
     /// [`RunError::Exists`] for a folder that is not empty without `force`, or that is no run's with `force`
-    /// (so that a mistyped path never deletes anything else); [`RunError::Io`].
+    /// (so that a mistyped path never deletes anything else); [`RunError::Unfinished`] without `force` for a run that
+    /// could go on; [`RunError::InUse`]; [`RunError::Io`].
     pub fn create(path: &Path, force: bool) -> Result<Self, RunError> {
         let io = |error: std::io::Error| RunError::io("create", path, &error);
         let exists =
             |detail: &'static str| Err(RunError::Exists { path: path.display().to_string(), detail });
         if !path.exists() {
-            return Ok(Self { path: path.to_owned(), made: make_folders(path).map_err(io)? });
+            let made = make_folders(path).map_err(io)?;
+            return Self { path: path.to_owned(), lock: None, made }.locked();
         }
-        let folder = Self { path: path.to_owned(), made: Vec::new() };
+        let folder = Self { path: path.to_owned(), lock: None, made: Vec::new() };
         if !path.is_dir() {
             return exists(" and is not a folder");
         }
-        if std::fs::read_dir(path).map_err(io)?.next().is_none() {
-            return Ok(folder);
+        let mut content = std::fs::read_dir(path).map_err(io)?;
+        if content.all(|entry| entry.is_ok_and(|entry| entry.file_name() == LOCK)) {
+            return folder.locked();
+        }
+        let run = folder.file("plan.toml").is_file();
+        if !force && run && !folder.file("summary.json").exists() {
+            return Err(RunError::Unfinished { path: path.display().to_string() });
         }
         if !force {
             return exists(" and is not empty");
         }
-        if !folder.file("plan.toml").is_file() {
+        if !run && !folder.file(REPLACED).is_dir() {
             return exists(" and is not the folder of a run, so it is left alone");
         }
+        let folder = folder.locked()?;
         folder.set_aside()?;
         Ok(folder)
     }
@@ -72,7 +92,7 @@ impl RunFolder {
             match std::fs::create_dir(&path) {
                 Ok(()) => {
                     made.push(path.clone());
-                    return Ok(Self { path, made });
+                    return Self { path, lock: None, made }.locked();
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => count += 1,
                 Err(error) => return Err(RunError::io("create", &path, &error)),
@@ -80,17 +100,35 @@ impl RunFolder {
         }
     }
 
-    /// The folder of an existing run.
+    /// The folder of an existing run, to read from.
     ///
     /// # Errors
     /// [`RunError::Content`] if there is no `plan.toml` in it.
     pub fn open(path: &Path) -> Result<Self, RunError> {
-        let folder = Self { path: path.to_owned(), made: Vec::new() };
+        let folder = Self { path: path.to_owned(), lock: None, made: Vec::new() };
         if folder.file("plan.toml").is_file() {
             return Ok(folder);
         }
         let reason = if path.is_dir() { "no run: there is no plan.toml in it" } else { "no such folder" };
         Err(RunError::content(path, None, reason))
+    }
+
+    /// The same folder, to train in: nobody else can until all clones are dropped or the process ends.
+    ///
+    /// # Errors
+    /// [`RunError::InUse`]; [`RunError::Io`] for a folder that cannot be written into, among others.
+    pub fn locked(self) -> Result<Self, RunError> {
+        if self.lock.is_some() {
+            return Ok(self);
+        }
+        let locked = lock(&self.path);
+        match locked {
+            Ok(file) => Ok(Self { lock: Some(Arc::new(file)), ..self }),
+            Err(error) => {
+                self.remove_made();
+                Err(error)
+            }
+        }
     }
 
     /// Where the folder is.
@@ -132,6 +170,11 @@ impl RunFolder {
             let _ = std::fs::rename(aside.join(name), self.file(name));
         }
         let _ = std::fs::remove_dir(&aside);
+        let _ = std::fs::remove_file(self.file(LOCK));
+        self.remove_made();
+    }
+
+    fn remove_made(&self) {
         for folder in self.made.iter().rev() {
             // Fails, as it should, if somebody else has put something there meanwhile.
             let _ = std::fs::remove_dir(folder);
@@ -173,6 +216,20 @@ fn absent(result: std::io::Result<()>, action: &'static str, path: &Path) -> Res
     }
 }
 
+/// Takes the lock of the run in `folder`.
+fn lock(folder: &Path) -> Result<File, RunError> {
+    let io = |error: &std::io::Error| RunError::io("write into", folder, error);
+    let path = folder.join(LOCK);
+    let file = OpenOptions::new().create(true).write(true).truncate(false).open(path).map_err(|e| io(&e))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(RunError::InUse { path: folder.display().to_string() }),
+        // Some network file systems have no locks: better to train there without one than not at all.
+        Err(TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Unsupported => Ok(file),
+        Err(TryLockError::Error(error)) => Err(io(&error)),
+    }
+}
+
 /// Makes a folder and those above it; returns the ones that were not there, the outermost first. After an error none
 /// of them is left.
 fn make_folders(path: &Path) -> std::io::Result<Vec<PathBuf>> {
@@ -200,8 +257,12 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("deep/er/run");
         let folder = RunFolder::create(&path, false).unwrap();
-        assert_eq!(RunFolder::create(&path, false).unwrap().path(), folder.path(), "empty: taken");
+        assert!(matches!(RunFolder::create(&path, false), Err(RunError::InUse { .. })), "locked");
+        drop(folder);
+        let folder = RunFolder { lock: None, ..RunFolder::create(&path, false).unwrap() };
         std::fs::write(folder.file("plan.toml"), "x").unwrap();
+        assert!(matches!(RunFolder::create(&path, false), Err(RunError::Unfinished { .. })));
+        std::fs::write(folder.file("summary.json"), "{}").unwrap();
         std::fs::write(folder.file("mine.txt"), "x").unwrap();
         std::fs::create_dir(folder.file("results")).unwrap();
         let error = RunFolder::create(&path, false).unwrap_err();

@@ -2,21 +2,29 @@
 #![forbid(unsafe_code)]
 
 mod ball_file;
+mod checkpoint;
 mod columns;
+mod course;
 mod error;
 mod evaluation;
+mod events;
 mod files;
 mod folder;
+mod guard;
 mod log;
 mod number;
 mod plan;
+mod players;
 mod policy_file;
 mod report;
+mod resume;
 mod rows;
 mod simulate;
+mod summary;
 mod train;
 
 pub use ball_file::{BallParameter, BallSummary, make_ball};
+pub use checkpoint::{CheckpointError, read_checkpoint};
 pub use columns::{COLUMNS, TURN_COLUMNS, stop_word};
 pub use error::RunError;
 pub use evaluation::{
@@ -31,5 +39,7 @@ pub use plan::{
 };
 pub use policy_file::{PolicyOrigin, VariedParameter, read_policy, write_policy};
 pub use report::{Reported, report};
+pub use resume::{Saved, Standing};
 pub use simulate::{Simulated, Simulation, parse_phi};
-pub use train::{Ending, Observer, Progress, Trained, TurnDone, train};
+pub use summary::{Summary, SweepSummary};
+pub use train::{Ending, Observer, Progress, TrainOptions, Trained, TurnDone, train};

@@ -1,27 +1,56 @@
 //! The training loop: Algorithm 1 with its bookkeeping.
+//!
+//! Between two iterations a run is plain data ([`Course`], the state of learner and adversary, the ball's estimate),
+//! which a checkpoint holds whole. When checkpoints are made has no influence on what is learnt.
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use wr2l_rl::{Experience, FinishedEpisode, Fixed, Improvement, Learner, Ppo, Workers};
-use wr2l_robust::adversary::{
-    Adversary, Boundary, Nominal, Population, Report, Source, Turn, Uniform, Wasserstein,
+use serde::{Deserialize, Serialize};
+use wr2l_nn::InstructionSet;
+use wr2l_rl::{Experience, Fixed, Improvement, Learner, State, StopFlag, Workers};
+use wr2l_robust::adversary::{Report, Source, Turn};
+
+use crate::ball_file::BallSummary;
+use crate::checkpoint::{Checkpoints, Header};
+use crate::columns::{
+    IterationRow, iteration_columns, iteration_scalars, turn_cells, turn_columns, turn_scalars,
 };
-use wr2l_sim::Outcome;
-
-use crate::ball_file::{BallSummary, make_ball};
-use crate::columns::{IterationRow, iteration_columns, turn_cells, turn_columns};
+use crate::course::{Course, mean_over_sound};
 use crate::error::RunError;
+use crate::events::{EVENTS, EventLog};
+use crate::files::remove_temporaries;
 use crate::folder::RunFolder;
+use crate::guard;
 use crate::log::CsvLog;
 use crate::plan::{AdversaryKind, Plan};
+use crate::players::{Opponent, RestoreError, learner};
 use crate::policy_file::{PolicyOrigin, VariedParameter, write_policy};
+use crate::summary::{self, Summary};
 
-/// Iterations between two writes of the policy, so that a killed run leaves one.
-const SAVE_EVERY: u64 = 50;
-/// Episodes over which the shown return is averaged.
-const SHOWN_EPISODES: usize = 100;
+/// Seconds of training between two checkpoints, at least: what a crash may cost.
+const CHECKPOINT_EVERY: f64 = 30.0;
+/// And at least this many times as long as the last one took, so that they cost less than 1 %: half of that.
+const CHECKPOINT_SHARE: f64 = 200.0;
+
+/// How to train: nothing that influences what is learnt.
+#[derive(Clone, Debug)]
+pub struct TrainOptions {
+    /// Threads, at least one.
+    pub threads: usize,
+    /// Asks the run to stop: the iteration in progress is completed, an adversary's turn is not. A checkpoint is
+    /// written in either case.
+    pub stop: StopFlag,
+    /// Seconds between two checkpoints, 0 for one after every iteration. By default 30, or 200 times as long as writing
+    /// one takes.
+    pub checkpoint_every: Option<f64>,
+}
+
+impl Default for TrainOptions {
+    /// One thread that nobody stops.
+    fn default() -> Self {
+        Self { threads: 1, stop: StopFlag::default(), checkpoint_every: None }
+    }
+}
 
 /// Where a run stands after an iteration.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,10 +69,8 @@ pub struct Progress {
     pub recent_return: f64,
     /// Episodes whose physics diverged, so far.
     pub diverged: u64,
-    /// Seconds since the start.
+    /// Seconds of training, over all processes that had a part in it.
     pub seconds: f64,
-    /// What the iteration did.
-    pub improvement: Improvement,
 }
 
 /// What an adversary's turn came to.
@@ -65,16 +92,20 @@ pub struct TurnDone {
 
 /// Watches a run.
 pub trait Observer {
-    /// The ball is known, before the first iteration. Not called for the adversary `nominal`.
+    /// The ball is known, before the first iteration. Not called for the adversary `nominal`, nor for a run that goes on
+    /// in the same ball.
     fn ball(&mut self, ball: &BallSummary);
     /// The adversary has taken a turn. Not called for the adversary `nominal`.
     fn turn(&mut self, turn: &TurnDone);
     /// An iteration is done.
-    fn iteration(&mut self, progress: &Progress);
+    fn iteration(&mut self, progress: &Progress, improvement: &Improvement);
+    /// Something that should not be passed over, in a sentence.
+    fn warning(&mut self, text: &str);
 }
 
 /// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Ending {
     /// The step budget is spent.
     Budget,
@@ -93,285 +124,469 @@ pub struct Trained {
     pub last: Progress,
     /// Policy steps and mean return of the episodes that ended in each iteration that had any.
     pub curve: Vec<(f64, f64)>,
+    /// Checkpoints that this process wrote, the policy file included.
+    pub checkpoints: u64,
+    /// Seconds that they took.
+    pub checkpoint_seconds: f64,
+    pub(crate) course: Course,
 }
 
-/// Trains as `plan` says on `threads` threads, and writes plan, logs and policy into `folder`.
-///
-/// Sets of `stop` are noticed after each iteration; the policy is then written as at the normal end. The results do
-/// not depend on `threads`.
+/// Trains as `plan` says, and writes plan, logs, checkpoints and policy into `folder`.
 ///
 /// # Errors
-/// [`RunError`]. If it comes before the first iteration was done, the folder is as before [`RunFolder::create`];
-/// after that, logs and the policy of the last whole iteration remain.
+/// [`RunError`]. If it comes before the run has begun (the ball is estimated, the first checkpoint written), the folder
+/// is as before [`RunFolder::create`]; after that it is [`RunError::Stopped`], and the run can go on from its last
+/// checkpoint ([`Saved`](crate::Saved)).
 pub fn train(
     plan: &Plan,
     folder: &RunFolder,
-    threads: usize,
+    options: &TrainOptions,
     observer: &mut dyn Observer,
-    stop: &AtomicBool,
 ) -> Result<Trained, RunError> {
-    let mut run = Run::start(plan, folder, threads, observer).inspect_err(|_| folder.clone().abandon())?;
-    loop {
-        let improvement = match run.turn(observer).and_then(|()| run.improve()) {
-            Ok(improvement) => improvement,
-            Err(error) => {
-                run.rescue();
-                return Err(error);
-            }
-        };
-        if run.iteration == 1 {
-            folder.keep()?;
-        }
-        let progress = run.progress(improvement);
-        observer.iteration(&progress);
-        if let Some(ending) = run.ending(&progress, stop) {
-            run.save()?;
-            return Ok(Trained { ending, last: progress, curve: run.curve });
-        }
-        if run.iteration.is_multiple_of(SAVE_EVERY) {
-            run.save()?;
-        }
-    }
+    let begun = begin(plan, folder, options, observer).inspect_err(|_| folder.clone().abandon());
+    begun?.finish(observer)
+}
+
+/// A run before its first iteration, with a checkpoint of that.
+pub(crate) fn begin<'a>(
+    plan: &'a Plan,
+    folder: &'a RunFolder,
+    options: &TrainOptions,
+    observer: &mut dyn Observer,
+) -> Result<Run<'a>, RunError> {
+    let mut begin = || {
+        let mut run = Run::start(plan, folder, options, observer)?;
+        run.checkpoint()?;
+        folder.keep()?;
+        Ok(run)
+    };
+    begin().map_err(|error: RunError| match error.is_interruption() {
+        true => RunError::Interrupted("interrupted before training began".into()),
+        false => error,
+    })
 }
 
 /// A run between two iterations.
-struct Run<'a> {
+pub(crate) struct Run<'a> {
     plan: &'a Plan,
     folder: &'a RunFolder,
     workers: Workers,
-    learner: Ppo,
+    learner: Box<dyn Learner>,
     opponent: Option<Opponent>,
     source: Source,
-    metrics: CsvLog,
+    course: Course,
+    logs: Logs,
+    pace: Pace,
+    stop: StopFlag,
+    /// Since when this process trains, and how long others have before.
     begun: Instant,
-    iteration: u64,
-    steps: u64,
-    simulator_steps: u64,
-    episodes: u64,
-    diverged: u64,
-    recent: VecDeque<f64>,
-    curve: Vec<(f64, f64)>,
+    before: f64,
+    /// Iterations that the newest checkpoint holds.
+    saved: Option<u64>,
+    /// Whether that was made by another plan.
+    other_plan: bool,
 }
 
-/// The adversary, unless it is `nominal`, and its log.
-struct Opponent {
-    adversary: Box<dyn Adversary>,
-    log: CsvLog,
-    /// Number of the next turn, and the policy steps after which it comes.
-    turn: u64,
-    next: u64,
-    /// What the last turn chose, in z.
-    current: Vec<f64>,
+/// Everything that grows by an entry at a time.
+struct Logs {
+    metrics: CsvLog,
+    /// None without an adversary.
+    adversary: Option<CsvLog>,
+    events: EventLog,
+}
+
+/// When checkpoints are due.
+struct Pace {
+    every: Option<f64>,
+    last: Instant,
+    cost: Duration,
+    written: u64,
+    total: Duration,
+}
+
+impl Pace {
+    fn new(every: Option<f64>) -> Self {
+        Self { every, last: Instant::now(), cost: Duration::ZERO, written: 0, total: Duration::ZERO }
+    }
+
+    fn is_due(&self) -> bool {
+        let usual = || CHECKPOINT_EVERY.max(CHECKPOINT_SHARE * self.cost.as_secs_f64());
+        self.last.elapsed().as_secs_f64() >= self.every.unwrap_or_else(usual)
+    }
+
+    fn done(&mut self, cost: Duration) {
+        self.cost = cost;
+        self.written += 1;
+        self.total += cost;
+        self.last = Instant::now();
+    }
 }
 
 impl<'a> Run<'a> {
     fn start(
         plan: &'a Plan,
         folder: &'a RunFolder,
-        threads: usize,
+        options: &TrainOptions,
         observer: &mut dyn Observer,
     ) -> Result<Self, RunError> {
         plan.write(&folder.file("plan.toml"))?;
-        let simulator = plan.simulator()?;
         let begun = Instant::now();
-        let mut workers = Workers::new(&simulator, threads)?;
-        let learner = Ppo::new(plan.ppo.clone(), simulator.spec(), simulator.space().dim(), plan.seed)?;
-        let source = Source::Fixed(Fixed::reference(simulator.space()));
-        let (opponent, simulator_steps) = match plan.adversary.kind {
-            AdversaryKind::Nominal => (None, 0),
-            kind => {
-                let (opponent, steps) = Opponent::start(kind, plan, folder, &mut workers, observer)?;
-                (Some(opponent), steps)
-            }
+        let (mut workers, learner) = players(plan, options)?;
+        let mut course = Course::new(plan.vary.len());
+        let opponent = start_opponent(plan, folder, &mut workers, &mut course, observer)?;
+        let vary = &plan.vary;
+        let logs = Logs {
+            metrics: CsvLog::create(&folder.file("metrics.csv"), &iteration_columns(vary))?,
+            adversary: match opponent {
+                Some(_) => Some(CsvLog::create(&folder.file("adversary.csv"), &turn_columns(vary))?),
+                None => None,
+            },
+            events: EventLog::create(&folder.file(EVENTS))?,
         };
-        let metrics = CsvLog::create(&folder.file("metrics.csv"), &iteration_columns(&plan.vary))?;
         Ok(Self {
+            source: Source::Fixed(Fixed::reference(workers.space())),
+            pace: Pace::new(options.checkpoint_every),
+            stop: options.stop.clone(),
+            before: 0.0,
+            saved: None,
+            other_plan: false,
+            plan,
+            folder,
+            workers,
+            learner,
+            opponent,
+            course,
+            logs,
+            begun,
+        })
+    }
+
+    /// The run as a checkpoint of `old`, the plan at that time, holds it.
+    pub(crate) fn restore(
+        plan: &'a Plan,
+        folder: &'a RunFolder,
+        options: &TrainOptions,
+        old: &Plan,
+        mut state: State<'static>,
+        observer: &mut dyn Observer,
+    ) -> Result<Self, RestoreError> {
+        let begun = Instant::now();
+        let (mut workers, mut learner) = players(plan, options)?;
+        let mut course = Course::new(plan.vary.len());
+        state.restore("course", &mut course)?;
+        state.within("learner", |state| learner.restore(state))?;
+        let mut source = Source::Fixed(Fixed::reference(workers.space()));
+        let same = plan.same_game(old);
+        let opponent = match plan.adversary.kind {
+            AdversaryKind::Nominal => None,
+            _ if !same => start_opponent(plan, folder, &mut workers, &mut course, observer)?,
+            _ => Some(Opponent::restore(plan, &workers, &mut state)?),
+        };
+        if same {
+            if state.holds("source") {
+                source = Source::Fixed(Fixed(state.take_finite("source", plan.vary.len())?));
+            } else if let Some(chosen) = opponent.as_ref().and_then(|opponent| opponent.adversary.source()) {
+                source = chosen;
+            }
+            state.finish()?;
+        }
+        let logs = Logs::resume(plan, folder, opponent.is_some(), &course, observer)?;
+        Ok(Self {
+            before: course.seconds,
+            saved: Some(course.iteration),
+            other_plan: old != plan,
+            pace: Pace::new(options.checkpoint_every),
+            stop: options.stop.clone(),
             plan,
             folder,
             workers,
             learner,
             opponent,
             source,
-            metrics,
+            course,
+            logs,
             begun,
-            iteration: 0,
-            steps: 0,
-            simulator_steps,
-            episodes: 0,
-            diverged: 0,
-            recent: VecDeque::with_capacity(SHOWN_EPISODES),
-            curve: Vec::new(),
         })
+    }
+
+    /// Trains to the end, or until it is stopped.
+    pub(crate) fn finish(mut self, observer: &mut dyn Observer) -> Result<Trained, RunError> {
+        let ending = self.go_on(observer).and_then(|ending| {
+            self.checkpoint()?;
+            Ok(ending)
+        });
+        let ending = ending.map_err(|error| match self.saved {
+            Some(iteration) => {
+                let run = self.folder.path().display().to_string();
+                RunError::Stopped { error: Box::new(error), iteration, run }
+            }
+            None => error,
+        })?;
+        let trained = Trained {
+            ending,
+            last: self.progress(),
+            curve: self.course.curve.clone(),
+            checkpoints: self.pace.written,
+            checkpoint_seconds: self.pace.total.as_secs_f64(),
+            course: self.course,
+        };
+        if ending != Ending::Interrupted {
+            Summary::new(self.plan, &trained).write(self.folder)?;
+        }
+        Ok(trained)
+    }
+
+    fn go_on(&mut self, observer: &mut dyn Observer) -> Result<Ending, RunError> {
+        loop {
+            if let Some(ending) = self.course.ending(self.plan) {
+                return Ok(ending);
+            }
+            if self.stop.is_raised() {
+                return Ok(Ending::Interrupted);
+            }
+            match self.turn(observer) {
+                // The turn is taken again, from the start, when the run goes on.
+                Err(error) if error.is_interruption() => return Ok(Ending::Interrupted),
+                other => other?,
+            }
+            self.improve(observer)?;
+            // The first one soon, so that there is a policy to look at.
+            if self.course.iteration == 1 || self.pace.is_due() {
+                self.checkpoint()?;
+            }
+        }
     }
 
     /// Phase I, if it is the adversary's turn.
     fn turn(&mut self, observer: &mut dyn Observer) -> Result<(), RunError> {
-        let Some(opponent) = self.opponent.as_mut().filter(|opponent| self.steps >= opponent.next) else {
+        let Self { plan, course, workers, .. } = self;
+        let Some(opponent) = self.opponent.as_mut().filter(|_| course.steps >= course.next_turn) else {
             return Ok(());
         };
         let began = Instant::now();
         let turn = Turn {
-            seed: self.plan.seed,
-            index: opponent.turn,
-            progress: self.steps as f64 / self.plan.steps as f64,
-            current: &opponent.current,
+            seed: plan.seed,
+            index: course.turn,
+            progress: course.steps as f64 / plan.steps as f64,
+            current: &course.current,
         };
-        let choice = opponent.adversary.choose(&turn, self.learner.actor(), &mut self.workers)?;
-        self.simulator_steps += choice.simulator_steps;
-        self.diverged += choice.report.diverged;
+        let mut before = State::default();
+        opponent.adversary.save(&mut before);
+        let mut before = before.into_owned();
+        let choice = match opponent.adversary.choose(&turn, self.learner.actor(), workers) {
+            Ok(choice) => choice,
+            Err(error) => {
+                // As if the turn had not begun.
+                opponent.adversary.restore(&mut before).map_err(|error| RunError::Guard {
+                    what: error.to_string(),
+                    iteration: course.iteration + 1,
+                })?;
+                return Err(error.into());
+            }
+        };
+        course.simulator_steps += choice.simulator_steps;
+        course.diverged += choice.report.diverged;
         self.source = choice.source;
         match self.source.point() {
-            Some(z) => opponent.current.copy_from_slice(z),
-            None => opponent.current.fill(0.0),
+            Some(z) => course.current.copy_from_slice(z),
+            None => course.current.fill(0.0),
         }
         let done = TurnDone {
-            turn: opponent.turn,
-            steps: self.steps,
-            phi: self
-                .source
-                .point()
-                .or(choice.report.worst.as_deref())
-                .map(|z| self.workers.space().physical(z)),
+            turn: course.turn,
+            steps: course.steps,
+            phi: self.source.point().or(choice.report.worst.as_deref()).map(|z| workers.space().physical(z)),
             report: choice.report,
             simulator_steps: choice.simulator_steps,
             seconds: began.elapsed().as_secs_f64(),
         };
-        opponent.log.row(&turn_cells(&done, opponent.current.len()))?;
-        opponent.turn += 1;
-        while opponent.next <= self.steps {
-            opponent.next += self.plan.adversary.every;
+        if let Some(log) = &mut self.logs.adversary {
+            log.row(&turn_cells(&done, course.current.len()))?;
         }
+        self.logs.events.scalars(done.steps, &turn_scalars(&done))?;
+        course.turn += 1;
+        let missed = (course.steps - course.next_turn) / plan.adversary.every + 1;
+        course.next_turn = course.next_turn.saturating_add(missed.saturating_mul(plan.adversary.every));
         observer.turn(&done);
         Ok(())
     }
 
     /// Phase II, and its row in the log.
-    fn improve(&mut self) -> Result<Improvement, RunError> {
+    fn improve(&mut self, observer: &mut dyn Observer) -> Result<(), RunError> {
         let began = Instant::now();
+        let iteration = self.course.iteration;
         let improvement = self.learner.improve(Experience::alone(
             &mut self.workers,
             &self.source,
             self.plan.seed,
-            self.iteration,
-            self.steps as f64 / self.plan.steps as f64,
+            iteration,
+            self.course.steps as f64 / self.plan.steps as f64,
         ))?;
-        self.iteration += 1;
-        self.steps += improvement.transitions as u64;
-        self.simulator_steps += improvement.transitions as u64;
-        self.episodes += improvement.finished.len() as u64;
-        self.diverged += u64::from(improvement.diverged);
-        for episode in sound(&improvement.finished) {
-            if self.recent.len() == SHOWN_EPISODES {
-                self.recent.pop_front();
-            }
-            self.recent.push_back(episode.ret);
+        if let Some(what) = guard::not_finite(&improvement, self.learner.actor()) {
+            return Err(RunError::Guard { what, iteration: iteration + 1 });
         }
-        let speed = improvement.transitions as f64 / began.elapsed().as_secs_f64();
-        self.log(&improvement, speed)?;
-        Ok(improvement)
-    }
-
-    fn log(&mut self, improvement: &Improvement, speed: f64) -> Result<(), RunError> {
-        let finished: Vec<&FinishedEpisode> = sound(&improvement.finished).collect();
-        let mean = |of: fn(&FinishedEpisode) -> f64| {
-            // 0/0 is NaN, an empty cell.
-            finished.iter().map(|episode| of(episode)).sum::<f64>() / finished.len() as f64
-        };
-        let ret = mean(|episode| episode.ret);
-        if ret.is_finite() {
-            self.curve.push((self.steps as f64, ret));
-        }
+        self.course.advance(&improvement);
         let row = IterationRow {
-            iteration: self.iteration,
-            steps: self.steps,
-            simulator_steps: self.simulator_steps,
-            return_mean: ret,
-            length_mean: mean(|episode| f64::from(episode.length)),
-            improvement,
-            seconds: self.begun.elapsed().as_secs_f64(),
-            steps_per_second: speed,
+            iteration: self.course.iteration,
+            steps: self.course.steps,
+            simulator_steps: self.course.simulator_steps,
+            return_mean: mean_over_sound(&improvement.finished, |episode| episode.ret),
+            length_mean: mean_over_sound(&improvement.finished, |episode| f64::from(episode.length)),
+            improvement: &improvement,
+            seconds: self.seconds(),
+            steps_per_second: improvement.transitions as f64 / began.elapsed().as_secs_f64(),
             z: self.source.point(),
         };
-        self.metrics.row(&row.cells(self.plan.vary.len()))
-    }
-
-    fn ending(&self, progress: &Progress, stop: &AtomicBool) -> Option<Ending> {
-        if self.steps >= self.plan.steps {
-            Some(Ending::Budget)
-        } else if progress.improvement.entropy < self.plan.stop.entropy_below {
-            Some(Ending::Entropy)
-        } else if stop.load(Ordering::Relaxed) {
-            Some(Ending::Interrupted)
-        } else {
-            None
+        self.logs.metrics.row(&row.cells(self.plan.vary.len()))?;
+        self.logs.events.scalars(self.course.steps, &iteration_scalars(&row))?;
+        if let Some(warning) = guard::watch(&mut self.course, self.plan) {
+            observer.warning(&warning);
         }
+        observer.iteration(&self.progress(), &improvement);
+        Ok(())
     }
 
-    /// After an error: keeps the policy of the last whole iteration, or nothing if there was none.
-    fn rescue(&self) {
-        if self.iteration == 0 {
-            self.folder.clone().abandon();
-        } else {
-            // The error that led here is the one to report.
-            let _ = self.save();
+    /// Puts everything that determines how the run goes on, and the policy, on disk.
+    fn checkpoint(&mut self) -> Result<(), RunError> {
+        let began = Instant::now();
+        self.course.seconds = self.seconds();
+        if self.other_plan || self.saved != Some(self.course.iteration) {
+            // The rows that the checkpoint counts must be there whenever it is.
+            self.logs.sync()?;
+            let header = Header {
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                instructions: InstructionSet::detect().name().to_owned(),
+                plan: self.plan.to_toml(),
+            };
+            let checkpoints = Checkpoints::of(self.folder);
+            checkpoints.write(self.course.iteration, &header, &self.state())?;
+            self.saved = Some(self.course.iteration);
+            self.other_plan = false;
         }
+        if self.course.iteration > 0 {
+            self.write_policy()?;
+        }
+        self.pace.done(began.elapsed());
+        Ok(())
     }
 
-    fn save(&self) -> Result<(), RunError> {
+    fn state(&self) -> State<'_> {
+        let mut state = State::default();
+        state.save("course", &self.course);
+        state.within("learner", |state| self.learner.save(state));
+        if let Some(opponent) = &self.opponent {
+            opponent.save(&mut state);
+            if let Some(point) = self.source.point() {
+                state.put("source", point);
+            }
+        }
+        state
+    }
+
+    fn write_policy(&self) -> Result<(), RunError> {
         let origin = PolicyOrigin {
             task: self.plan.task,
             physics: self.plan.physics,
             algorithm: self.plan.algorithm.to_string(),
             seed: self.plan.seed,
-            steps: self.steps,
+            steps: self.course.steps,
             varied: VariedParameter::all(self.workers.space()),
         };
         write_policy(&self.folder.file("policy.safetensors"), self.learner.actor(), &origin)
     }
 
-    fn progress(&self, improvement: Improvement) -> Progress {
+    fn seconds(&self) -> f64 {
+        self.before + self.begun.elapsed().as_secs_f64()
+    }
+
+    fn progress(&self) -> Progress {
         Progress {
-            iteration: self.iteration,
-            steps: self.steps,
+            iteration: self.course.iteration,
+            steps: self.course.steps,
             budget: self.plan.steps,
-            simulator_steps: self.simulator_steps,
-            episodes: self.episodes,
-            recent_return: self.recent.iter().sum::<f64>() / self.recent.len() as f64,
-            diverged: self.diverged,
-            seconds: self.begun.elapsed().as_secs_f64(),
-            improvement,
+            simulator_steps: self.course.simulator_steps,
+            episodes: self.course.episodes,
+            recent_return: self.course.recent_return(),
+            diverged: self.course.diverged,
+            seconds: self.seconds(),
         }
     }
 }
 
-/// Episodes whose return means something.
-fn sound(finished: &[FinishedEpisode]) -> impl Iterator<Item = &FinishedEpisode> {
-    finished.iter().filter(|episode| !matches!(episode.outcome, Outcome::Diverged(_)))
+impl Course {
+    /// Whether training has come to its end.
+    pub(crate) fn ending(&self, plan: &Plan) -> Option<Ending> {
+        if self.iteration > 0 && self.steps >= plan.steps {
+            Some(Ending::Budget)
+        } else if self.entropy < plan.stop.entropy_below {
+            Some(Ending::Entropy)
+        } else {
+            None
+        }
+    }
 }
 
-impl Opponent {
-    /// Estimates the ball, writes it down, and makes the adversary. Also the simulator steps it took.
-    fn start(
-        kind: AdversaryKind,
+impl Logs {
+    /// The logs of a run that goes on from `course`: what was written after it goes.
+    fn resume(
         plan: &Plan,
         folder: &RunFolder,
-        workers: &mut Workers,
+        with_adversary: bool,
+        course: &Course,
         observer: &mut dyn Observer,
-    ) -> Result<(Self, u64), RunError> {
-        let (estimate, ball) = make_ball(plan, workers)?;
-        let summary = BallSummary::new(&estimate, &ball, workers)?;
-        summary.write(&folder.file("ball.toml"))?;
-        observer.ball(&summary);
-        let steps = estimate.pairs.simulator_steps + estimate.hessian.simulator_steps;
-        let config = plan.adversary.config();
-        let adversary: Box<dyn Adversary> = match kind {
-            AdversaryKind::Nominal => Box::new(Nominal),
-            AdversaryKind::Uniform => Box::new(Uniform::new(ball, config)?),
-            AdversaryKind::Boundary => Box::new(Boundary::new(estimate, ball, config)?),
-            AdversaryKind::Wasserstein => Box::new(Wasserstein::new(estimate, ball, config)?),
-            AdversaryKind::Population => Box::new(Population::new(estimate, ball, config)?),
+    ) -> Result<Self, RunError> {
+        remove_temporaries(folder.path());
+        summary::forget(folder)?;
+        let mut resume = |name: &str, columns: &[String], rows: u64| {
+            let path = folder.file(name);
+            let (log, kept) = CsvLog::resume(&path, columns, rows)?;
+            if kept < rows {
+                let path = path.display();
+                observer.warning(&format!(
+                    "`{path}` holds {kept} of the {rows} rows written so far; the rest is lost"
+                ));
+            }
+            Ok::<_, RunError>(log)
         };
-        let log = CsvLog::create(&folder.file("adversary.csv"), &turn_columns(&plan.vary))?;
-        Ok((Self { adversary, log, turn: 0, next: 0, current: vec![0.0; plan.vary.len()] }, steps))
+        Ok(Self {
+            metrics: resume("metrics.csv", &iteration_columns(&plan.vary), course.iteration)?,
+            adversary: match with_adversary {
+                true => Some(resume("adversary.csv", &turn_columns(&plan.vary), course.turn)?),
+                false => None,
+            },
+            events: EventLog::resume(&folder.file(EVENTS), course.iteration + course.turn)?,
+        })
     }
+
+    fn sync(&self) -> Result<(), RunError> {
+        self.metrics.sync()?;
+        self.events.sync()?;
+        self.adversary.as_ref().map_or(Ok(()), CsvLog::sync)
+    }
+}
+
+/// Threads with simulators, and a fresh learner.
+fn players(plan: &Plan, options: &TrainOptions) -> Result<(Workers, Box<dyn Learner>), RunError> {
+    let simulator = plan.simulator()?;
+    let workers = Workers::new(&simulator, options.threads)?.with_stop_flag(options.stop.clone());
+    Ok((workers, learner(plan, &simulator)?))
+}
+
+/// Estimates the ball, writes it down, and makes the adversary, whose turn is next; none for `nominal`.
+fn start_opponent(
+    plan: &Plan,
+    folder: &RunFolder,
+    workers: &mut Workers,
+    course: &mut Course,
+    observer: &mut dyn Observer,
+) -> Result<Option<Opponent>, RunError> {
+    if plan.adversary.kind == AdversaryKind::Nominal {
+        return Ok(None);
+    }
+    let (opponent, steps) = Opponent::start(plan, workers)?;
+    opponent.summary.write(&folder.file("ball.toml"))?;
+    observer.ball(&opponent.summary);
+    course.simulator_steps += steps;
+    course.next_turn = course.steps;
+    course.current.fill(0.0);
+    Ok(Some(opponent))
 }

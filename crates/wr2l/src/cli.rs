@@ -33,6 +33,7 @@ pub(crate) enum Command {
     Tasks(TasksArgs),
     Ball(BallArgs),
     Train(TrainArgs),
+    Resume(ResumeArgs),
     Evaluate(EvaluateArgs),
     Simulate(SimulateArgs),
     Completions(CompletionsArgs),
@@ -63,6 +64,9 @@ pub(crate) struct BallArgs {
     pub(crate) task: TaskName,
     #[command(flatten)]
     pub(crate) experiment: ExperimentArgs,
+    /// Threads to use; results do not depend on it.
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub(crate) threads: Option<usize>,
     /// Draw the ball into this SVG file.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
@@ -81,11 +85,11 @@ pub(crate) struct ExperimentArgs {
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) vary: Option<Vec<String>>,
     /// Radius of the Wasserstein ball.
-    #[arg(long, value_name = "E", value_parser = number, conflicts_with = "half_width")]
+    #[arg(long, value_name = "E", value_parser = number, allow_negative_numbers = true, conflicts_with = "half_width")]
     pub(crate) epsilon: Option<f64>,
     /// Choose the radius by its effect: how far the middle parameter may move alone, relative to its nominal value
     /// (0.3 is 30 %).
-    #[arg(long, value_name = "R", value_parser = number)]
+    #[arg(long, value_name = "R", value_parser = number, allow_negative_numbers = true)]
     pub(crate) half_width: Option<f64>,
     /// Seed of everything random.
     #[arg(long, value_name = "S", value_parser = count)]
@@ -99,9 +103,27 @@ pub(crate) struct ExperimentArgs {
     /// The physics to simulate with.
     #[arg(long, value_name = "NAME")]
     pub(crate) physics: Option<String>,
+}
+
+/// What `train` and `resume` have in common: nothing that influences the result.
+#[derive(Debug, Args)]
+pub(crate) struct TrainingArgs {
     /// Threads to use; results do not depend on it.
     #[arg(long, value_name = "N", value_parser = threads)]
     pub(crate) threads: Option<usize>,
+    /// Seconds between two checkpoints; 0 for one after every iteration [default: 30, or more where writing them is
+    /// slow].
+    #[arg(long, value_name = "S", value_parser = seconds)]
+    pub(crate) checkpoint_every: Option<f64>,
+    /// Train only: no evaluation and no figures at the end.
+    #[arg(long)]
+    pub(crate) no_report: bool,
+    /// Print nothing but errors and warnings.
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) quiet: bool,
+    /// Print one JSON object per iteration, and a final summary.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Train a policy.
@@ -131,15 +153,24 @@ pub(crate) struct TrainArgs {
     /// Replace an existing run.
     #[arg(long)]
     pub(crate) force: bool,
-    /// Train only: no evaluation and no figures at the end.
+    #[command(flatten)]
+    pub(crate) training: TrainingArgs,
+}
+
+/// Go on with a run that was stopped, killed or lost its machine: the result is, bit for bit, that of a run that never
+/// stopped.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:  wr2l resume runs/hopper-wr2l-s0\n           \
+                        wr2l resume runs/hopper-wr2l-s0 --accept-changed-plan   # after editing its plan.toml")]
+pub(crate) struct ResumeArgs {
+    /// The run folder.
+    #[arg(value_name = "RUN")]
+    pub(crate) run: PathBuf,
+    /// Go on although plan.toml is no longer the plan that the run was stopped with.
     #[arg(long)]
-    pub(crate) no_report: bool,
-    /// Print nothing but errors.
-    #[arg(long, conflicts_with = "json")]
-    pub(crate) quiet: bool,
-    /// Print one JSON object per iteration, and a final summary.
-    #[arg(long)]
-    pub(crate) json: bool,
+    pub(crate) accept_changed_plan: bool,
+    #[command(flatten)]
+    pub(crate) training: TrainingArgs,
 }
 
 /// Evaluate policies over a grid of dynamics.
@@ -249,6 +280,13 @@ fn episodes(text: &str) -> Result<u32, String> {
     match parse_count(text) {
         Ok(n @ 1..=1_000_000) => Ok(n as u32),
         _ => Err(format!("`{text}`: expected a number of episodes from 1 to 1,000,000")),
+    }
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match parse_number(text) {
+        Ok(value) if value >= 0.0 && value.is_finite() => Ok(value),
+        _ => Err(format!("`{text}`: expected seconds, 0 or more")),
     }
 }
 

@@ -21,6 +21,7 @@ fn main() -> ExitCode {
         Command::Tasks(args) => commands::tasks::run(&args).map(|()| Done::Completely),
         Command::Ball(args) => commands::ball::run(&args).map(|()| Done::Completely),
         Command::Train(args) => commands::train::run(&args),
+        Command::Resume(args) => commands::resume::run(&args),
         Command::Evaluate(args) => commands::evaluate::run(&args).map(|()| Done::Completely),
         Command::Simulate(args) => commands::simulate::run(&args).map(|()| Done::Completely),
         Command::Completions(args) => commands::completions::run(&args).map(|()| Done::Completely),
@@ -29,7 +30,7 @@ fn main() -> ExitCode {
         Ok(Done::Completely) => ExitCode::SUCCESS,
         Ok(Done::Interrupted) => ExitCode::from(130),
         Err(error @ RunError::Interrupted(_)) => {
-            output::report(&error);
+            output::say(&error.to_string());
             ExitCode::from(130)
         }
         Err(error) => {

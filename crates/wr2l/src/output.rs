@@ -29,6 +29,19 @@ pub(crate) fn report(error: &RunError) {
     }
 }
 
+/// Says something on standard error.
+pub(crate) fn say(text: &str) {
+    // Nothing depends on the message being seen.
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Says on standard error what should not be passed over.
+pub(crate) fn warn(text: &str) {
+    let (bold, plain) = if colour() { ("\x1b[1;33m", "\x1b[0m") } else { ("", "") };
+    // Nothing depends on the message being seen.
+    let _ = writeln!(std::io::stderr(), "{bold}warning:{plain} {text}");
+}
+
 /// Whether standard error shows colours: a terminal that was not asked to do without (<https://no-color.org>).
 pub(crate) fn colour() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
@@ -63,7 +76,8 @@ impl Bar {
     pub(crate) fn new(total: u64) -> Self {
         // Hidden of its own accord where standard error is no terminal.
         let bar = indicatif::ProgressBar::new(total);
-        let template = "{bar:30} {percent:>3}%  {msg}, {eta} left";
+        // Short enough for 80 columns, and cut where that is not enough.
+        let template = "{bar:12} {percent:>3}%  {wide_msg} {eta:>6} left";
         if let Ok(style) = indicatif::ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
@@ -79,6 +93,11 @@ impl Bar {
     pub(crate) fn set(&self, position: u64, message: &str) {
         self.0.set_message(message.to_owned());
         self.0.set_position(position);
+    }
+
+    /// Writes something without the bar getting in the way.
+    pub(crate) fn above(&self, write: impl FnOnce()) {
+        self.0.suspend(write);
     }
 
     /// Takes the bar away.

@@ -21,7 +21,7 @@ pub(crate) fn run(args: &BallArgs) -> Result<(), RunError> {
     if let Some(path) = &args.output {
         refuse_existing(path, args.force)?;
     }
-    let mut workers = Workers::new(&plan.simulator()?, threads(args.experiment.threads))?;
+    let mut workers = Workers::new(&plan.simulator()?, threads(args.threads))?;
     let (estimate, ball) = make_ball(&plan, &mut workers)?;
     let summary = BallSummary::new(&estimate, &ball, &workers)?;
     if args.json {

@@ -2,7 +2,6 @@
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
 
 use serde_json::json;
 use wr2l::eval::{Evaluation, Table, summary};
@@ -40,7 +39,7 @@ pub(crate) fn run(args: &EvaluateArgs) -> Result<(), RunError> {
     let bar = if args.json { Bar::hidden() } else { Bar::new(TICKS as u64) };
     let tables = evaluate_all(&contestants, physics, &systems, options, &mut |done| {
         bar.set((done * TICKS) as u64, "evaluating");
-        if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if stop.is_raised() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     bar.clear();
     let tables = tables?;

@@ -3,9 +3,11 @@
 pub(crate) mod ball;
 pub(crate) mod completions;
 pub(crate) mod evaluate;
+pub(crate) mod resume;
 pub(crate) mod simulate;
 pub(crate) mod tasks;
 pub(crate) mod train;
+mod training;
 
 /// How a command that did not fail ended.
 #[derive(Clone, Copy, Debug, PartialEq)]

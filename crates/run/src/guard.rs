@@ -1,0 +1,133 @@
+//! What stops a run rather than let it go on with numbers that mean nothing, and what it warns of.
+
+use wr2l_rl::{Actor, Improvement, Skip};
+
+use crate::course::{Course, mean_over_sound};
+use crate::plan::Plan;
+
+/// Share of training episodes that may diverge without a warning.
+const DIVERGED: f64 = 0.01;
+/// Episodes before the share means anything.
+const EPISODES: u64 = 100;
+
+/// What in an iteration, or in the policy after it, had to be finite and was not.
+///
+/// Learners look at their advantages, gradients and parameters themselves and fail before they use them; this is the
+/// same for every learner.
+pub(crate) fn not_finite(done: &Improvement, actor: &Actor) -> Option<String> {
+    if done.skipped == Some(Skip::NotFinite) {
+        return Some("an advantage, a value target or the gradient is not finite".to_owned());
+    }
+    let learnt = done.skipped != Some(Skip::WarmUp);
+    let losses = [
+        ("the policy loss", done.policy_loss),
+        ("the value loss", done.value_loss),
+        ("the norm of the gradient", done.gradient_norm),
+    ];
+    for (what, value) in losses.into_iter().filter(|_| learnt) {
+        if !value.is_finite() {
+            return Some(format!("{what} is {value}"));
+        }
+    }
+    let ret = mean_over_sound(&done.finished, |episode| episode.ret);
+    if !ret.is_finite() && done.finished.len() as u64 > u64::from(done.diverged) {
+        return Some(format!("the mean return is {ret}"));
+    }
+    let weight = actor.params().iter().position(|weight| !weight.is_finite());
+    if let Some(at) = weight {
+        return Some(format!("parameter {at} of the policy is {}", actor.params()[at]));
+    }
+    let normaliser = actor.normaliser();
+    let broken = normaliser.mean().iter().chain(normaliser.inverse_deviation()).any(|x| !x.is_finite());
+    broken.then(|| "the observation normaliser is not finite".to_owned())
+}
+
+/// A warning, if the physics diverges more often than can be passed over: once, as soon as that can be told.
+pub(crate) fn watch(course: &mut Course, plan: &Plan) -> Option<String> {
+    if course.warned || course.episodes < EPISODES {
+        return None;
+    }
+    let warning = diverging(course, plan)?;
+    course.warned = true;
+    Some(warning)
+}
+
+/// The same at the end of a run, however short it was.
+pub(crate) fn diverging(course: &Course, plan: &Plan) -> Option<String> {
+    let share = course.diverged_in_training as f64 / course.episodes as f64;
+    (share > DIVERGED).then(|| {
+        format!(
+            "the physics `{}` of task `{}` diverged in {} of {} training episodes ({:.1} %): nothing is learnt where \
+             it does, so do not trust returns there; narrow what varies, or try another physics",
+            plan.physics,
+            plan.task,
+            course.diverged_in_training,
+            course.episodes,
+            100.0 * share,
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Layer;
+    use wr2l_nn::{Normaliser, Policy};
+    use wr2l_rl::FinishedEpisode;
+    use wr2l_sim::{ActionSpace, Divergence, Outcome};
+
+    fn plan() -> Plan {
+        Plan::resolve(&[Layer::argument("", "task", "cartpole")]).unwrap()
+    }
+
+    fn actor() -> Actor {
+        let policy = Policy::categorical(4, &[3], 2).unwrap();
+        let params = vec![0.0; policy.parameters()];
+        Actor::new(policy, params, Normaliser::identity(4), ActionSpace::Discrete { n: 2 }).unwrap()
+    }
+
+    fn episode(ret: f64, outcome: Outcome) -> FinishedEpisode {
+        FinishedEpisode { ret, length: 1, outcome }
+    }
+
+    #[test]
+    fn every_number_that_must_be_finite_stops_a_run_and_no_other() {
+        let actor = actor();
+        let sound = Improvement { explained_variance: f64::NEG_INFINITY, ..Improvement::default() };
+        assert_eq!(not_finite(&sound, &actor), None);
+        for value in [f64::NAN, f64::INFINITY] {
+            for broken in [
+                Improvement { policy_loss: value, ..sound.clone() },
+                Improvement { value_loss: value, ..sound.clone() },
+                Improvement { gradient_norm: value, ..sound.clone() },
+                Improvement { finished: vec![episode(value, Outcome::Terminated)], ..sound.clone() },
+                Improvement { skipped: Some(Skip::NotFinite), ..sound.clone() },
+            ] {
+                assert!(not_finite(&broken, &actor).is_some(), "{broken:?}");
+            }
+            let diverged = episode(value, Outcome::Diverged(Divergence::State));
+            let diverged = Improvement { finished: vec![diverged], diverged: 1, ..sound.clone() };
+            assert_eq!(not_finite(&diverged, &actor), None);
+            let warming = Improvement { policy_loss: value, skipped: Some(Skip::WarmUp), ..sound.clone() };
+            assert_eq!(not_finite(&warming, &actor), None);
+        }
+    }
+
+    #[test]
+    fn the_watchdog_barks_once_above_one_percent_and_names_the_simulator() {
+        let plan = plan();
+        let course =
+            |diverged_in_training, episodes| Course { diverged_in_training, episodes, ..Course::new(0) };
+        assert_eq!(watch(&mut course(1, 100), &plan), None);
+        assert_eq!(watch(&mut course(9, 99), &plan), None, "too early to tell");
+        assert_eq!(diverging(&course(0, 0), &plan), None);
+        let mut bad = course(2, 100);
+        let warning = watch(&mut bad, &plan).unwrap();
+        assert!(
+            warning.contains("`classic`") && warning.contains("2 of 100") && warning.contains("2.0 %"),
+            "{warning}"
+        );
+        assert_eq!(watch(&mut bad, &plan), None);
+        assert!(diverging(&course(1, 3), &plan).is_some());
+    }
+}

@@ -1,0 +1,87 @@
+//! The two players of a run, as the plan names them: the learner and the adversary.
+
+use wr2l_rl::{Learner, Ppo, State, Workers};
+use wr2l_robust::adversary::{Boundary, Nominal, Population, Uniform, Wasserstein};
+use wr2l_robust::ball::Ball;
+use wr2l_robust::{Adversary, BallEstimate};
+use wr2l_sim::Simulator;
+
+use crate::ball_file::{BallSummary, make_ball};
+use crate::error::RunError;
+use crate::plan::{AdversaryKind, Plan};
+
+/// A learner freshly made by the plan.
+pub(crate) fn learner(plan: &Plan, simulator: &Simulator) -> Result<Box<dyn Learner>, RunError> {
+    let (spec, dim) = (simulator.spec(), simulator.space().dim());
+    Ok(Box::new(Ppo::new(plan.ppo.clone(), spec, dim, plan.seed)?))
+}
+
+/// The adversary, unless it is `nominal`, with the ball that it plays in.
+#[derive(Debug)]
+pub(crate) struct Opponent {
+    pub(crate) adversary: Box<dyn Adversary>,
+    /// The estimate that the ball was made of, as TOML: what a checkpoint keeps, so that H₀ is estimated once.
+    pub(crate) estimate: String,
+    /// What the ball means.
+    pub(crate) summary: BallSummary,
+}
+
+/// Name of the estimate in a checkpoint.
+const ESTIMATE: &str = "ball.estimate";
+
+impl Opponent {
+    /// Estimates the ball and makes the adversary. Also the simulator steps it took.
+    pub(crate) fn start(plan: &Plan, workers: &mut Workers) -> Result<(Self, u64), RunError> {
+        let (estimate, ball) = make_ball(plan, workers)?;
+        let steps = estimate.pairs.simulator_steps + estimate.hessian.simulator_steps;
+        Ok((Self::new(plan, workers, estimate, ball)?, steps))
+    }
+
+    /// Makes the adversary on the estimate in a checkpoint, and gives it its own state back.
+    pub(crate) fn restore(
+        plan: &Plan,
+        workers: &Workers,
+        state: &mut State<'_>,
+    ) -> Result<Self, RestoreError> {
+        let text = state.take_any::<u8>(ESTIMATE)?;
+        let unusable = |error: &dyn std::fmt::Display| state.unusable(ESTIMATE, error);
+        let text = String::from_utf8(text).map_err(|error| unusable(&error))?;
+        let estimate: BallEstimate = toml::from_str(&text).map_err(|error| unusable(&error.message()))?;
+        estimate.check(workers.space(), workers.spec()).map_err(|error| unusable(&error))?;
+        let ball = estimate.ball(workers.space(), &plan.ball).map_err(|error| unusable(&error))?;
+        let mut opponent = Self::new(plan, workers, estimate, ball)?;
+        state.within("adversary", |state| opponent.adversary.restore(state))?;
+        Ok(opponent)
+    }
+
+    fn new(plan: &Plan, workers: &Workers, estimate: BallEstimate, ball: Ball) -> Result<Self, RunError> {
+        let summary = BallSummary::new(&estimate, &ball, workers)?;
+        let text = toml::to_string(&estimate).map_err(|error| RunError::Usage(error.to_string()))?;
+        let config = plan.adversary.config();
+        let adversary: Box<dyn Adversary> = match plan.adversary.kind {
+            AdversaryKind::Nominal => Box::new(Nominal),
+            AdversaryKind::Uniform => Box::new(Uniform::new(ball, config)?),
+            AdversaryKind::Boundary => Box::new(Boundary::new(estimate, ball, config)?),
+            AdversaryKind::Wasserstein => Box::new(Wasserstein::new(estimate, ball, config)?),
+            AdversaryKind::Population => Box::new(Population::new(estimate, ball, config)?),
+        };
+        Ok(Self { adversary, estimate: text, summary })
+    }
+
+    /// Writes down what [`Opponent::restore`] needs.
+    pub(crate) fn save<'a>(&'a self, state: &mut State<'a>) {
+        state.put(ESTIMATE, self.estimate.as_bytes());
+        state.within("adversary", |state| self.adversary.save(state));
+    }
+}
+
+/// Why an adversary could not go on from a checkpoint.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RestoreError {
+    /// The checkpoint does not fit.
+    #[error(transparent)]
+    State(#[from] wr2l_rl::StateError),
+    /// The plan asks for what cannot be made.
+    #[error(transparent)]
+    Run(#[from] RunError),
+}

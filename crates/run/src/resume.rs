@@ -1,0 +1,214 @@
+//! Runs that go on: from their newest whole checkpoint, bit for bit as if they had never stopped.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use toml::Value;
+use wr2l_nn::InstructionSet;
+use wr2l_rl::State;
+
+use crate::checkpoint::Checkpoints;
+use crate::course::Course;
+use crate::error::RunError;
+use crate::files::remove_temporaries;
+use crate::folder::RunFolder;
+use crate::plan::{Layer, Plan};
+use crate::players::RestoreError;
+use crate::summary::Summary;
+use crate::train::{Observer, Run, TrainOptions, Trained, begin};
+
+/// How far a run has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It was stopped before its first checkpoint: it begins again from its plan.
+    NotBegun,
+    /// It is under way.
+    Unfinished {
+        /// Iterations done.
+        iteration: u64,
+        /// Policy steps done.
+        steps: u64,
+    },
+    /// Training is over; the evaluation at the end is not.
+    Trained,
+    /// Nothing is left to do.
+    Finished,
+}
+
+/// A run as its folder holds it, locked.
+#[derive(Debug)]
+pub struct Saved {
+    folder: RunFolder,
+    plan: Plan,
+    found: Option<Checkpoint>,
+    standing: Standing,
+    warnings: Vec<String>,
+}
+
+#[derive(Debug)]
+struct Checkpoint {
+    path: PathBuf,
+    /// The plan that it was made by.
+    plan: Plan,
+    state: State<'static>,
+}
+
+impl Saved {
+    /// Opens the run in the folder at `path`, to go on with it. Damaged checkpoints are passed over with a warning.
+    ///
+    /// # Errors
+    /// [`RunError::Content`] for a folder that holds no run, or a run of which nothing usable is left;
+    /// [`RunError::ChangedPlan`] if `plan.toml` is not the plan of the checkpoint, unless `accept_changed_plan`;
+    /// [`RunError::InUse`]; [`RunError::Io`] for a folder that cannot be written into, among others.
+    pub fn open(path: &Path, accept_changed_plan: bool) -> Result<Self, RunError> {
+        let folder = RunFolder::open(path)?.locked()?;
+        let plan = Plan::read(&folder.file("plan.toml"))?;
+        let checkpoints = Checkpoints::of(&folder);
+        checkpoints.tidy();
+        let (found, mut warnings) = checkpoints.newest()?;
+        let Some(found) = found else {
+            let worked = !warnings.is_empty() || folder.file("policy.safetensors").exists();
+            if worked {
+                let reason = match warnings.is_empty() {
+                    true => "it holds a policy but no checkpoint, so it cannot go on".to_owned(),
+                    false => format!("none of its checkpoints can be used: {}", warnings.join("; ")),
+                };
+                return Err(RunError::content(path, None, reason));
+            }
+            return Ok(Self { folder, plan, found: None, standing: Standing::NotBegun, warnings });
+        };
+        for warning in &mut warnings {
+            *warning = format!("{warning}; the one before it is used");
+        }
+        let wrong = |reason: String| RunError::content(&found.path, None, reason);
+        let old =
+            Layer::text(&found.path, found.header.plan.clone()).and_then(|layer| Plan::resolve(&[layer]))?;
+        let differences = old.differences(&plan);
+        if !differences.is_empty() {
+            if old.task != plan.task {
+                return Err(RunError::Usage("a run cannot go on with another task: train a new one".into()));
+            }
+            if !accept_changed_plan {
+                return Err(RunError::ChangedPlan { differences: differences.join("\n") });
+            }
+        }
+        let mut course = Course::new(old.vary.len());
+        // Not a clone of all of it: it may hold a replay buffer.
+        let mut part = State::default();
+        for (name, array) in found.state.arrays().filter(|(name, _)| name.starts_with("course.")) {
+            part.put(name, array.clone());
+        }
+        part.restore("course", &mut course).map_err(|error| wrong(error.to_string()))?;
+        let standing = match course.ending(&plan) {
+            None => Standing::Unfinished { iteration: course.iteration, steps: course.steps },
+            Some(_) if Summary::read(&folder).is_some_and(|summary| summary.complete) => Standing::Finished,
+            Some(_) => Standing::Trained,
+        };
+        let here = InstructionSet::detect().name();
+        if found.header.instructions != here {
+            warnings.push(format!(
+                "this machine computes with {here}, the run was begun with {}: results differ by rounding from those \
+                 of a run that was never stopped",
+                found.header.instructions
+            ));
+        }
+        if found.header.version != env!("CARGO_PKG_VERSION") {
+            warnings.push(format!(
+                "the checkpoint was written by wr2l {}, this is {}: results may differ from those of a run that was \
+                 never stopped",
+                found.header.version,
+                env!("CARGO_PKG_VERSION")
+            ));
+        }
+        if standing != Standing::Finished {
+            checkpoints.set_aside_after(&found.path)?;
+            remove_temporaries(folder.path());
+        }
+        let found = Checkpoint { path: found.path, plan: old, state: found.state };
+        Ok(Self { folder, plan, found: Some(found), standing, warnings })
+    }
+
+    /// Where it is.
+    pub fn folder(&self) -> &RunFolder {
+        &self.folder
+    }
+
+    /// Its plan.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// How far it has come.
+    pub fn standing(&self) -> Standing {
+        self.standing
+    }
+
+    /// What should not be passed over, in sentences.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Trains to the end, as [`train`](crate::train) would have.
+    ///
+    /// # Errors
+    /// As [`train`](crate::train), but the folder stays whatever happens; [`RunError::State`] if the checkpoint does not fit a changed plan.
+    pub fn train(self, options: &TrainOptions, observer: &mut dyn Observer) -> Result<Trained, RunError> {
+        let Some(Checkpoint { path, plan: old, state }) = self.found else {
+            return begin(&self.plan, &self.folder, options, observer)?.finish(observer);
+        };
+        let run = Run::restore(&self.plan, &self.folder, options, &old, state, observer);
+        let run = run.map_err(|error| match error {
+            RestoreError::Run(error) if error.is_interruption() => {
+                RunError::Interrupted("interrupted before training went on: the run is as it was".into())
+            }
+            RestoreError::Run(error) => error,
+            RestoreError::State(error) => RunError::State { path: path.display().to_string(), error },
+        })?;
+        run.finish(observer)
+    }
+}
+
+impl Plan {
+    /// What differs in `other`, a line for each key.
+    pub(crate) fn differences(&self, other: &Self) -> Vec<String> {
+        let (before, after) = (flat(self), flat(other));
+        let shown = |value: Option<&String>| value.map_or("(unset)".to_owned(), Clone::clone);
+        let mut keys: Vec<&String> = before.keys().chain(after.keys()).collect();
+        keys.sort();
+        keys.dedup();
+        keys.into_iter()
+            .filter(|key| before.get(*key) != after.get(*key))
+            .map(|key| format!("  {key}: {} → {}", shown(before.get(key)), shown(after.get(key))))
+            .collect()
+    }
+
+    /// Whether the adversary plays in the same ball as that of `other`.
+    pub(crate) fn same_game(&self, other: &Self) -> bool {
+        self.adversary.kind == other.adversary.kind
+            && self.ball == other.ball
+            && self.vary == other.vary
+            && self.physics == other.physics
+            && self.seed == other.seed
+    }
+}
+
+/// A plan as dotted keys and values.
+fn flat(plan: &Plan) -> BTreeMap<String, String> {
+    fn add(name: &str, value: &Value, to: &mut BTreeMap<String, String>) {
+        match value {
+            Value::Table(table) => {
+                for (key, value) in table {
+                    add(&format!("{name}.{key}"), value, to);
+                }
+            }
+            other => {
+                to.insert(name.trim_start_matches('.').to_owned(), other.to_string());
+            }
+        }
+    }
+    let mut all = BTreeMap::new();
+    if let Ok(value) = Value::try_from(plan) {
+        add("", &value, &mut all);
+    }
+    all
+}

@@ -1,0 +1,278 @@
+//! A run that was stopped goes on bit for bit as if it never had been; and what makes that impossible is said.
+
+use std::path::Path;
+
+use wr2l_rl::{Improvement, StopFlag};
+use wr2l_run::{
+    Algorithm, BallSummary, Ending, Layer, Observer, Plan, Progress, RunError, RunFolder, Saved, Standing,
+    Summary, TrainOptions, Trained, TurnDone, train,
+};
+
+/// Raises the flag where it is told to, and remembers warnings.
+#[derive(Default)]
+struct Stopper {
+    flag: StopFlag,
+    after: Option<u64>,
+    warnings: Vec<String>,
+}
+
+impl Observer for Stopper {
+    fn ball(&mut self, _: &BallSummary) {}
+
+    fn turn(&mut self, _: &TurnDone) {}
+
+    fn iteration(&mut self, progress: &Progress, _: &Improvement) {
+        if self.after.is_some_and(|after| progress.iteration >= after) {
+            self.flag.raise();
+        }
+    }
+
+    fn warning(&mut self, text: &str) {
+        self.warnings.push(text.to_owned());
+    }
+}
+
+/// Four iterations on the cart-pole, with two turns of the adversary if there is one.
+fn plan(algorithm: Algorithm, more: &[&str]) -> Plan {
+    let mut layers = vec![
+        Layer::argument("", "task", "cartpole"),
+        Layer::argument("", "algorithm", algorithm.to_string()),
+    ];
+    let settings = [
+        "steps=1000",
+        "adversary.every=400",
+        "adversary.phase_one.gradient.pairs=3",
+        "ball.pairs.count=40",
+        "ball.pairs.pool=80",
+        "ppo.horizon=32",
+        "ppo.lanes=8",
+        "ppo.minibatches=4",
+        "ppo.hidden=[8]",
+    ];
+    layers.extend(settings.iter().chain(more).map(|setting| Layer::set(setting).unwrap()));
+    Plan::resolve(&layers).unwrap()
+}
+
+fn options(stopper: &Stopper) -> TrainOptions {
+    TrainOptions { stop: stopper.flag.clone(), checkpoint_every: Some(0.0), ..TrainOptions::default() }
+}
+
+fn begin(plan: &Plan, path: &Path, after: Option<u64>) -> Trained {
+    let mut stopper = Stopper { after, ..Stopper::default() };
+    let folder = RunFolder::create(path, false).unwrap();
+    train(plan, &folder, &options(&stopper), &mut stopper).unwrap()
+}
+
+fn go_on(path: &Path, after: Option<u64>) -> (Trained, Vec<String>) {
+    let mut stopper = Stopper { after, ..Stopper::default() };
+    let saved = Saved::open(path, false).unwrap();
+    let mut warnings = saved.warnings().to_vec();
+    let trained = saved.train(&options(&stopper), &mut stopper).unwrap();
+    warnings.extend(stopper.warnings);
+    (trained, warnings)
+}
+
+/// A file's bytes; of a log, the columns that do not depend on the clock.
+fn content(run: &Path, name: &str) -> Vec<u8> {
+    let bytes = std::fs::read(run.join(name)).unwrap_or_default();
+    if !name.ends_with(".csv") {
+        return bytes;
+    }
+    let text = String::from_utf8(bytes).unwrap();
+    let clock = |name: &str| name == "seconds" || name == "steps_per_second";
+    let header: Vec<&str> = text.lines().next().unwrap_or_default().split(',').collect();
+    let keep = |line: &str| -> String {
+        let cells = line.split(',').zip(&header).filter(|(_, name)| !clock(name)).map(|(cell, _)| cell);
+        cells.collect::<Vec<_>>().join(",") + "\n"
+    };
+    text.lines().map(keep).collect::<String>().into_bytes()
+}
+
+fn same(a: &Path, b: &Path, what: &str) {
+    for name in ["policy.safetensors", "metrics.csv", "adversary.csv", "ball.toml", "plan.toml"] {
+        assert!(content(a, name) == content(b, name), "{what}: {name} differs");
+    }
+    let size = |run: &Path| run.join("events.out.tfevents.wr2l").metadata().unwrap().len();
+    assert_eq!(size(a), size(b), "{what}: events");
+}
+
+#[test]
+fn every_algorithm_goes_on_bit_for_bit_wherever_it_was_stopped() {
+    let root = tempfile::tempdir().unwrap();
+    for algorithm in Algorithm::ALL {
+        let plan = plan(algorithm, &[]);
+        let whole = root.path().join(format!("{algorithm}"));
+        let trained = begin(&plan, &whole, None);
+        assert_eq!(trained.ending, Ending::Budget);
+        // Once after every iteration, all in one run.
+        let broken = root.path().join(format!("{algorithm}-broken"));
+        let mut last = begin(&plan, &broken, Some(1));
+        let mut stops = 0;
+        while last.ending == Ending::Interrupted {
+            stops += 1;
+            last = go_on(&broken, Some(last.last.iteration + 1)).0;
+        }
+        assert!(stops >= 3, "{algorithm}: {stops}");
+        same(&whole, &broken, &algorithm.to_string());
+        assert_eq!(last.curve, trained.curve);
+        let (a, b) = (last.last, trained.last);
+        assert_eq!((a.steps, a.simulator_steps, a.episodes), (b.steps, b.simulator_steps, b.episodes));
+    }
+}
+
+#[test]
+fn a_stop_at_any_moment_in_a_turn_as_well_takes_back_what_is_half_done() {
+    let root = tempfile::tempdir().unwrap();
+    // Turns that take most of the time.
+    let plan = plan(Algorithm::Wr2l, &["adversary.phase_one.gradient.pairs=200", "steps=600"]);
+    begin(&plan, &root.path().join("whole"), None);
+    let path = root.path().join("broken");
+    begin(&plan, &path, Some(1));
+    for delay in [0, 1, 2, 3, 5, 8, 13, 21, 34, 55] {
+        let saved = Saved::open(&path, false).unwrap();
+        if saved.standing() == Standing::Trained {
+            break;
+        }
+        let flag = StopFlag::default();
+        let raiser = flag.clone();
+        let thread = std::thread::spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(delay));
+            raiser.raise();
+        });
+        let options = TrainOptions { stop: flag, ..TrainOptions::default() };
+        saved.train(&options, &mut Stopper::default()).unwrap();
+        thread.join().unwrap();
+    }
+    go_on(&path, None);
+    same(&root.path().join("whole"), &path, "stopped in turns");
+}
+
+#[test]
+fn a_finished_run_says_so_and_more_steps_are_a_changed_plan() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("run");
+    begin(&plan(Algorithm::Wr2l, &[]), &path, None);
+    assert_eq!(
+        Saved::open(&path, false).unwrap().standing(),
+        Standing::Trained,
+        "the evaluation is not done"
+    );
+    let folder = RunFolder::open(&path).unwrap();
+    Summary::read(&folder).unwrap().completed(None).write(&folder).unwrap();
+    assert_eq!(Saved::open(&path, false).unwrap().standing(), Standing::Finished);
+
+    let text = std::fs::read_to_string(path.join("plan.toml")).unwrap();
+    std::fs::write(path.join("plan.toml"), format!("# only a remark\n{text}")).unwrap();
+    assert_eq!(Saved::open(&path, false).unwrap().standing(), Standing::Finished, "the same plan");
+    std::fs::write(path.join("plan.toml"), text.replace("steps = 1000\n", "steps = 2000\n")).unwrap();
+    let error = Saved::open(&path, false).unwrap_err();
+    assert!(
+        matches!(&error, RunError::ChangedPlan { differences } if differences == "  steps: 1000 → 2000"),
+        "{error}"
+    );
+    let saved = Saved::open(&path, true).unwrap();
+    assert!(matches!(saved.standing(), Standing::Unfinished { iteration: 4, steps: 1024 }));
+    let mut stopper = Stopper::default();
+    let trained = saved.train(&options(&stopper), &mut stopper).unwrap();
+    assert_eq!((trained.last.steps, trained.last.iteration), (2048, 8));
+    assert_eq!(content(&path, "metrics.csv").split(|&b| b == b'\n').count(), 10);
+    assert_eq!(Saved::open(&path, false).unwrap().standing(), Standing::Trained, "now it is the run's plan");
+}
+
+#[test]
+fn a_changed_plan_that_does_not_fit_is_refused_and_a_changed_ball_is_estimated_anew() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("run");
+    begin(&plan(Algorithm::Wr2l, &[]), &path, Some(2));
+    let before = content(&path, "ball.toml");
+    let change = |more: &str| {
+        plan(Algorithm::Wr2l, &[more]).write(&path.join("plan.toml")).unwrap();
+        let mut stopper = Stopper { after: Some(3), ..Stopper::default() };
+        Saved::open(&path, true)?.train(&options(&stopper), &mut stopper)
+    };
+    let wider = change("ppo.hidden=[9]").unwrap_err();
+    assert!(wider.to_string().contains("does not fit the plan"), "{wider}");
+    let other = change("task=inverted-pendulum");
+    assert!(other.is_err());
+    change("ball.epsilon=0.07").unwrap();
+    assert!(content(&path, "ball.toml") != before);
+}
+
+#[test]
+fn damaged_checkpoints_cost_an_iteration_and_never_the_run() {
+    let root = tempfile::tempdir().unwrap();
+    let plan = plan(Algorithm::Ppo, &[]);
+    let whole = root.path().join("whole");
+    begin(&plan, &whole, None);
+    let path = root.path().join("run");
+    begin(&plan, &path, Some(3));
+    let newest = path.join("checkpoints/0000000003.ckpt");
+    let bytes = std::fs::read(&newest).unwrap();
+    std::fs::write(&newest, &bytes[..bytes.len() / 2]).unwrap();
+    // A kill in the middle of a line, and what a killed process was writing.
+    let mut metrics = std::fs::read(path.join("metrics.csv")).unwrap();
+    metrics.extend(b"4,1024,10");
+    std::fs::write(path.join("metrics.csv"), metrics).unwrap();
+    std::fs::write(path.join(".policy.safetensors.7.tmp"), "half").unwrap();
+    std::fs::write(path.join("checkpoints/.0000000004.ckpt.7.tmp"), "half").unwrap();
+    let (trained, warnings) = go_on(&path, None);
+    assert_eq!(trained.ending, Ending::Budget);
+    assert!(
+        warnings.iter().any(|text| text.contains("0000000003.ckpt") && text.contains("bytes long")),
+        "{warnings:?}"
+    );
+    same(&whole, &path, "after damage");
+    assert!(!path.join(".policy.safetensors.7.tmp").exists());
+
+    // Every checkpoint damaged: said, and nothing touched.
+    for entry in std::fs::read_dir(path.join("checkpoints")).unwrap() {
+        std::fs::write(entry.unwrap().path(), "nothing").unwrap();
+    }
+    let policy = content(&path, "policy.safetensors");
+    let error = Saved::open(&path, false).unwrap_err().to_string();
+    assert!(error.contains("none of its checkpoints can be used"), "{error}");
+    assert_eq!(content(&path, "policy.safetensors"), policy);
+    // A plan and nothing else begins again.
+    let fresh = root.path().join("fresh");
+    std::fs::create_dir(&fresh).unwrap();
+    plan.write(&fresh.join("plan.toml")).unwrap();
+    assert_eq!(Saved::open(&fresh, false).unwrap().standing(), Standing::NotBegun);
+    go_on(&fresh, None);
+    same(&whole, &fresh, "begun again");
+}
+
+#[test]
+fn numbers_that_are_not_finite_stop_a_run_that_keeps_a_checkpoint_from_before() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("run");
+    let broken = plan(Algorithm::Ppo, &["ppo.learning_rate=1e300"]);
+    let folder = RunFolder::create(&path, false).unwrap();
+    let mut stopper = Stopper::default();
+    let error = train(&broken, &folder, &options(&stopper), &mut stopper).unwrap_err();
+    let text = error.to_string();
+    assert!(matches!(&error, RunError::Stopped { iteration: 0, .. }), "{text}");
+    assert!(text.contains("not finite") && text.contains("wr2l resume"), "{text}");
+    drop(folder);
+    stopper = Stopper::default();
+    assert!(matches!(
+        Saved::open(&path, false).unwrap().standing(),
+        Standing::Unfinished { iteration: 0, .. }
+    ));
+    // A sound learning rate, and it goes on.
+    plan(Algorithm::Ppo, &["ppo.learning_rate=1e-3"]).write(&path.join("plan.toml")).unwrap();
+    let saved = Saved::open(&path, true).unwrap();
+    assert_eq!(saved.train(&options(&stopper), &mut stopper).unwrap().ending, Ending::Budget);
+}
+
+#[test]
+fn a_run_has_one_trainer_at_a_time() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("run");
+    begin(&plan(Algorithm::Ppo, &[]), &path, Some(1));
+    let holder = Saved::open(&path, false).unwrap();
+    assert!(matches!(Saved::open(&path, false), Err(RunError::InUse { .. })));
+    assert!(matches!(RunFolder::create(&path, true), Err(RunError::InUse { .. })));
+    drop(holder);
+    assert!(Saved::open(&path, false).is_ok());
+    assert!(matches!(RunFolder::create(&path, false), Err(RunError::Unfinished { .. })));
+}

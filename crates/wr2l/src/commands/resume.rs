@@ -1,0 +1,38 @@
+//! `wr2l resume`.
+
+use serde_json::json;
+use wr2l::run::{RunError, Saved, Standing};
+
+use super::{Done, training};
+use crate::cli::ResumeArgs;
+use crate::output::{print, thousands, warn};
+
+pub(crate) fn run(args: &ResumeArgs) -> Result<Done, RunError> {
+    let saved = Saved::open(&args.run, args.accept_changed_plan)?;
+    for warning in saved.warnings() {
+        warn(warning);
+    }
+    let (plan, folder) = (saved.plan().clone(), saved.folder().clone());
+    let standing = match saved.standing() {
+        Standing::NotBegun => {
+            "it was stopped before its first checkpoint, so it begins again from its plan".to_owned()
+        }
+        Standing::Unfinished { iteration, steps } => format!(
+            "going on after iteration {iteration}: {} of {} steps",
+            thousands(steps),
+            thousands(plan.steps)
+        ),
+        Standing::Trained => "training is done; what comes after it is not".to_owned(),
+        Standing::Finished => "it is finished: there is nothing to go on with".to_owned(),
+    };
+    if args.training.json {
+        print(&format!("{}\n", json!({ "event": "resume", "run": folder.path(), "standing": standing })))?;
+    } else if !args.training.quiet {
+        print(&format!("{} on {} in {}: {standing}\n", plan.algorithm, plan.task, folder.path().display()))?;
+    }
+    if saved.standing() == Standing::Finished {
+        return Ok(Done::Completely);
+    }
+    let options = training::options(&args.training);
+    training::run(&args.training, &plan, &folder, |observer| saved.train(&options, observer))
+}
