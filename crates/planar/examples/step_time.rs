@@ -4,15 +4,16 @@
 //! cargo run --release -p wr2l-planar --example step_time -- [PYTHON]
 //! ```
 //!
-//! PYTHON is an interpreter with `mujoco` and `gymnasium[mujoco]`, without which only our numbers are printed. Both sides: one thread, random actions held over Gymnasium's
-//! frame skip, Gymnasium's initial states, and its resets of unhealthy robots. Ours step 64 lanes, each with its own
-//! parameters (half to twice the nominal ones).
+//! PYTHON is an interpreter with `mujoco` and `gymnasium[mujoco]`, without which only our numbers are printed. With
+//! `--features single`, f32 as well. Both sides: one thread, random actions held over Gymnasium's frame skip, Gymnasium's
+//! initial states, and its resets of unhealthy robots. Ours step 64 lanes, each with its own parameters (half to twice the
+//! nominal ones).
 
 use std::collections::HashMap;
 use std::process::Command;
 use std::time::Instant;
 
-use wr2l_planar::{Batch, InstructionSet, Parameters, Robot};
+use wr2l_planar::{Batch, InstructionSet, Parameters, Precision, Robot};
 
 const LANES: usize = 64;
 /// Environment steps per run; under random actions these robots fall within a few dozen.
@@ -92,20 +93,20 @@ const SETUPS: [Setup; 4] = [
 ///
 /// The same run, to the bit, is repeated, and each call counts with its least time: other programs on the machine
 /// only ever make it slower.
-fn measure(setup: &Setup, instructions: InstructionSet) -> f64 {
+fn measure(setup: &Setup, instructions: InstructionSet, precision: Precision) -> f64 {
     let mut least = vec![f64::INFINITY; CALLS];
     for _ in 0..ROUNDS {
-        run(setup, instructions, &mut least);
+        run(setup, instructions, precision, &mut least);
     }
     1e6 * least.iter().sum::<f64>() / (CALLS * setup.frame_skip * LANES) as f64
 }
 
 /// One run; lowers each call's least time (seconds).
-fn run(setup: &Setup, instructions: InstructionSet, least: &mut [f64]) {
+fn run(setup: &Setup, instructions: InstructionSet, precision: Precision, least: &mut [f64]) {
     let (height, noise, control) = setup.start;
     let shape = setup.robot.shape();
     let mut random = Random(1);
-    let mut batch = Batch::with_instructions(setup.robot, LANES, instructions);
+    let mut batch = Batch::with_precision(setup.robot, LANES, instructions, precision);
     for lane in 0..LANES {
         batch.set_parameters(lane, &random.parameters(setup.robot)).expect("within bounds");
     }
@@ -152,11 +153,13 @@ fn main() {
         if let Some(time) = peer {
             print!("  MuJoCo {time:6.2}");
         }
-        for instructions in InstructionSet::available() {
-            let time = measure(setup, instructions);
-            print!("   {instructions:?} {time:.3}");
-            if let Some(peer) = peer {
-                print!(" ({:.0} x)", peer / time);
+        for &precision in Precision::ALL {
+            for instructions in InstructionSet::available() {
+                let time = measure(setup, instructions, precision);
+                print!("   {instructions:?} {precision:?} {time:.3}");
+                if let Some(peer) = peer {
+                    print!(" ({:.0} x)", peer / time);
+                }
             }
         }
         println!();

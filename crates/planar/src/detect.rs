@@ -114,8 +114,8 @@ struct Nearest<F> {
 /// As MuJoCo: the nearest points of the two axes carry spheres. Parallel axes (the sine of their angle is below 1e-4,
 /// found by bisection on MuJoCo 3.17) may touch in two points: the first two that touch of four candidates. Axes
 /// that *cross* have no distance; MuJoCo then pushes along y, where nothing moves, and so does not push at all. (Its
-/// test is an absolute 1e-15 m, which far from the origin drowns in rounding; ours is 1e-12 m between points
-/// relative to the robot.)
+/// test is an absolute 1e-15 m, which far from the origin drowns in rounding; ours is 1e-12 m, 1e-6 m in f32, between
+/// points relative to the robot.)
 #[inline(always)]
 pub(crate) fn touches<R: Design, F: Lane>(
     rows: &mut Rows<F>,
@@ -143,15 +143,21 @@ pub(crate) fn touches<R: Design, F: Lane>(
                 let (per_a, per_c) = (F::splat(1.0 / (half1 * half1)), F::splat(1.0 / (half2 * half2)));
                 let mb = -axis1.dot(axis2);
                 let (u, v) = (-axis1.dot(apart), axis2.dot(apart));
-                let determinant = mb.neg_mul_add(mb, ma * mc);
+                // The square of the product of lengths and sine. Written so, f32 would lose every digit near parallels.
+                let turned = axis1.torque_of(axis2);
+                let determinant = if F::SINGLE { turned * turned } else { mb.neg_mul_add(mb, ma * mc) };
                 let one_ = F::splat(1.0);
                 let clip = |x: F| x.max(-one_).min(one_);
                 let parallel = determinant.less(F::splat(1e-8) * ma * mc);
 
                 // The nearest points of two lines; beyond an end, the end and the point nearest to it.
                 let general = {
-                    let x1 = (mc * u - mb * v) / determinant;
-                    let x2 = (ma * v - mb * u) / determinant;
+                    let (x1, x2) = if F::SINGLE {
+                        // In the plane the nearest points of two lines are where they cross.
+                        (axis2.torque_of(apart) / turned, axis1.torque_of(apart) / turned)
+                    } else {
+                        ((mc * u - mb * v) / determinant, (ma * v - mb * u) / determinant)
+                    };
                     let end1 = clip(x1);
                     let beyond1 = one_.less(x1.abs());
                     let x2 = F::select(beyond1, end1.neg_mul_add(mb, v) * per_c, x2);
@@ -169,7 +175,7 @@ pub(crate) fn touches<R: Design, F: Lane>(
                     let touching = distance.less(F::splat(R::MODEL.margin)) & among & !found_twice;
                     found_twice = found_twice | (found & touching);
                     found = found | touching;
-                    let pushing = touching & F::splat(1e-12).less(length);
+                    let pushing = touching & F::either(1e-12, 1e-6).less(length);
                     if pushing.any() {
                         let normal = between.scale(one_ / length);
                         let to_contact = distance.mul_add(F::splat(0.5), F::splat(one.radius));

@@ -1,32 +1,48 @@
 //! The part of a batch that is compiled for each robot and instruction set.
 
-use crate::batch::{Failure, InstructionSet};
+use crate::batch::{Failure, InstructionSet, Precision};
 use crate::dynamics::{Pushes, Setting, absolute};
 use crate::integrate::{State, step};
+#[cfg(feature = "single")]
+use crate::lane::PortableSingle;
 #[cfg(target_arch = "x86_64")]
 use crate::lane::{Avx2, Avx512};
+#[cfg(all(target_arch = "x86_64", feature = "single"))]
+use crate::lane::{Avx2Single, Avx512Single};
 use crate::lane::{Lane, Mask, Portable};
 use crate::model::{Design, MAX_BODIES, MAX_COORDINATES};
 use crate::rows::Rows;
 use crate::system::{Constants, ParameterError, Parameters, System};
-use crate::vector::{MAX_ANGLE, Vector};
+use crate::vector::{MAX_ANGLE, MAX_ANGLE_SINGLE, Vector};
 
 /// Positions and velocities beyond this have diverged (MuJoCo's `mjMAXVAL`).
 const MAX_VALUE: f64 = 1e10;
 
 /// All lanes of a batch, in the registers of an instruction set that this machine has.
-pub(crate) fn kernel<R: Design>(lanes: usize, instructions: InstructionSet) -> Box<dyn Kernel> {
-    match instructions {
+pub(crate) fn kernel<R: Design>(
+    lanes: usize,
+    instructions: InstructionSet,
+    precision: Precision,
+) -> Box<dyn Kernel> {
+    match (instructions, precision) {
         #[cfg(target_arch = "x86_64")]
-        InstructionSet::Avx512 => Box::new(Groups::<R, Avx512>::new(lanes)),
+        (InstructionSet::Avx512, Precision::Double) => Box::new(Groups::<R, Avx512>::new(lanes)),
         #[cfg(target_arch = "x86_64")]
-        InstructionSet::Avx2 => Box::new(Groups::<R, Avx2>::new(lanes)),
-        _ => Box::new(Groups::<R, Portable<1>>::new(lanes)),
+        (InstructionSet::Avx2, Precision::Double) => Box::new(Groups::<R, Avx2>::new(lanes)),
+        (_, Precision::Double) => Box::new(Groups::<R, Portable>::new(lanes)),
+        #[cfg(all(target_arch = "x86_64", feature = "single"))]
+        (InstructionSet::Avx512, Precision::Single) => Box::new(Groups::<R, Avx512Single>::new(lanes)),
+        #[cfg(all(target_arch = "x86_64", feature = "single"))]
+        (InstructionSet::Avx2, Precision::Single) => Box::new(Groups::<R, Avx2Single>::new(lanes)),
+        #[cfg(feature = "single")]
+        (_, Precision::Single) => Box::new(Groups::<R, PortableSingle>::new(lanes)),
     }
 }
 
 /// What differs between robots and instruction sets. Slices are of the right length, lanes exist.
 pub(crate) trait Kernel: Send + Sync {
+    /// How many lanes are computed at a time.
+    fn width(&self) -> usize;
     fn set_parameters(&mut self, lane: usize, parameters: &Parameters) -> Result<(), ParameterError>;
     /// Positions, velocities and the solver's start.
     fn set_state(&mut self, lane: usize, state: [&[f64]; 3]);
@@ -95,7 +111,7 @@ impl<R: Design, F: Lane> Groups<R, F> {
             for joint in R::MODEL.joints {
                 if let (Some(gear), motor) = (joint.gear, &mut group.motors[joint.coordinate]) {
                     let u = control.next().copied().unwrap_or(0.0);
-                    motor.lanes_mut()[lane - first] = gear * u.clamp(-limit, limit);
+                    motor.set(lane - first, gear * u.clamp(-limit, limit));
                 }
             }
         }
@@ -110,13 +126,17 @@ fn sane_lanes<R: Design, F: Lane>(state: &State<F>) -> F::Mask {
     let mut sane = state.v[0].abs().less(bound);
     let angles = absolute::<R, F>(state.q);
     for (i, angle) in angles.iter().enumerate() {
-        let most = if i < 2 { MAX_VALUE } else { MAX_ANGLE };
-        sane = sane & state.v[i].abs().less(bound) & angle.abs().less(F::splat(most));
+        let most = if i < 2 { bound } else { F::either(MAX_ANGLE, MAX_ANGLE_SINGLE) };
+        sane = sane & state.v[i].abs().less(bound) & angle.abs().less(most);
     }
     sane
 }
 
 impl<R: Design, F: Lane> Kernel for Groups<R, F> {
+    fn width(&self) -> usize {
+        F::WIDTH
+    }
+
     fn set_parameters(&mut self, lane: usize, parameters: &Parameters) -> Result<(), ParameterError> {
         let constants = Constants::checked::<R>(parameters)?;
         self.groups[lane / F::WIDTH].system.set_lane::<R>(lane % F::WIDTH, &constants);
@@ -127,7 +147,7 @@ impl<R: Design, F: Lane> Kernel for Groups<R, F> {
         let state = &mut self.groups[lane / F::WIDTH].state;
         for (to, from) in [&mut state.q, &mut state.v, &mut state.guess].into_iter().zip(from) {
             for (dof, &i) in R::MODEL.coordinates.iter().enumerate() {
-                to[i].lanes_mut()[lane % F::WIDTH] = from[dof];
+                to[i].set(lane % F::WIDTH, from[dof]);
             }
         }
     }
@@ -136,7 +156,7 @@ impl<R: Design, F: Lane> Kernel for Groups<R, F> {
         let state = &self.groups[lane / F::WIDTH].state;
         for (from, to) in [&state.q, &state.v, &state.guess].into_iter().zip(to) {
             for (dof, &i) in R::MODEL.coordinates.iter().enumerate() {
-                to[dof] = from[i].lanes()[lane % F::WIDTH];
+                to[dof] = from[i].get(lane % F::WIDTH);
             }
         }
     }
@@ -144,8 +164,8 @@ impl<R: Design, F: Lane> Kernel for Groups<R, F> {
     fn set_forces(&mut self, lane: usize, forces: &[f64]) {
         let (pushes, l) = (&mut self.groups[lane / F::WIDTH].pushes, lane % F::WIDTH);
         for (to, from) in pushes.force.iter_mut().zip(forces.chunks_exact(2)) {
-            to.x.lanes_mut()[l] = from[0];
-            to.z.lanes_mut()[l] = from[1];
+            to.x.set(l, from[0]);
+            to.z.set(l, from[1]);
         }
         let others = pushes.lanes.bits() & !(1 << l);
         let own = u32::from(forces.iter().any(|f| *f != 0.0)) << l;
@@ -190,7 +210,14 @@ impl<R: Design, F: Lane> Kernel for Groups<R, F> {
                     if peek {
                         // The state stays, so that only the accelerations can tell.
                         for a in state.guess {
-                            insane = insane | (start & !a.abs().less(F::splat(f64::MAX)));
+                            insane = insane | (start & !a.abs().less(F::splat(f64::INFINITY)));
+                        }
+                    } else {
+                        let old = &mut group.state;
+                        for i in 0..MAX_COORDINATES {
+                            old.q[i] = F::select(start, state.q[i], old.q[i]);
+                            old.v[i] = F::select(start, state.v[i], old.v[i]);
+                            old.guess[i] = F::select(start, state.guess[i], old.guess[i]);
                         }
                     }
                     (insane.bits(), unsolved.bits())
@@ -209,17 +236,8 @@ impl<R: Design, F: Lane> Kernel for Groups<R, F> {
                 if let Some(out) = &mut accelerations {
                     let dofs = R::MODEL.coordinates.len();
                     for (to, &i) in out[lane * dofs..].iter_mut().zip(R::MODEL.coordinates) {
-                        *to = state.guess[i].lanes()[l];
+                        *to = state.guess[i].get(l);
                     }
-                }
-            }
-            if !peek {
-                let old = &mut group.state;
-                let start = F::Mask::from_bits(start);
-                for i in 0..MAX_COORDINATES {
-                    old.q[i] = F::select(start, state.q[i], old.q[i]);
-                    old.v[i] = F::select(start, state.v[i], old.v[i]);
-                    old.guess[i] = F::select(start, state.guess[i], old.guess[i]);
                 }
             }
         }

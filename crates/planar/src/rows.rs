@@ -10,6 +10,9 @@ use crate::vector::Vector;
 
 /// Residuals smaller than this, relative to the accelerations involved, are nothing but rounding.
 const ROUNDING: f64 = 1e-13;
+/// The same for f32. Some rows are a thousand times stiffer than the bodies are heavy: what is let pass here comes back as
+/// that much more of an error.
+const ROUNDING_SINGLE: f64 = 1e-6;
 
 /// One inequality, in every lane.
 #[derive(Clone, Copy)]
@@ -41,7 +44,7 @@ impl<F: Lane> Row<F> {
         self.before = self.residual;
         self.residual = acceleration - self.reference;
         self.pushes = self.residual.less(F::zero()) & touching;
-        let rounding = F::splat(ROUNDING) * (scale + self.reference.abs());
+        let rounding = F::either(ROUNDING, ROUNDING_SINGLE) * (scale + self.reference.abs());
         let matters = rounding.less(self.residual.abs());
         (self.pushes ^ self.active) & matters
     }

@@ -141,7 +141,7 @@ pub(crate) struct System<F> {
     pub(crate) pair_softness: [F; MAX_PAIRS],
 }
 
-type Scalar = Portable<1>;
+type Scalar = Portable;
 
 /// The smallest friction that MuJoCo lets act (`mjMINMU`).
 const MIN_FRICTION: f64 = 1e-5;
@@ -171,7 +171,7 @@ impl<F: Lane> System<F> {
 
     /// Sets the constants of one lane.
     pub(crate) fn set_lane<R: Design>(&mut self, lane: usize, constants: &Constants) {
-        let set = |to: &mut F, value: f64| to.lanes_mut()[lane] = value;
+        let set = |to: &mut F, value: f64| to.set(lane, value);
         let phi = &constants.parameters;
         set(&mut self.total_mass, constants.total_mass);
         for b in 0..R::MODEL.bodies.len() {
@@ -294,7 +294,7 @@ impl Constants {
         let quadratic = |row: [f64; MAX_COORDINATES]| {
             let solution = factors.solve::<R>(row.map(Scalar::splat));
             // A locked coordinate does not move: its solution is 0.
-            row.iter().zip(&solution).map(|(r, s)| r * s.lanes()[0]).sum::<f64>()
+            row.iter().zip(&solution).map(|(r, s)| r * s.get(0)).sum::<f64>()
         };
 
         for b in 0..model.bodies.len() {

@@ -58,8 +58,8 @@ fn robots_come_to_rest_on_the_ground() {
         let speed = v.iter().fold(0.0_f64, |m, x| m.max(x.abs()));
         let moved = q.iter().zip(&before).fold(0.0_f64, |m, (a, b)| m.max((a - b).abs()));
         println!("{robot:?}: rests at {q:?}, speed {speed:.1e}, moved {moved:.1e}");
-        assert!(speed < 1e-3, "{robot:?}: {v:?}");
-        assert!(moved < 1e-3, "{robot:?}: {before:?} {q:?}");
+        assert!(speed < 1e-9, "{robot:?}: {v:?}");
+        assert!(moved < 1e-9, "{robot:?}: {before:?} {q:?}");
     }
 }
 

@@ -10,126 +10,87 @@
 //! every side and folded onto themselves (with capsules that are parallel, nearly so, and that cross), at rest and fast, pushed from outside and not, with nominal parameters, with parameters
 //! anywhere within the bounds that tasks allow (a tenth to five times the nominal), and with each at one of its bounds.
 //!
-//! `WR2L_THOROUGH=1` also runs the files in the folder `WR2L_PLANAR_STATES`, from `generate.py --states 10000 --out`.
+//! `WR2L_THOROUGH=1` also runs the files in two folders: `WR2L_PLANAR_STATES`, from `generate.py --states 10000 --systems
+//! 1000 --seed 2 --out FOLDER`, and `WR2L_PLANAR_EARLY`, from the same with `--tolerance 1e-8`, MuJoCo's default.
 
 use std::path::{Path, PathBuf};
 
-use wr2l_planar::{Batch, InstructionSet, Parameters, Robot};
+use wr2l_planar::{Batch, InstructionSet, Robot};
 
-fn name(robot: Robot) -> &'static str {
-    match robot {
-        Robot::Hopper => "hopper",
-        Robot::Walker2d => "walker2d",
-        Robot::HalfCheetah => "half_cheetah",
-        Robot::InvertedPendulum => "inverted_pendulum",
-    }
-}
+mod fixtures;
+use fixtures::{State, committed, errors, states, systems};
 
-/// The rows of a file, each cut into pieces of the given lengths.
-fn rows(path: &Path, lengths: &[usize]) -> Vec<Vec<Vec<f64>>> {
-    let bytes = std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    let numbers: Vec<f64> =
-        bytes.chunks_exact(8).map(|b| f64::from_le_bytes(b.try_into().unwrap())).collect();
-    let width: usize = lengths.iter().sum();
-    assert_eq!(numbers.len() % width, 0, "{}: rows of {width}", path.display());
-    let cut = |row: &[f64]| {
-        let mut rest = row;
-        lengths
-            .iter()
-            .map(|&n| {
-                let (piece, tail) = rest.split_at(n);
-                rest = tail;
-                piece.to_vec()
-            })
-            .collect()
-    };
-    numbers.chunks_exact(width).map(cut).collect()
-}
+/// Relative; what was seen is below 1e-11, and in one of 10,000 states of the Walker2d up to 1.2e-10.
+const BOUND: f64 = 1e-10;
 
-fn parameter_lengths(robot: Robot) -> [usize; 6] {
-    let s = robot.shape();
-    [s.bodies, s.joints, s.joints, s.joints, s.capsules, 1]
-}
-
-fn parameters(robot: Robot, pieces: &[Vec<f64>]) -> Parameters {
-    let mut phi = robot.parameters();
-    let fields: [&mut [f64]; 6] = [
-        &mut phi.density,
-        &mut phi.armature,
-        &mut phi.damping,
-        &mut phi.stiffness,
-        &mut phi.friction,
-        std::slice::from_mut(&mut phi.pole_length),
-    ];
-    for (field, piece) in fields.into_iter().zip(pieces) {
-        field[..piece.len()].copy_from_slice(piece);
-    }
-    phi
-}
-
-fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
-}
-
-/// The largest difference, relative to the largest number of the expected vector (or to 1 if that is smaller).
-fn error(got: &[f64], expected: &[f64]) -> f64 {
-    let scale = expected.iter().fold(1.0_f64, |m, e| m.max(e.abs()));
-    got.iter()
-        .zip(expected)
-        .map(|(g, e)| (g - e).abs() / scale)
-        .fold(0.0, |m, e| if e.is_nan() { e } else { m.max(e) })
-}
-
-/// Worst errors of qacc, next qpos and next qvel over a file, with all its states in one batch.
-fn compare(robot: Robot, folder: &Path, instructions: InstructionSet) -> [f64; 3] {
-    let s = robot.shape();
-    let mut lengths = parameter_lengths(robot).to_vec();
-    lengths.extend([s.dofs, s.dofs, s.controls, 2 * s.bodies, s.dofs, s.dofs, s.dofs]);
-    let rows = rows(&folder.join(format!("{}.states.f64", name(robot))), &lengths);
-    assert!(rows.len() >= 100);
-    let mut batch = Batch::with_instructions(robot, rows.len(), instructions);
-    let mut controls = Vec::new();
-    for (lane, row) in rows.iter().enumerate() {
-        batch.set_parameters(lane, &parameters(robot, &row[..6])).unwrap();
-        batch.set_state(lane, &row[6], &row[7]);
-        batch.set_forces(lane, &row[9]);
-        controls.extend_from_slice(&row[8]);
-    }
-    let active = vec![true; rows.len()];
-    let mut qacc = vec![f64::NAN; rows.len() * s.dofs];
-    batch.accelerations(&controls, &active, &mut qacc);
-    batch.step(&controls, &active, 1);
+/// Worst errors of qacc, next qpos and next qvel over a folder. Beyond the bound there may only be states in which
+/// rounding weighs so heavily that our own answer moves by a hundredth of that when a single coordinate moves by its
+/// last bit: an evaluation rounds hundreds of times.
+fn worst(robot: Robot, folder: &Path, instructions: InstructionSet) -> [f64; 3] {
+    let states = states(robot, folder);
+    let batch = Batch::with_instructions(robot, states.len(), instructions);
     let mut worst = [0.0_f64; 3];
-    let (mut q, mut v) = (vec![0.0; s.dofs], vec![0.0; s.dofs]);
-    for (lane, row) in rows.iter().enumerate() {
-        assert_eq!(batch.failure(lane), None, "{robot:?} state {lane}");
-        batch.state(lane, &mut q, &mut v);
-        let errors =
-            [error(&qacc[lane * s.dofs..][..s.dofs], &row[10]), error(&q, &row[11]), error(&v, &row[12])];
-        for (worst, error) in worst.iter_mut().zip(errors) {
-            assert!(
-                error < BOUND,
-                "{robot:?} {instructions:?} state {lane}: errors {errors:?}\n{row:?}\n{:?}",
-                &qacc[lane * s.dofs..][..s.dofs]
+    for (lane, errors) in errors(batch, &states).into_iter().enumerate() {
+        let errors = errors.unwrap_or_else(|| panic!("{robot:?} state {lane} failed"));
+        let state = &states[lane];
+        if errors.iter().any(|error| !(*error < BOUND)) {
+            let rounding = rounding(robot, state, instructions);
+            println!(
+                "{robot:?} {instructions:?} state {lane}: {}, by rounding {}",
+                show(errors),
+                show(rounding)
             );
-            *worst = worst.max(error);
+            let forgiven =
+                (0..3).all(|i| errors[i] < BOUND.max(100.0 * rounding[i]) && errors[i] < 10.0 * BOUND);
+            assert!(forgiven, "{:?} {:?}", state.q, state.v);
         }
+        worst = std::array::from_fn(|i| worst[i].max(errors[i]));
     }
     worst
+}
+
+/// How far the answers move, at most, when single coordinates of the state move by their last bit.
+fn rounding(robot: Robot, state: &State, instructions: InstructionSet) -> [f64; 3] {
+    let dofs = state.q.len();
+    let mut shadows: Vec<State> = (0..4 * dofs).map(|_| state.clone()).collect();
+    for (i, shadow) in shadows.iter_mut().enumerate() {
+        let coordinate = if i < 2 * dofs { &mut shadow.q[i / 2] } else { &mut shadow.v[i / 2 - dofs] };
+        *coordinate = if i % 2 == 0 { coordinate.next_up() } else { coordinate.next_down() };
+    }
+    let mut own = Batch::with_instructions(robot, 1, instructions);
+    own.set_parameters(0, &state.phi).unwrap();
+    own.set_state(0, &state.q, &state.v);
+    own.set_forces(0, &state.forces);
+    let mut expected = state.clone();
+    own.accelerations(&state.control, &[true], &mut expected.qacc);
+    own.step(&state.control, &[true], 1);
+    own.state(0, &mut expected.next_q, &mut expected.next_v);
+    for shadow in &mut shadows {
+        (shadow.qacc, shadow.next_q, shadow.next_v) =
+            (expected.qacc.clone(), expected.next_q.clone(), expected.next_v.clone());
+    }
+    let moved = errors(Batch::with_instructions(robot, shadows.len(), instructions), &shadows);
+    moved.into_iter().flatten().fold([0.0; 3], |most, e| std::array::from_fn(|i| most[i].max(e[i])))
 }
 
 fn show(errors: [f64; 3]) -> String {
     errors.map(|e| format!("{e:.1e}")).join(", ")
 }
 
-/// Relative; what was seen is below 1e-12, except where the solver of MuJoCo itself stops early.
-const BOUND: f64 = 1e-10;
+/// A folder named by the environment, in a thorough run.
+fn folder(variable: &str) -> Option<PathBuf> {
+    if std::env::var("WR2L_THOROUGH").is_err() {
+        println!("skipped: set WR2L_THOROUGH=1 and {variable}=FOLDER");
+        return None;
+    }
+    Some(std::env::var_os(variable).unwrap_or_else(|| panic!("{variable}: see the head of this file")).into())
+}
 
 #[test]
 fn accelerations_and_next_states_are_those_of_mujoco() {
     for robot in Robot::ALL {
         for instructions in InstructionSet::available() {
-            let worst = compare(robot, &fixtures(), instructions);
+            let worst = worst(robot, &committed(), instructions);
             println!("{robot:?} {instructions:?}: worst errors of qacc, qpos, qvel {}", show(worst));
         }
     }
@@ -137,36 +98,49 @@ fn accelerations_and_next_states_are_those_of_mujoco() {
 
 #[test]
 fn many_more_states_are_those_of_mujoco() {
-    if std::env::var("WR2L_THOROUGH").is_err() {
-        println!("skipped: set WR2L_THOROUGH=1 and WR2L_PLANAR_STATES=FOLDER");
-        return;
-    }
-    let folder = std::env::var("WR2L_PLANAR_STATES").expect("WR2L_PLANAR_STATES, see the head of this file");
+    let Some(folder) = folder("WR2L_PLANAR_STATES") else { return };
     for robot in Robot::ALL {
-        let worst = compare(robot, Path::new(&folder), InstructionSet::fastest());
-        println!("{robot:?}: worst errors of qacc, qpos, qvel {}", show(worst));
+        for instructions in InstructionSet::available() {
+            let worst = worst(robot, &folder, instructions);
+            println!("{robot:?} {instructions:?}: worst errors of qacc, qpos, qvel {}", show(worst));
+        }
+        compare_constants(robot, &folder);
+    }
+}
+
+/// MuJoCo's solver stops when its cost falls by less than its tolerance; ours is exact. At MuJoCo's default that makes
+/// a difference in a few states.
+#[test]
+fn few_states_differ_where_the_solver_of_mujoco_stops_early() {
+    let Some(folder) = folder("WR2L_PLANAR_EARLY") else { return };
+    for robot in Robot::ALL {
+        let states = states(robot, &folder);
+        let errors = errors(Batch::new(robot, states.len()), &states);
+        let mut outliers: Vec<f64> =
+            errors.iter().map(|errors| errors.unwrap()[0]).filter(|error| *error > BOUND).collect();
+        outliers.sort_unstable_by(f64::total_cmp);
+        let shown: Vec<String> = outliers.iter().map(|error| format!("{error:.1e}")).collect();
+        println!("{robot:?}: {} of {} beyond {BOUND:.0e}: {shown:?}", outliers.len(), states.len());
+        assert!(outliers.len() * 200 < states.len() && outliers.last().is_none_or(|error| *error < 1e-3));
+    }
+}
+
+fn compare_constants(robot: Robot, folder: &Path) {
+    for (phi, expected) in systems(robot, folder) {
+        let derived = robot.derive(&phi).unwrap();
+        let got: [&[f64]; 4] =
+            [&derived.mass, &derived.inertia, &derived.body_inverse_weight, &derived.dof_inverse_weight];
+        for (got, expected) in got.into_iter().zip(&expected) {
+            for (g, e) in got.iter().zip(expected) {
+                assert!((g - e).abs() <= 1e-12 * e.abs(), "{robot:?}: {g} instead of {e}");
+            }
+        }
     }
 }
 
 #[test]
 fn derived_constants_are_those_of_a_fresh_compile() {
     for robot in Robot::ALL {
-        let s = robot.shape();
-        let mut lengths = parameter_lengths(robot).to_vec();
-        lengths.extend([s.bodies, s.bodies, s.bodies, s.dofs]);
-        for row in rows(&fixtures().join(format!("{}.derived.f64", name(robot))), &lengths) {
-            let derived = robot.derive(&parameters(robot, &row[..6])).unwrap();
-            let pairs: [(&[f64], &[f64]); 4] = [
-                (&derived.mass, &row[6]),
-                (&derived.inertia, &row[7]),
-                (&derived.body_inverse_weight, &row[8]),
-                (&derived.dof_inverse_weight, &row[9]),
-            ];
-            for (got, expected) in pairs {
-                for (g, e) in got.iter().zip(expected) {
-                    assert!((g - e).abs() <= 1e-12 * e.abs(), "{robot:?}: {g} instead of {e}");
-                }
-            }
-        }
+        compare_constants(robot, &committed());
     }
 }

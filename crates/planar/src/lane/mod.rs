@@ -1,4 +1,4 @@
-//! A few f64 numbers side by side, one of each simulated system, in the widest registers of the machine.
+//! A few numbers side by side, one of each simulated system, in the widest registers of the machine.
 //!
 //! The physics is written once over [`Lane`]. Its operations are the plain IEEE ones, so a lane's result is the
 //! same whatever the other lanes hold, and the same on AVX2 and AVX-512.
@@ -10,8 +10,12 @@ mod x86;
 use std::ops::{Add, BitAnd, BitOr, BitXor, Div, Mul, Neg, Not, Sub};
 
 pub(crate) use portable::Portable;
+#[cfg(feature = "single")]
+pub(crate) use portable::PortableSingle;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use x86::{Avx2, Avx512};
+#[cfg(all(target_arch = "x86_64", feature = "single"))]
+pub(crate) use x86::{Avx2Single, Avx512Single};
 
 /// One truth value a lane.
 pub(crate) trait Mask:
@@ -25,7 +29,7 @@ pub(crate) trait Mask:
     fn any(self) -> bool;
 }
 
-/// One f64 a lane.
+/// One number a lane, f64 or f32.
 pub(crate) trait Lane:
     Copy
     + Send
@@ -39,18 +43,20 @@ pub(crate) trait Lane:
 {
     /// Number of lanes.
     const WIDTH: usize;
+    /// Whether the numbers are f32.
+    const SINGLE: bool;
     /// The result of comparisons.
     type Mask: Mask;
 
     /// Runs `work`, compiled for the instruction set of this type.
     fn run<T>(work: impl FnOnce() -> T) -> T;
 
-    /// The same number in every lane.
+    /// The same number in every lane, rounded to its precision.
     fn splat(value: f64) -> Self;
-    /// The lanes as numbers (`[WIDTH]`).
-    fn lanes(&self) -> &[f64];
-    /// The lanes as numbers that can be set (`[WIDTH]`).
-    fn lanes_mut(&mut self) -> &mut [f64];
+    /// The number in a lane.
+    fn get(&self, lane: usize) -> f64;
+    /// Sets the number in a lane, rounded to its precision.
+    fn set(&mut self, lane: usize, value: f64);
     /// `self · b + c`.
     fn mul_add(self, b: Self, c: Self) -> Self;
     /// `c − self · b`.
@@ -67,6 +73,12 @@ pub(crate) trait Lane:
     fn less(self, other: Self) -> Self::Mask;
     /// `yes` where `mask` is true, `no` elsewhere.
     fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
+
+    /// One of two constants, by the precision of the numbers.
+    #[inline(always)]
+    fn either(double: f64, single: f64) -> Self {
+        Self::splat(if Self::SINGLE { single } else { double })
+    }
 
     /// Zero in every lane.
     #[inline(always)]

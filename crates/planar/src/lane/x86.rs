@@ -11,7 +11,7 @@ use super::{Lane, Mask};
 
 macro_rules! vector {
     (
-        $(#[$doc:meta])* $vector:ident($register:ty; $width:literal; $features:literal), $mask:ident,
+        $(#[$doc:meta])* $vector:ident($register:ty; $width:literal of $number:ident; $features:literal), $mask:ident,
         $($trait:ident $method:ident $op:ident),*;
         set $set:ident, fma $fma:ident, fnma $fnma:ident, sqrt $sqrt:ident, min $min:ident, max $max:ident
     ) => {
@@ -39,6 +39,7 @@ macro_rules! vector {
 
         impl Lane for $vector {
             const WIDTH: usize = $width;
+            const SINGLE: bool = size_of::<$number>() == 4;
             type Mask = $mask;
 
             #[inline(always)]
@@ -53,17 +54,19 @@ macro_rules! vector {
             #[inline(always)]
             fn splat(value: f64) -> Self {
                 // SAFETY: as above.
-                Self(unsafe { $set(value) })
+                Self(unsafe { $set(value as $number) })
             }
             #[inline(always)]
-            fn lanes(&self) -> &[f64] {
-                // SAFETY: the type is transparent over a register of exactly WIDTH f64, which align no stricter.
-                unsafe { &*std::ptr::from_ref(self).cast::<[f64; $width]>() }
+            fn get(&self, lane: usize) -> f64 {
+                // SAFETY: the type is transparent over a register of exactly WIDTH numbers, which align no stricter.
+                let numbers = unsafe { &*std::ptr::from_ref(self).cast::<[$number; $width]>() };
+                f64::from(numbers[lane])
             }
             #[inline(always)]
-            fn lanes_mut(&mut self) -> &mut [f64] {
-                // SAFETY: as for `lanes`; every bit pattern is a valid register.
-                unsafe { &mut *std::ptr::from_mut(self).cast::<[f64; $width]>() }
+            fn set(&mut self, lane: usize, value: f64) {
+                // SAFETY: as for `get`; every bit pattern is a valid register.
+                let numbers = unsafe { &mut *std::ptr::from_mut(self).cast::<[$number; $width]>() };
+                numbers[lane] = value as $number;
             }
             #[inline(always)]
             fn mul_add(self, b: Self, c: Self) -> Self {
@@ -107,98 +110,164 @@ macro_rules! vector {
 }
 
 vector! {
-    /// Four lanes in an AVX2 register.
-    Avx2(__m256d; 4; "avx2,fma"), Avx2Mask,
+    /// Four f64 in an AVX2 register.
+    Avx2(__m256d; 4 of f64; "avx2,fma"), Avx2Mask,
     Add add _mm256_add_pd, Sub sub _mm256_sub_pd, Mul mul _mm256_mul_pd, Div div _mm256_div_pd;
     set _mm256_set1_pd, fma _mm256_fmadd_pd, fnma _mm256_fnmadd_pd, sqrt _mm256_sqrt_pd,
     min _mm256_min_pd, max _mm256_max_pd
 }
 
 vector! {
-    /// Eight lanes in an AVX-512 register.
-    Avx512(__m512d; 8; "avx512f,avx2,fma"), Avx512Mask,
+    /// Eight f64 in an AVX-512 register.
+    Avx512(__m512d; 8 of f64; "avx512f,avx2,fma"), Avx512Mask,
     Add add _mm512_add_pd, Sub sub _mm512_sub_pd, Mul mul _mm512_mul_pd, Div div _mm512_div_pd;
     set _mm512_set1_pd, fma _mm512_fmadd_pd, fnma _mm512_fnmadd_pd, sqrt _mm512_sqrt_pd,
     min _mm512_min_pd, max _mm512_max_pd
 }
 
-/// Four truth values, all bits of a lane set or none.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Avx2Mask(__m256d);
-
-impl Avx2Mask {
-    #[inline(always)]
-    fn less(a: __m256d, b: __m256d) -> Self {
-        // SAFETY: the type exists only where its instruction set does (see the module's head).
-        Self(unsafe { _mm256_cmp_pd::<_CMP_LT_OQ>(a, b) })
-    }
-    #[inline(always)]
-    fn select(self, yes: __m256d, no: __m256d) -> __m256d {
-        // SAFETY: as above.
-        unsafe { _mm256_blendv_pd(no, yes, self.0) }
-    }
+#[cfg(feature = "single")]
+vector! {
+    /// Eight f32 in an AVX2 register.
+    Avx2Single(__m256; 8 of f32; "avx2,fma"), Avx2SingleMask,
+    Add add _mm256_add_ps, Sub sub _mm256_sub_ps, Mul mul _mm256_mul_ps, Div div _mm256_div_ps;
+    set _mm256_set1_ps, fma _mm256_fmadd_ps, fnma _mm256_fnmadd_ps, sqrt _mm256_sqrt_ps,
+    min _mm256_min_ps, max _mm256_max_ps
 }
 
-macro_rules! avx2_mask_operator {
-    ($($trait:ident $method:ident $op:ident),*) => {$(
-        impl $trait for Avx2Mask {
+#[cfg(feature = "single")]
+vector! {
+    /// Sixteen f32 in an AVX-512 register.
+    Avx512Single(__m512; 16 of f32; "avx512f,avx2,fma"), Avx512SingleMask,
+    Add add _mm512_add_ps, Sub sub _mm512_sub_ps, Mul mul _mm512_mul_ps, Div div _mm512_div_ps;
+    set _mm512_set1_ps, fma _mm512_fmadd_ps, fnma _mm512_fnmadd_ps, sqrt _mm512_sqrt_ps,
+    min _mm512_min_ps, max _mm512_max_ps
+}
+
+/// A mask in an AVX2 register: all bits of a lane are set, or none.
+macro_rules! avx2_mask {
+    (
+        $(#[$doc:meta])* $mask:ident($register:ty; $width:literal of $integer:ident),
+        cmp $cmp:ident, blend $blend:ident, cast $cast:ident, load $load:ident, movemask $movemask:ident,
+        $($trait:ident $method:ident $op:ident),*
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug)]
+        pub(crate) struct $mask($register);
+
+        impl $mask {
+            #[inline(always)]
+            fn less(a: $register, b: $register) -> Self {
+                // SAFETY: the type exists only where its instruction set does (see the module's head).
+                Self(unsafe { $cmp::<_CMP_LT_OQ>(a, b) })
+            }
+            #[inline(always)]
+            fn select(self, yes: $register, no: $register) -> $register {
+                // SAFETY: as above.
+                unsafe { $blend(no, yes, self.0) }
+            }
+        }
+
+        $(impl $trait for $mask {
             type Output = Self;
             #[inline(always)]
             fn $method(self, other: Self) -> Self {
                 // SAFETY: as above.
                 Self(unsafe { $op(self.0, other.0) })
             }
+        })*
+
+        impl Not for $mask {
+            type Output = Self;
+            #[inline(always)]
+            fn not(self) -> Self {
+                self ^ Self::from_bits((1 << $width) - 1)
+            }
         }
-    )*};
-}
-avx2_mask_operator!(BitAnd bitand _mm256_and_pd, BitOr bitor _mm256_or_pd, BitXor bitxor _mm256_xor_pd);
 
-impl Not for Avx2Mask {
-    type Output = Self;
-    #[inline(always)]
-    fn not(self) -> Self {
-        self ^ Self::from_bits(0b1111)
-    }
-}
-
-impl Mask for Avx2Mask {
-    #[inline(always)]
-    fn from_bits(bits: u32) -> Self {
-        let lane = |i: u32| -i64::from(bits >> i & 1);
-        // SAFETY: as above.
-        Self(unsafe { _mm256_castsi256_pd(_mm256_setr_epi64x(lane(0), lane(1), lane(2), lane(3))) })
-    }
-    #[inline(always)]
-    fn bits(self) -> u32 {
-        // SAFETY: as above.
-        (unsafe { _mm256_movemask_pd(self.0) }) as u32
-    }
-    #[inline(always)]
-    fn any(self) -> bool {
-        self.bits() != 0
-    }
+        impl Mask for $mask {
+            #[inline(always)]
+            fn from_bits(bits: u32) -> Self {
+                let lanes: [$integer; $width] = std::array::from_fn(|i| -$integer::from(bits >> i & 1 == 1));
+                // SAFETY: as above; the array is as long as the register, and need not be aligned.
+                Self(unsafe { $cast($load(lanes.as_ptr().cast())) })
+            }
+            #[inline(always)]
+            fn bits(self) -> u32 {
+                // SAFETY: as above.
+                (unsafe { $movemask(self.0) }) as u32
+            }
+            #[inline(always)]
+            fn any(self) -> bool {
+                self.bits() != 0
+            }
+        }
+    };
 }
 
-/// Eight truth values, one bit each.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Avx512Mask(__mmask8);
-
-impl Avx512Mask {
-    #[inline(always)]
-    fn less(a: __m512d, b: __m512d) -> Self {
-        // SAFETY: as above.
-        Self(unsafe { _mm512_cmp_pd_mask::<_CMP_LT_OQ>(a, b) })
-    }
-    #[inline(always)]
-    fn select(self, yes: __m512d, no: __m512d) -> __m512d {
-        // SAFETY: as above.
-        unsafe { _mm512_mask_blend_pd(self.0, no, yes) }
-    }
+avx2_mask! {
+    /// Four truth values.
+    Avx2Mask(__m256d; 4 of i64),
+    cmp _mm256_cmp_pd, blend _mm256_blendv_pd, cast _mm256_castsi256_pd, load _mm256_loadu_si256,
+    movemask _mm256_movemask_pd,
+    BitAnd bitand _mm256_and_pd, BitOr bitor _mm256_or_pd, BitXor bitxor _mm256_xor_pd
 }
 
-macro_rules! avx512_mask_operator {
-    ($($trait:ident $method:ident),*) => {$(
-        impl $trait for Avx512Mask {
+#[cfg(feature = "single")]
+avx2_mask! {
+    /// Eight truth values.
+    Avx2SingleMask(__m256; 8 of i32),
+    cmp _mm256_cmp_ps, blend _mm256_blendv_ps, cast _mm256_castsi256_ps, load _mm256_loadu_si256,
+    movemask _mm256_movemask_ps,
+    BitAnd bitand _mm256_and_ps, BitOr bitor _mm256_or_ps, BitXor bitxor _mm256_xor_ps
+}
+
+/// A mask of AVX-512: one bit a lane.
+macro_rules! avx512_mask {
+    ($(#[$doc:meta])* $mask:ident($bits:ty) of $register:ty, cmp $cmp:ident, blend $blend:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug)]
+        pub(crate) struct $mask($bits);
+
+        impl $mask {
+            #[inline(always)]
+            fn less(a: $register, b: $register) -> Self {
+                // SAFETY: as above.
+                Self(unsafe { $cmp::<_CMP_LT_OQ>(a, b) })
+            }
+            #[inline(always)]
+            fn select(self, yes: $register, no: $register) -> $register {
+                // SAFETY: as above.
+                unsafe { $blend(self.0, no, yes) }
+            }
+        }
+
+        avx512_mask!(operators $mask: BitAnd bitand, BitOr bitor, BitXor bitxor);
+
+        impl Not for $mask {
+            type Output = Self;
+            #[inline(always)]
+            fn not(self) -> Self {
+                Self(!self.0)
+            }
+        }
+
+        impl Mask for $mask {
+            #[inline(always)]
+            fn from_bits(bits: u32) -> Self {
+                Self(bits as $bits)
+            }
+            #[inline(always)]
+            fn bits(self) -> u32 {
+                u32::from(self.0)
+            }
+            #[inline(always)]
+            fn any(self) -> bool {
+                self.0 != 0
+            }
+        }
+    };
+    (operators $mask:ident: $($trait:ident $method:ident),*) => {$(
+        impl $trait for $mask {
             type Output = Self;
             #[inline(always)]
             fn $method(self, other: Self) -> Self {
@@ -207,27 +276,14 @@ macro_rules! avx512_mask_operator {
         }
     )*};
 }
-avx512_mask_operator!(BitAnd bitand, BitOr bitor, BitXor bitxor);
 
-impl Not for Avx512Mask {
-    type Output = Self;
-    #[inline(always)]
-    fn not(self) -> Self {
-        Self(!self.0)
-    }
+avx512_mask! {
+    /// Eight truth values.
+    Avx512Mask(__mmask8) of __m512d, cmp _mm512_cmp_pd_mask, blend _mm512_mask_blend_pd
 }
 
-impl Mask for Avx512Mask {
-    #[inline(always)]
-    fn from_bits(bits: u32) -> Self {
-        Self(bits as __mmask8)
-    }
-    #[inline(always)]
-    fn bits(self) -> u32 {
-        u32::from(self.0)
-    }
-    #[inline(always)]
-    fn any(self) -> bool {
-        self.0 != 0
-    }
+#[cfg(feature = "single")]
+avx512_mask! {
+    /// Sixteen truth values.
+    Avx512SingleMask(__mmask16) of __m512, cmp _mm512_cmp_ps_mask, blend _mm512_mask_blend_ps
 }
