@@ -14,7 +14,7 @@
 //! the actions that counted, the critic's targets and the actor's gradient see both players, and after every so many
 //! of the agent's updates the opponent moves *down* the same critic. With weight or probability 0 it changes no bit.
 
-use wr2l_nn::{Activation, Normaliser, Policy};
+use wr2l_nn::{Activation, Normaliser, Policy, norm};
 use wr2l_rng::{Purpose, StreamKey};
 use wr2l_sim::{ActionSpace, Outcome, SimSpec};
 
@@ -237,14 +237,11 @@ impl Learner for Ddpg {
         // 0/0 is NaN, an empty cell, and so is what DDPG does not have.
         report.value_loss = sums.loss / steps as f64;
         report.policy_loss = -sums.q / steps as f64;
+        report.gradient_norm = if steps > 0 { norm(self.critic.net.gradient()) } else { f64::NAN };
         report.learning_rate = self.config.actor_learning_rate;
-        for nothing in [
-            &mut report.entropy,
-            &mut report.kl,
-            &mut report.clip_fraction,
-            &mut report.explained_variance,
-            &mut report.gradient_norm,
-        ] {
+        for nothing in
+            [&mut report.entropy, &mut report.kl, &mut report.clip_fraction, &mut report.explained_variance]
+        {
             *nothing = f64::NAN;
         }
         Ok(report)

@@ -40,6 +40,11 @@ impl Net {
         &self.params
     }
 
+    /// The gradient of the last step.
+    pub(crate) fn gradient(&self) -> &[f32] {
+        &self.gradient
+    }
+
     /// Outputs of the learnt parameters.
     fn forward(&mut self, inputs: &[f32]) -> &[f32] {
         self.mlp.forward(&self.params, inputs, &mut self.cache);

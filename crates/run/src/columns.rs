@@ -1,6 +1,6 @@
 //! The columns of a run's logs.
 
-use wr2l_rl::Improvement;
+use wr2l_rl::{Improvement, Skip};
 use wr2l_robust::phase_one::Stop;
 
 use crate::log::Cell;
@@ -24,7 +24,11 @@ use crate::train::TurnDone;
 /// | `diverged` | episodes whose physics broke down |
 /// | `seconds` | wall time since the start |
 /// | `steps_per_second` | policy steps per second of this iteration |
-pub const COLUMNS: [&str; 18] = [
+/// | `skipped` | why the policy was left as it was: `no-gradient`, `not-finite`, `no-curvature`, `no-progress` (TRPO), `warm-up` (DDPG); usually empty |
+///
+/// For TRPO `policy_loss` is minus the gain in the surrogate, and `entropy`, `kl` are those of the step; for DDPG it is
+/// minus the mean of Q, `gradient_norm` is the critic's, and what does not apply is empty.
+pub const COLUMNS: [&str; 19] = [
     "iteration",
     "steps",
     "simulator_steps",
@@ -43,6 +47,7 @@ pub const COLUMNS: [&str; 18] = [
     "diverged",
     "seconds",
     "steps_per_second",
+    "skipped",
 ];
 
 /// Columns of `adversary.csv`; then one per varied parameter, by its name, with its value in physical units. What
@@ -130,6 +135,7 @@ impl IterationRow<'_> {
             done.diverged.into(),
             self.seconds.into(),
             self.steps_per_second.into(),
+            Cell::Word(done.skipped.map_or("", Skip::as_str)),
         ];
         cells.extend(coordinates(self.z, dim));
         cells

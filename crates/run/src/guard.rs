@@ -15,10 +15,8 @@ const EPISODES: u64 = 100;
 /// Learners look at their advantages, gradients and parameters themselves and fail before they use them; this is the
 /// same for every learner.
 pub(crate) fn not_finite(done: &Improvement, actor: &Actor) -> Option<String> {
-    if done.skipped == Some(Skip::NotFinite) {
-        return Some("an advantage, a value target or the gradient is not finite".to_owned());
-    }
-    let learnt = done.skipped != Some(Skip::WarmUp);
+    // A learner that has left its policy as it was has also said why.
+    let learnt = done.skipped.is_none();
     let losses = [
         ("the policy loss", done.policy_loss),
         ("the value loss", done.value_loss),
@@ -40,6 +38,16 @@ pub(crate) fn not_finite(done: &Improvement, actor: &Actor) -> Option<String> {
     let normaliser = actor.normaliser();
     let broken = normaliser.mean().iter().chain(normaliser.inverse_deviation()).any(|x| !x.is_finite());
     broken.then(|| "the observation normaliser is not finite".to_owned())
+}
+
+/// A warning, if the learner met numbers that are not finite and therefore left everything as it was.
+pub(crate) fn learnt_nothing(done: &Improvement, iteration: u64) -> Option<String> {
+    (done.skipped == Some(Skip::NotFinite)).then(|| {
+        format!(
+            "nothing was learnt in iteration {iteration}: an advantage, a value target or the gradient was not finite; \
+             the policy is as before"
+        )
+    })
 }
 
 /// A warning, if the physics diverges more often than can be passed over: once, as soon as that can be told.
@@ -101,7 +109,6 @@ mod tests {
                 Improvement { value_loss: value, ..sound.clone() },
                 Improvement { gradient_norm: value, ..sound.clone() },
                 Improvement { finished: vec![episode(value, Outcome::Terminated)], ..sound.clone() },
-                Improvement { skipped: Some(Skip::NotFinite), ..sound.clone() },
             ] {
                 assert!(not_finite(&broken, &actor).is_some(), "{broken:?}");
             }
@@ -110,6 +117,9 @@ mod tests {
             assert_eq!(not_finite(&diverged, &actor), None);
             let warming = Improvement { policy_loss: value, skipped: Some(Skip::WarmUp), ..sound.clone() };
             assert_eq!(not_finite(&warming, &actor), None);
+            let left = Improvement { gradient_norm: value, skipped: Some(Skip::NotFinite), ..sound.clone() };
+            assert_eq!(not_finite(&left, &actor), None, "the policy was left alone");
+            assert!(learnt_nothing(&left, 7).unwrap().contains("iteration 7"));
         }
     }
 

@@ -34,8 +34,8 @@ pub use files::{NewFile, refuse_existing, write_file};
 pub use folder::RunFolder;
 pub use number::{CountError, parse_count};
 pub use plan::{
-    AdversaryKind, AdversaryPlan, Algorithm, Layer, Plan, Report, SettingError, Stop, sweep_systems,
-    usual_sweep,
+    AdversaryKind, AdversaryPlan, Algorithm, Layer, LearnerKind, Plan, Report, SettingError, Stop,
+    sweep_systems, usual_sweep,
 };
 pub use policy_file::{PolicyOrigin, VariedParameter, read_policy, write_policy};
 pub use report::{Reported, report};

@@ -1,28 +1,38 @@
 //! The two players of a run, as the plan names them: the learner and the adversary.
 
-use wr2l_rl::{Learner, Ppo, State, Workers};
-use wr2l_robust::adversary::{Boundary, Nominal, Population, Uniform, Wasserstein};
+use wr2l_rl::{Ddpg, Learner, Ppo, State, Trpo, Workers};
+use wr2l_robust::adversary::{Action, Boundary, Cvar, Force, Nominal, Population, Uniform, Wasserstein};
 use wr2l_robust::ball::Ball;
 use wr2l_robust::{Adversary, BallEstimate};
 use wr2l_sim::Simulator;
 
 use crate::ball_file::{BallSummary, make_ball};
 use crate::error::RunError;
-use crate::plan::{AdversaryKind, Plan};
+use crate::plan::{AdversaryKind, AdversaryPlan, LearnerKind, Plan};
 
 /// A learner freshly made by the plan.
 pub(crate) fn learner(plan: &Plan, simulator: &Simulator) -> Result<Box<dyn Learner>, RunError> {
     let (spec, dim) = (simulator.spec(), simulator.space().dim());
-    Ok(Box::new(Ppo::new(plan.ppo.clone(), spec, dim, plan.seed)?))
+    Ok(match plan.learner {
+        LearnerKind::Ppo => Box::new(Ppo::new(plan.ppo.clone(), spec, dim, plan.seed)?),
+        LearnerKind::Trpo => Box::new(Trpo::new(plan.trpo.clone(), spec, dim, plan.seed)?),
+        LearnerKind::Ddpg => Box::new(Ddpg::new(plan.ddpg.clone(), spec, dim, plan.seed)?),
+    })
 }
 
-/// The adversary, unless it is `nominal`, with the ball that it plays in.
+/// The adversary, unless it is `nominal`, with the ball that it plays in, if it does.
 #[derive(Debug)]
 pub(crate) struct Opponent {
     pub(crate) adversary: Box<dyn Adversary>,
-    /// The estimate that the ball was made of, as TOML: what a checkpoint keeps, so that H₀ is estimated once.
-    pub(crate) estimate: String,
-    /// What the ball means.
+    pub(crate) ball: Option<Played>,
+}
+
+/// A ball that is played in.
+#[derive(Debug)]
+pub(crate) struct Played {
+    /// The estimate that it was made of, as TOML: what a checkpoint keeps, so that H₀ is estimated once.
+    estimate: String,
+    /// What it means.
     pub(crate) summary: BallSummary,
 }
 
@@ -32,6 +42,9 @@ const ESTIMATE: &str = "ball.estimate";
 impl Opponent {
     /// Estimates the ball and makes the adversary. Also the simulator steps it took.
     pub(crate) fn start(plan: &Plan, workers: &mut Workers) -> Result<(Self, u64), RunError> {
+        if !plan.adversary.kind.needs_ball() {
+            return Ok((Self::without_ball(plan, workers)?, 0));
+        }
         let (estimate, ball) = make_ball(plan, workers)?;
         let steps = estimate.pairs.simulator_steps + estimate.hessian.simulator_steps;
         Ok((Self::new(plan, workers, estimate, ball)?, steps))
@@ -43,6 +56,11 @@ impl Opponent {
         workers: &Workers,
         state: &mut State<'_>,
     ) -> Result<Self, RestoreError> {
+        if !plan.adversary.kind.needs_ball() {
+            let mut opponent = Self::without_ball(plan, workers)?;
+            state.within("adversary", |state| opponent.adversary.restore(state))?;
+            return Ok(opponent);
+        }
         let text = state.take_any::<u8>(ESTIMATE)?;
         let unusable = |error: &dyn std::fmt::Display| state.unusable(ESTIMATE, error);
         let text = String::from_utf8(text).map_err(|error| unusable(&error))?;
@@ -54,23 +72,37 @@ impl Opponent {
         Ok(opponent)
     }
 
+    fn without_ball(plan: &Plan, workers: &Workers) -> Result<Self, RunError> {
+        let AdversaryPlan { kind, action, force, .. } = &plan.adversary;
+        let (spec, dim) = (workers.spec(), workers.space().dim());
+        let adversary: Box<dyn Adversary> = match kind {
+            AdversaryKind::Action => Box::new(Action::new(*action)?),
+            AdversaryKind::Force => Box::new(Force::new(force.clone(), spec, dim, plan.seed)?),
+            _ => Box::new(Nominal),
+        };
+        Ok(Self { adversary, ball: None })
+    }
+
     fn new(plan: &Plan, workers: &Workers, estimate: BallEstimate, ball: Ball) -> Result<Self, RunError> {
         let summary = BallSummary::new(&estimate, &ball, workers)?;
         let text = toml::to_string(&estimate).map_err(|error| RunError::Usage(error.to_string()))?;
         let config = plan.adversary.config();
         let adversary: Box<dyn Adversary> = match plan.adversary.kind {
-            AdversaryKind::Nominal => Box::new(Nominal),
+            AdversaryKind::Cvar => Box::new(Cvar::new(ball, plan.adversary.cvar, config)?),
             AdversaryKind::Uniform => Box::new(Uniform::new(ball, config)?),
             AdversaryKind::Boundary => Box::new(Boundary::new(estimate, ball, config)?),
             AdversaryKind::Wasserstein => Box::new(Wasserstein::new(estimate, ball, config)?),
             AdversaryKind::Population => Box::new(Population::new(estimate, ball, config)?),
+            AdversaryKind::Nominal | AdversaryKind::Action | AdversaryKind::Force => Box::new(Nominal),
         };
-        Ok(Self { adversary, estimate: text, summary })
+        Ok(Self { adversary, ball: Some(Played { estimate: text, summary }) })
     }
 
     /// Writes down what [`Opponent::restore`] needs.
     pub(crate) fn save<'a>(&'a self, state: &mut State<'a>) {
-        state.put(ESTIMATE, self.estimate.as_bytes());
+        if let Some(ball) = &self.ball {
+            state.put(ESTIMATE, ball.estimate.as_bytes());
+        }
         state.within("adversary", |state| self.adversary.save(state));
     }
 }

@@ -40,7 +40,7 @@ pub fn report(
     let mut files = Vec::new();
     if trained.curve.len() > 1 {
         let path = figures.join("learning.svg");
-        let run = LearningRun { method: plan.algorithm.to_string(), points: trained.curve.clone() };
+        let run = LearningRun { method: plan.method(), points: trained.curve.clone() };
         learning_figure(&[run], Quantity::new("mean return in training"), Band::default())?.write(&path)?;
         files.push(path);
     }

@@ -182,9 +182,10 @@ impl Plan {
             .collect()
     }
 
-    /// Whether the adversary plays in the same ball as that of `other`.
+    /// Whether the adversary plays the same game as that of `other`: in the same ball, with the same policy of its own.
     pub(crate) fn same_game(&self, other: &Self) -> bool {
         self.adversary.kind == other.adversary.kind
+            && self.adversary.force == other.adversary.force
             && self.ball == other.ball
             && self.vary == other.vary
             && self.physics == other.physics

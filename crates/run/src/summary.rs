@@ -71,7 +71,7 @@ impl Summary {
         let last = &trained.last;
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            algorithm: plan.algorithm.to_string(),
+            algorithm: plan.method(),
             task: plan.task.to_string(),
             physics: plan.physics.to_string(),
             seed: plan.seed,

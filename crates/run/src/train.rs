@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use wr2l_nn::InstructionSet;
-use wr2l_rl::{Experience, Fixed, Improvement, Learner, State, StopFlag, Workers};
+use wr2l_rl::{Company, Experience, Fixed, Improvement, Learner, Selection, State, StopFlag, Workers};
 use wr2l_robust::adversary::{Report, Source, Turn};
 
 use crate::ball_file::BallSummary;
@@ -414,13 +414,16 @@ impl<'a> Run<'a> {
     fn improve(&mut self, observer: &mut dyn Observer) -> Result<(), RunError> {
         let began = Instant::now();
         let iteration = self.course.iteration;
-        let improvement = self.learner.improve(Experience::alone(
-            &mut self.workers,
-            &self.source,
-            self.plan.seed,
+        let adversary = self.opponent.as_ref().map(|opponent| opponent.adversary.as_ref());
+        let improvement = self.learner.improve(Experience {
+            workers: &mut self.workers,
+            source: &self.source,
+            seed: self.plan.seed,
             iteration,
-            self.course.steps as f64 / self.plan.steps as f64,
-        ))?;
+            progress: self.course.steps as f64 / self.plan.steps as f64,
+            company: adversary.map_or(Company::Nobody, |adversary| adversary.company()),
+            selection: adversary.map_or_else(Selection::default, |adversary| adversary.selection()),
+        })?;
         if let Some(what) = guard::not_finite(&improvement, self.learner.actor()) {
             return Err(RunError::Guard { what, iteration: iteration + 1 });
         }
@@ -438,6 +441,9 @@ impl<'a> Run<'a> {
         };
         self.logs.metrics.row(&row.cells(self.plan.vary.len()))?;
         self.logs.events.scalars(self.course.steps, &iteration_scalars(&row))?;
+        if let Some(warning) = guard::learnt_nothing(&improvement, self.course.iteration) {
+            observer.warning(&warning);
+        }
         if let Some(warning) = guard::watch(&mut self.course, self.plan) {
             observer.warning(&warning);
         }
@@ -486,7 +492,7 @@ impl<'a> Run<'a> {
         let origin = PolicyOrigin {
             task: self.plan.task,
             physics: self.plan.physics,
-            algorithm: self.plan.algorithm.to_string(),
+            algorithm: self.plan.method(),
             seed: self.plan.seed,
             steps: self.course.steps,
             varied: VariedParameter::all(self.workers.space()),
@@ -571,7 +577,8 @@ fn players(plan: &Plan, options: &TrainOptions) -> Result<(Workers, Box<dyn Lear
     Ok((workers, learner(plan, &simulator)?))
 }
 
-/// Estimates the ball, writes it down, and makes the adversary, whose turn is next; none for `nominal`.
+/// Estimates the ball, if the adversary plays in one, writes it down, and makes the adversary, whose turn is next; none
+/// for `nominal`.
 fn start_opponent(
     plan: &Plan,
     folder: &RunFolder,
@@ -583,8 +590,10 @@ fn start_opponent(
         return Ok(None);
     }
     let (opponent, steps) = Opponent::start(plan, workers)?;
-    opponent.summary.write(&folder.file("ball.toml"))?;
-    observer.ball(&opponent.summary);
+    if let Some(ball) = &opponent.ball {
+        ball.summary.write(&folder.file("ball.toml"))?;
+        observer.ball(&ball.summary);
+    }
     course.simulator_steps += steps;
     course.next_turn = course.steps;
     course.current.fill(0.0);

@@ -133,15 +133,22 @@ pub(crate) struct TrainingArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:  wr2l train hopper\n           \
                         wr2l train hopper --algorithm ppo --steps 1M --seed 1 -o runs/plain\n           \
+                        wr2l train hopper --learner trpo --adversary wasserstein\n           \
                         wr2l train walker2d --vary torso_density,friction --half-width 0.3\n           \
                         wr2l train --plan runs/plain/plan.toml -o runs/again")]
 pub(crate) struct TrainArgs {
     /// The task; may come from the experiment file instead.
     #[arg(value_parser = task_parser(), required_unless_present = "plan")]
     pub(crate) task: Option<TaskName>,
-    /// wr2l, ppo, ppo-uniform or ppo-boundary [default: wr2l].
+    /// wr2l, ppo, ppo-uniform, ppo-boundary, trpo, ddpg, epopt, rarl, pr-mdp or nr-mdp [default: wr2l].
     #[arg(long, value_name = "NAME")]
     pub(crate) algorithm: Option<String>,
+    /// Another learner than the algorithm's: ppo, trpo or ddpg.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) learner: Option<String>,
+    /// Another adversary than the algorithm's: nominal, uniform, boundary, wasserstein, population, cvar, force or action.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) adversary: Option<String>,
     /// Policy steps to train for, e.g. 2M.
     #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) steps: Option<u64>,

@@ -8,11 +8,11 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 use wr2l_eval::{Axis, Grid, Systems};
-use wr2l_rl::{PpoConfig, RlError};
-use wr2l_robust::adversary::PopulationConfig;
+use wr2l_rl::{DdpgConfig, PpoConfig, RlError, TrpoConfig};
+use wr2l_robust::adversary::{ActionConfig, CvarConfig, ForceConfig, PopulationConfig};
 use wr2l_robust::phase_one::PhaseOne;
 use wr2l_robust::{AdversaryConfig, BallConfig, RobustError};
-use wr2l_sim::{DynamicsSpace, Physics, Simulator, Task, TaskName};
+use wr2l_sim::{ActionSpace, DynamicsSpace, Physics, Simulator, Task, TaskName};
 
 pub use layers::{Layer, SettingError};
 pub use preset::{Algorithm, usual_sweep};
@@ -26,8 +26,10 @@ use layers::{Complaint, resolve};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
-    /// The preset that gave the defaults, and the method's name in tables and figures.
+    /// The preset that gave the defaults.
     pub algorithm: Algorithm,
+    /// Who improves the policy.
+    pub learner: LearnerKind,
     /// The task.
     pub task: TaskName,
     /// The physics that simulates it.
@@ -42,15 +44,42 @@ pub struct Plan {
     pub stop: Stop,
     /// Who chooses the dynamics, and when.
     pub adversary: AdversaryPlan,
-    /// The Wasserstein ball; meaningless for the adversary `nominal`.
+    /// The Wasserstein ball; meaningless for adversaries that do not play in it.
     pub ball: BallConfig,
-    /// Options of the learner.
+    /// Options of the learner `ppo`; of the learners' sections only that of the run's learner has a meaning.
     pub ppo: PpoConfig,
+    /// Options of the learner `trpo`.
+    pub trpo: TrpoConfig,
+    /// Options of the learner `ddpg`.
+    pub ddpg: DdpgConfig,
     /// The short evaluation at the end of training.
     pub report: Report,
 }
 
-/// Who chooses the dynamics that the learner trains under.
+/// Who improves the policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LearnerKind {
+    /// Proximal policy optimisation.
+    Ppo,
+    /// Trust region policy optimisation.
+    Trpo,
+    /// Deep deterministic policy gradients.
+    Ddpg,
+}
+
+impl LearnerKind {
+    /// The name as the user types it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ppo => "ppo",
+            Self::Trpo => "trpo",
+            Self::Ddpg => "ddpg",
+        }
+    }
+}
+
+/// Who chooses the dynamics that the learner trains under, or disturbs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AdversaryKind {
@@ -64,6 +93,33 @@ pub enum AdversaryKind {
     Wasserstein,
     /// Beyond the paper: for every turn several of the worst of many points of the ball, beside the reference.
     Population,
+    /// EPOpt: as `uniform`, and only the worst episodes are learnt from.
+    Cvar,
+    /// RARL: a second policy pushes bodies of the robot.
+    Force,
+    /// PR-MDP and NR-MDP: a second policy's actions mix with the learner's.
+    Action,
+}
+
+impl AdversaryKind {
+    /// The name as the user types it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Nominal => "nominal",
+            Self::Uniform => "uniform",
+            Self::Boundary => "boundary",
+            Self::Wasserstein => "wasserstein",
+            Self::Population => "population",
+            Self::Cvar => "cvar",
+            Self::Force => "force",
+            Self::Action => "action",
+        }
+    }
+
+    /// Whether it plays in the Wasserstein ball.
+    pub fn needs_ball(self) -> bool {
+        !matches!(self, Self::Nominal | Self::Force | Self::Action)
+    }
 }
 
 /// The adversary and its options: [`AdversaryConfig`], with who plays and how often.
@@ -84,6 +140,12 @@ pub struct AdversaryPlan {
     pub phase_one: PhaseOne,
     /// Options of `population`.
     pub population: PopulationConfig,
+    /// Options of `cvar`.
+    pub cvar: CvarConfig,
+    /// Options of `action`.
+    pub action: ActionConfig,
+    /// Options of `force`.
+    pub force: ForceConfig,
 }
 
 impl AdversaryPlan {
@@ -136,11 +198,24 @@ impl Plan {
             Some((layer, value)) => {
                 read(value).map_err(|message| layer.complain(Complaint::new("algorithm", message)))?
             }
-            None => Algorithm::default(),
+            // The preset of whom else is named, so that its defaults fit; mistakes in the names are found below.
+            None => {
+                let named = |key: &str| last(key).and_then(|(_, value)| value.as_str());
+                Algorithm::of(named("learner"), named("adversary.kind"))
+            }
         };
         let defaults = Table::try_from(Self::preset(algorithm, task))
             .expect("a preset has no map keys but strings and no number beyond i64");
         let mut plan: Self = resolve(defaults, layers, EXCLUSIVE, Self::check)?;
+        if let Some(message) = plan.makes_no_sense() {
+            let names = ["learner", "adversary.kind", "task", "algorithm"];
+            let complaint = |key: &str| Complaint::new(key, message.as_str());
+            let blamed = layers.iter().rev().find_map(|layer| {
+                let key = names.into_iter().find(|key| layer.get(key).is_some())?;
+                Some(layer.complain(complaint(key)))
+            });
+            return Err(blamed.unwrap_or_else(|| layer.complain(complaint("task"))));
+        }
         // Checked just now, so that this always replaces.
         if let Ok(space) = plan.space() {
             plan.vary = space.names().map(str::to_owned).collect();
@@ -194,6 +269,40 @@ impl Plan {
         sweep_systems(self.task, &self.report.sweep)
     }
 
+    /// The method's name in tables and figures: the preset's, or learner and adversary where they are not the preset's.
+    pub fn method(&self) -> String {
+        match self.algorithm.players() == (self.learner, self.adversary.kind) {
+            true => self.algorithm.to_string(),
+            false => format!("{}-{}", self.learner.as_str(), self.adversary.kind.as_str()),
+        }
+    }
+
+    /// Why learner, adversary and task do not go together, in a sentence.
+    fn makes_no_sense(&self) -> Option<String> {
+        let task = Task::new(self.task).spec();
+        match (self.learner, self.adversary.kind) {
+            (LearnerKind::Ppo | LearnerKind::Trpo, AdversaryKind::Action) => Some(format!(
+                "the adversary `action` improves by descending the learner's critic Q(s, a), which `{}` does not have; \
+                 use the learner `ddpg`",
+                self.learner.as_str()
+            )),
+            (LearnerKind::Ddpg, AdversaryKind::Cvar) => Some(
+                "the adversary `cvar` picks the worst whole episodes of a fresh batch, and `ddpg` learns from single \
+                 transitions of all times; use the learner `ppo` or `trpo`"
+                    .into(),
+            ),
+            (LearnerKind::Ddpg, _) if matches!(task.actions, ActionSpace::Discrete { .. }) => Some(format!(
+                "`ddpg` needs actions that are real numbers, and those of `{}` are choices; use the learner `ppo` or \
+                 `trpo`",
+                self.task
+            )),
+            (_, AdversaryKind::Force) if task.forces.is_empty() => {
+                Some(format!("the adversary `force` needs bodies to push, and `{}` has none", self.task))
+            }
+            _ => None,
+        }
+    }
+
     fn check(&self) -> Result<(), Complaint> {
         let complain = |key: &str, message: String| Err(Complaint::new(key, message));
         if let Err(error) = self.physics.check(self.task) {
@@ -217,24 +326,54 @@ impl Plan {
                 );
             }
         }
-        if let Err(error) = self.ppo.validate() {
-            return match error {
-                RlError::Option { option, value, reason } => {
-                    complain(&format!("ppo.{option}"), format!("{reason}, got {value}"))
-                }
-                other => complain("ppo", other.to_string()),
-            };
+        let options = |section: &str, checked: Result<(), RlError>| match checked {
+            Ok(()) => Ok(()),
+            Err(RlError::Option { option, value, reason }) => {
+                complain(&format!("{section}.{option}"), format!("{reason}, got {value}"))
+            }
+            Err(other) => complain(section, other.to_string()),
+        };
+        let episodes = match self.learner {
+            LearnerKind::Ppo => {
+                options("ppo", self.ppo.validate())?;
+                self.ppo.episodes
+            }
+            LearnerKind::Trpo => {
+                options("trpo", self.trpo.validate())?;
+                self.trpo.episodes
+            }
+            LearnerKind::Ddpg => {
+                options("ddpg", self.ddpg.validate())?;
+                0
+            }
+        };
+        if self.adversary.kind == AdversaryKind::Cvar && episodes == 0 && self.learner != LearnerKind::Ddpg {
+            let message = "must be at least 1 with the adversary `cvar`, which picks the worst of whole episodes; 100 is usual";
+            return complain(&format!("{}.episodes", self.learner.as_str()), message.into());
         }
-        if self.adversary.kind != AdversaryKind::Nominal && self.vary.is_empty() {
+        if self.adversary.kind == AdversaryKind::Force {
+            options("adversary.force.trpo", self.adversary.force.trpo.validate())?;
+        }
+        if self.adversary.kind.needs_ball() && self.vary.is_empty() {
             let message = "the adversary needs at least one parameter to vary; `wr2l tasks TASK` lists them";
             return complain("vary", message.into());
         }
         if self.adversary.every == 0 {
             return complain("adversary.every", "must be at least 1".into());
         }
-        for (section, checked) in
-            [("adversary", self.adversary.config().validate()), ("ball", self.ball.validate())]
-        {
+        let AdversaryPlan { kind, cvar, action, force, .. } = &self.adversary;
+        let own = match kind {
+            AdversaryKind::Cvar => cvar.validate(),
+            AdversaryKind::Action => action.validate(),
+            AdversaryKind::Force => force.validate(),
+            _ => Ok(()),
+        };
+        let own_section = format!("adversary.{}", kind.as_str());
+        for (section, checked) in [
+            (own_section.as_str(), own),
+            ("adversary", self.adversary.config().validate()),
+            ("ball", self.ball.validate()),
+        ] {
             match checked {
                 Ok(()) => {}
                 Err(RobustError::Parameter { name, value, requirement }) => {
@@ -255,15 +394,29 @@ impl Plan {
 
 impl Plan {
     /// How many numbers, to an order of magnitude, some options ask to be held in memory at once.
-    fn sizes(&self) -> [(&'static str, f64); 8] {
+    fn sizes(&self) -> [(&'static str, f64); 19] {
         let phase_one = &self.adversary.phase_one;
         let points = 2.0 * phase_one.gradient.pairs as f64;
         let episodes = self.adversary.episodes as f64;
-        let widths = self.ppo.hidden.iter().map(|&width| width as f64);
+        let squares = |hidden: &[usize]| hidden.iter().map(|&width| (width as f64).powi(2)).sum();
+        let limit = f64::from(Task::new(self.task).spec().episode_limit);
+        let Self { ppo, trpo, ddpg, .. } = self;
+        let pusher = &self.adversary.force.trpo;
         [
-            ("ppo.lanes", self.ppo.lanes as f64 * 64.0),
-            ("ppo.horizon", self.ppo.lanes as f64 * self.ppo.horizon as f64 * 64.0),
-            ("ppo.hidden", widths.map(|width| width * width).sum()),
+            ("ppo.lanes", ppo.lanes as f64 * 64.0),
+            ("ppo.horizon", ppo.lanes as f64 * ppo.horizon as f64 * 64.0),
+            ("ppo.episodes", ppo.episodes as f64 * limit * 64.0),
+            ("ppo.hidden", squares(&ppo.hidden)),
+            ("trpo.lanes", trpo.lanes as f64 * 64.0),
+            ("trpo.horizon", trpo.lanes as f64 * trpo.horizon as f64 * 64.0),
+            ("trpo.episodes", trpo.episodes as f64 * limit * 64.0),
+            ("trpo.hidden", squares(&trpo.hidden)),
+            ("ddpg.horizon", ddpg.lanes as f64 * ddpg.horizon as f64 * 64.0),
+            ("ddpg.replay", ddpg.replay as f64 * 64.0),
+            ("ddpg.minibatch", ddpg.minibatch as f64 * 64.0),
+            ("ddpg.hidden", squares(&ddpg.hidden)),
+            ("adversary.force.trpo.horizon", pusher.lanes as f64 * pusher.horizon as f64 * 64.0),
+            ("adversary.force.trpo.hidden", squares(&pusher.hidden)),
             ("ball.pairs.count", self.ball.pairs.count as f64 * 64.0),
             ("ball.pairs.pool", self.ball.pairs.pool as f64 * 64.0),
             ("adversary.phase_one.gradient.pairs", points * episodes * 64.0),

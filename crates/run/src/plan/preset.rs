@@ -1,13 +1,14 @@
 //! The named algorithms: each a preset of learner and adversary, tuned to the task where the task needs it.
 
 use serde::{Deserialize, Serialize};
-use wr2l_rl::PpoConfig;
+use wr2l_rl::{DdpgConfig, PpoConfig, TrpoConfig};
+use wr2l_robust::adversary::{ActionConfig, CvarConfig, ForceConfig, Mode};
 use wr2l_robust::gradient::Gradient;
 use wr2l_robust::phase_one::PhaseOne;
 use wr2l_robust::{AdversaryConfig, BallConfig};
 use wr2l_sim::{Physics, TaskName};
 
-use super::{AdversaryKind, AdversaryPlan, Plan, Report, Stop};
+use super::{AdversaryKind, AdversaryPlan, LearnerKind, Plan, Report, Stop};
 
 /// A named algorithm.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,11 +23,34 @@ pub enum Algorithm {
     /// Wasserstein Robust Reinforcement Learning.
     #[default]
     Wr2l,
+    /// TRPO at the reference dynamics.
+    Trpo,
+    /// DDPG at the reference dynamics.
+    Ddpg,
+    /// EPOpt (Rajeswaran et al. 2017): PPO on the worst episodes under dynamics uniform in the ball.
+    Epopt,
+    /// Robust adversarial reinforcement learning (Pinto et al. 2017): TRPO, pushed by a second policy.
+    Rarl,
+    /// PR-MDP (Tessler et al. 2019): DDPG, whose actions a second policy replaces now and then.
+    PrMdp,
+    /// NR-MDP (Tessler et al. 2019): DDPG, into whose actions a second policy's blend.
+    NrMdp,
 }
 
 impl Algorithm {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Ppo, Self::PpoUniform, Self::PpoBoundary, Self::Wr2l];
+    pub const ALL: [Self; 10] = [
+        Self::Ppo,
+        Self::PpoUniform,
+        Self::PpoBoundary,
+        Self::Wr2l,
+        Self::Trpo,
+        Self::Ddpg,
+        Self::Epopt,
+        Self::Rarl,
+        Self::PrMdp,
+        Self::NrMdp,
+    ];
 
     /// The name as the user types it.
     pub fn as_str(self) -> &'static str {
@@ -35,16 +59,38 @@ impl Algorithm {
             Self::PpoUniform => "ppo-uniform",
             Self::PpoBoundary => "ppo-boundary",
             Self::Wr2l => "wr2l",
+            Self::Trpo => "trpo",
+            Self::Ddpg => "ddpg",
+            Self::Epopt => "epopt",
+            Self::Rarl => "rarl",
+            Self::PrMdp => "pr-mdp",
+            Self::NrMdp => "nr-mdp",
         }
     }
 
-    fn adversary(self) -> AdversaryKind {
+    /// Who plays.
+    pub fn players(self) -> (LearnerKind, AdversaryKind) {
         match self {
-            Self::Ppo => AdversaryKind::Nominal,
-            Self::PpoUniform => AdversaryKind::Uniform,
-            Self::PpoBoundary => AdversaryKind::Boundary,
-            Self::Wr2l => AdversaryKind::Wasserstein,
+            Self::Ppo => (LearnerKind::Ppo, AdversaryKind::Nominal),
+            Self::PpoUniform => (LearnerKind::Ppo, AdversaryKind::Uniform),
+            Self::PpoBoundary => (LearnerKind::Ppo, AdversaryKind::Boundary),
+            Self::Wr2l => (LearnerKind::Ppo, AdversaryKind::Wasserstein),
+            Self::Trpo => (LearnerKind::Trpo, AdversaryKind::Nominal),
+            Self::Ddpg => (LearnerKind::Ddpg, AdversaryKind::Nominal),
+            Self::Epopt => (LearnerKind::Ppo, AdversaryKind::Cvar),
+            Self::Rarl => (LearnerKind::Trpo, AdversaryKind::Force),
+            Self::PrMdp | Self::NrMdp => (LearnerKind::Ddpg, AdversaryKind::Action),
         }
+    }
+
+    /// The preset whose defaults fit a learner and an adversary of these names best: that of both, else that of the
+    /// adversary, else the default.
+    pub(super) fn of(learner: Option<&str>, adversary: Option<&str>) -> Self {
+        let Some(adversary) = adversary else { return Self::default() };
+        let plays = |preset: &Self| preset.players().1.as_str() == adversary;
+        let both = |preset: &Self| plays(preset) && learner == Some(preset.players().0.as_str());
+        let find = |fits: &dyn Fn(&Self) -> bool| Self::ALL.into_iter().find(|preset| fits(preset));
+        find(&both).or_else(|| find(&plays)).unwrap_or_default()
     }
 }
 
@@ -57,12 +103,13 @@ impl std::fmt::Display for Algorithm {
 impl Plan {
     /// The defaults of `algorithm` on `task`.
     pub(super) fn preset(algorithm: Algorithm, task: TaskName) -> Self {
-        let kind = algorithm.adversary();
-        // Plain PPO trains in the untouched reference model, as the published returns were obtained.
-        let robust = kind != AdversaryKind::Nominal;
+        let (learner, kind) = algorithm.players();
+        // Who does not play in the ball trains in the untouched reference model, as the published returns were obtained.
+        let robust = kind.needs_ball();
         let usual: Vec<String> = usual_vary(task).iter().map(|&name| name.to_owned()).collect();
         Self {
             algorithm,
+            learner,
             task,
             physics: Physics::available(task)[0],
             vary: if robust { usual } else { Vec::new() },
@@ -72,9 +119,21 @@ impl Plan {
                 TaskName::Hopper | TaskName::Walker2d | TaskName::HalfCheetah => 1_000_000,
             },
             stop: Stop { entropy_below: f64::NEG_INFINITY },
-            adversary: adversary(kind),
+            adversary: AdversaryPlan {
+                action: ActionConfig {
+                    mode: if algorithm == Algorithm::NrMdp { Mode::Blend } else { Mode::TakeOver },
+                    ..ActionConfig::default()
+                },
+                ..adversary(kind)
+            },
             ball: ball(task),
-            ppo: ppo(task, robust),
+            // EPOpt's batch: a hundred trajectories.
+            ppo: PpoConfig {
+                episodes: if kind == AdversaryKind::Cvar { 100 } else { 0 },
+                ..ppo(task, robust)
+            },
+            trpo: TrpoConfig::default(),
+            ddpg: DdpgConfig::default(),
             report: Report { sweep: usual_sweep(task, 15, 5), episodes: 5 },
         }
     }
@@ -87,7 +146,20 @@ fn adversary(kind: AdversaryKind) -> AdversaryPlan {
     // times the learner's simulator steps: as much as one waits for, when a turn comes every four iterations.
     let gradient = Gradient { pairs: 16, ..phase_one.gradient };
     let phase_one = PhaseOne { max_inner: 2, gradient, ..phase_one };
-    AdversaryPlan { kind, every: 8_192, epsilon_ramp, episodes: 1, return_discount, phase_one, population }
+    // Those who push take a turn for every iteration of the learner.
+    let every = if kind == AdversaryKind::Force { 1 } else { 8_192 };
+    AdversaryPlan {
+        kind,
+        every,
+        epsilon_ramp,
+        episodes: 1,
+        return_discount,
+        phase_one,
+        population,
+        cvar: CvarConfig::default(),
+        action: ActionConfig::default(),
+        force: ForceConfig::default(),
+    }
 }
 
 /// A radius that a policy can still be trained for: about a third (Hopper: two thirds) more or less of what the

@@ -28,7 +28,7 @@ pub(crate) fn run(args: &ResumeArgs) -> Result<Done, RunError> {
     if args.training.json {
         print(&format!("{}\n", json!({ "event": "resume", "run": folder.path(), "standing": standing })))?;
     } else if !args.training.quiet {
-        print(&format!("{} on {} in {}: {standing}\n", plan.algorithm, plan.task, folder.path().display()))?;
+        print(&format!("{} on {} in {}: {standing}\n", plan.method(), plan.task, folder.path().display()))?;
     }
     if saved.standing() == Standing::Finished {
         return Ok(Done::Completely);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use wr2l::run::{AdversaryKind, Layer, Plan, RunError, RunFolder, train};
+use wr2l::run::{Layer, Plan, RunError, RunFolder, train};
 
 use super::{Done, training};
 use crate::cli::{ExperimentArgs, TrainArgs};
@@ -35,10 +35,10 @@ fn unused(args: &ExperimentArgs, plan: &Plan) -> Option<String> {
         ("--vary", args.vary.is_some()),
     ];
     let flags: Vec<&str> = asked.iter().filter(|(_, given)| *given).map(|(flag, _)| *flag).collect();
-    (plan.adversary.kind == AdversaryKind::Nominal && !flags.is_empty()).then(|| {
+    (!plan.adversary.kind.needs_ball() && !flags.is_empty()).then(|| {
         format!(
             "{} trains at the reference dynamics alone: {} has no effect",
-            plan.algorithm,
+            plan.method(),
             flags.join(" and ")
         )
     })
@@ -56,6 +56,13 @@ fn layers(args: &TrainArgs) -> Result<Vec<Layer>, RunError> {
     if let Some(algorithm) = &args.algorithm {
         let shown = format!("--algorithm {algorithm}");
         layers.push(Layer::argument(shown, "algorithm", algorithm.as_str()));
+    }
+    for (flag, key, value) in
+        [("--learner", "learner", &args.learner), ("--adversary", "adversary.kind", &args.adversary)]
+    {
+        if let Some(name) = value {
+            layers.push(Layer::argument(format!("{flag} {name}"), key, name.as_str()));
+        }
     }
     if let Some(steps) = args.steps {
         layers.push(Layer::count(format!("--steps {steps}"), "steps", steps)?);
@@ -90,14 +97,14 @@ pub(super) fn experiment_layers(args: &ExperimentArgs) -> Result<Vec<Layer>, Run
 }
 
 fn name(plan: &Plan) -> String {
-    format!("{}-{}-s{}", plan.task, plan.algorithm, plan.seed)
+    format!("{}-{}-s{}", plan.task, plan.method(), plan.seed)
 }
 
 fn introduction(plan: &Plan, folder: &RunFolder, threads: usize) -> String {
     let varied = if plan.vary.is_empty() { "nothing".to_owned() } else { plan.vary.join(", ") };
     format!(
         "{} on {} ({}), varying {varied}; {} steps, seed {}, {threads} threads\nrun folder: {}\n",
-        plan.algorithm,
+        plan.method(),
         plan.task,
         plan.physics,
         thousands(plan.steps),
