@@ -149,6 +149,19 @@ pub struct Improvement {
     pub epochs: u32,
     /// Why the policy was left as it was; `None` if it made its step.
     pub skipped: Option<Skip>,
+    /// What it waited for; the only entry that differs from one run to the next.
+    pub seconds: PhaseSeconds,
+}
+
+/// Wall-clock seconds of the phases of an improvement; 0 where a learner does not measure them.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct PhaseSeconds {
+    /// Rollouts: physics and policy.
+    pub collect: f64,
+    /// What comes between rollouts and gradients: values, advantages.
+    pub prepare: f64,
+    /// Gradients and steps.
+    pub update: f64,
 }
 
 impl Improvement {

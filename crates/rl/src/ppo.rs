@@ -5,17 +5,19 @@
 //! advantage normalisation, one gradient norm over both networks, running normalisation of observations and
 //! rewards, and time limits that bootstrap instead of terminating.
 
+use std::time::Instant;
+
 use wr2l_nn::{Normaliser, RunningMoments, clip_scale};
 use wr2l_rng::{Purpose, StreamKey};
 use wr2l_sim::SimSpec;
 
-use crate::meeting::side_by_side;
+use crate::helper::with_helper;
 use crate::ppo_loss::{Losses, Minibatch};
-use crate::ppo_networks::{CriticHalf, Half, PolicyHalf, Whole};
+use crate::ppo_networks::{CriticHalf, Half, PolicyHalf};
 use crate::samples::{Estimation, Samples};
 use crate::{
-    Acting, Actor, CollectOptions, Experience, Improvement, LaneBatch, Lanes, Learner, PpoConfig, RlError,
-    Selection, State, StateError,
+    Acting, Actor, CollectOptions, Experience, Improvement, LaneBatch, Lanes, Learner, PhaseSeconds,
+    PpoConfig, RlError, Selection, State, StateError,
 };
 
 /// Normalised observations are clipped to ± this.
@@ -85,8 +87,11 @@ impl Ppo {
         samples.prepare(batch, &kept, |states, values| critic.values(states, values), estimation, iteration)
     }
 
-    /// The epochs of minibatch updates, on two threads if there are as many; returns the losses of the last epoch,
-    /// the last gradient norm and the number of epochs done.
+    /// The epochs of minibatch updates; returns the losses of the last epoch, the last gradient norm and the number
+    /// of epochs done.
+    ///
+    /// Policy and critic have nothing in common but the norm of their gradients: where there are two threads, the
+    /// second does the critic's half. The bits are the same, because each half's sums run in an order of their own.
     fn update(
         &mut self,
         seed: u64,
@@ -95,16 +100,48 @@ impl Ppo {
         threads: usize,
     ) -> Result<(Losses, f64, u32), RlError> {
         let Self { config, policy, critic, samples, .. } = self;
-        let epochs = Epochs { config, samples, seed, iteration, learning_rate };
-        if threads < 2 {
-            return epochs.run(&mut Whole(policy, critic), |number| number);
-        }
-        let (of_policy, of_critic) = side_by_side(
-            |seat| epochs.run(policy, |number| seat.add(number)),
-            |seat| epochs.run(critic, |number| seat.add(number)),
+        let pass = Pass { config, samples, learning_rate };
+        let n = samples.valid.len();
+        let minibatches = config.minibatches.min(n);
+        let orders = orders(
+            &samples.valid,
+            config.epochs,
+            StreamKey::new(seed, Purpose::Minibatch).iteration(iteration),
         );
-        let ((policy, norm, epochs), (critic, ..)) = (of_policy?, of_critic?);
-        Ok((Losses::join(policy, critic), norm, epochs))
+        let mut policy = Turn::new(policy);
+        with_helper(
+            threads > 1,
+            Turn::new(critic),
+            |critic| critic.take(pass),
+            |critic| {
+                let (mut losses, mut norm, mut epochs) = (Losses::default(), 0.0, 0);
+                // Of the minibatch before: each half makes its step when it comes to the next one.
+                let mut scale = None;
+                for order in orders.chunks_exact(n) {
+                    for m in 0..minibatches {
+                        let rows = &order[n * m / minibatches..n * (m + 1) / minibatches];
+                        critic.offer(|critic| critic.set(scale, rows));
+                        policy.set(scale, rows);
+                        policy.take(pass);
+                        norm = (policy.squared_norm + critic.settle(|critic| critic.squared_norm)).sqrt();
+                        if !norm.is_finite() {
+                            return Err(RlError::NotFinite { what: "the gradient", iteration });
+                        }
+                        scale = Some(clip_scale(norm, config.max_gradient_norm));
+                    }
+                    losses = Losses::join(policy.half.take_losses(), critic.job().half.take_losses());
+                    epochs += 1;
+                    if config.kl_limit > 0.0 && losses.kl > config.kl_limit {
+                        break;
+                    }
+                }
+                policy.set(scale, &[]);
+                policy.step(pass);
+                critic.job().set(scale, &[]);
+                critic.job().step(pass);
+                Ok((losses, norm, epochs))
+            },
+        )
     }
 
     fn report(&self, losses: &Losses) -> Improvement {
@@ -119,48 +156,58 @@ impl Ppo {
     }
 }
 
-/// The passes over a batch, as each half of the update runs them.
+/// The rows of every pass over the batch, one pass after the other: each a random permutation of `valid`.
+fn orders(valid: &[u32], epochs: u32, key: StreamKey) -> Vec<u32> {
+    let mut orders = Vec::with_capacity(epochs as usize * valid.len());
+    let mut order = valid.to_vec();
+    for epoch in 0..epochs {
+        key.episode(u64::from(epoch)).stream().shuffle(&mut order);
+        orders.extend_from_slice(&order);
+    }
+    orders
+}
+
+/// What stays the same through all passes over a batch.
 #[derive(Clone, Copy)]
-struct Epochs<'a> {
+struct Pass<'a> {
     config: &'a PpoConfig,
     samples: &'a Samples,
-    seed: u64,
-    iteration: u64,
     learning_rate: f64,
 }
 
-impl Epochs<'_> {
-    /// Updates `half`. `total` turns a number of this half into the sum over both halves, so that both take the same
-    /// way.
-    fn run(
-        self,
-        half: &mut impl Half,
-        mut total: impl FnMut(f64) -> f64,
-    ) -> Result<(Losses, f64, u32), RlError> {
-        let Self { config, samples, seed, iteration, learning_rate } = self;
-        let mut order = samples.valid.clone();
-        let minibatches = config.minibatches.min(order.len());
-        let key = StreamKey::new(seed, Purpose::Minibatch).iteration(iteration);
+/// What one half of the update does between two meetings: the step against its last gradient, and the next gradient.
+struct Turn<'a, H> {
+    half: &'a mut H,
+    /// What the last gradient is multiplied by; `None` before the first.
+    scale: Option<f32>,
+    /// The minibatch of the next gradient.
+    rows: &'a [u32],
+    /// Squared norm of the last gradient.
+    squared_norm: f64,
+}
+
+impl<'a, H: Half> Turn<'a, H> {
+    fn new(half: &'a mut H) -> Self {
         // Of an update that failed.
         half.take_losses();
-        let mut losses = Losses::default();
-        let mut norm = 0.0;
-        for epoch in 0..config.epochs {
-            key.episode(u64::from(epoch)).stream().shuffle(&mut order);
-            for m in 0..minibatches {
-                let rows = &order[order.len() * m / minibatches..order.len() * (m + 1) / minibatches];
-                norm = total(half.gradient(config, Minibatch { rows, samples })).sqrt();
-                if !norm.is_finite() {
-                    return Err(RlError::NotFinite { what: "the gradient", iteration });
-                }
-                half.step(learning_rate, clip_scale(norm, config.max_gradient_norm));
-            }
-            losses = half.take_losses();
-            if total(losses.kl) > config.kl_limit && config.kl_limit > 0.0 {
-                return Ok((losses, norm, epoch + 1));
-            }
+        Self { half, scale: None, rows: &[], squared_norm: 0.0 }
+    }
+
+    fn set(&mut self, scale: Option<f32>, rows: &'a [u32]) {
+        self.scale = scale;
+        self.rows = rows;
+    }
+
+    fn take(&mut self, pass: Pass<'_>) {
+        self.step(pass);
+        let minibatch = Minibatch { rows: self.rows, samples: pass.samples };
+        self.squared_norm = self.half.gradient(pass.config, minibatch);
+    }
+
+    fn step(&mut self, pass: Pass<'_>) {
+        if let Some(scale) = self.scale {
+            self.half.step(pass.learning_rate, scale);
         }
-        Ok((losses, norm, config.epochs))
     }
 }
 
@@ -174,12 +221,15 @@ impl Learner for Ppo {
         let (_, stretch) = self.config.lanes();
         let options =
             CollectOptions { seed, iteration, stretch, discount: self.config.gamma, acting: Acting::Sample };
+        let begun = Instant::now();
         let players = company.players(&self.actor, "ppo")?;
         workers.collect(players, source, &mut self.lanes, options, &mut self.batch)?;
+        let collected = Instant::now();
         self.prepare(selection, iteration)?;
         let explained_variance = self.samples.explained_variance();
         let rate =
             self.config.learning_rate * if self.config.anneal { (1.0 - progress).max(0.0) } else { 1.0 };
+        let prepared = Instant::now();
         let before = (self.policy.params().to_vec(), self.critic.params().to_vec());
         let updated = self.update(seed, iteration, rate, workers.threads()).and_then(|done| {
             match self.policy.params().iter().chain(self.critic.params()).all(|p| p.is_finite()) {
@@ -191,6 +241,11 @@ impl Learner for Ppo {
             self.policy.set_params(&before.0);
             self.critic.set_params(&before.1);
         })?;
+        let seconds = PhaseSeconds {
+            collect: (collected - begun).as_secs_f64(),
+            prepare: (prepared - collected).as_secs_f64(),
+            update: prepared.elapsed().as_secs_f64(),
+        };
         let mut normaliser = self.actor.normaliser().clone();
         if self.config.normalise_observations {
             // After the update: the whole batch was collected and learnt from through one and the same normaliser.
@@ -205,6 +260,7 @@ impl Learner for Ppo {
             gradient_norm,
             epochs,
             learning_rate: rate,
+            seconds,
             ..self.report(&losses)
         })
     }

@@ -14,7 +14,7 @@ const ADAM_EPSILON: f64 = 1e-5;
 /// Rows whose activations are in memory at once: they fit into the second-level cache together with the weights.
 const CHUNK: usize = 64;
 
-/// Half of an update, or the whole.
+/// Half of an update.
 pub(crate) trait Half: Send {
     /// Computes the gradient of the minibatch's objective
     /// `mean[−min(r A, clip(r) A)] + value_weight · mean[½(V − R)²] − entropy · mean[H]`, to be minimised, by the
@@ -279,24 +279,6 @@ impl Half for CriticHalf {
 
     fn take_losses(&mut self) -> Losses {
         self.learning.take_losses()
-    }
-}
-
-/// Both halves on one thread.
-pub(crate) struct Whole<'a>(pub(crate) &'a mut PolicyHalf, pub(crate) &'a mut CriticHalf);
-
-impl Half for Whole<'_> {
-    fn gradient(&mut self, config: &PpoConfig, minibatch: Minibatch<'_>) -> f64 {
-        self.0.gradient(config, minibatch) + self.1.gradient(config, minibatch)
-    }
-
-    fn step(&mut self, learning_rate: f64, scale: f32) {
-        self.0.step(learning_rate, scale);
-        self.1.step(learning_rate, scale);
-    }
-
-    fn take_losses(&mut self) -> Losses {
-        Losses::join(self.0.take_losses(), self.1.take_losses())
     }
 }
 

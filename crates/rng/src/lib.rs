@@ -149,10 +149,11 @@ impl Stream {
         assert!(n > 0, "no integer lies below 0");
         // Lemire's multiply-shift with rejection, exact for every n.
         let n = n as u64;
-        let threshold = n.wrapping_neg() % n;
         loop {
             let product = u128::from(self.0.next_u64()) * u128::from(n);
-            if product as u64 >= threshold {
+            let low = product as u64;
+            // The threshold, 2⁶⁴ mod n, lies below n: the division is hardly ever needed.
+            if low >= n || low >= n.wrapping_neg() % n {
                 return (product >> 64) as usize;
             }
         }

@@ -1,0 +1,267 @@
+//! A second thread that takes over one half of a piece of work, every few microseconds, if it can.
+//!
+//! Waking a thread takes tens of microseconds, and on a busy machine the second thread may have to wait for
+//! milliseconds until it runs at all. So it stays awake between two jobs that follow each other closely; a job that
+//! it has not begun by the time the first thread needs it is done by the first thread; and after jobs that it did
+//! not come to, or held up, none is offered for a while. Who did a job never changes what comes out.
+
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+
+/// Looks at the state before the core is offered to somebody else: some microseconds, more than two halves of a
+/// piece of work usually differ by.
+const SPINS: u32 = 500;
+/// Offers of the core after that, before the thread sleeps.
+const YIELDS: u32 = 20;
+/// Time between two looks of a first thread that sleeps.
+const NAP: Duration = Duration::from_micros(50);
+/// Jobs in a row that the helper has to miss before none is offered for a while.
+const PATIENCE: u32 = 3;
+/// The shortest and the longest time without offers.
+const PAUSE: [Duration; 2] = [Duration::from_micros(200), Duration::from_millis(50)];
+/// How much longer the time without offers is than the one that was lost waiting: bounds the loss to a tenth.
+const PENANCE: u32 = 10;
+
+/// Nothing to do.
+const IDLE: u8 = 0;
+/// There is a job that nobody has begun.
+const OFFERED: u8 = 1;
+/// The helper is at it.
+const TAKEN: u8 = 2;
+/// The helper has panicked.
+const BROKEN: u8 = 3;
+/// There will be no more jobs.
+const CLOSED: u8 = 4;
+
+/// What the two threads share.
+#[derive(Debug)]
+struct Shared<T> {
+    state: AtomicU8,
+    /// Nobody ever waits for it: the state says whose turn it is.
+    job: Mutex<T>,
+}
+
+impl<T> Shared<T> {
+    fn job(&self) -> MutexGuard<'_, T> {
+        self.job.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the state was `from`; it is then `to`.
+    fn change(&self, from: u8, to: u8) -> bool {
+        self.state.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+}
+
+/// Runs `lead`, which may have `work` done on `job` by a second thread if `helped`.
+///
+/// # Panics
+/// If `lead` or `work` does.
+pub(crate) fn with_helper<T: Send, R, W: Fn(&mut T) + Sync>(
+    helped: bool,
+    job: T,
+    work: W,
+    lead: impl FnOnce(&mut Lead<'_, T, W>) -> R,
+) -> R {
+    let shared = Shared { state: AtomicU8::new(IDLE), job: Mutex::new(job) };
+    let (shared, work) = (&shared, &work);
+    if !helped {
+        return lead(&mut Lead::new(shared, work, None));
+    }
+    thread::scope(|scope| {
+        let helper = scope.spawn(move || help(shared, work));
+        let closing = Closing(&shared.state, helper.thread().clone());
+        let result = lead(&mut Lead::new(shared, work, Some(helper.thread().clone())));
+        drop(closing);
+        helper.join().unwrap_or_else(|panic| resume_unwind(panic));
+        result
+    })
+}
+
+/// Sends the helper home, also when the first thread panics.
+struct Closing<'a>(&'a AtomicU8, Thread);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.store(CLOSED, Ordering::Release);
+        self.1.unpark();
+    }
+}
+
+/// Tells the first thread that the helper has panicked.
+struct Breaking<'a>(&'a AtomicU8);
+
+impl Drop for Breaking<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.store(BROKEN, Ordering::Release);
+        }
+    }
+}
+
+/// The helper's life.
+fn help<T>(shared: &Shared<T>, work: &impl Fn(&mut T)) {
+    let _breaking = Breaking(&shared.state);
+    let mut looks = 0;
+    loop {
+        match shared.state.load(Ordering::Acquire) {
+            CLOSED => return,
+            OFFERED if shared.change(OFFERED, TAKEN) => {
+                work(&mut shared.job());
+                if !shared.change(TAKEN, IDLE) {
+                    return;
+                }
+                looks = 0;
+            }
+            _ if looks < SPINS => std::hint::spin_loop(),
+            _ if looks < SPINS + YIELDS => thread::yield_now(),
+            // Returns at once if there was an offer since the last time.
+            _ => thread::park(),
+        }
+        looks += 1;
+    }
+}
+
+/// The first thread's end.
+pub(crate) struct Lead<'a, T, W> {
+    shared: &'a Shared<T>,
+    work: &'a W,
+    helper: Option<Thread>,
+    /// When the current job was offered, if it was.
+    offered: Option<Instant>,
+    missed: u32,
+    pause: Duration,
+    /// No offers before this.
+    until: Option<Instant>,
+}
+
+impl<'a, T, W: Fn(&mut T)> Lead<'a, T, W> {
+    fn new(shared: &'a Shared<T>, work: &'a W, helper: Option<Thread>) -> Self {
+        Self { shared, work, helper, offered: None, missed: 0, pause: PAUSE[0], until: None }
+    }
+
+    /// Says by `set` what the next work on the job is, from now on or at the latest in [`Lead::settle`].
+    pub(crate) fn offer(&mut self, set: impl FnOnce(&mut T)) {
+        set(&mut self.shared.job());
+        let Some(helper) = &self.helper else { return };
+        let now = Instant::now();
+        if self.until.is_some_and(|until| now < until) {
+            return;
+        }
+        self.until = None;
+        self.offered = Some(now);
+        self.shared.state.store(OFFERED, Ordering::Release);
+        helper.unpark();
+    }
+
+    /// Returns what `read` finds after the work that was offered.
+    pub(crate) fn settle<V>(&mut self, read: impl FnOnce(&mut T) -> V) -> V {
+        match self.offered.take() {
+            Some(offered) if !self.shared.change(OFFERED, IDLE) => self.wait(offered),
+            Some(_) => {
+                self.missed += 1;
+                if self.missed >= PATIENCE {
+                    self.rest(Duration::ZERO);
+                }
+                (self.work)(&mut self.shared.job());
+            }
+            None => (self.work)(&mut self.shared.job()),
+        }
+        read(&mut self.shared.job())
+    }
+
+    /// The job, between [`Lead::settle`] and the next [`Lead::offer`].
+    pub(crate) fn job(&mut self) -> MutexGuard<'_, T> {
+        self.shared.job()
+    }
+
+    /// Waits for the helper, which has begun.
+    fn wait(&mut self, offered: Instant) {
+        let since = Instant::now();
+        let mut looks = 0;
+        loop {
+            match self.shared.state.load(Ordering::Acquire) {
+                IDLE => break,
+                BROKEN => panic!("the helping thread has panicked"),
+                _ if looks < SPINS => std::hint::spin_loop(),
+                _ if looks < SPINS + YIELDS => thread::yield_now(),
+                _ => thread::sleep(NAP),
+            }
+            looks += 1;
+        }
+        let waited = since.elapsed();
+        // The two halves are about equal: longer than that, and the helper did not run all the time.
+        if waited > since - offered && looks > SPINS {
+            return self.rest(waited);
+        }
+        self.missed = 0;
+        self.pause = PAUSE[0];
+    }
+
+    /// Offers nothing for a while.
+    fn rest(&mut self, waited: Duration) {
+        self.until = Some(Instant::now() + self.pause.max(PENANCE * waited));
+        self.pause = (2 * self.pause).min(PAUSE[1]);
+        self.missed = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    /// Adds up 0..n in pieces, with delays of either thread (in µs) every so often.
+    fn sum(helped: bool, n: u64, lead_delay: u64, help_delay: u64) -> u64 {
+        let here = thread::current().id();
+        let work = |(sum, next): &mut (u64, u64)| {
+            if next.is_multiple_of(40) && thread::current().id() != here {
+                thread::sleep(Duration::from_micros(help_delay));
+            }
+            *sum += *next;
+        };
+        with_helper(helped, (0, 0), work, |lead| {
+            let mut sum = 0;
+            for i in 0..n {
+                lead.offer(|job| job.1 = i);
+                if i % 30 == 0 {
+                    thread::sleep(Duration::from_micros(lead_delay));
+                }
+                sum = lead.settle(|job| job.0);
+                assert_eq!(sum, i * (i + 1) / 2);
+            }
+            sum
+        })
+    }
+
+    #[test]
+    fn every_job_is_done_once_whoever_is_slow() {
+        for (lead_delay, help_delay) in [(0, 0), (200, 0), (0, 200), (300, 300)] {
+            let expected = sum(false, 500, 0, 0);
+            assert_eq!(sum(true, 500, lead_delay, help_delay), expected);
+        }
+    }
+
+    #[test]
+    fn a_panic_on_either_side_ends_both() {
+        let work = |job: &mut u32| assert!(*job < 10, "as this test wants");
+        let helper_panics = || {
+            with_helper(true, 0, work, |lead| {
+                for i in 0..100 {
+                    lead.offer(|job| *job = i);
+                    lead.settle(|_| ());
+                }
+            });
+        };
+        assert!(catch_unwind(AssertUnwindSafe(helper_panics)).is_err());
+        let lead_panics = || {
+            with_helper(true, 0, work, |lead| {
+                lead.offer(|job| *job = 1);
+                panic!("as this test wants");
+            });
+        };
+        assert!(catch_unwind(AssertUnwindSafe(lead_panics)).is_err());
+    }
+}
