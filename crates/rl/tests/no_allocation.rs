@@ -1,0 +1,67 @@
+//! Nothing in the step loop allocates: what a rollout allocates does not depend on how many steps it takes.
+
+use allocation_counter::measure;
+use wr2l_rl::{
+    Acting, Actor, CollectOptions, EpisodeJob, EpisodeOptions, Fixed, Lanes, Learner, Players, Ppo,
+    PpoConfig, Stretch, Workers,
+};
+use wr2l_rng::{Purpose, StreamKey};
+use wr2l_sim::{Simulator, Task, TaskName};
+
+const LANES: usize = 5;
+
+fn setting(name: TaskName) -> (Workers, Actor) {
+    let task = Task::new(name);
+    let space = task.space();
+    let simulator = Simulator::new(task, None, space).unwrap();
+    let actor = Ppo::new(PpoConfig::default(), simulator.spec(), simulator.space().dim(), 7).unwrap();
+    // One thread: allocations are counted where they are made.
+    (Workers::with_lanes(&simulator, 1, 4).unwrap(), actor.actor().clone())
+}
+
+#[test]
+fn batches_of_any_length_allocate_equally_often() {
+    for name in TaskName::ALL {
+        let (mut workers, actor) = setting(name);
+        let mut lanes = Lanes::new(LANES, workers.spec(), workers.space().dim());
+        let source = Fixed::reference(workers.space());
+        let mut batch = Vec::new();
+        let mut count = |steps, iteration| {
+            let (stretch, acting) = (Stretch::Steps(steps), Acting::Sample);
+            let options = CollectOptions { seed: 3, iteration, stretch, discount: 0.99, acting };
+            let players = Players::alone(&actor);
+            measure(|| workers.collect(players, &source, &mut lanes, options, &mut batch).unwrap())
+                .count_total
+        };
+        count(10, 0);
+        let few = count(10, 1);
+        assert_eq!(few, count(500, 2), "{name}");
+        assert!(
+            batch.iter().map(|lane| lane.finished.len()).sum::<usize>() > 0 || name == TaskName::HalfCheetah
+        );
+    }
+}
+
+#[test]
+fn an_episode_allocates_at_most_once_however_long_it_is() {
+    for name in TaskName::ALL {
+        let (mut workers, actor) = setting(name);
+        let z = vec![0.0; workers.space().dim()];
+        let mut count = |episodes: u64| {
+            let jobs: Vec<EpisodeJob> = (0..episodes)
+                .map(|i| EpisodeJob {
+                    dynamics: 0,
+                    reset: StreamKey::new(1, Purpose::Reset).episode(i),
+                    action: StreamKey::new(1, Purpose::Action).episode(i),
+                })
+                .collect();
+            let options = EpisodeOptions { stochastic: true, discount: 1.0 };
+            measure(|| {
+                workers.episodes(&actor, &z, &jobs, options).unwrap();
+            })
+            .count_total
+        };
+        count(1);
+        assert!(count(20) - count(4) <= 16, "{name}");
+    }
+}
