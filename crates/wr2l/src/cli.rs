@@ -36,6 +36,7 @@ pub(crate) enum Command {
     Resume(ResumeArgs),
     Evaluate(EvaluateArgs),
     Simulate(SimulateArgs),
+    Bench(BenchArgs),
     Completions(CompletionsArgs),
 }
 
@@ -263,6 +264,34 @@ pub(crate) struct SimulateArgs {
     pub(crate) force: bool,
 }
 
+/// Measure how fast this machine simulates, acts and learns.
+///
+/// Prints medians over rounds that alternate between all that is measured. `cargo xtask bench-peers` measures the
+/// same beside Gymnasium, EnvPool, PyTorch and Stable-Baselines3.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:  wr2l bench\n           \
+                        wr2l bench rollout/hopper update --repeats 9")]
+pub(crate) struct BenchArgs {
+    /// Only what has one of these in its name.
+    #[arg(value_name = "NAME")]
+    pub(crate) only: Vec<String>,
+    /// Rounds.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000), default_value = "5")]
+    pub(crate) repeats: u32,
+    /// Seconds per measurement and round.
+    #[arg(long, value_name = "S", value_parser = sample_seconds, default_value = "0.15")]
+    pub(crate) seconds: f64,
+    /// Threads to use at most.
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub(crate) threads: Option<usize>,
+    /// Print the names of what would be measured.
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// Print one JSON object per line: the machine, then every measurement.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// Print a completion script for a shell.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:  wr2l completions bash > ~/.local/share/bash-completion/completions/wr2l")]
@@ -301,5 +330,12 @@ fn threads(text: &str) -> Result<usize, String> {
     match parse_count(text) {
         Ok(n @ 1..=1024) => Ok(n as usize),
         _ => Err(format!("`{text}`: expected a number of threads from 1 to 1024")),
+    }
+}
+
+fn sample_seconds(text: &str) -> Result<f64, String> {
+    match parse_number(text) {
+        Ok(seconds) if seconds > 0.0 && seconds <= 60.0 => Ok(seconds),
+        _ => Err(format!("`{text}`: expected a number of seconds above 0 and up to 60")),
     }
 }

@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         Command::Resume(args) => commands::resume::run(&args),
         Command::Evaluate(args) => commands::evaluate::run(&args).map(|()| Done::Completely),
         Command::Simulate(args) => commands::simulate::run(&args).map(|()| Done::Completely),
+        Command::Bench(args) => commands::bench::run(&args).map(|()| Done::Completely),
         Command::Completions(args) => commands::completions::run(&args).map(|()| Done::Completely),
     };
     match result {

@@ -1,6 +1,7 @@
 //! The commands: each turns what was typed into a request to the libraries, and their answer into text.
 
 pub(crate) mod ball;
+pub(crate) mod bench;
 pub(crate) mod completions;
 pub(crate) mod evaluate;
 pub(crate) mod resume;

@@ -1,0 +1,334 @@
+//! What is measured.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use wr2l::rl::{
+    Acting, CollectOptions, Ddpg, DdpgConfig, Experience, Fixed, Lanes, Learner, Players, Ppo, PpoConfig,
+    Stretch, Workers,
+};
+use wr2l::rng::{Purpose, StreamKey};
+use wr2l::run::RunError;
+use wr2l::sim::{ActionSpace, BatchSim, Outcome, Physics, Simulator, Task, TaskName};
+
+use super::machine;
+
+/// What a number counts.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Unit {
+    StepsPerSecond,
+    Microseconds,
+    Megabytes,
+}
+
+impl Unit {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::StepsPerSecond => "steps/s",
+            Self::Microseconds => "µs",
+            Self::Megabytes => "MB",
+        }
+    }
+}
+
+/// Something to measure, and what came out so far.
+pub(super) struct Subject {
+    /// Words and a slash between them: what, on which task, physics and number of threads.
+    pub(super) name: String,
+    unit: Unit,
+    /// Made at the first measurement.
+    make: Box<dyn Fn() -> Result<Sampler, RunError>>,
+    sampler: Option<Sampler>,
+    samples: Vec<f64>,
+    /// Other quantities that come with the first.
+    also: Vec<(String, Unit, Vec<f64>)>,
+}
+
+/// Measures for about as long as it is told to.
+type Sampler = Box<dyn FnMut(Duration) -> Result<Sample, RunError>>;
+
+/// One measurement.
+struct Sample {
+    value: f64,
+    /// Other quantities: what stands before the first slash of their names, and what they count.
+    also: Vec<(&'static str, Unit, f64)>,
+}
+
+impl From<f64> for Sample {
+    fn from(value: f64) -> Self {
+        Self { value, also: Vec::new() }
+    }
+}
+
+impl Subject {
+    fn new(name: String, unit: Unit, make: impl Fn() -> Result<Sampler, RunError> + 'static) -> Self {
+        Self { name, unit, make: Box::new(make), sampler: None, samples: Vec::new(), also: Vec::new() }
+    }
+
+    /// Takes one more sample.
+    pub(super) fn measure(&mut self, budget: Duration) -> Result<(), RunError> {
+        let sampler = match &mut self.sampler {
+            Some(sampler) => sampler,
+            // What is only done once (memory, page faults, the first clock rate) is not measured.
+            None => {
+                let sampler = self.sampler.insert((self.make)()?);
+                sampler(budget / 10)?;
+                sampler
+            }
+        };
+        let sample = sampler(budget)?;
+        self.samples.push(sample.value);
+        for (i, (kind, unit, value)) in sample.also.into_iter().enumerate() {
+            if self.also.len() == i {
+                let rest = self.name.split_once('/').map_or("", |(_, rest)| rest);
+                self.also.push((format!("{kind}/{rest}"), unit, Vec::new()));
+            }
+            self.also[i].2.push(value);
+        }
+        Ok(())
+    }
+
+    /// Name, unit and samples of everything that was measured.
+    pub(super) fn results(&self) -> impl Iterator<Item = (&str, Unit, &[f64])> {
+        let also = self.also.iter().map(|(name, unit, samples)| (name.as_str(), *unit, samples.as_slice()));
+        std::iter::once((self.name.as_str(), self.unit, self.samples.as_slice())).chain(also)
+    }
+}
+
+/// Everything there is to measure on up to `threads` threads.
+pub(super) fn subjects(threads: usize) -> Result<Vec<Subject>, RunError> {
+    let mut all = Vec::new();
+    let counts: &[usize] = if threads > 1 { &[1, threads] } else { &[1] };
+    let systems = || {
+        let physics = |&task: &TaskName| Physics::available(task).iter().map(move |&physics| (task, physics));
+        TaskName::ALL.iter().flat_map(physics).collect::<Vec<_>>()
+    };
+    for (task, physics) in systems() {
+        let name = format!("simulate/{task}/{physics}/1");
+        all.push(Subject::new(name, Unit::StepsPerSecond, move || simulation(task, physics)));
+    }
+    for (task, physics) in systems() {
+        for &threads in counts {
+            let name = format!("rollout/{task}/{physics}/{threads}");
+            all.push(Subject::new(name, Unit::StepsPerSecond, move || rollout(task, physics, threads)));
+        }
+    }
+    for minibatch in [64, 256, 2048] {
+        for &threads in &counts[..counts.len().min(2)] {
+            let name = format!("update/{minibatch}/{threads}");
+            all.push(Subject::new(name, Unit::Microseconds, move || update(minibatch, threads)));
+        }
+    }
+    for width in [64, 256] {
+        let name = format!("update-ddpg/{width}/1");
+        all.push(Subject::new(name, Unit::Microseconds, move || update_ddpg(width)));
+    }
+    for &physics in Physics::available(TaskName::Hopper) {
+        for &threads in counts {
+            let name = format!("learning/hopper/{physics}/{threads}");
+            all.push(Subject::new(name, Unit::Microseconds, move || learning(physics, threads)));
+        }
+    }
+    for &physics in Physics::available(TaskName::Hopper) {
+        for &threads in counts {
+            let name = format!("training/hopper/{physics}/{threads}");
+            all.push(Subject::new(name, Unit::StepsPerSecond, move || training(physics, threads)));
+        }
+    }
+    Ok(all)
+}
+
+/// A simulator of the task's reference dynamics.
+fn simulator(task: TaskName, physics: Physics) -> Result<Simulator, RunError> {
+    let task = Task::new(task);
+    let space = task.space().select::<&str>(&[])?;
+    Ok(Simulator::new(task, Some(physics), space)?)
+}
+
+/// Repeats `work`, which returns how many units it did, for about as long as `budget`; units per second.
+fn rate(budget: Duration, mut work: impl FnMut() -> Result<usize, RunError>) -> Result<Sample, RunError> {
+    let (begun, mut done) = (Instant::now(), 0);
+    loop {
+        done += work()?;
+        let elapsed = begun.elapsed();
+        if elapsed >= budget {
+            return Ok((done as f64 / elapsed.as_secs_f64()).into());
+        }
+    }
+}
+
+/// Steps of the bare simulator under uniformly random actions, with a reset wherever an episode ends.
+fn simulation(task: TaskName, physics: Physics) -> Result<Sampler, RunError> {
+    const TABLE: usize = 256;
+    let simulator = simulator(task, physics)?;
+    let lanes = simulator.preferred_lanes();
+    let mut sim = simulator.batch(lanes)?;
+    let mut stream = StreamKey::new(1, Purpose::Test).stream();
+    let width = lanes * simulator.spec().act_dim();
+    let actions: Vec<f64> = match &simulator.spec().actions {
+        ActionSpace::Discrete { n } => (0..TABLE * width).map(|_| stream.below(*n) as f64).collect(),
+        ActionSpace::Continuous { low, high } => {
+            (0..TABLE * width).map(|i| stream.uniform(low[i % low.len()], high[i % low.len()])).collect()
+        }
+    };
+    let active = vec![true; lanes];
+    let (mut rewards, mut outcomes) = (vec![0.0; lanes], vec![Outcome::Running; lanes]);
+    (0..lanes).for_each(|lane| sim.reset(lane, &mut stream));
+    Ok(Box::new(move |budget| {
+        rate(budget, || {
+            for actions in actions.chunks_exact(width) {
+                sim.step(actions, &active, &mut rewards, &mut outcomes);
+                for lane in 0..lanes {
+                    if outcomes[lane].is_over() {
+                        sim.reset(lane, &mut stream);
+                    }
+                }
+            }
+            Ok(TABLE * lanes)
+        })
+    }))
+}
+
+/// Batches as a learner collects them, with a fresh policy of two layers of 64.
+fn rollout(task: TaskName, physics: Physics, threads: usize) -> Result<Sampler, RunError> {
+    const HORIZON: usize = 256;
+    let simulator = simulator(task, physics)?;
+    let mut workers = Workers::new(&simulator, threads)?;
+    let actor = learner(&simulator, PpoConfig::default())?.actor().clone();
+    let n = PpoConfig::default().lanes.max(threads * simulator.preferred_lanes());
+    let mut lanes = Lanes::new(n, simulator.spec(), 0);
+    let (mut batch, mut iteration) = (Vec::new(), 0);
+    let source = Fixed::reference(simulator.space());
+    Ok(Box::new(move |budget| {
+        rate(budget, || {
+            let (stretch, acting) = (Stretch::Steps(HORIZON), Acting::Sample);
+            let options = CollectOptions { seed: 1, iteration, stretch, discount: 0.99, acting };
+            workers.collect(Players::alone(&actor), &source, &mut lanes, options, &mut batch)?;
+            iteration += 1;
+            Ok(n * HORIZON)
+        })
+    }))
+}
+
+fn learner(simulator: &Simulator, config: PpoConfig) -> Result<Ppo, RunError> {
+    Ok(Ppo::new(config, simulator.spec(), 0, 1)?)
+}
+
+/// Microseconds of one update of PPO on a minibatch: two networks of 2×64, forward, backward, clip, Adam, and all
+/// that a learner does between two updates. Batches of 2,048 from the Hopper.
+fn update(minibatch: usize, threads: usize) -> Result<Sampler, RunError> {
+    let physics = Physics::available(TaskName::Hopper)[0];
+    let simulator = simulator(TaskName::Hopper, physics)?;
+    let mut workers = Workers::new(&simulator, threads)?;
+    let config = PpoConfig { lanes: 8, horizon: 256, minibatches: 2048 / minibatch, ..PpoConfig::default() };
+    let updates = f64::from(config.epochs) * config.minibatches as f64;
+    let mut ppo = learner(&simulator, config)?;
+    let source = Fixed::reference(simulator.space());
+    let mut iteration = 0;
+    Ok(Box::new(move |budget| {
+        let (mut seconds, mut done) = (0.0, 0.0);
+        while seconds < budget.as_secs_f64() {
+            let experience = Experience::alone(&mut workers, &source, 1, iteration, 0.0);
+            seconds += ppo.improve(experience)?.seconds.update;
+            done += updates;
+            iteration += 1;
+        }
+        Ok((1e6 * seconds / done).into())
+    }))
+}
+
+/// Microseconds per transition of PPO with its defaults on the Hopper, and where they go.
+fn learning(physics: Physics, threads: usize) -> Result<Sampler, RunError> {
+    let simulator = simulator(TaskName::Hopper, physics)?;
+    let mut workers = Workers::new(&simulator, threads)?;
+    let mut ppo = learner(&simulator, PpoConfig::default())?;
+    let source = Fixed::reference(simulator.space());
+    let mut iteration = 0;
+    Ok(Box::new(move |budget| {
+        let (begun, mut steps, mut phases) = (Instant::now(), 0, [0.0; 3]);
+        while steps == 0 || begun.elapsed() < budget {
+            let done = ppo.improve(Experience::alone(&mut workers, &source, 1, iteration, 0.0))?;
+            iteration += 1;
+            steps += done.transitions;
+            let seconds = [done.seconds.collect, done.seconds.prepare, done.seconds.update];
+            phases.iter_mut().zip(seconds).for_each(|(sum, seconds)| *sum += seconds);
+        }
+        let per_step = |seconds: f64| 1e6 * seconds / steps as f64;
+        let names = ["learning-collect", "learning-prepare", "learning-update"];
+        let also = names.into_iter().zip(phases);
+        Ok(Sample {
+            value: per_step(begun.elapsed().as_secs_f64()),
+            also: also.map(|(name, seconds)| (name, Unit::Microseconds, per_step(seconds))).collect(),
+        })
+    }))
+}
+
+/// Microseconds of one gradient step of DDPG on a minibatch of `width`, with two layers of `width`. Collecting takes
+/// part, one transition of the Hopper per gradient step.
+fn update_ddpg(width: usize) -> Result<Sampler, RunError> {
+    let simulator = simulator(TaskName::Hopper, Physics::available(TaskName::Hopper)[0])?;
+    let mut workers = Workers::new(&simulator, 1)?;
+    let config = DdpgConfig {
+        hidden: vec![width; 2],
+        minibatch: width,
+        rounds: 1,
+        warm_up: 1_000,
+        replay: 100_000,
+        ..DdpgConfig::default()
+    };
+    let mut ddpg = Ddpg::new(config, simulator.spec(), 0, 1)?;
+    let source = Fixed::reference(simulator.space());
+    let mut iteration = 0;
+    while ddpg.improve(Experience::alone(&mut workers, &source, 1, iteration, 0.0))?.skipped.is_some() {
+        iteration += 1;
+    }
+    Ok(Box::new(move |budget| {
+        let steps = rate(budget, || {
+            iteration += 1;
+            Ok(ddpg.improve(Experience::alone(&mut workers, &source, 1, iteration, 0.0))?.transitions)
+        })?;
+        Ok((1e6 / steps.value).into())
+    }))
+}
+
+/// `wr2l train hopper --algorithm ppo` from its start to its end, as a process of its own.
+fn training(physics: Physics, threads: usize) -> Result<Sampler, RunError> {
+    let program = std::env::current_exe().map_err(|e| RunError::io("find", &PathBuf::from("wr2l"), &e))?;
+    let folder = std::env::temp_dir().join(format!("wr2l-bench-{}", std::process::id()));
+    Ok(Box::new(move |budget| {
+        // Whole batches, for a second or so. Less where it only warms up.
+        let batches = if budget < Duration::from_millis(50) {
+            1
+        } else if physics == Physics::Mujoco {
+            10
+        } else {
+            40
+        };
+        let steps: u64 = 2048 * batches;
+        let mut command = Command::new(&program);
+        command.args(["train", "hopper", "--algorithm", "ppo", "--quiet", "--no-report", "--force"]);
+        command.args(["--physics", physics.as_str(), "--threads", &threads.to_string()]);
+        command.args(["--steps", &steps.to_string(), "--output"]).arg(&folder).stdin(Stdio::null());
+        let begun = Instant::now();
+        let failed = |error| RunError::io("run", &program, &error);
+        let mut child = command.spawn().map_err(failed)?;
+        let mut peak = None;
+        let status = loop {
+            peak = machine::peak_memory(child.id()).or(peak);
+            if let Some(status) = child.try_wait().map_err(failed)? {
+                break status;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        };
+        let value = steps as f64 / begun.elapsed().as_secs_f64();
+        let _ = std::fs::remove_dir_all(&folder);
+        match status.success() {
+            true => {
+                let also = peak.map(|bytes| ("peak-memory", Unit::Megabytes, bytes as f64 / 1e6));
+                Ok(Sample { value, also: also.into_iter().collect() })
+            }
+            false => Err(RunError::Usage("the training that was to be measured failed".into())),
+        }
+    }))
+}

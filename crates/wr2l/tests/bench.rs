@@ -1,0 +1,50 @@
+//! `wr2l bench`: that it measures what it says; never how fast anything is.
+
+mod common;
+
+use common::Folder;
+use serde_json::Value;
+
+#[test]
+fn what_is_listed_can_be_measured_alone() {
+    let folder = Folder::new();
+    let list = folder.done("bench --list --threads 2");
+    for part in
+        ["simulate/cartpole/classic/1", "rollout/hopper/planar/2", "update/64/2", "training/hopper/planar/1"]
+    {
+        assert!(list.lines().any(|line| line == part), "{list}");
+    }
+    let json =
+        folder.done("bench rollout/cartpole update/2048 --threads 2 --repeats 1 --seconds 0.001 --json");
+    let lines: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(lines[0]["cpu"].is_string());
+    let names: Vec<&str> = lines[1..].iter().map(|line| line["name"].as_str().unwrap()).collect();
+    let expected =
+        ["rollout/cartpole/classic/1", "rollout/cartpole/classic/2", "update/2048/1", "update/2048/2"];
+    assert_eq!(names, expected);
+    assert!(lines[1..].iter().all(|line| line["median"].as_f64().unwrap() > 0.0));
+}
+
+#[test]
+fn the_phases_of_learning_are_parts_of_it() {
+    let folder = Folder::new();
+    let json = folder.done("bench learning/hopper/planar/1 --threads 1 --repeats 1 --seconds 0.001 --json");
+    let value = |name: &str| {
+        let mut lines = json.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines.find(|line| line["name"] == name).unwrap()["median"].as_f64().unwrap()
+    };
+    let parts =
+        ["collect", "prepare", "update"].map(|phase| value(&format!("learning-{phase}/hopper/planar/1")));
+    assert!(parts.iter().all(|part| *part > 0.0));
+    assert!(parts.iter().sum::<f64>() <= value("learning/hopper/planar/1"), "{json}");
+}
+
+#[test]
+fn a_training_is_measured_with_its_memory_and_leaves_nothing_behind() {
+    let folder = Folder::new();
+    let table = folder.done("bench training/hopper/planar/1 --threads 1 --repeats 1 --seconds 0.001");
+    assert!(table.contains("training/hopper/planar/1"), "{table}");
+    assert!(table.contains("peak-memory/hopper/planar/1") || !cfg!(target_os = "linux"), "{table}");
+    assert!(folder.names().is_empty());
+    folder.refused("bench nothing-like-this", 2, &["nothing-like-this"]);
+}
