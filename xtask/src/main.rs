@@ -6,6 +6,7 @@
 mod checks;
 mod mujoco;
 mod parity;
+mod peers;
 mod process;
 mod python;
 
@@ -24,6 +25,9 @@ Usage: cargo xtask <command>
   test              set up, then everything that CI checks: format, lints, documentation, tests,
                     with those against the real Gymnasium
   test --thorough   also the slow tests
+  bench-peers       set up, build with MuJoCo, and measure wr2l beside bare MuJoCo, EnvPool, PyTorch and
+                    Stable-Baselines3; downloads several GB the first time
+  bench-peers NAME  only measurements with NAME in their names, for example `update`
 ";
 
 fn main() -> ExitCode {
@@ -36,6 +40,7 @@ fn main() -> ExitCode {
         ["run", arguments @ ..] => wr2l(&root, arguments),
         ["test"] => checks::run(&root, false),
         ["test", "--thorough"] => checks::run(&root, true),
+        ["bench-peers", only @ ..] => peers::run(&root, only),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;

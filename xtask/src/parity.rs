@@ -32,38 +32,7 @@ pub(crate) fn fixtures(root: &Path) -> Result<PathBuf, Failure> {
 /// The Python of a virtual environment with what `parity.txt` asks for; made on the first call.
 pub(crate) fn environment(root: &Path) -> Result<PathBuf, Failure> {
     const REQUIREMENTS: &str = include_str!("../parity.txt");
-    let folder = made_here(root).join("python");
-    let python = folder.join("bin/python");
-    // Written last: what it holds is what is installed.
-    let marker = folder.join("installed.txt");
-    let installed = fs::read_to_string(&marker).is_ok_and(|installed| installed == REQUIREMENTS);
-    if installed
-        && Command::new(&python).arg("--version").output().is_ok_and(|output| output.status.success())
-    {
-        return Ok(python);
-    }
-
-    let mut venv = python::with_pip("run the Gymnasium that the tests compare with")?;
-    const OLD: &str = "import sys; sys.exit(sys.version_info < (3, 10))";
-    python::run_script(OLD, &[]).map_err(|_| {
-        Failure("python3 is older than 3.10, which Gymnasium needs: install a newer one".into())
-    })?;
-    eprintln!("Installing Gymnasium into {}", folder.display());
-    let output = venv.args(["-m", "venv", "--clear"]).arg(&folder).output();
-    let output = output.map_err(|error| process::did_not_start(&venv, &error))?;
-    if !output.status.success() {
-        let said = [output.stdout, output.stderr].concat();
-        let said = String::from_utf8_lossy(&said);
-        return Err(Failure(if said.contains("ensurepip") || said.contains("No module named venv") {
-            "python3 has no venv: install it (Debian, Ubuntu: `apt install python3-venv`)".into()
-        } else {
-            format!("`{}` failed: {}", process::written(&venv), said.trim())
-        }));
-    }
-    let mut pip = Command::new(&python);
-    pip.args(["-m", "pip", "install", "--quiet", "--only-binary=:all:", "--retries=2", "--requirement"]);
-    python::run_pip(pip.arg(root.join("xtask/parity.txt")))?;
-    fs::write(&marker, REQUIREMENTS)
-        .map_err(|error| Failure(format!("{} cannot be written: {error}", marker.display())))?;
-    Ok(python)
+    let file = root.join("xtask/parity.txt");
+    let purpose = "run the Gymnasium that the tests compare with";
+    python::environment(&made_here(root).join("python"), &file, REQUIREMENTS, purpose)
 }

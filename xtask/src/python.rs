@@ -1,10 +1,13 @@
-//! Python: fetches the wheel that MuJoCo's library is in, and holds the Gymnasium of the parity tests.
+//! Python: fetches the wheel that MuJoCo's library is in, and holds what the parity tests and the benchmarks compare
+//! with.
 
 use std::ffi::OsStr;
+use std::fs;
 use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::process::Failure;
+use crate::process::{self, Failure};
 
 /// `python3` from the path, with pip. `purpose` ends the words "needed to".
 ///
@@ -20,6 +23,52 @@ pub(crate) fn with_pip(purpose: &str) -> Result<Command, Failure> {
         }
         Err(error) => Err(Failure(format!("python3, which is needed to {purpose}, does not start: {error}"))),
     }
+}
+
+/// The Python of the virtual environment in `folder`, with what the file `listed` asks for (its text is
+/// `requirements`); made on the first call. `purpose` ends the words "needed to".
+///
+/// # Errors
+/// When there is no suitable Python, or pip fails.
+pub(crate) fn environment(
+    folder: &Path,
+    listed: &Path,
+    requirements: &str,
+    purpose: &str,
+) -> Result<PathBuf, Failure> {
+    let python = folder.join("bin/python");
+    // Written last: what it holds is what is installed.
+    let marker = folder.join("installed.txt");
+    let installed = fs::read_to_string(&marker).is_ok_and(|installed| installed == requirements);
+    if installed
+        && Command::new(&python).arg("--version").output().is_ok_and(|output| output.status.success())
+    {
+        return Ok(python);
+    }
+
+    let mut venv = with_pip(purpose)?;
+    const OLD: &str = "import sys; sys.exit(sys.version_info < (3, 10))";
+    run_script(OLD, &[]).map_err(|_| {
+        Failure("python3 is older than 3.10, which Gymnasium needs: install a newer one".into())
+    })?;
+    eprintln!("Installing what is needed to {purpose} into {}", folder.display());
+    let output = venv.args(["-m", "venv", "--clear"]).arg(folder).output();
+    let output = output.map_err(|error| process::did_not_start(&venv, &error))?;
+    if !output.status.success() {
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        return Err(Failure(if said.contains("ensurepip") || said.contains("No module named venv") {
+            "python3 has no venv: install it (Debian, Ubuntu: `apt install python3-venv`)".into()
+        } else {
+            format!("`{}` failed: {}", process::written(&venv), said.trim())
+        }));
+    }
+    let mut pip = Command::new(&python);
+    pip.args(["-m", "pip", "install", "--quiet", "--only-binary=:all:", "--retries=2", "--requirement"]);
+    run_pip(pip.arg(listed))?;
+    fs::write(&marker, requirements)
+        .map_err(|error| Failure(format!("{} cannot be written: {error}", marker.display())))?;
+    Ok(python)
 }
 
 /// Runs pip, its progress on standard error.
