@@ -53,6 +53,17 @@ pub(crate) fn run(root: &Path, thorough: bool) -> Result<(), Failure> {
     failure.map_or(Ok(()), Err)
 }
 
+/// Gives every reader of files hostile ones, for so many seconds each.
+pub(crate) fn fuzz(root: &Path, seconds: &str) -> Result<(), Failure> {
+    if !seconds.parse::<f64>().is_ok_and(|seconds| seconds > 0.0 && seconds.is_finite()) {
+        return Err(Failure(format!("`{seconds}` is no number of seconds")));
+    }
+    let mut command = cargo(root);
+    command.current_dir(root).env("WR2L_FUZZ_SECONDS", seconds);
+    command.args(["test", "--package", "wr2l-run", "--test", "hostile", "--", "--nocapture"]);
+    process::run(&mut command)
+}
+
 fn stage(title: &str, command: &mut Command) -> Result<(), Failure> {
     println!("\n== {title}: {}", process::written(command));
     process::run(command)

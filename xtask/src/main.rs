@@ -28,6 +28,7 @@ Usage: cargo xtask <command>
   bench-peers       set up, build with MuJoCo, and measure wr2l beside bare MuJoCo, EnvPool, PyTorch and
                     Stable-Baselines3; downloads several GB the first time
   bench-peers NAME  only measurements with NAME in their names, for example `update`
+  fuzz [SECONDS]    give every reader of files hostile ones, for so long each [60]
 ";
 
 fn main() -> ExitCode {
@@ -41,6 +42,8 @@ fn main() -> ExitCode {
         ["test"] => checks::run(&root, false),
         ["test", "--thorough"] => checks::run(&root, true),
         ["bench-peers", only @ ..] => peers::run(&root, only),
+        ["fuzz"] => checks::fuzz(&root, "60"),
+        ["fuzz", seconds] => checks::fuzz(&root, seconds),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;

@@ -277,8 +277,8 @@ impl Learner for Ddpg {
         state.restore("critic", &mut self.critic.net)?;
         state.restore("replay", &mut self.replay)?;
         state.restore("lanes", &mut self.lanes)?;
-        self.transitions = state.one("transitions")?;
-        self.updates = state.one("updates")?;
+        self.transitions = state.count("transitions")?;
+        self.updates = state.count("updates")?;
         if state.holds("opponent.mover.params") {
             // Whatever its weights, they are overwritten.
             self.add_opponent(0).map_err(|error| state.unusable("opponent", error))?;

@@ -218,6 +218,26 @@ impl<'a> State<'a> {
         Ok(self.take(name, 1)?[0])
     }
 
+    /// Takes out `len` counts: numbers that a sound run could have counted to, and can count on from.
+    ///
+    /// # Errors
+    /// As [`State::take`]; [`StateError::Value`] for a count beyond 2⁴⁸.
+    pub fn counts(&mut self, name: &str, len: usize) -> Result<Vec<u64>, StateError> {
+        let counts = self.take::<u64>(name, len)?;
+        match counts.iter().all(|&count| count <= 1 << 48) {
+            true => Ok(counts),
+            false => Err(self.unusable(name, "no run counts that far")),
+        }
+    }
+
+    /// Takes out a single count.
+    ///
+    /// # Errors
+    /// As [`State::counts`].
+    pub fn count(&mut self, name: &str) -> Result<u64, StateError> {
+        Ok(self.counts(name, 1)?[0])
+    }
+
     /// Takes out `len` finite numbers.
     ///
     /// # Errors
@@ -315,7 +335,7 @@ impl Persist for Adam {
 
     fn restore(&mut self, state: &mut State<'_>) -> Result<(), StateError> {
         let n = self.mean().len();
-        let (step, mean, square) = (state.one("step")?, state.take("mean", n)?, state.take("square", n)?);
+        let (step, mean, square) = (state.count("step")?, state.take("mean", n)?, state.take("square", n)?);
         *self = Self::from_parts(self.config(), step, mean, square)
             .map_err(|error| state.unusable("mean", error))?;
         Ok(())
@@ -331,7 +351,7 @@ impl Persist for RunningMoments {
 
     fn restore(&mut self, state: &mut State<'_>) -> Result<(), StateError> {
         let n = self.dim();
-        let (count, mean, m2) = (state.one("count")?, state.take("mean", n)?, state.take("m2", n)?);
+        let (count, mean, m2) = (state.count("count")?, state.take("mean", n)?, state.take("m2", n)?);
         *self = Self::from_parts(count, mean, m2).map_err(|error| state.unusable("mean", error))?;
         Ok(())
     }
@@ -376,9 +396,9 @@ impl Persist for Lanes {
         let zs = state.take_finite::<f64>("z", lanes * dim)?;
         let returns = state.take_finite::<f64>("return", lanes)?;
         let discounted = state.take_finite::<f64>("discounted", lanes)?;
-        let episodes = state.take::<u64>("episode", lanes)?;
+        let episodes = state.counts("episode", lanes)?;
         let started = state.take::<u64>("started", lanes)?;
-        let lengths = state.take::<u64>("length", lanes)?;
+        let lengths = state.counts("length", lanes)?;
         for (i, lane) in self.states.iter_mut().enumerate() {
             lane.snapshot.copy_from_slice(&snapshots[i * snapshot..][..snapshot]);
             lane.z.copy_from_slice(&zs[i * dim..][..dim]);
@@ -386,7 +406,8 @@ impl Persist for Lanes {
             lane.discounted = discounted[i];
             lane.episode = episodes[i];
             lane.started = started[i] != 0;
-            lane.length = u32::try_from(lengths[i]).map_err(|error| state.unusable("length", error))?;
+            let length = u32::try_from(lengths[i]).ok().filter(|&length| length <= u32::MAX / 2);
+            lane.length = length.ok_or_else(|| state.unusable("length", "no episode is that long"))?;
         }
         Ok(())
     }
@@ -442,6 +463,9 @@ mod tests {
             state.clone().restore("m", &mut RunningMoments::new(3)),
             Err(StateError::Length { expected: 3, got: 2, .. })
         ));
+        let mut endless = State::default();
+        endless.put("m.count", u64::MAX);
+        assert!(matches!(endless.within("m", |state| state.count("count")), Err(StateError::Value { .. })));
         let mut broken = State::default();
         broken.put("m.count", 2_u64);
         broken.put("m.mean", vec![0.0; 2]);

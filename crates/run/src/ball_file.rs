@@ -8,8 +8,14 @@ use wr2l_robust::ball::Ball;
 use wr2l_robust::{BallEstimate, DMatrix, RobustError};
 
 use crate::error::RunError;
-use crate::files::write_file;
+use crate::files::{is_too_deep, read_text, write_file};
 use crate::plan::Plan;
+
+/// Largest file that is read: a ball of a thousand parameters.
+const MAX_BYTES: u64 = 64 << 20;
+
+/// What is said of a text that [`is_too_deep`].
+const TOO_DEEP: &str = "it names a key within a key within a key, too deep to read";
 
 /// A ball in numbers that people and programs read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -124,7 +130,10 @@ impl BallSummary {
     /// # Errors
     /// [`RunError::Io`], [`RunError::Content`].
     pub fn read(path: &Path) -> Result<Self, RunError> {
-        let text = std::fs::read_to_string(path).map_err(|error| RunError::io("read", path, &error))?;
+        let text = read_text(path, MAX_BYTES).map_err(|error| RunError::io("read", path, &error))?;
+        if is_too_deep(&text) {
+            return Err(RunError::content(path, None, TOO_DEEP));
+        }
         let summary: Self =
             toml::from_str(&text).map_err(|error| RunError::content(path, None, error.message()))?;
         let dim = summary.parameters.len();

@@ -112,11 +112,7 @@ impl Persist for Course {
     }
 
     fn restore(&mut self, state: &mut State<'_>) -> Result<(), StateError> {
-        let counts = state.take::<u64>("counts", 9)?;
-        // Sums of these must not overflow, whatever a file says.
-        if counts.iter().any(|&count| count > 1 << 62) {
-            return Err(state.unusable("counts", "no run gets that far"));
-        }
+        let counts = state.counts("counts", 9)?;
         let current = state.take_finite("current", self.current.len())?;
         let recent = state.take_any::<f64>("recent_returns")?;
         if recent.len() > SHOWN_EPISODES {

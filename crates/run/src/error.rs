@@ -183,6 +183,10 @@ impl RunError {
             Self::Unfinished { .. } => {
                 Some("`wr2l resume RUN` goes on with it; -o chooses another path, --force replaces it")
             }
+            Self::Stopped { error, .. } if matches!(**error, Self::Guard { .. }) => Some(
+                "undisturbed it would come to the same again: change plan.toml (a lower learning rate, say) and resume with \
+                 --accept-changed-plan",
+            ),
             Self::ChangedPlan { .. } => Some(
                 "go on with the changed plan with --accept-changed-plan, or put plan.toml back as it was; \
                  what was trained so far stays in either case",

@@ -1,7 +1,7 @@
 //! Writing files so that a reader finds either the old content or the new, never half of one.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::RunError;
@@ -86,6 +86,33 @@ pub fn write_file(path: &Path, content: &[u8]) -> Result<(), RunError> {
     file.finish()
 }
 
+/// Reads a text of at most `limit` bytes: a device without end, or a slip of the hand, must not fill the memory.
+pub(crate) fn read_text(path: &Path, limit: u64) -> std::io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?.take(limit + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > limit {
+        return Err(std::io::Error::other(format!("it is larger than {} MB", limit >> 20)));
+    }
+    Ok(text)
+}
+
+/// Whether a TOML text names keys so deep (`a.a.a.…`) that the tables made for them could not be taken apart on the stack.
+pub(crate) fn is_too_deep(text: &str) -> bool {
+    const MOST: usize = 64;
+    let pieces = text.split([',', '=', '\n', '[', ']', '{', '}']);
+    pieces.map(|piece| piece.bytes().filter(|&byte| byte == b'.').count()).any(|dots| dots > MOST)
+}
+
+/// Refuses a path that could not be written later: before the work, not after it.
+///
+/// # Errors
+/// [`RunError::Exists`] without `force`, [`RunError::Io`].
+pub fn check_output(path: &Path, force: bool) -> Result<(), RunError> {
+    refuse_existing(path, force)?;
+    // Dropped unfinished, it leaves nothing.
+    NewFile::create(path).map(drop)
+}
+
 /// Refuses a path where a file exists, unless `force`.
 ///
 /// # Errors
@@ -139,6 +166,25 @@ mod tests {
         NewFile::create(&path).unwrap().write(b"half").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"new");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn an_output_is_tried_beforehand_and_nothing_is_left_of_that() {
+        let folder = tempfile::tempdir().unwrap();
+        check_output(&folder.path().join("new"), false).unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        assert!(check_output(&folder.path().join("missing/new"), false).is_err());
+        std::fs::write(folder.path().join("old"), "old").unwrap();
+        assert!(check_output(&folder.path().join("old"), false).is_err());
+        check_output(&folder.path().join("old"), true).unwrap();
+        assert_eq!(read_text(&folder.path().join("old"), 3).unwrap(), "old");
+        assert!(read_text(&folder.path().join("old"), 2).is_err());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_device_without_end_is_no_text() {
+        assert!(read_text(Path::new("/dev/zero"), 1 << 20).is_err());
     }
 
     #[cfg(target_os = "linux")]

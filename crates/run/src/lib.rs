@@ -30,7 +30,7 @@ pub use error::RunError;
 pub use evaluation::{
     Contestant, Destination, common_task, evaluate_all, methods, open_contestants, sweep_stem, write_results,
 };
-pub use files::{NewFile, refuse_existing, write_file};
+pub use files::{NewFile, check_output, refuse_existing, write_file};
 pub use folder::RunFolder;
 pub use number::{CountError, parse_count};
 pub use plan::{

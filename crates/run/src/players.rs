@@ -8,6 +8,7 @@ use wr2l_sim::Simulator;
 
 use crate::ball_file::{BallSummary, make_ball};
 use crate::error::RunError;
+use crate::files::is_too_deep;
 use crate::plan::{AdversaryKind, AdversaryPlan, LearnerKind, Plan};
 
 /// A learner freshly made by the plan.
@@ -64,6 +65,9 @@ impl Opponent {
         let text = state.take_any::<u8>(ESTIMATE)?;
         let unusable = |error: &dyn std::fmt::Display| state.unusable(ESTIMATE, error);
         let text = String::from_utf8(text).map_err(|error| unusable(&error))?;
+        if is_too_deep(&text) {
+            return Err(unusable(&"it is nested too deep").into());
+        }
         let estimate: BallEstimate = toml::from_str(&text).map_err(|error| unusable(&error.message()))?;
         estimate.check(workers.space(), workers.spec()).map_err(|error| unusable(&error))?;
         let ball = estimate.ball(workers.space(), &plan.ball).map_err(|error| unusable(&error))?;

@@ -3,6 +3,10 @@
 use std::path::Path;
 
 use crate::error::RunError;
+use crate::files::read_text;
+
+/// Largest file that is read: some ten million rows.
+const MAX_BYTES: u64 = 1 << 30;
 
 /// Reads a file of finite numbers, `columns` to a line, row-major. Empty lines at the end are ignored.
 ///
@@ -10,7 +14,7 @@ use crate::error::RunError;
 /// [`RunError::Io`]; [`RunError::Content`] with the line for a wrong number of columns or an entry that is no
 /// finite number.
 pub(crate) fn read_rows(path: &Path, columns: usize) -> Result<Vec<f64>, RunError> {
-    let text = std::fs::read_to_string(path).map_err(|error| RunError::io("read", path, &error))?;
+    let text = read_text(path, MAX_BYTES).map_err(|error| RunError::io("read", path, &error))?;
     let mut values = Vec::new();
     for (index, line) in text.trim_end().lines().enumerate() {
         let wrong = |reason: String| RunError::content(path, Some(index + 1), reason);

@@ -33,12 +33,16 @@ pub struct Simulation {
 }
 
 /// What became of a trajectory.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Simulated {
     /// Rows written.
     pub steps: u64,
     /// How the last step ended. A step that diverged has no row.
     pub outcome: Outcome,
+    /// The state that it began in: qpos, then qvel.
+    pub initial_state: Vec<f64>,
+    /// The actions, that of a diverged step included, `[steps, act_dim]`.
+    pub actions: Vec<f64>,
 }
 
 /// Reads `name=value,name=value`.
@@ -92,12 +96,17 @@ impl Simulation {
             None => sim.reset(0, &mut StreamKey::new(self.seed, Purpose::Reset).stream()),
         }
 
+        let mut initial_state = vec![0.0; spec.state_dim()];
+        sim.state(0, &mut initial_state);
+        let mut taken = Vec::new();
+
         let mut csv = header(&spec);
         line(&csv)?;
         let mut row = vec![0.0; spec.state_dim() + spec.obs_dim];
         let (mut steps, mut outcome) = (0, Outcome::Running);
         let (mut rewards, mut outcomes) = ([0.0], [Outcome::Running]);
         while let Some(action) = actions.next() {
+            taken.extend_from_slice(action);
             sim.step(action, &[true], &mut rewards, &mut outcomes);
             outcome = outcomes[0];
             if matches!(outcome, Outcome::Diverged(_)) {
@@ -114,7 +123,7 @@ impl Simulation {
                 break;
             }
         }
-        Ok(Simulated { steps, outcome })
+        Ok(Simulated { steps, outcome, initial_state, actions: taken })
     }
 
     fn state(&self, spec: &SimSpec) -> Result<Option<Vec<f64>>, RunError> {

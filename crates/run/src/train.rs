@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use wr2l_nn::InstructionSet;
-use wr2l_rl::{Company, Experience, Fixed, Improvement, Learner, Selection, State, StopFlag, Workers};
+use wr2l_rl::{
+    Company, Experience, Fixed, Improvement, Learner, RlError, Selection, State, StopFlag, Workers,
+};
 use wr2l_robust::adversary::{Report, Source, Turn};
 
 use crate::ball_file::BallSummary;
@@ -43,6 +45,13 @@ pub struct TrainOptions {
     /// Seconds between two checkpoints, 0 for one after every iteration. By default 30, or 200 times as long as writing
     /// one takes.
     pub checkpoint_every: Option<f64>,
+}
+
+impl TrainOptions {
+    /// Seconds of training between two checkpoints by default, if writing one takes `cost` seconds.
+    pub fn usual_interval(cost: f64) -> f64 {
+        CHECKPOINT_EVERY.max(CHECKPOINT_SHARE * cost)
+    }
 }
 
 impl Default for TrainOptions {
@@ -210,7 +219,7 @@ impl Pace {
     }
 
     fn is_due(&self) -> bool {
-        let usual = || CHECKPOINT_EVERY.max(CHECKPOINT_SHARE * self.cost.as_secs_f64());
+        let usual = || TrainOptions::usual_interval(self.cost.as_secs_f64());
         self.last.elapsed().as_secs_f64() >= self.every.unwrap_or_else(usual)
     }
 
@@ -415,7 +424,7 @@ impl<'a> Run<'a> {
         let began = Instant::now();
         let iteration = self.course.iteration;
         let adversary = self.opponent.as_ref().map(|opponent| opponent.adversary.as_ref());
-        let improvement = self.learner.improve(Experience {
+        let experience = Experience {
             workers: &mut self.workers,
             source: &self.source,
             seed: self.plan.seed,
@@ -423,6 +432,16 @@ impl<'a> Run<'a> {
             progress: self.course.steps as f64 / self.plan.steps as f64,
             company: adversary.map_or(Company::Nobody, |adversary| adversary.company()),
             selection: adversary.map_or_else(Selection::default, |adversary| adversary.selection()),
+        };
+        let improvement = self.learner.improve(experience).map_err(|error| match error {
+            RlError::NotFinite { what, .. } => {
+                RunError::Guard { what: format!("{what} is not finite"), iteration: iteration + 1 }
+            }
+            RlError::NothingValid { .. } => {
+                let what = "every transition diverged, which leaves nothing to learn from".to_owned();
+                RunError::Guard { what, iteration: iteration + 1 }
+            }
+            other => other.into(),
         })?;
         if let Some(what) = guard::not_finite(&improvement, self.learner.actor()) {
             return Err(RunError::Guard { what, iteration: iteration + 1 });

@@ -247,6 +247,12 @@ pub(crate) struct SimulateArgs {
     /// Steps [default: one per action given, else the task's time limit].
     #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) steps: Option<u64>,
+    /// Write the initial state, as --initial-state reads it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) save_initial_state: Option<PathBuf>,
+    /// Write the actions, as --actions reads them.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) save_actions: Option<PathBuf>,
     /// Seed of the random initial state and actions.
     #[arg(long, value_name = "S", value_parser = count, default_value = "0")]
     pub(crate) seed: u64,

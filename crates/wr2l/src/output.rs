@@ -10,12 +10,19 @@ use wr2l::run::RunError;
 /// # Errors
 /// [`RunError::Io`]. A reader that has gone away (`| head`) is none.
 pub(crate) fn print(text: &str) -> Result<(), RunError> {
+    print_while_read(text).map(|_| ())
+}
+
+/// The same; also whether somebody reads on.
+///
+/// # Errors
+/// As [`print`].
+pub(crate) fn print_while_read(text: &str) -> Result<bool, RunError> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(RunError::io("write", Path::new("standard output"), &error))
-        }
-        _ => Ok(()),
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(RunError::io("write", Path::new("standard output"), &error)),
     }
 }
 

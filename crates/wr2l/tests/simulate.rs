@@ -138,3 +138,55 @@ fn nothing_is_overwritten_or_left_half_written() {
         folder.refused("simulate cartpole -o /dev/full", 1, &["cannot write `/dev/full`"]);
     }
 }
+
+#[test]
+fn what_was_random_can_be_saved_and_gives_the_same_trajectory() {
+    let folder = Folder::new();
+    for task in ["cartpole", "hopper"] {
+        folder.done(&format!(
+            "simulate {task} --seed 4 --steps 40 --ignore-termination -o {task}.csv --save-initial-state {task}-s.csv \
+             --save-actions {task}-a.csv"
+        ));
+        assert_eq!(folder.read(&format!("{task}-a.csv")).lines().count(), 40);
+        folder.done(&format!(
+            "simulate {task} --ignore-termination -o {task}-again.csv --initial-state {task}-s.csv --actions {task}-a.csv"
+        ));
+        assert_eq!(folder.read(&format!("{task}.csv")), folder.read(&format!("{task}-again.csv")));
+    }
+    folder.refused("simulate cartpole -o t.csv --save-actions cartpole-a.csv", 2, &["exists already"]);
+    folder.refused(
+        "simulate cartpole -o t.csv --save-actions nowhere/a.csv",
+        1,
+        &["cannot write `nowhere/a.csv`"],
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_reader_that_goes_away_ends_it_and_an_interrupt_leaves_nothing() {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+    let folder = Folder::new();
+    let start = |output: &str| {
+        Command::new(env!("CARGO_BIN_EXE_wr2l"))
+            .args(["simulate", "cartpole", "--steps", "1G", "--ignore-termination", "-o", output])
+            .current_dir(folder.path("."))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
+    };
+    // Were it not to notice, this would go on for an hour.
+    let mut child = start("-");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.starts_with("step,"));
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let mut child = start("t.csv");
+    while folder.names().is_empty() {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(folder.names().is_empty(), "{:?}", folder.names());
+}

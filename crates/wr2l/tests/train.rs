@@ -98,8 +98,16 @@ fn the_ball_is_a_table_a_picture_and_json() {
     assert_eq!(json["parameters"].as_array().unwrap().len(), 5);
     for epsilon in ["0", "-1", "nan", "inf"] {
         folder.refused(&format!("ball cartpole --epsilon={epsilon}"), 2, &["epsilon"]);
+        folder.refused(&format!("ball cartpole --epsilon {epsilon}"), 2, &["epsilon"]);
         folder.refused(&format!("train cartpole --epsilon={epsilon} -o run"), 2, &["epsilon"]);
     }
+    folder.refused("ball cartpole --epsilon 1 -o nowhere/b.svg", 1, &["cannot write `nowhere/b.svg`"]);
+    folder.write("both.toml", "task = \"cartpole\"\n[ball]\nepsilon = 1.0\nhalf_width = 0.3\n");
+    folder.refused(
+        "train --plan both.toml -o run",
+        2,
+        &["both.toml, line 4", "`ball.half_width`", "`ball.epsilon`"],
+    );
     folder.refused("ball cartpole --half-width 1e300", 2, &["`ball.half_width`"]);
     folder.refused("ball cartpole --set adversary.kind=nominal --set vary=[]", 2, &["`vary`"]);
     folder.refused("ball cartpole --epsilon 1 --half-width 1", 2, &["cannot be used with"]);
@@ -183,6 +191,13 @@ fn layers_override_one_another_and_plan_toml_holds_the_outcome() {
     for line in ["seed = 3", "steps = 100", "horizon = 32", "lanes = 4", "task = \"cartpole\""] {
         assert!(plan.lines().any(|l| l == line), "{line} in\n{plan}");
     }
+}
+
+#[test]
+fn settings_of_a_ball_that_nobody_plays_in_are_warned_of() {
+    let folder = Folder::new();
+    let ran = folder.run(&format!("train cartpole {SHORT} --epsilon 1 --no-report --quiet -o run"));
+    assert!(ran.code == 0 && ran.err.contains("--epsilon has no effect"), "{}", ran.err);
 }
 
 #[test]

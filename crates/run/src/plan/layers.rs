@@ -12,6 +12,11 @@ use toml::{Table, Value};
 use wr2l_eval::parse_number;
 use wr2l_sim::nearest_name;
 
+use crate::files::{is_too_deep, read_text};
+
+/// Largest experiment file that is read: a thousand times what one would write.
+const MAX_BYTES: u64 = 16 << 20;
+
 /// Where settings were written.
 #[derive(Clone, Debug, PartialEq)]
 enum Origin {
@@ -86,7 +91,7 @@ impl Layer {
     /// # Errors
     /// [`SettingError::Read`], or [`SettingError::Syntax`] with the line.
     pub fn file(path: &Path) -> Result<Self, SettingError> {
-        let text = std::fs::read_to_string(path).map_err(|error| SettingError::Read {
+        let text = read_text(path, MAX_BYTES).map_err(|error| SettingError::Read {
             path: path.display().to_string(),
             reason: error.to_string(),
         })?;
@@ -98,6 +103,10 @@ impl Layer {
     /// # Errors
     /// [`SettingError::Syntax`] with the line.
     pub fn text(path: &Path, text: String) -> Result<Self, SettingError> {
+        if is_too_deep(&text) {
+            let message = "a key within a key within a key, too deep to read".to_owned();
+            return Err(SettingError::Syntax { place: path.display().to_string(), message });
+        }
         let table = text.parse::<Table>().map_err(|error| SettingError::Syntax {
             place: place(path, &text, error.span().map(|span| span.start)),
             message: error.message().trim_end().replace('\n', "; "),
@@ -134,6 +143,12 @@ impl Layer {
     pub fn set(setting: &str) -> Result<Self, SettingError> {
         let shown = format!("--set {setting}");
         let syntax = |message: String| SettingError::Syntax { place: shown.clone(), message };
+        if is_too_deep(setting) {
+            return Err(SettingError::Syntax {
+                place: "--set".to_owned(),
+                message: "a key within a key within a key, too deep to read".to_owned(),
+            });
+        }
         let (key, text) = setting
             .split_once('=')
             .ok_or_else(|| syntax("expected key=value, for example --set ppo.learning_rate=1e-4".into()))?;
@@ -152,6 +167,11 @@ impl Layer {
     /// The value of a top-level key, if this layer sets it.
     pub fn get(&self, key: &str) -> Option<&Value> {
         lookup(&self.table, key)
+    }
+
+    /// Takes a setting out.
+    pub(crate) fn unset(&mut self, key: &str) {
+        remove(&mut self.table, key);
     }
 
     /// A mistake in this layer's `key`, with its place.
@@ -186,6 +206,11 @@ pub(crate) fn resolve<T: DeserializeOwned>(
     });
     for layer in layers {
         for group in exclusive {
+            let mut set = group.iter().filter(|key| lookup(&layer.table, key).is_some());
+            if let (Some(first), Some(second)) = (set.next(), set.next()) {
+                let message = format!("set either this or `{first}`: they replace each other");
+                return Err(layer.complain(Complaint::new(*second, message)));
+            }
             if group.iter().any(|key| lookup(&layer.table, key).is_some()) {
                 group.iter().for_each(|key| remove(&mut table, key));
             }
@@ -236,12 +261,42 @@ pub(super) fn readable(message: &str) -> String {
     } else if message.starts_with("unknown variant") {
         ("no such value", "known values")
     } else {
-        return message.replace('\n', "; ");
+        return plain_types(&message.replace('\n', "; "));
     };
     let Some((name, candidates)) = quoted.split_first() else { return message.to_owned() };
     match nearest_name(name, candidates.iter().copied()) {
         Some(nearest) => format!("{what}; did you mean `{nearest}`?"),
         None => format!("{what}; {known}: {}", candidates.join(", ")),
+    }
+}
+
+/// What serde calls by Rust's names, by names that people use.
+fn plain_types(message: &str) -> String {
+    const NAMES: [(&str, &str); 8] = [
+        ("a sequence", "a list"),
+        ("a borrowed string", "a text"),
+        ("a string", "a text"),
+        ("a boolean", "true or false"),
+        ("any valid TOML value", "a value"),
+        ("f64", "a number"),
+        ("f32", "a number"),
+        ("string or table", "a name"),
+    ];
+    let Some((found, expected)) = message.split_once("expected ") else { return message.to_owned() };
+    let whole = ["usize", "u64", "u32", "u16", "u8", "i64", "i32"];
+    let (name, rest) = expected
+        .split_once([',', ';', ' '])
+        .map_or((expected, ""), |(name, _)| (name, &expected[name.len()..]));
+    if whole.contains(&name) {
+        return format!("{found}expected a whole number{rest}");
+    }
+    if name == "struct" || name == "enum" {
+        let kind = if name == "struct" { "a section with keys of its own" } else { "a name" };
+        return format!("{found}expected {kind}");
+    }
+    match NAMES.iter().find(|(rust, _)| expected.starts_with(rust)) {
+        Some((rust, plain)) => format!("{found}expected {plain}{}", &expected[rust.len()..]),
+        None => message.to_owned(),
     }
 }
 
@@ -422,6 +477,29 @@ mod tests {
     fn exclusive_keys_replace_each_other() {
         let settings = run(&[Layer::set("inner.half_width=0.3").unwrap()]).unwrap();
         assert_eq!((settings.inner.epsilon, settings.inner.half_width), (None, Some(0.3)));
+    }
+
+    #[test]
+    fn keys_that_replace_each_other_are_refused_side_by_side() {
+        let error = run(&[file("[inner]\nepsilon = 1.0\nhalf_width = 0.3\n")]).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "e.toml, line 3: `inner.half_width`: set either this or `inner.epsilon`: they replace each other"
+        );
+    }
+
+    #[test]
+    fn kinds_of_values_go_by_names_that_people_use() {
+        for (text, words) in [
+            ("steps = \"many\"", "expected a whole number"),
+            ("vary = 3", "expected a list"),
+            ("vary = [3]", "expected a text"),
+            ("[inner]\nlearning_rate = \"x\"", "expected a number"),
+            ("inner = 3", "expected a section"),
+        ] {
+            let message = run(&[file(text)]).unwrap_err().to_string();
+            assert!(message.contains(words), "{message}");
+        }
     }
 
     #[test]

@@ -228,12 +228,24 @@ impl Plan {
     /// # Errors
     /// [`SettingError`].
     pub fn read(path: &Path) -> Result<Self, SettingError> {
-        Self::resolve(&[Layer::file(path)?])
+        let mut layer = Layer::file(path)?;
+        // Plans were once written with both; the half-width was the one that counted.
+        if layer.get("ball.half_width").is_some() {
+            layer.unset("ball.epsilon");
+        }
+        Self::resolve(&[layer])
     }
 
     /// The plan as TOML, from which [`Plan::resolve`] gives the identical plan.
     pub fn to_toml(&self) -> String {
-        let text = toml::to_string(self).expect("a plan has string keys and no number beyond TOML's");
+        let mut table = Table::try_from(self).expect("a plan has string keys and no number beyond TOML's");
+        if self.ball.half_width.is_some()
+            && let Some(Value::Table(ball)) = table.get_mut("ball")
+        {
+            // It does not count then.
+            ball.remove("epsilon");
+        }
+        let text = toml::to_string(&table).expect("a table has string keys");
         format!("# Everything that determines this run. `wr2l train --plan plan.toml` repeats it.\n\n{text}")
     }
 

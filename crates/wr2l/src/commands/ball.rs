@@ -3,7 +3,7 @@
 use serde_json::json;
 use wr2l::report::{RangeFigure, RangeRow};
 use wr2l::rl::Workers;
-use wr2l::run::{BallParameter, BallSummary, Layer, Plan, RunError, make_ball, refuse_existing};
+use wr2l::run::{BallParameter, BallSummary, Layer, Plan, RunError, check_output, make_ball};
 
 use super::threads;
 use super::train::experiment_layers;
@@ -19,7 +19,7 @@ pub(crate) fn run(args: &BallArgs) -> Result<(), RunError> {
     layers.extend(experiment_layers(&args.experiment)?);
     let plan = Plan::resolve(&layers)?;
     if let Some(path) = &args.output {
-        refuse_existing(path, args.force)?;
+        check_output(path, args.force)?;
     }
     let mut workers = Workers::new(&plan.simulator()?, threads(args.threads))?;
     let (estimate, ball) = make_ball(&plan, &mut workers)?;

@@ -1,10 +1,11 @@
 //! `wr2l simulate`.
 
-use wr2l::run::{NewFile, RunError, Simulation, parse_phi, refuse_existing};
-use wr2l::sim::Outcome;
+use wr2l::run::{NewFile, RunError, Simulation, check_output, parse_phi, refuse_existing};
+use wr2l::sim::{Outcome, Task};
 
 use crate::cli::SimulateArgs;
-use crate::output::print;
+use crate::interrupt;
+use crate::output::print_while_read;
 
 pub(crate) fn run(args: &SimulateArgs) -> Result<(), RunError> {
     let simulation = Simulation {
@@ -17,12 +18,32 @@ pub(crate) fn run(args: &SimulateArgs) -> Result<(), RunError> {
         seed: args.seed,
         ignore_termination: args.ignore_termination,
     };
+    let saved = [&args.save_initial_state, &args.save_actions];
+    for path in saved.into_iter().flatten() {
+        check_output(path, args.force)?;
+    }
+    let stop = interrupt::flag();
+    let go_on = || match stop.is_raised() {
+        true => Err(RunError::Interrupted("interrupted: nothing was written".into())),
+        false => Ok(()),
+    };
     let simulated = if args.output.as_os_str() == "-" {
-        simulation.run(|line| print(&format!("{line}\n")))?
+        let mut gone = false;
+        let simulated = simulation.run(|line| {
+            go_on()?;
+            gone = !print_while_read(&format!("{line}\n"))?;
+            // Nobody reads on: nothing is left to do, and that is no failure.
+            if gone { Err(RunError::Interrupted(String::new())) } else { Ok(()) }
+        });
+        if gone {
+            return Ok(());
+        }
+        simulated?
     } else {
         refuse_existing(&args.output, args.force)?;
         let mut file = None;
         let simulated = simulation.run(|line| {
+            go_on()?;
             // Made at the first line, so that a wrong request leaves nothing behind.
             let file = match &mut file {
                 Some(file) => file,
@@ -35,6 +56,17 @@ pub(crate) fn run(args: &SimulateArgs) -> Result<(), RunError> {
         }
         simulated
     };
+    let act_dim = Task::new(args.task).spec().act_dim();
+    let parts = [(&simulated.initial_state, simulated.initial_state.len()), (&simulated.actions, act_dim)];
+    for (path, (numbers, columns)) in saved.into_iter().zip(parts) {
+        let Some(path) = path else { continue };
+        let mut file = NewFile::create(path)?;
+        for row in numbers.chunks(columns) {
+            // The shortest text that reads back as the same number.
+            file.line(&row.iter().map(|value| format!("{value:?}")).collect::<Vec<_>>().join(","))?;
+        }
+        file.finish()?;
+    }
     match simulated.outcome {
         Outcome::Diverged(why) => Err(RunError::Diverged(format!(
             "the physics diverged in step {} ({why}); the trajectory holds the {} steps before it",
