@@ -32,10 +32,10 @@ impl Observer for Stopper {
     }
 }
 
-/// Four iterations on the cart-pole, with two turns of the adversary if there is one.
+/// A few iterations on the inverted pendulum, on which every algorithm runs, with turns of the adversary if there is one.
 fn plan(algorithm: Algorithm, more: &[&str]) -> Plan {
     let mut layers = vec![
-        Layer::argument("", "task", "cartpole"),
+        Layer::argument("", "task", "inverted-pendulum"),
         Layer::argument("", "algorithm", algorithm.to_string()),
     ];
     let settings = [
@@ -48,8 +48,20 @@ fn plan(algorithm: Algorithm, more: &[&str]) -> Plan {
         "ppo.lanes=8",
         "ppo.minibatches=4",
         "ppo.hidden=[8]",
+        "trpo.horizon=32",
+        "trpo.lanes=8",
+        "trpo.hidden=[8]",
+        "ddpg.lanes=2",
+        "ddpg.horizon=8",
+        "ddpg.rounds=8",
+        "ddpg.warm_up=200",
+        "ddpg.replay=500",
+        "ddpg.minibatch=16",
+        "ddpg.hidden=[8]",
     ];
-    layers.extend(settings.iter().chain(more).map(|setting| Layer::set(setting).unwrap()));
+    let fewer = ["ppo.episodes=20", "adversary.kind=cvar"];
+    let fewer: &[&str] = if algorithm == Algorithm::Epopt { &fewer } else { &[] };
+    layers.extend(settings.iter().chain(fewer).chain(more).map(|setting| Layer::set(setting).unwrap()));
     Plan::resolve(&layers).unwrap()
 }
 
@@ -192,7 +204,7 @@ fn a_changed_plan_that_does_not_fit_is_refused_and_a_changed_ball_is_estimated_a
     };
     let wider = change("ppo.hidden=[9]").unwrap_err();
     assert!(wider.to_string().contains("does not fit the plan"), "{wider}");
-    let other = change("task=inverted-pendulum");
+    let other = change("task=cartpole");
     assert!(other.is_err());
     change("ball.epsilon=0.07").unwrap();
     assert!(content(&path, "ball.toml") != before);
