@@ -57,11 +57,12 @@ fn the_pusher_learns_to_make_the_pendulum_fall() {
     // Against an agent that does nearly nothing the pole falls anyway; a pusher of 5 N brings it down faster, and
     // faster once it has learnt to.
     let simulator = simulator(TaskName::InvertedPendulum, &[]);
+    let config = || TrpoConfig { horizon: 128, critic_learning_rate: 1e-3, ..TrpoConfig::default() };
     let mut workers = Workers::new(&simulator, 1).unwrap();
-    let mut agent = Trpo::new(TrpoConfig::default(), simulator.spec(), 0, 3).unwrap();
+    let mut agent = Trpo::new(config(), simulator.spec(), 0, 3).unwrap();
     play(&simulator, &mut agent, &mut Nominal, 0..20);
-    let config = ForceConfig { bound: 5.0, iterations: 1, trpo: TrpoConfig::default() };
-    let mut force = Force::new(config, simulator.spec(), 0, 3).unwrap();
+    let strong = ForceConfig { bound: 5.0, iterations: 1, trpo: config() };
+    let mut force = Force::new(strong, simulator.spec(), 0, 3).unwrap();
     let mut returns = Vec::new();
     for index in 0..40 {
         let turn = Turn { seed: 3, index, progress: 0.0, current: &[] };

@@ -238,7 +238,8 @@ fn a_diverged_step_never_reaches_the_networks() {
 
 #[test]
 fn trpo_learns_to_balance_the_cart_pole() {
-    let (mut workers, mut trpo) = setting(TaskName::CartPole, TrpoConfig::default());
+    let (mut workers, mut trpo) =
+        setting(TaskName::CartPole, TrpoConfig { horizon: 128, ..TrpoConfig::default() });
     let mut last = Vec::new();
     for iteration in 0..40 {
         last = improve(&mut workers, &mut trpo, iteration).finished;
