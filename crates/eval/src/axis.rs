@@ -229,7 +229,7 @@ impl Grid {
                 rest /= axis.values.len();
             }
         }
-        Systems { space: self.space.clone(), phi }
+        Systems { space: self.space.clone(), phi, label: "grid".into() }
     }
 }
 
@@ -239,6 +239,7 @@ impl Grid {
 pub struct Systems {
     space: DynamicsSpace,
     phi: Vec<f64>,
+    label: String,
 }
 
 impl Systems {
@@ -257,7 +258,19 @@ impl Systems {
         if phi.len() / space.dim() > MAX_SYSTEMS {
             return Err(SweepError::Size);
         }
-        Ok(Self { space, phi })
+        Ok(Self { space, phi, label: "listed".into() })
+    }
+
+    /// The same systems, said to be chosen as `label` says.
+    #[must_use]
+    pub fn labelled(self, label: impl Into<String>) -> Self {
+        Self { label: label.into(), ..self }
+    }
+
+    /// How the systems were chosen: `grid`, `listed`; `box 0.5`, `ball` or `shell` for random ones; `worst in ball`
+    /// or `worst in box 0.5` for those that a search found.
+    pub fn label(&self) -> &str {
+        &self.label
     }
 
     /// The swept parameters.

@@ -6,16 +6,32 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use crate::table::{Provenance, Row, Table};
+use crate::table::{Provenance, Row, Table, Training};
 
-const BEFORE: [&str; 7] = ["task", "physics", "method", "policy", "seed", "stochastic", "system"];
-const AFTER: [&str; 8] = [
+const BEFORE: [&str; 13] = [
+    "task",
+    "physics",
+    "method",
+    "policy",
+    "algorithm",
+    "training_seed",
+    "epsilon",
+    "policy_steps",
+    "simulator_steps",
+    "seed",
+    "stochastic",
+    "systems",
+    "system",
+];
+const AFTER: [&str; 10] = [
     "return_mean",
     "return_sd",
     "return_se",
     "return_min",
     "return_max",
     "length_mean",
+    "forward_mean",
+    "still",
     "episodes",
     "diverged",
 ];
@@ -88,14 +104,18 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 /// |---|---|
 /// | `task`, `physics` | what was simulated |
 /// | `method`, `policy` | how the policy was trained, and which of the method's policies it is |
+/// | `algorithm`, `training_seed`, `epsilon` | how it was trained: algorithm, seed of the run, radius of the ball |
+/// | `policy_steps`, `simulator_steps` | what the training took; the second counts the adversary's simulations as well |
 /// | `seed`, `stochastic` | seed of the evaluation; `true` if actions were sampled, `false` for mean actions |
+/// | `systems` | how the systems were chosen, see [`Systems::label`](crate::Systems::label) |
 /// | `system` | number of the system from 0, or `nominal` for the reference values of the swept parameters |
 /// | one per swept parameter, by its name | physical value, in the unit that `wr2l tasks TASK` shows |
 /// | `return_mean`, `return_sd`, `return_se`, `return_min`, `return_max` | undiscounted return over the episodes |
-/// | `length_mean` | mean number of steps of an episode |
+/// | `length_mean`, `forward_mean` | mean number of steps of an episode; mean forward displacement in m |
+/// | `still` | episodes that stood still ([`stands_still`](crate::stands_still)); empty where that is no failure |
 /// | `episodes`, `diverged` | episodes run; those whose physics broke down, which no other number contains |
 ///
-/// A number that does not exist is an empty cell. Numbers are written so that reading gives the same bits.
+/// A number that does not exist, or is not known, is an empty cell. Numbers are written so that reading gives the same bits.
 ///
 /// # Errors
 /// [`CsvError::Parameters`] if the tables' parameters differ, [`CsvError::Io`].
@@ -124,13 +144,19 @@ pub fn write_csv(path: &Path, tables: &[Table]) -> Result<(), CsvError> {
 }
 
 fn record(provenance: &Provenance, system: String, row: &Row) -> Vec<String> {
-    let Provenance { task, physics, method, policy, seed, stochastic } = provenance;
-    let mut fields = vec![task.clone(), physics.clone(), method.clone(), policy.clone()];
-    fields.extend([seed.to_string(), stochastic.to_string(), system]);
+    fn known<T: ToString>(value: Option<T>) -> String {
+        value.map_or_else(String::new, |value| value.to_string())
+    }
+    let Provenance { task, physics, method, policy, training, seed, stochastic, systems } = provenance;
+    let mut fields =
+        vec![task.clone(), physics.clone(), method.clone(), policy.clone(), training.algorithm.clone()];
+    fields.extend([known(training.seed), known(training.epsilon)]);
+    fields.extend([known(training.policy_steps), known(training.simulator_steps)]);
+    fields.extend([seed.to_string(), stochastic.to_string(), systems.clone(), system]);
     fields.extend(row.phi.iter().map(f64::to_string));
-    let numbers = [row.mean, row.sd, row.standard_error, row.min, row.max, row.length];
+    let numbers = [row.mean, row.sd, row.standard_error, row.min, row.max, row.length, row.forward];
     fields.extend(numbers.map(|v| if v.is_nan() { String::new() } else { v.to_string() }));
-    fields.extend([row.episodes.to_string(), row.diverged.to_string()]);
+    fields.extend([known(row.still), row.episodes.to_string(), row.diverged.to_string()]);
     fields
 }
 
@@ -177,57 +203,89 @@ pub fn read_csv(path: &Path) -> Result<Vec<Table>, CsvError> {
     Ok(tables)
 }
 
+/// One record, whose fields are read by their column.
+struct Record<'a> {
+    header: &'a csv::StringRecord,
+    fields: &'a csv::StringRecord,
+}
+
+impl Record<'_> {
+    fn text(&self, column: usize) -> String {
+        self.fields[column].to_owned()
+    }
+
+    fn is_empty(&self, column: usize) -> bool {
+        self.fields[column].trim().is_empty()
+    }
+
+    fn parse<T: FromStr>(&self, column: usize, expected: &str) -> Result<T, String> {
+        let text = self.fields[column].trim();
+        text.parse().map_err(|_| format!("`{}` must be {expected}, got `{text}`", &self.header[column]))
+    }
+
+    fn number(&self, column: usize) -> Result<f64, String> {
+        let value: f64 = self.parse(column, "a number")?;
+        if value.is_finite() { Ok(value) } else { Err(format!("`{}` is not finite", &self.header[column])) }
+    }
+
+    /// NaN for an empty cell.
+    fn optional(&self, column: usize) -> Result<f64, String> {
+        if self.is_empty(column) { Ok(f64::NAN) } else { self.number(column) }
+    }
+
+    fn known<T: FromStr>(&self, column: usize) -> Result<Option<T>, String> {
+        if self.is_empty(column) { Ok(None) } else { self.parse(column, "a whole number").map(Some) }
+    }
+}
+
 /// Provenance, name of the system and results of one record, which has as many fields as the header.
 fn parse_record<'a>(
     header: &csv::StringRecord,
     fields: &'a csv::StringRecord,
     dim: usize,
 ) -> Result<(Provenance, &'a str, Row), String> {
-    fn parse<T: FromStr>(
-        header: &csv::StringRecord,
-        fields: &csv::StringRecord,
-        column: usize,
-        expected: &str,
-    ) -> Result<T, String> {
-        let text = fields[column].trim();
-        text.parse().map_err(|_| format!("`{}` must be {expected}, got `{text}`", &header[column]))
-    }
-    let number = |column: usize| {
-        parse::<f64>(header, fields, column, "a number").and_then(|v| {
-            if v.is_finite() { Ok(v) } else { Err(format!("`{}` is not finite", &header[column])) }
-        })
-    };
-    let optional = |column: usize| {
-        if fields[column].trim().is_empty() { Ok(f64::NAN) } else { number(column) }
-    };
-    let count = |column: usize| parse::<u32>(header, fields, column, "a whole number");
+    let record = Record { header, fields };
     let after = BEFORE.len() + dim;
     let provenance = Provenance {
-        task: fields[0].to_owned(),
-        physics: fields[1].to_owned(),
-        method: fields[2].to_owned(),
-        policy: fields[3].to_owned(),
-        seed: parse(header, fields, 4, "a whole number")?,
-        stochastic: parse(header, fields, 5, "true or false")?,
+        task: record.text(0),
+        physics: record.text(1),
+        method: record.text(2),
+        policy: record.text(3),
+        training: Training {
+            algorithm: record.text(4),
+            seed: record.known(5)?,
+            epsilon: Some(record.optional(6)?).filter(|epsilon| !epsilon.is_nan()),
+            policy_steps: record.known(7)?,
+            simulator_steps: record.known(8)?,
+        },
+        seed: record.parse(9, "a whole number")?,
+        stochastic: record.parse(10, "true or false")?,
+        systems: record.text(11),
     };
     let row = Row {
-        phi: (BEFORE.len()..after).map(number).collect::<Result<_, _>>()?,
-        mean: optional(after)?,
-        sd: optional(after + 1)?,
-        standard_error: optional(after + 2)?,
-        min: optional(after + 3)?,
-        max: optional(after + 4)?,
-        length: optional(after + 5)?,
-        episodes: count(after + 6)?,
-        diverged: count(after + 7)?,
+        phi: (BEFORE.len()..after).map(|column| record.number(column)).collect::<Result<_, _>>()?,
+        mean: record.optional(after)?,
+        sd: record.optional(after + 1)?,
+        standard_error: record.optional(after + 2)?,
+        min: record.optional(after + 3)?,
+        max: record.optional(after + 4)?,
+        length: record.optional(after + 5)?,
+        forward: record.optional(after + 6)?,
+        still: record.known(after + 7)?,
+        episodes: record.parse(after + 8, "a whole number")?,
+        diverged: record.parse(after + 9, "a whole number")?,
     };
     if row.diverged > row.episodes {
         return Err(format!("{} of {} episodes cannot have diverged", row.diverged, row.episodes));
     }
-    if row.has_value() == (row.diverged == row.episodes) {
+    let sound = row.episodes - row.diverged;
+    if row.has_value() == (sound == 0) {
         return Err("a mean return must be given exactly if some episode did not diverge".into());
     }
-    Ok((provenance, &fields[6], row))
+    if row.still.is_some_and(|still| still > sound) {
+        return Err(format!("more episodes stood still than the {sound} that did not diverge"));
+    }
+    Ok((provenance, &fields[BEFORE.len() - 1], row))
 }
 
 #[cfg(test)]
@@ -238,8 +296,7 @@ mod tests {
     fn bits(table: &Table) -> Vec<u64> {
         let row = |r: &Row| {
             let mut all = r.phi.clone();
-            all.extend([r.mean, r.sd, r.standard_error, r.min, r.max, r.length]);
-            all.extend([f64::from(r.episodes), f64::from(r.diverged)]);
+            all.extend(r.numbers());
             // Any NaN is "no value".
             all.into_iter().map(|v| if v.is_nan() { u64::MAX } else { v.to_bits() }).collect::<Vec<_>>()
         };

@@ -5,10 +5,14 @@ use std::ops::ControlFlow;
 use thiserror::Error;
 use wr2l_rl::{Actor, EpisodeJob, EpisodeOptions, EpisodeResult, Workers};
 use wr2l_rng::{Purpose, StreamKey};
+use wr2l_robust::RobustError;
 use wr2l_sim::{Outcome, Physics, SimError, Simulator, Task};
 
 use crate::axis::Systems;
-use crate::table::{Episode, Provenance, Row, Table};
+use crate::csv_file::CsvError;
+use crate::journal::{Fingerprint, Journal};
+use crate::standing::stands_still;
+use crate::table::{Episode, Provenance, Row, Table, Training};
 
 /// How a policy is evaluated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +42,8 @@ pub struct Subject<'a> {
     pub method: &'a str,
     /// See [`Provenance::policy`].
     pub policy: &'a str,
+    /// See [`Provenance::training`].
+    pub training: &'a Training,
 }
 
 /// How far an evaluation has come.
@@ -50,7 +56,7 @@ pub struct Progress {
 }
 
 /// Why an evaluation came to no table.
-#[derive(Clone, Debug, Error, PartialEq)]
+#[derive(Debug, Error)]
 pub enum EvaluationError {
     /// No episode was asked for.
     #[error("an evaluation needs at least 1 episode per system")]
@@ -66,6 +72,20 @@ pub enum EvaluationError {
     /// The simulator refused the task, the physics or a system.
     #[error(transparent)]
     Sim(#[from] SimError),
+    /// The search for the worst system failed.
+    #[error(transparent)]
+    Search(#[from] RobustError),
+    /// No search for the worst system came to an end, because the physics broke down in each.
+    #[error("the physics broke down in all {searches} searches for the worst system; the last time {last}")]
+    NoWorst {
+        /// How many.
+        searches: u64,
+        /// Where and how it did in the last.
+        last: String,
+    },
+    /// The journal could not be kept.
+    #[error(transparent)]
+    Journal(#[from] CsvError),
     /// The progress callback asked to stop.
     #[error("the evaluation was interrupted after {done} of {total} systems")]
     Interrupted {
@@ -83,18 +103,20 @@ pub enum EvaluationError {
 /// policies, are not luck of the draw. A row depends on its system alone, not on which others are swept. Returns are
 /// undiscounted; episodes end at a terminal state, the task's time limit, or when the physics breaks down.
 ///
-/// `physics` is the task's default if `None`. `progress` is called now and then, first with nothing done; it may stop
-/// the evaluation.
+/// `physics` is the task's default if `None`. Rows that `journal` knows are not simulated again; the others are put
+/// into it as they come. `progress` is called now and then, first with nothing done; it may stop the evaluation.
 ///
 /// # Errors
 /// [`EvaluationError::NoEpisode`]; [`EvaluationError::Policy`] if observations or actions of policy and task differ;
-/// [`EvaluationError::Sim`] for what [`Simulator::new`] refuses; [`EvaluationError::Interrupted`].
+/// [`EvaluationError::Sim`] for what [`Simulator::new`] refuses; [`EvaluationError::Journal`];
+/// [`EvaluationError::Interrupted`].
 pub fn evaluate(
     subject: Subject<'_>,
     task: Task,
     physics: Option<Physics>,
     systems: &Systems,
     options: Evaluation,
+    journal: &mut Journal,
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Table, EvaluationError> {
     if options.episodes == 0 {
@@ -105,43 +127,70 @@ pub fn evaluate(
     let mut workers = Workers::new(&simulator, options.threads)?;
 
     // The nominal system is row 0 of what is run.
-    let space = systems.space();
+    let (space, dim) = (systems.space(), systems.space().dim());
     let mut phi = space.nominal();
     phi.extend_from_slice(systems.phi());
     let total = systems.len() + 1;
     let episodes = options.episodes as usize;
-    // Enough episodes at a time to keep all threads busy, few enough for the progress to move.
-    let at_a_time = (32 * workers.threads()).div_ceil(episodes);
+    let print = fingerprint("row", subject.actor, &simulator, options);
+    let keys: Vec<u64> = phi.chunks(dim).map(|phi| print.numbers(phi).key()).collect();
+    let known = |journal: &Journal, i: usize| {
+        Row::from_numbers(phi[i * dim..][..dim].to_vec(), journal.get(keys[i])?)
+    };
+    let missing: Vec<usize> = (0..total).filter(|&i| known(journal, i).is_none()).collect();
 
-    let mut rows = Vec::with_capacity(total);
-    for chunk in phi.chunks(at_a_time * space.dim()) {
-        let done = rows.len();
+    // Enough episodes at a time that no lane idles for long, few enough for the progress to move.
+    let at_a_time = (32 * workers.threads() * simulator.preferred_lanes()).div_ceil(episodes);
+    let mut done = total - missing.len();
+    for chunk in missing.chunks(at_a_time) {
         if progress(Progress { done, total }).is_break() {
             return Err(EvaluationError::Interrupted { done, total });
         }
-        let z: Vec<f64> = chunk.chunks(space.dim()).flat_map(|phi| space.normalised(phi)).collect();
-        let jobs: Vec<EpisodeJob> = (0..chunk.len() / space.dim())
+        let z: Vec<f64> = chunk.iter().flat_map(|&i| space.normalised(&phi[i * dim..][..dim])).collect();
+        let jobs: Vec<EpisodeJob> = (0..chunk.len())
             .flat_map(|system| (0..episodes).map(move |episode| job(system, episode, options.seed)))
             .collect();
         let run = EpisodeOptions { stochastic: options.stochastic, discount: 1.0 };
         let results = workers.episodes(subject.actor, &z, &jobs, run)?;
-        for (phi, results) in chunk.chunks(space.dim()).zip(results.chunks(episodes)) {
-            let episodes: Vec<Episode> = results.iter().map(episode).collect();
-            rows.push(Row::new(phi.to_vec(), &episodes));
-        }
+        let rows = chunk.iter().zip(results.chunks(episodes)).map(|(&i, results)| {
+            let episodes: Vec<Episode> =
+                results.iter().map(|result| episode(simulator.task(), result)).collect();
+            (keys[i], Row::new(phi[i * dim..][..dim].to_vec(), &episodes).numbers())
+        });
+        journal.put(rows.collect())?;
+        done += chunk.len();
     }
     // What was asked for is complete: whether to stop makes no difference any more.
     let _ = progress(Progress { done: total, total });
+    let mut rows: Vec<Row> = (0..total).filter_map(|i| known(journal, i)).collect();
     let nominal = Some(rows.remove(0));
     let provenance = Provenance {
         task: simulator.task().name().to_string(),
         physics: simulator.physics().to_string(),
         method: subject.method.to_owned(),
         policy: subject.policy.to_owned(),
+        training: subject.training.clone(),
         seed: options.seed,
         stochastic: options.stochastic,
+        systems: systems.label().to_owned(),
     };
     Ok(Table { provenance, parameters: space.names().map(str::to_owned).collect(), nominal, rows })
+}
+
+/// All that a result of this policy on this simulator depends on, but the system.
+pub(crate) fn fingerprint(
+    kind: &str,
+    actor: &Actor,
+    simulator: &Simulator,
+    options: Evaluation,
+) -> Fingerprint {
+    let names: Vec<&str> = simulator.space().names().collect();
+    Fingerprint::of(kind)
+        .text(&format!("{:?}", simulator.task()))
+        .text(simulator.physics().as_str())
+        .text(&names.join(","))
+        .text(&format!("{} {} {}", options.episodes, options.stochastic, options.seed))
+        .actor(actor)
 }
 
 /// Episode `episode` on a system: its streams do not depend on the system.
@@ -154,12 +203,14 @@ fn job(system: usize, episode: usize, seed: u64) -> EpisodeJob {
     }
 }
 
-fn episode(result: &EpisodeResult) -> Episode {
-    let diverged = matches!(result.outcome, Outcome::Diverged(_));
-    Episode { ret: result.ret, length: result.length, diverged }
+fn episode(task: &Task, result: &EpisodeResult) -> Episode {
+    let EpisodeResult { ret, length, forward, outcome } = *result;
+    // Terminated in its last step it fell, however long it lasted.
+    let still = stands_still(task, length, forward).map(|still| still && outcome == Outcome::Truncated);
+    Episode { ret, length, forward, still, diverged: matches!(outcome, Outcome::Diverged(_)) }
 }
 
-fn check_policy(actor: &Actor, simulator: &Simulator) -> Result<(), EvaluationError> {
+pub(crate) fn check_policy(actor: &Actor, simulator: &Simulator) -> Result<(), EvaluationError> {
     let spec = simulator.spec();
     let refuse = |reason| EvaluationError::Policy { task: simulator.task().name().to_string(), reason };
     if actor.obs_dim() != spec.obs_dim {
@@ -198,8 +249,18 @@ mod tests {
     }
 
     fn run(actor: &Actor, systems: &Systems, options: Evaluation) -> Result<Table, EvaluationError> {
-        let subject = Subject { actor, method: "ppo", policy: "a" };
-        evaluate(subject, task(), None, systems, options, &mut |_| ControlFlow::Continue(()))
+        journalled(actor, systems, options, &mut Journal::none(), &mut |_| ControlFlow::Continue(()))
+    }
+
+    fn journalled(
+        actor: &Actor,
+        systems: &Systems,
+        options: Evaluation,
+        journal: &mut Journal,
+        progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Table, EvaluationError> {
+        let subject = Subject { actor, method: "ppo", policy: "a", training: &Training::default() };
+        evaluate(subject, task(), None, systems, options, journal, progress)
     }
 
     /// Everything but NaN compares by its bits.
@@ -247,28 +308,44 @@ mod tests {
     }
 
     #[test]
-    fn progress_counts_up_and_can_stop() {
+    fn progress_counts_up_and_a_stopped_evaluation_goes_on_where_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv.partial");
         let actor = actor(4, 2);
-        let subject = Subject { actor: &actor, method: "ppo", policy: "a" };
+        let options = Evaluation::default();
+        let mut stop =
+            |p: Progress| if p.done > 4 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+        let mut journal = Journal::open(&path).unwrap();
+        let stopped = journalled(&actor, &systems(&[SWEEP]), options, &mut journal, &mut stop);
+        assert!(matches!(stopped, Err(EvaluationError::Interrupted { done: 5..10, total: 10 })));
+
         let mut seen = Vec::new();
         let mut record = |p: Progress| {
             seen.push(p.done);
             ControlFlow::Continue(())
         };
-        let options = Evaluation::default();
-        evaluate(subject, task(), None, &systems(&[SWEEP]), options, &mut record).unwrap();
-        assert_eq!((seen[0], seen[seen.len() - 1]), (0, 10));
-        assert!(seen.windows(2).all(|pair| pair[0] < pair[1]) && seen.len() > 3, "{seen:?}");
-        let mut stop =
-            |p: Progress| if p.done > 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-        let stopped = evaluate(subject, task(), None, &systems(&[SWEEP]), options, &mut stop);
-        assert!(matches!(stopped, Err(EvaluationError::Interrupted { done: 1.., total: 10 })));
+        let mut journal = Journal::open(&path).unwrap();
+        let resumed = journalled(&actor, &systems(&[SWEEP]), options, &mut journal, &mut record).unwrap();
+        assert!(seen[0] > 4 && seen[seen.len() - 1] == 10, "{seen:?}");
+        assert!(seen.windows(2).all(|pair| pair[0] < pair[1]));
+        assert_eq!(text(&resumed), text(&run(&actor, &systems(&[SWEEP]), options).unwrap()));
+
+        // Other options are other results: nothing known is taken for them.
+        seen.clear();
+        let other = Evaluation { seed: 1, ..options };
+        let mut record = |p: Progress| {
+            seen.push(p.done);
+            ControlFlow::Continue(())
+        };
+        journalled(&actor, &systems(&[SWEEP]), other, &mut journal, &mut record).unwrap();
+        assert_eq!(seen[0], 0);
     }
 
     #[test]
     fn senseless_evaluations_are_refused() {
         let none = Evaluation { episodes: 0, ..Evaluation::default() };
-        assert_eq!(run(&actor(4, 2), &systems(&[SWEEP]), none).unwrap_err(), EvaluationError::NoEpisode);
+        let refused = run(&actor(4, 2), &systems(&[SWEEP]), none);
+        assert!(matches!(refused, Err(EvaluationError::NoEpisode)));
         let refused = |actor| run(&actor, &systems(&[SWEEP]), Evaluation::default()).unwrap_err().to_string();
         assert!(refused(actor(5, 2)).contains("observes 5 numbers, the task gives 4"));
         assert!(refused(actor(4, 3)).contains("actions"));

@@ -8,6 +8,14 @@ pub enum StatisticsError {
     /// There is no value.
     #[error("no value to compute statistics of")]
     Empty,
+    /// Lists that belong together differ in length.
+    #[error("expected {expected} values in each list, got {got}")]
+    Ragged {
+        /// Length of the first.
+        expected: usize,
+        /// Length of the one that differs.
+        got: usize,
+    },
     /// A value is NaN or infinite.
     #[error("value {index} of {count} is {value}: statistics need finite numbers")]
     NotFinite {
@@ -53,6 +61,10 @@ pub struct Statistics {
 }
 
 impl Statistics {
+    /// The statistics of no value: everything but the count is NaN.
+    pub const NO_VALUE: Self =
+        Self { count: 0, mean: f64::NAN, median: f64::NAN, iqm: f64::NAN, cvar10: f64::NAN, worst: f64::NAN };
+
     /// Statistics of finite values, in any order.
     ///
     /// # Errors

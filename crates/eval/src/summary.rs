@@ -1,76 +1,96 @@
 //! Result tables for the terminal.
 
-use crate::statistics::Spread;
+use crate::across::{Aggregate, Bootstrap, Interval, Scores};
+use crate::statistics::Statistics;
 use crate::table::{Row, Table};
 
 /// The results of several policies as aligned text, ending in a newline: one line a policy with its nominal return,
-/// and over the systems the mean, the interquartile mean, CVaR₁₀ and the worst system; before that, if some method
-/// has several policies, one line a method with mean ± sample standard deviation across them. Methods and policies
-/// come in order of appearance; what has no value shows as `–`.
+/// over the systems the mean, the interquartile mean, CVaR₁₀ and the worst system, and the share of episodes that stood
+/// still; before that, if some method has several policies, one line a method with the mean across them, its 95 %
+/// bootstrap interval, and the share of policies that stand still. Methods and policies come in order of appearance;
+/// what has no value shows as `–`.
 pub fn summary(tables: &[Table]) -> String {
-    let mut methods: Vec<&str> = Vec::new();
-    for table in tables {
-        if !methods.contains(&table.provenance.method.as_str()) {
-            methods.push(&table.provenance.method);
-        }
-    }
+    let methods = method_lines(tables);
     let mut text = String::new();
-    if methods.len() < tables.len() {
-        let mut lines =
-            vec![["method", "policies", "nominal", "mean", "IQM", "CVaR₁₀", "worst"].map(String::from)];
-        for method in methods {
-            let columns: Vec<[f64; 5]> =
-                tables.iter().filter(|t| t.provenance.method == method).map(columns).collect();
-            let cell = |i: usize| across(columns.iter().map(|column| column[i]));
-            let count = columns.len().to_string();
-            lines.push([method.to_owned(), count, cell(0), cell(1), cell(2), cell(3), cell(4)]);
-        }
-        text += &align(&lines);
+    if methods.len() <= tables.len() {
+        text += &align(&methods);
         text.push('\n');
     }
     let mut lines = vec![
-        ["method", "policy", "nominal", "mean", "IQM", "CVaR₁₀", "worst", "worst at", "diverged"]
+        ["method", "policy", "nominal", "mean", "IQM", "CVaR₁₀", "worst", "still", "diverged", "worst at"]
             .map(String::from),
     ];
     for table in tables {
         let [nominal, mean, iqm, cvar, worst] = columns(table).map(number);
-        let at = table.worst().map_or_else(|| "–".into(), |row| system(&table.parameters, row));
+        let at = table.worst().map_or_else(|| "–".into(), |row| system(table, row));
         let diverged = match (table.diverged(), table.systems_without_value()) {
             (0, _) => "0".to_owned(),
             (episodes, 0) => format!("{episodes} episodes"),
             (episodes, systems) => format!("{episodes} episodes, {systems} whole systems"),
         };
         let (method, policy) = (table.provenance.method.clone(), table.provenance.policy.clone());
-        lines.push([method, policy, nominal, mean, iqm, cvar, worst, at, diverged]);
+        let still = share(table.still_share());
+        lines.push([method, policy, nominal, mean, iqm, cvar, worst, still, diverged, at]);
     }
     text + &align(&lines)
+}
+
+/// The header and one line a method, in order of appearance: method, number of policies, then nominal return and mean,
+/// interquartile mean, CVaR₁₀ and worst over the systems, each as the mean across the policies with its 95 % bootstrap
+/// interval in brackets, and the share of policies that stand still.
+pub fn method_lines(tables: &[Table]) -> Vec<[String; 8]> {
+    let mut methods: Vec<&str> = Vec::new();
+    for table in tables {
+        if !methods.contains(&table.provenance.method.as_str()) {
+            methods.push(&table.provenance.method);
+        }
+    }
+    let header = ["method", "policies", "nominal", "mean", "IQM", "CVaR₁₀", "worst", "still"];
+    let mut lines = vec![header.map(String::from)];
+    for method in methods {
+        let members: Vec<&Table> = tables.iter().filter(|t| t.provenance.method == method).collect();
+        let columns: Vec<[f64; 5]> = members.iter().map(|table| columns(table)).collect();
+        let cell = |i: usize| across(columns.iter().map(|column| column[i]));
+        let still: Option<u32> = members.iter().map(|table| table.stands_still().map(u32::from)).sum();
+        let still = share(still.map(|still| f64::from(still) / members.len() as f64));
+        let count = columns.len().to_string();
+        lines.push([method.to_owned(), count, cell(0), cell(1), cell(2), cell(3), cell(4), still]);
+    }
+    lines
 }
 
 /// Nominal return, mean, interquartile mean, CVaR₁₀ and worst, NaN where there is no value.
 fn columns(table: &Table) -> [f64; 5] {
     let nominal = table.nominal.as_ref().map_or(f64::NAN, |row| row.mean);
-    table.statistics().map_or([nominal, f64::NAN, f64::NAN, f64::NAN, f64::NAN], |s| {
-        [nominal, s.mean, s.iqm, s.cvar10, s.worst]
-    })
+    let s = table.statistics().unwrap_or(Statistics::NO_VALUE);
+    [nominal, s.mean, s.iqm, s.cvar10, s.worst]
 }
 
 fn number(value: f64) -> String {
     if value.is_nan() { "–".into() } else { format!("{value:.1}") }
 }
 
-fn across(values: impl Iterator<Item = f64>) -> String {
-    let values: Vec<f64> = values.filter(|v| v.is_finite()).collect();
-    match Spread::of(&values) {
-        Ok(spread) if spread.count > 1 => format!("{:.1} ± {:.1}", spread.mean, spread.sd),
-        Ok(spread) => number(spread.mean),
-        Err(_) => number(f64::NAN),
-    }
+fn share(value: Option<f64>) -> String {
+    value.map_or_else(|| "–".into(), |share| format!("{:.0} %", 100.0 * share))
 }
 
-fn system(parameters: &[String], row: &Row) -> String {
+/// Mean across policies, with its interval if there are several.
+fn across(values: impl Iterator<Item = f64>) -> String {
+    let values: Vec<f64> = values.filter(|v| v.is_finite()).collect();
+    let Ok(scores) = Scores::single(&values) else { return number(f64::NAN) };
+    let Interval { estimate, low, high } = scores.interval(Aggregate::Mean, Bootstrap::default());
+    if values.len() == 1 { number(estimate) } else { format!("{estimate:.1} [{low:.0}, {high:.0}]") }
+}
+
+/// The values of a system, or its number where they would fill the line.
+fn system(table: &Table, row: &Row) -> String {
+    if table.parameters.len() > 4 {
+        let number = table.rows.iter().position(|other| other.phi == row.phi);
+        return number.map_or_else(|| "–".into(), |number| format!("system {number}"));
+    }
     // Four significant digits name a cell; the file has the exact value.
     let round = |v: f64| format!("{v:.3e}").parse::<f64>().unwrap_or(v);
-    let pairs = parameters.iter().zip(&row.phi).map(|(name, &value)| format!("{name}={}", round(value)));
+    let pairs = table.parameters.iter().zip(&row.phi).map(|(name, &v)| format!("{name}={}", round(v)));
     pairs.collect::<Vec<_>>().join(", ")
 }
 
@@ -118,9 +138,9 @@ mod tests {
         let text = summary(&[small("ppo", "0", 100.0), small("wr2l", "10", 2000.0)]);
         assert_eq!(
             text,
-            "method  policy  nominal    mean     IQM  CVaR₁₀   worst  worst at      diverged\n\
-             ppo          0    110.0   100.5   100.5   100.0   100.0  friction=0.5         0\n\
-             wr2l        10   2010.0  2000.5  2000.5  2000.0  2000.0  friction=0.5         0\n"
+            "method  policy  nominal    mean     IQM  CVaR₁₀   worst  still  diverged  worst at\n\
+             ppo          0    110.0   100.5   100.5   100.0   100.0    0 %         0  friction=0.5\n\
+             wr2l        10   2010.0  2000.5  2000.5  2000.0  2000.0    0 %         0  friction=0.5\n"
         );
     }
 
@@ -128,7 +148,7 @@ mod tests {
     fn several_policies_of_a_method_are_condensed_first() {
         let text = summary(&[small("ppo", "0", 100.0), small("ppo", "1", 102.0), small("wr2l", "0", 0.0)]);
         let (methods, policies) = text.split_once("\n\n").unwrap();
-        assert!(methods.contains("111.0 ± 1.4") && methods.lines().count() == 3, "{text}");
+        assert!(methods.contains("111.0 [110, 112]") && methods.lines().count() == 3, "{text}");
         assert_eq!(policies.lines().count(), 4);
     }
 

@@ -4,7 +4,7 @@ use crate::axis::Axis;
 use crate::statistics::{Spread, Statistics, StatisticsError};
 
 /// What was evaluated, and how: all that a reader of the numbers needs to repeat them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Provenance {
     /// Name of the task.
     pub task: String,
@@ -14,10 +14,29 @@ pub struct Provenance {
     pub method: String,
     /// Which policy of the method, e.g. the name of its run folder.
     pub policy: String,
+    /// How the policy came about.
+    pub training: Training,
     /// Seed of the evaluation's initial states and action noise.
     pub seed: u64,
     /// Whether actions were sampled (`true`) or the policy's mean was taken (`false`).
     pub stochastic: bool,
+    /// How the systems were chosen, see [`Systems::label`](crate::Systems::label).
+    pub systems: String,
+}
+
+/// How a policy came about; what is not known of it is `None`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Training {
+    /// Name of the algorithm.
+    pub algorithm: String,
+    /// Seed of the training run.
+    pub seed: Option<u64>,
+    /// Radius ε of the ball it was trained in, if it was trained in one.
+    pub epsilon: Option<f64>,
+    /// Policy steps it was trained for.
+    pub policy_steps: Option<u64>,
+    /// Simulator steps that the training took, those of the adversary included.
+    pub simulator_steps: Option<u64>,
 }
 
 /// How one episode ended.
@@ -27,6 +46,10 @@ pub struct Episode {
     pub ret: f64,
     /// Number of steps.
     pub length: u32,
+    /// How far the robot came forward, in m.
+    pub forward: f64,
+    /// Whether it stood still ([`stands_still`](crate::stands_still)); `None` for a task in which that is no failure.
+    pub still: Option<bool>,
     /// Whether the physics broke down, so that `ret` means nothing.
     pub diverged: bool,
 }
@@ -51,6 +74,10 @@ pub struct Row {
     pub max: f64,
     /// Mean number of steps of an episode.
     pub length: f64,
+    /// Mean forward displacement, in m.
+    pub forward: f64,
+    /// Number of episodes that stood still; `None` for a task in which that is no failure.
+    pub still: Option<u32>,
     /// Number of episodes run, diverged ones included.
     pub episodes: u32,
     /// Number of episodes whose physics broke down.
@@ -73,6 +100,8 @@ impl Row {
             max: spread.max,
             // 0/0 is NaN, as documented.
             length: sound.iter().map(|e| f64::from(e.length)).sum::<f64>() / sound.len() as f64,
+            forward: sound.iter().map(|e| e.forward).sum::<f64>() / sound.len() as f64,
+            still: sound.iter().map(|e| e.still.map(u32::from)).sum(),
             episodes: episodes.len() as u32,
             diverged: (episodes.len() - sound.len()) as u32,
         }
@@ -81,6 +110,34 @@ impl Row {
     /// Whether at least one episode gave a return.
     pub fn has_value(&self) -> bool {
         self.mean.is_finite()
+    }
+
+    /// Share of the episodes that stood still, of those that did not diverge; `None` without one, or for a task in
+    /// which standing still is no failure.
+    pub fn still_share(&self) -> Option<f64> {
+        let sound = self.episodes - self.diverged;
+        self.still.filter(|_| sound > 0).map(|still| f64::from(still) / f64::from(sound))
+    }
+
+    /// The row's results as plain numbers, from which [`Row::from_numbers`] makes it again.
+    pub(crate) fn numbers(&self) -> Vec<f64> {
+        let still = self.still.map_or(f64::NAN, f64::from);
+        let (episodes, diverged) = (f64::from(self.episodes), f64::from(self.diverged));
+        let Self { mean, sd, standard_error, min, max, length, forward, .. } = *self;
+        vec![mean, sd, standard_error, min, max, length, forward, still, episodes, diverged]
+    }
+
+    /// The row of the system `phi` from [`Row::numbers`]; `None` if they are not such.
+    pub(crate) fn from_numbers(phi: Vec<f64>, numbers: &[f64]) -> Option<Self> {
+        let &[mean, sd, standard_error, min, max, length, forward, still, episodes, diverged] = numbers
+        else {
+            return None;
+        };
+        let count =
+            |v: f64| (v.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&v)).then_some(v as u32);
+        let still = if still.is_nan() { None } else { Some(count(still)?) };
+        let (episodes, diverged) = (count(episodes)?, count(diverged)?);
+        Some(Self { phi, mean, sd, standard_error, min, max, length, forward, still, episodes, diverged })
     }
 }
 
@@ -115,6 +172,20 @@ impl Table {
     /// Number of systems without a value, because every episode diverged.
     pub fn systems_without_value(&self) -> usize {
         self.rows.iter().filter(|row| !row.has_value()).count()
+    }
+
+    /// Whether the policy stands still: whether at least half of its episodes on the nominal system do. `None` if that
+    /// is not known, or no failure in the task.
+    pub fn stands_still(&self) -> Option<bool> {
+        self.nominal.as_ref()?.still_share().map(|share| share >= 0.5)
+    }
+
+    /// Share of all episodes over the systems that stood still, diverged ones left out; `None` if there are none, or
+    /// standing still is no failure in the task.
+    pub fn still_share(&self) -> Option<f64> {
+        let sound: u64 = self.rows.iter().map(|row| u64::from(row.episodes - row.diverged)).sum();
+        let still: Option<u64> = self.rows.iter().map(|row| row.still.map(u64::from)).sum();
+        still.filter(|_| sound > 0).map(|still| still as f64 / sound as f64)
     }
 
     /// Number of diverged episodes over all systems, the nominal one not counted.
@@ -159,13 +230,28 @@ pub(crate) mod tests {
             physics: "mujoco".into(),
             method: method.into(),
             policy: policy.into(),
+            training: Training {
+                algorithm: method.into(),
+                seed: Some(5),
+                epsilon: Some(0.1 + 0.2),
+                policy_steps: Some(1_000_000),
+                simulator_steps: None,
+            },
             seed: 7,
             stochastic: false,
+            systems: "grid".into(),
         }
     }
 
     pub(crate) fn episodes(returns: &[f64]) -> Vec<Episode> {
-        returns.iter().map(|&ret| Episode { ret, length: ret.abs() as u32, diverged: false }).collect()
+        let episode = |&ret: &f64| Episode {
+            ret,
+            length: ret.abs() as u32,
+            forward: ret / 100.0,
+            still: Some(ret < 1.0),
+            diverged: false,
+        };
+        returns.iter().map(episode).collect()
     }
 
     /// A table over `a` × `b`, 2 × 3 systems, whose last system diverged altogether.
@@ -177,7 +263,7 @@ pub(crate) mod tests {
                 rows.push(Row::new(vec![a, b], &episodes(&[base, base + 1.0, base + 5.0])));
             }
         }
-        let diverged = Episode { ret: 3.0, length: 9, diverged: true };
+        let diverged = Episode { ret: 3.0, length: 9, forward: 1.0, still: Some(true), diverged: true };
         let phi = rows[5].phi.clone();
         rows[5] = Row::new(phi, &[diverged; 3]);
         Table {
@@ -219,6 +305,31 @@ pub(crate) mod tests {
         let empty = Table { rows: table.rows[5..].to_vec(), ..table };
         assert_eq!(empty.statistics(), Err(StatisticsError::Empty));
         assert!(empty.worst().is_none());
+    }
+
+    #[test]
+    fn standing_still_is_counted_over_sound_episodes_only() {
+        let table = table("wr2l", "a");
+        // Of the five systems with a value, the first row's first episode alone returned less than 1.
+        assert_eq!(table.rows.iter().map(|row| row.still.unwrap()).collect::<Vec<_>>(), [1, 1, 1, 0, 0, 0]);
+        assert!((table.still_share().unwrap() - 3.0 / 15.0).abs() < 1e-12);
+        assert_eq!((table.stands_still(), table.rows[5].still_share()), (Some(false), None));
+        let mut balance = table.clone();
+        balance.rows[2].still = None;
+        balance.nominal.as_mut().unwrap().still = None;
+        assert_eq!((balance.still_share(), balance.stands_still()), (None, None));
+    }
+
+    #[test]
+    fn rows_survive_as_plain_numbers_and_nonsense_does_not() {
+        for row in &table("wr2l", "a").rows {
+            let again = Row::from_numbers(row.phi.clone(), &row.numbers()).unwrap();
+            assert_eq!(format!("{row:?}"), format!("{again:?}"));
+            assert!(Row::from_numbers(row.phi.clone(), &row.numbers()[1..]).is_none());
+        }
+        let mut numbers = table("wr2l", "a").rows[0].numbers();
+        numbers[9] = -1.0;
+        assert!(Row::from_numbers(vec![1.0], &numbers).is_none());
     }
 
     #[test]

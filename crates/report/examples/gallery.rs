@@ -73,6 +73,7 @@ fn heat_maps(panels: usize) -> HeatMapFigure {
         panels,
         scale: None,
         outline: outline.collect(),
+        note: "hopper (planar), 20 episodes per system".into(),
     }
 }
 

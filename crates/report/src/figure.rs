@@ -11,12 +11,14 @@ pub struct Quantity {
     pub label: String,
     /// Reference value to mark, if there is one.
     pub nominal: Option<f64>,
+    /// Smallest and largest value that the quantity can have; cells of a heat map end there.
+    pub bounds: Option<(f64, f64)>,
 }
 
 impl Quantity {
     /// A quantity without a reference value.
     pub fn new(label: impl Into<String>) -> Self {
-        Self { label: label.into(), nominal: None }
+        Self { label: label.into(), nominal: None, bounds: None }
     }
 
     /// A dynamics parameter: `torso_density` in `kg/m³` is labelled `torso density (kg/m³)`; the unit `1` of a
@@ -24,7 +26,13 @@ impl Quantity {
     pub fn parameter(name: &str, unit: &str, nominal: f64) -> Self {
         let name = name.replace('_', " ");
         let label = if unit.is_empty() || unit == "1" { name } else { format!("{name} ({unit})") };
-        Self { label, nominal: Some(nominal) }
+        Self { label, nominal: Some(nominal), bounds: None }
+    }
+
+    /// The same quantity, which lies between `lower` and `upper`.
+    #[must_use]
+    pub fn within(self, lower: f64, upper: f64) -> Self {
+        Self { bounds: Some((lower, upper)), ..self }
     }
 }
 

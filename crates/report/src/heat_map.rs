@@ -46,6 +46,8 @@ pub struct HeatMapFigure {
     /// Outline of the Wasserstein ball as points (x, y), closed by itself; empty for none. What lies outside the
     /// axes is cut off.
     pub outline: Vec<(f64, f64)>,
+    /// A remark below everything, e.g. task and episodes; empty for none.
+    pub note: String,
 }
 
 /// Where everything goes, in pixels.
@@ -75,14 +77,21 @@ impl HeatMapFigure {
 
         let rows = self.panels.len().div_ceil(MOST_COLUMNS);
         let columns = self.panels.len().div_ceil(rows);
-        let y_edges = edges(&self.y_values);
+        let y_edges = edges(&self.y_values, self.y.bounds);
         let left = 34.0 + canvas::ticks_width((y_edges[0], y_edges[y_edges.len() - 1]), TICKS.1);
         let bar_labels = 36.0 + canvas::ticks_width(scale, TICKS.1);
         let places = Places { columns, rows, left, bar_labels };
         let width = left + columns as f64 * (PANEL.0 + GAP.0) - GAP.0 + BAR_GAP + BAR_WIDTH + bar_labels;
         let legend_top = TOP + rows as f64 * (PANEL.1 + GAP.1) - GAP.1 + BOTTOM + 6.0;
         let legend = Legend::new(self.legend_entries(), width - left - 10.0);
-        canvas::render(width, legend_top + legend.height() + 4.0, |area| {
+        let note_top = legend_top + legend.height() + 2.0;
+        let note = if self.note.is_empty() { 0.0 } else { 16.0 };
+        canvas::render(width, note_top + note + 2.0, |area| {
+            if !self.note.is_empty() {
+                let size = canvas::fitted(&self.note, TICK - 0.5, width - left - 10.0);
+                let style = font(size, canvas::MUTED);
+                area.draw_text(&self.note, &style, (px(left), px(note_top))).map_err(drawing)?;
+            }
             for index in 0..self.panels.len() {
                 self.draw_panel(area, &places, index, scale)?;
             }
@@ -136,8 +145,26 @@ impl HeatMapFigure {
         Ok(())
     }
 
+    fn edges(&self) -> (Vec<f64>, Vec<f64>) {
+        (edges(&self.x_values, self.x.bounds), edges(&self.y_values, self.y.bounds))
+    }
+
+    /// The nominal point, if it lies in the plot.
     fn nominal(&self) -> Option<(f64, f64)> {
-        Some((self.x.nominal?, self.y.nominal?))
+        let (x, y) = (self.x.nominal?, self.y.nominal?);
+        let (x_edges, y_edges) = self.edges();
+        let inside = |edges: &[f64], v: f64| edges[0] <= v && v <= edges[edges.len() - 1];
+        (inside(&x_edges, x) && inside(&y_edges, y)).then_some((x, y))
+    }
+
+    /// Whether some of the ball's outline lies in the plot.
+    fn shows_outline(&self) -> bool {
+        let (x_edges, y_edges) = self.edges();
+        // A thousandth of the plot is as fine as it is drawn.
+        let scaled = |edges: &[f64], v: f64| 1000.0 * (v - edges[0]) / (edges[edges.len() - 1] - edges[0]);
+        let points: Vec<_> =
+            self.outline.iter().map(|&(x, y)| (scaled(&x_edges, x), scaled(&y_edges, y))).collect();
+        !clip_closed(&points, (0, 0), (1000, 1000)).is_empty()
     }
 
     fn legend_entries(&self) -> Vec<(Swatch, String)> {
@@ -145,7 +172,7 @@ impl HeatMapFigure {
         if self.nominal().is_some() {
             entries.push((Swatch::Point, "nominal".into()));
         }
-        if !self.outline.is_empty() {
+        if self.shows_outline() {
             entries.push((Swatch::Outline, "Wasserstein ball".into()));
         }
         if self.panels.iter().any(|panel| panel.values.iter().any(|v| v.is_nan())) {
@@ -167,7 +194,7 @@ impl HeatMapFigure {
         // Axes only at the border of the figure: below the last panel of a column, left of the first of a row.
         let has_x = index + places.columns >= self.panels.len();
         let has_y = column == 0;
-        let (x_edges, y_edges) = (edges(&self.x_values), edges(&self.y_values));
+        let (x_edges, y_edges) = self.edges();
         let (x_low, x_high) = (x_edges[0], x_edges[x_edges.len() - 1]);
         let (y_low, y_high) = (y_edges[0], y_edges[y_edges.len() - 1]);
 
@@ -212,10 +239,7 @@ impl HeatMapFigure {
                 canvas::outline(area, &path)?;
             }
         }
-        if let Some((x, y)) = self.nominal()
-            && (x_low..=x_high).contains(&x)
-            && (y_low..=y_high).contains(&y)
-        {
+        if let Some((x, y)) = self.nominal() {
             canvas::nominal_point(area, at(x, y))?;
         }
         let mut closed = frame.clone();
@@ -291,17 +315,24 @@ fn color(value: f64, (low, high): (f64, f64)) -> RGBColor {
     ViridisRGB.get_color(((value - low) / (high - low)).clamp(0.0, 1.0))
 }
 
-/// Borders of cells around these middles: half-way between neighbours, symmetrical at the ends.
-fn edges(middles: &[f64]) -> Vec<f64> {
-    if let [only] = middles {
-        let half = if *only == 0.0 { 0.5 } else { 0.1 * only.abs() };
-        return vec![only - half, only + half];
-    }
+/// Borders of cells around these middles: half-way between neighbours; symmetrical at the ends, but not beyond the
+/// bounds.
+fn edges(middles: &[f64], bounds: Option<(f64, f64)>) -> Vec<f64> {
     let n = middles.len();
     let mut edges = Vec::with_capacity(n + 1);
-    edges.push(1.5 * middles[0] - 0.5 * middles[1]);
-    edges.extend(middles.windows(2).map(|pair| 0.5 * (pair[0] + pair[1])));
-    edges.push(1.5 * middles[n - 1] - 0.5 * middles[n - 2]);
+    if let [only] = middles {
+        let half = if *only == 0.0 { 0.5 } else { 0.1 * only.abs() };
+        edges.extend([only - half, only + half]);
+    } else {
+        edges.push(1.5 * middles[0] - 0.5 * middles[1]);
+        edges.extend(middles.windows(2).map(|pair| 0.5 * (pair[0] + pair[1])));
+        edges.push(1.5 * middles[n - 1] - 0.5 * middles[n - 2]);
+    }
+    // A middle outside the bounds, which only a caller's mistake could bring, keeps its cell.
+    if let Some((lower, upper)) = bounds.filter(|(l, u)| l < u && *l <= middles[0] && middles[n - 1] <= *u) {
+        edges[0] = edges[0].max(lower);
+        edges[n] = edges[n].min(upper);
+    }
     edges
 }
 
@@ -374,6 +405,7 @@ mod tests {
                 .collect(),
             scale: None,
             outline: vec![(500.0, 2.0), (1000.0, 3.0), (1500.0, 2.0), (1000.0, 1.0)],
+            note: "hopper, 20 episodes".into(),
         }
     }
 
@@ -388,6 +420,13 @@ mod tests {
         }
         assert!(!svg.contains("NaN") && !svg.contains("inf"));
         assert_eq!(svg, figure.to_svg().unwrap());
+    }
+
+    #[test]
+    fn the_legend_names_only_what_is_in_the_plot() {
+        let elsewhere = figure(&[5000.0, 6000.0], &[1.0, 2.0, 3.0], &[&[0.0; 6]]);
+        let svg = elsewhere.to_svg().unwrap();
+        assert!(!svg.contains("nominal") && !svg.contains("ball"));
     }
 
     #[test]
@@ -423,9 +462,11 @@ mod tests {
 
     #[test]
     fn cells_end_half_way_between_their_middles() {
-        assert_eq!(edges(&[500.0, 750.0, 1000.0]), [375.0, 625.0, 875.0, 1125.0]);
-        assert_eq!(edges(&[1.0, 2.0, 10.0]), [0.5, 1.5, 6.0, 14.0]);
-        assert_eq!(edges(&[2.0]), [1.8, 2.2]);
+        assert_eq!(edges(&[500.0, 750.0, 1000.0], None), [375.0, 625.0, 875.0, 1125.0]);
+        assert_eq!(edges(&[1.0, 2.0, 10.0], None), [0.5, 1.5, 6.0, 14.0]);
+        assert_eq!(edges(&[2.0], None), [1.8, 2.2]);
+        assert_eq!(edges(&[0.1, 1.0, 5.0], Some((0.1, 5.5))), [0.1, 0.55, 3.0, 5.5]);
+        assert_eq!(edges(&[2.0], Some((3.0, 4.0))), [1.8, 2.2]);
     }
 
     #[test]

@@ -1,19 +1,25 @@
 //! Figures from result tables; draws, never simulates.
 //!
 //! [`LineFigure`] draws curves with bands ([`sweep_figure`] over one parameter, [`learning_figure`] over steps);
-//! [`HeatMapFigure`] draws maps over two parameters ([`heat_map_figure`]). Every figure is SVG text whose bytes depend
+//! [`HeatMapFigure`] draws maps over two parameters ([`heat_map_figure`]); [`HistogramFigure`] the distribution over many
+//! systems ([`histogram_figure`]). [`page`] makes one HTML page of everything. Every figure is SVG text whose bytes depend
 //! on its data alone.
 #![forbid(unsafe_code)]
 
 mod canvas;
 mod figure;
 mod heat_map;
+mod histogram;
 mod lines;
+pub mod page;
 mod ranges;
 mod tables;
 
 pub use figure::{FigureError, Quantity};
 pub use heat_map::{HeatMapFigure, Panel};
+pub use histogram::{HistogramFigure, HistogramPanel};
 pub use lines::{LineFigure, Series};
 pub use ranges::{RangeFigure, RangeRow};
-pub use tables::{Band, LearningRun, heat_map_figure, learning_figure, sweep_figure};
+pub use tables::{
+    Band, LearningRun, heat_map_figure, histogram_figure, learning_figure, profile_figure, sweep_figure,
+};

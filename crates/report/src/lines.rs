@@ -81,7 +81,8 @@ impl LineFigure {
             legend.draw(area, left, 8.0 + title)?;
             if !self.note.is_empty() {
                 let at = (px(left), px(8.0 + title + legend.height() + 2.0));
-                area.draw_text(&self.note, &font(TICK - 0.5, MUTED), at).map_err(drawing)?;
+                let size = canvas::fitted(&self.note, TICK - 0.5, WIDTH - left - 4.0);
+                area.draw_text(&self.note, &font(size, MUTED), at).map_err(drawing)?;
             }
             self.draw_plot(area, (left, top), x_range, y_range)
         })

@@ -1,9 +1,10 @@
 //! From result tables to figures.
 
-use wr2l_eval::{Spread, Table};
+use wr2l_eval::{Bootstrap, Scores, Spread, Statistics, Table};
 
 use crate::figure::{FigureError, Quantity};
 use crate::heat_map::{HeatMapFigure, Panel};
+use crate::histogram::{HistogramFigure, HistogramPanel};
 use crate::lines::{LineFigure, Series};
 
 /// What the colours and heights of evaluation figures are.
@@ -55,7 +56,7 @@ pub fn sweep_figure(tables: &[Table], x: Quantity, band: Band) -> Result<LineFig
         let band = cells.iter().map(|spread| band.around(spread)).collect();
         series.push(Series { name: name.clone(), x: positions.clone(), y, band });
     }
-    let note = note(&groups, band);
+    let note = format!("{}; {}", caption(tables), note(&groups, band));
     Ok(LineFigure { title: String::new(), x, y: Quantity::new(RETURN), series, note, markers: true })
 }
 
@@ -82,7 +83,70 @@ pub fn heat_map_figure(tables: &[Table], x: Quantity, y: Quantity) -> Result<Hea
         panels.push(Panel { title, values });
     }
     let value_label = RETURN.to_owned();
-    Ok(HeatMapFigure { x, y, x_values, y_values, value_label, panels, scale: None, outline: Vec::new() })
+    let note = caption(tables);
+    let (scale, outline) = (None, Vec::new());
+    Ok(HeatMapFigure { x, y, x_values, y_values, value_label, panels, scale, outline, note })
+}
+
+/// Distribution of the mean return over the systems, one histogram a method, which counts the systems of all its
+/// policies (seeds) alike.
+///
+/// # Errors
+/// [`FigureError::Empty`] for no table; [`FigureError::Data`] if tables are of different tasks or over different systems.
+pub fn histogram_figure(tables: &[Table]) -> Result<HistogramFigure, FigureError> {
+    let dim = tables.first().map_or(0, |table| table.parameters.len());
+    let first = check(tables, dim)?;
+    let mut panels = Vec::new();
+    let groups = methods(tables);
+    for (title, members) in &groups {
+        let rows = members.iter().flat_map(|table| &table.rows);
+        let values: Vec<f64> = rows.filter(|row| row.has_value()).map(|row| row.mean).collect();
+        let (remark, mark) = match Statistics::of(&values) {
+            Ok(s) => (format!("mean {:.0}, worst tenth {:.0}", s.mean, s.cvar10), s.mean),
+            Err(_) => ("no value".to_owned(), f64::NAN),
+        };
+        panels.push(HistogramPanel { title: title.clone(), remark, values, mark });
+    }
+    let most = groups.iter().map(|(_, members)| members.len()).max().unwrap_or(0);
+    let seeds = if most > 1 { format!(", up to {most} seeds each") } else { String::new() };
+    let note =
+        format!("{} systems over {dim} parameters ({}){seeds}", first.rows.len(), first.provenance.systems);
+    Ok(HistogramFigure { x: Quantity::new(RETURN), panels, note })
+}
+
+/// Share of the systems on which the mean return is above a threshold, against the threshold: the performance profile
+/// of each method over all its policies (seeds), with a 95 % band from resampling policies. A method without a value on
+/// some system is left out.
+///
+/// # Errors
+/// [`FigureError::Empty`] if there is nothing to compare; [`FigureError::Data`] if tables are of different tasks or over
+/// different systems.
+pub fn profile_figure(tables: &[Table]) -> Result<LineFigure, FigureError> {
+    const THRESHOLDS: usize = 101;
+    let dim = tables.first().map_or(0, |table| table.parameters.len());
+    check(tables, dim)?;
+    let values = || tables.iter().flat_map(|table| &table.rows).map(|row| row.mean).filter(|v| v.is_finite());
+    let (low, high) = (values().fold(0.0, f64::min), values().fold(f64::NEG_INFINITY, f64::max));
+    if low >= high {
+        return Err(FigureError::Empty("all returns are the same".into()));
+    }
+    let step = (high - low) / (THRESHOLDS - 1) as f64;
+    let x: Vec<f64> = (0..THRESHOLDS).map(|k| low + step * k as f64).collect();
+    let mut series = Vec::new();
+    let groups = methods(tables);
+    for (name, members) in &groups {
+        let runs: Vec<Vec<f64>> =
+            members.iter().map(|table| table.rows.iter().map(|row| row.mean).collect()).collect();
+        let Ok(scores) = Scores::new(&runs) else { continue };
+        let profile = scores.profile(&x, Bootstrap::default());
+        let y = profile.iter().map(|share| 100.0 * share.estimate).collect();
+        let edges = profile.iter().map(|share| (100.0 * share.low, 100.0 * share.high)).collect();
+        let band = if members.len() > 1 { edges } else { Vec::new() };
+        series.push(Series { name: name.clone(), x: x.clone(), y, band });
+    }
+    let note = format!("{}; band: 95 % from resampling policies", caption(tables));
+    let (x, y) = (Quantity::new(RETURN), Quantity::new("systems above it (%)"));
+    Ok(LineFigure { title: String::new(), x, y, series, note, markers: false })
 }
 
 /// The course of one training run.
@@ -158,6 +222,21 @@ fn interpolate(points: &[(f64, f64)], x: f64) -> f64 {
     y0 + (y1 - y0) * ((x - x0) / (x1 - x0))
 }
 
+/// Task, physics, episodes, and the radii of the balls that the methods were trained in.
+fn caption(tables: &[Table]) -> String {
+    let Some(first) = tables.first() else { return String::new() };
+    let episodes = first.rows.first().map_or(0, |row| row.episodes);
+    let (task, physics) = (&first.provenance.task, &first.provenance.physics);
+    // Of three digits: H₀ is estimated per run, so that radii of one half-width differ a little.
+    let short = |epsilon: f64| format!("{epsilon:.2e}").parse::<f64>().unwrap_or(epsilon).to_string();
+    let radius = |table: &Table| table.provenance.training.epsilon.map(short);
+    let mut radii: Vec<String> =
+        methods(tables).iter().filter_map(|(_, members)| radius(members[0])).collect();
+    radii.dedup();
+    let radii = if radii.is_empty() { String::new() } else { format!(", ε = {}", radii.join(", ")) };
+    format!("{task} ({physics}), {episodes} episodes per system{radii}")
+}
+
 /// Tables by method, in order of appearance.
 fn methods(tables: &[Table]) -> Vec<(String, Vec<&Table>)> {
     let mut groups: Vec<(String, Vec<&Table>)> = Vec::new();
@@ -216,21 +295,30 @@ fn check(tables: &[Table], dim: usize) -> Result<&Table, FigureError> {
 
 #[cfg(test)]
 mod tests {
-    use wr2l_eval::{Episode, Provenance, Row};
+    use wr2l_eval::{Episode, Provenance, Row, Training};
 
     use super::*;
 
     fn table(method: &str, policy: &str, parameters: &[&str], rows: &[(&[f64], f64)]) -> Table {
-        let episodes =
-            |ret: f64| [-1.0, 1.0].map(|d| Episode { ret: ret + d, length: 1, diverged: ret.is_nan() });
+        let episodes = |ret: f64| {
+            [-1.0, 1.0].map(|d| Episode {
+                ret: ret + d,
+                length: 1,
+                forward: 0.0,
+                still: None,
+                diverged: ret.is_nan(),
+            })
+        };
         Table {
             provenance: Provenance {
                 task: "hopper".into(),
                 physics: "mujoco".into(),
                 method: method.into(),
                 policy: policy.into(),
+                training: Training::default(),
                 seed: 0,
                 stochastic: false,
+                systems: "grid".into(),
             },
             parameters: parameters.iter().map(|p| p.to_string()).collect(),
             nominal: None,
@@ -275,6 +363,34 @@ mod tests {
         figure.to_svg().unwrap();
         let missing = table("ppo", "a", &["a", "b"], &rows[1..]);
         assert!(heat_map_figure(&[missing], x(), x()).unwrap_err().to_string().contains("full grid"));
+    }
+
+    #[test]
+    fn a_histogram_counts_the_systems_of_all_seeds() {
+        let tables = [
+            sweep("ppo", "a", [1.0, 5.0]),
+            sweep("wr2l", "c", [9.0, f64::NAN]),
+            sweep("ppo", "b", [3.0, 5.0]),
+        ];
+        let figure = histogram_figure(&tables).unwrap();
+        assert_eq!((figure.panels[0].values.len(), figure.panels[1].values.len()), (4, 1));
+        assert_eq!(figure.panels[0].mark, 3.5);
+        figure.to_svg().unwrap();
+        assert!(histogram_figure(&[]).is_err());
+    }
+
+    #[test]
+    fn profiles_fall_from_all_to_none_of_the_systems() {
+        let tables = [
+            sweep("ppo", "a", [1.0, 5.0]),
+            sweep("wr2l", "c", [9.0, f64::NAN]),
+            sweep("ppo", "b", [3.0, 5.0]),
+        ];
+        let figure = profile_figure(&tables).unwrap();
+        assert_eq!(figure.series.len(), 1, "no profile without a value");
+        assert_eq!((figure.series[0].y[0], figure.series[0].y[100]), (100.0, 0.0));
+        figure.to_svg().unwrap();
+        assert!(profile_figure(&[]).is_err());
     }
 
     #[test]

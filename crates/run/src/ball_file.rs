@@ -4,8 +4,10 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use wr2l_rl::Workers;
-use wr2l_robust::ball::Ball;
+use wr2l_robust::ball::{Ball, Metric};
 use wr2l_robust::{BallEstimate, DMatrix, RobustError};
+
+use wr2l_sim::{DynamicsSpace, Task, TaskName};
 
 use crate::error::RunError;
 use crate::files::{is_too_deep, read_text, write_file};
@@ -16,6 +18,9 @@ const MAX_BYTES: u64 = 64 << 20;
 
 /// What is said of a text that [`is_too_deep`].
 const TOO_DEEP: &str = "it names a key within a key within a key, too deep to read";
+
+/// Lifts no eigenvalue that matters.
+const SMALLEST_RIDGE: f64 = 1e-12;
 
 /// A ball in numbers that people and programs read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -116,6 +121,30 @@ impl BallSummary {
         })
     }
 
+    /// The ball itself, in z of the summary's parameters, which are those of [`BallSummary::space`].
+    ///
+    /// # Errors
+    /// [`RunError::Robust`] if H₀, ε or the bounds make no ball.
+    pub fn ball(&self) -> Result<Ball, RunError> {
+        let dim = self.parameters.len();
+        let hessian = DMatrix::from_fn(dim, dim, |i, j| self.hessian[i][j]);
+        let bound = |k: usize| self.parameters.iter().map(move |p| (p.bounds[k] - p.nominal) / p.scale);
+        // Small eigenvalues were lifted when the file was written.
+        let metric = Metric::new(&hessian, SMALLEST_RIDGE)?;
+        Ok(Ball::new(metric, self.epsilon, bound(0).collect(), bound(1).collect())?)
+    }
+
+    /// The ball's parameters, in its order.
+    ///
+    /// # Errors
+    /// [`RunError::Space`] if they are not the task's.
+    pub fn space(&self, task: TaskName) -> Result<DynamicsSpace, RunError> {
+        let all = Task::new(task).space();
+        let names: Vec<&str> = self.parameters.iter().map(|p| p.name.as_str()).collect();
+        names.iter().try_for_each(|name| all.index(name).map(|_| ()))?;
+        Ok(all.select(&names)?)
+    }
+
     /// Writes the summary as TOML.
     ///
     /// # Errors
@@ -207,6 +236,14 @@ mod tests {
         std::fs::write(file.path(), std::fs::read_to_string(file.path()).unwrap().replace("4.0, 0.0", "4.0"))
             .unwrap();
         assert!(BallSummary::read(file.path()).is_err());
+    }
+
+    #[test]
+    fn the_ball_has_the_summarys_radius_and_bounds() {
+        let ball = summary().ball().unwrap();
+        assert!(ball.contains(&[0.4999, 0.0]) && !ball.contains(&[0.5001, 0.0]));
+        assert!(ball.contains(&[0.0, 0.4999]) && !ball.contains(&[0.0, 0.5001]), "cut at the bounds");
+        assert!(matches!(summary().space(TaskName::Hopper), Err(RunError::Space(_))));
     }
 
     #[test]

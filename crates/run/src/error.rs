@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use thiserror::Error;
-use wr2l_eval::{CsvError, NumberError, SweepError};
+use wr2l_eval::{CsvError, NumberError, RegionError, SweepError};
 use wr2l_report::FigureError;
 use wr2l_rl::{RlError, StateError};
 use wr2l_robust::RobustError;
@@ -26,6 +26,9 @@ pub enum RunError {
     /// A sweep was refused.
     #[error(transparent)]
     Sweep(#[from] SweepError),
+    /// Random systems could not be drawn.
+    #[error(transparent)]
+    Region(#[from] RegionError),
     /// Learning failed.
     #[error(transparent)]
     Learning(RlError),
@@ -173,6 +176,7 @@ impl RunError {
             Self::Learning(_) | Self::Robust(_) | Self::Table(_) | Self::Figure(_) => false,
             Self::Setting(_) | Self::Space(_) | Self::Number(_) | Self::Sim(_) | Self::Sweep(_) => true,
             Self::Usage(_) | Self::Exists { .. } | Self::Unfinished { .. } | Self::ChangedPlan { .. } => true,
+            Self::Region(_) => true,
         }
     }
 

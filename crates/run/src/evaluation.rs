@@ -3,10 +3,14 @@
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use wr2l_eval::{Evaluation, EvaluationError, Subject, Systems, Table, evaluate, write_csv};
-use wr2l_report::{Band, Quantity, heat_map_figure, sweep_figure};
+use wr2l_eval::{
+    Evaluation, EvaluationError, Journal, Search, Subject, Systems, Table, Training, evaluate, search_worst,
+    write_csv,
+};
+use wr2l_report::{Band, Quantity, heat_map_figure, histogram_figure, sweep_figure};
 use wr2l_rl::Actor;
-use wr2l_sim::{Physics, Task, TaskName};
+use wr2l_robust::ball::Ball;
+use wr2l_sim::{DynamicsSpace, Physics, Task, TaskName};
 
 use crate::ball_file::BallSummary;
 use crate::error::RunError;
@@ -30,6 +34,8 @@ pub struct Contestant {
     pub plan: Option<Plan>,
     /// The ball it was trained in, if there is a run folder and it was trained in one.
     pub ball: Option<BallSummary>,
+    /// What its method is called, if that was decided elsewhere; see [`methods`].
+    pub method: Option<String>,
 }
 
 impl Contestant {
@@ -40,7 +46,8 @@ impl Contestant {
     pub fn open(path: &Path) -> Result<Self, RunError> {
         if path.is_file() {
             let (actor, origin) = read_policy(path)?;
-            return Ok(Self { actor, origin, name: name_of(path), folder: None, plan: None, ball: None });
+            let (folder, plan, ball, method) = (None, None, None, None);
+            return Ok(Self { actor, origin, name: name_of(path), folder, plan, ball, method });
         }
         let folder = RunFolder::open(path)?;
         let plan = Plan::read(&folder.file("plan.toml"))?;
@@ -52,8 +59,28 @@ impl Contestant {
         let (actor, origin) = read_policy(&policy)?;
         let ball = folder.file("ball.toml");
         let ball = if ball.exists() { Some(BallSummary::read(&ball)?) } else { None };
-        Ok(Self { actor, origin, name: name_of(path), folder: Some(folder), plan: Some(plan), ball })
+        let (folder, plan, method) = (Some(folder), Some(plan), None);
+        Ok(Self { actor, origin, name: name_of(path), folder, plan, ball, method })
     }
+
+    /// How the policy came about, for the tables.
+    pub fn training(&self) -> Training {
+        Training {
+            algorithm: self.origin.algorithm.clone(),
+            seed: Some(self.origin.seed),
+            epsilon: self.ball.as_ref().map(|ball| ball.epsilon),
+            policy_steps: Some(self.origin.steps),
+            simulator_steps: self.folder.as_ref().and_then(simulator_steps),
+        }
+    }
+}
+
+/// Simulator steps in the last row of a run's log; `None` if it has none, which no evaluation should fail for.
+fn simulator_steps(folder: &RunFolder) -> Option<u64> {
+    let text = std::fs::read_to_string(folder.file("metrics.csv")).ok()?;
+    let mut lines = text.lines();
+    let column = lines.next()?.split(',').position(|name| name == "simulator_steps")?;
+    lines.next_back()?.split(',').nth(column)?.parse().ok()
 }
 
 /// The policies of several run folders or policy files, each with a name of its own: its folder's, or its whole path
@@ -98,13 +125,16 @@ fn name_of(path: &Path) -> String {
     name.map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
 }
 
-/// Which method each policy stands for in tables and figures: its algorithm, if all runs of that algorithm here
+/// Which method each policy stands for in tables and figures: the one it was given, else its algorithm, if all runs of that algorithm here
 /// differ in nothing but their seed; else every one of them stands for itself.
 pub fn methods(contestants: &[Contestant]) -> Vec<String> {
     let comparable = |plan: &Option<Plan>| plan.clone().map(|plan| Plan { seed: 0, ..plan });
     contestants
         .iter()
         .map(|one| {
+            if let Some(method) = &one.method {
+                return method.clone();
+            }
             let plan = comparable(&one.plan);
             let mut rivals =
                 contestants.iter().filter(|other| other.origin.algorithm == one.origin.algorithm);
@@ -135,8 +165,8 @@ pub fn common_task(contestants: &[Contestant]) -> Result<TaskName, RunError> {
     }
 }
 
-/// Evaluates every policy on every system. `physics` is the one each policy was trained on if `None`. `progress` is
-/// told how much of the whole is done, in [0, 1], and may stop it.
+/// Evaluates every policy on every system. `physics` is the one each policy was trained on if `None`. What `journal`
+/// knows is not simulated again. `progress` is told how much of the whole is done, in [0, 1], and may stop it.
 ///
 /// # Errors
 /// [`RunError::Interrupted`] if `progress` stopped it, [`RunError`].
@@ -145,18 +175,76 @@ pub fn evaluate_all(
     physics: Option<Physics>,
     systems: &Systems,
     options: Evaluation,
+    journal: &mut Journal,
     progress: &mut dyn FnMut(f64) -> ControlFlow<()>,
 ) -> Result<Vec<Table>, RunError> {
     let count = contestants.len() as f64;
     let mut tables = Vec::with_capacity(contestants.len());
     for ((index, one), method) in contestants.iter().enumerate().zip(methods(contestants)) {
-        let subject = Subject { actor: &one.actor, method: &method, policy: &one.name };
+        let training = one.training();
+        let subject = Subject { actor: &one.actor, method: &method, policy: &one.name, training: &training };
         let task = Task::new(one.origin.task);
         let physics = Some(physics.unwrap_or(one.origin.physics));
-        let table = evaluate(subject, task, physics, systems, options, &mut |done| {
+        let table = evaluate(subject, task, physics, systems, options, journal, &mut |done| {
             progress((index as f64 + done.done as f64 / done.total as f64) / count)
         });
         tables.push(table?);
+    }
+    Ok(tables)
+}
+
+/// Where and how the worst system of a policy is searched for.
+#[derive(Clone, Debug)]
+pub struct WorstCase {
+    /// The parameters that the search may change.
+    pub space: DynamicsSpace,
+    /// The set it looks in, in z of these parameters.
+    pub set: Ball,
+    /// What the set is, in a word: `ball`, `box 0.5`.
+    pub label: String,
+    /// How it looks.
+    pub search: Search,
+}
+
+/// Searches the worst system for every policy, and evaluates each policy on the ones found for it, the worst first. The
+/// other arguments are those of [`evaluate_all`].
+///
+/// # Errors
+/// [`RunError::Interrupted`] if `progress` stopped it, [`RunError`].
+pub fn worst_of_all(
+    contestants: &[Contestant],
+    physics: Option<Physics>,
+    worst: &WorstCase,
+    options: Evaluation,
+    journal: &mut Journal,
+    progress: &mut dyn FnMut(f64) -> ControlFlow<()>,
+) -> Result<Vec<Table>, RunError> {
+    let count = contestants.len() as f64;
+    let mut tables = Vec::with_capacity(contestants.len());
+    for ((index, one), method) in contestants.iter().enumerate().zip(methods(contestants)) {
+        let training = one.training();
+        let subject = Subject { actor: &one.actor, method: &method, policy: &one.name, training: &training };
+        let task = Task::new(one.origin.task);
+        let physics = Some(physics.unwrap_or(one.origin.physics));
+        let WorstCase { space, set, label, search } = worst;
+        let mut stopped = |done: wr2l_eval::Progress| {
+            progress((index as f64 + done.done as f64 / done.total.max(1) as f64) / count)
+        };
+        let systems = search_worst(
+            subject,
+            task.clone(),
+            physics,
+            space,
+            set,
+            options,
+            *search,
+            journal,
+            &mut stopped,
+        )?
+        .labelled(format!("worst in {label}"));
+        let done = (index + 1) as f64 / count;
+        let table = evaluate(subject, task, physics, &systems, options, journal, &mut |_| progress(done))?;
+        tables.push(table);
     }
     Ok(tables)
 }
@@ -188,46 +276,73 @@ impl Destination {
     pub fn check(&self) -> Result<(), RunError> {
         self.files().iter().try_for_each(|path| refuse_existing(path, self.force))
     }
+
+    /// Opens the journal of an evaluation whose results will go here: what a killed one has found is in it.
+    ///
+    /// # Errors
+    /// [`RunError::Table`].
+    pub fn journal(&self) -> Result<Journal, RunError> {
+        Ok(Journal::open(&self.tables.join(format!("{}.csv.partial", self.stem)))?)
+    }
+
+    fn make_folders(&self) -> Result<(), RunError> {
+        for folder in [&self.tables, &self.figures] {
+            std::fs::create_dir_all(folder).map_err(|error| RunError::io("create", folder, &error))?;
+        }
+        Ok(())
+    }
 }
 
-/// Writes the tables, and their figure: a curve over one parameter; heat maps over two, with the ball drawn in if all
-/// policies that were trained in a ball over these two were trained in the same. Returns both paths.
+/// Writes the tables, and their figure: a curve over one parameter of a grid; heat maps over two, with the ball drawn in
+/// if all policies that were trained in a ball over these two were trained in the same; histograms over random systems
+/// and larger grids; none of what a search for the worst case found. Returns the paths.
 ///
 /// # Errors
 /// [`Destination::check`]'s before anything is written; [`RunError`].
 pub fn write_results(
     tables: &[Table],
-    systems: &Systems,
     contestants: &[Contestant],
     destination: &Destination,
 ) -> Result<Vec<PathBuf>, RunError> {
     destination.check()?;
-    for folder in [&destination.tables, &destination.figures] {
-        std::fs::create_dir_all(folder).map_err(|error| RunError::io("create", folder, &error))?;
-    }
+    destination.make_folders()?;
     let [csv, svg] = destination.files();
     write_csv(&csv, tables)?;
-    let quantities: Vec<Quantity> = systems
-        .space()
-        .parameters()
-        .iter()
-        .map(|p| Quantity::parameter(&p.name, p.unit, p.nominal))
-        .collect();
-    match quantities.as_slice() {
-        [x] => sweep_figure(tables, x.clone(), Band::default())?.write(&svg)?,
-        [x, y] => {
-            let mut figure = heat_map_figure(tables, x.clone(), y.clone())?;
-            figure.outline = outline(systems, contestants);
-            figure.write(&svg)?;
-        }
-        _ => return Ok(vec![csv]),
-    }
-    Ok(vec![csv, svg])
+    let outline = |x: &str, y: &str| common_outline(x, y, contestants);
+    let drawn = draw_tables(tables, &svg, &outline)?;
+    Ok(if drawn { vec![csv, svg] } else { vec![csv] })
 }
 
-fn outline(systems: &Systems, contestants: &[Contestant]) -> Vec<(f64, f64)> {
-    let names: Vec<&str> = systems.space().names().collect();
-    let [x, y] = names[..] else { return Vec::new() };
+/// The outline of the ball over two parameters by name, in physical units; empty for none.
+pub(crate) type Outlines<'a> = dyn Fn(&str, &str) -> Vec<(f64, f64)> + 'a;
+
+/// Draws the figure that suits the tables, which are over the same systems; `false` if none does.
+pub(crate) fn draw_tables(tables: &[Table], svg: &Path, outline: &Outlines<'_>) -> Result<bool, RunError> {
+    let Some(first) = tables.first() else { return Ok(false) };
+    if first.provenance.systems.starts_with("worst") {
+        return Ok(false);
+    }
+    let space = Task::new(first.provenance.task.parse()?).space();
+    let mut quantities = Vec::with_capacity(first.parameters.len());
+    for name in &first.parameters {
+        let p = &space.parameters()[space.index(name)?];
+        quantities.push(Quantity::parameter(&p.name, p.unit, p.nominal).within(p.lower, p.upper));
+    }
+    match (quantities.as_slice(), first.axes().is_some()) {
+        ([x], true) => sweep_figure(tables, x.clone(), Band::default())?.write(svg)?,
+        ([x, y], true) => {
+            let mut figure = heat_map_figure(tables, x.clone(), y.clone())?;
+            figure.outline = outline(&first.parameters[0], &first.parameters[1]);
+            figure.write(svg)?;
+        }
+        _ => histogram_figure(tables)?.write(svg)?,
+    }
+    Ok(true)
+}
+
+/// Outline of the ball over `x` and `y`, if all policies that were trained in a ball over these two were trained in nearly
+/// the same; else nothing.
+pub(crate) fn common_outline(x: &str, y: &str, contestants: &[Contestant]) -> Vec<(f64, f64)> {
     let mut outlines = contestants.iter().filter_map(|one| one.ball.as_ref()).map(|ball| ball.outline(x, y));
     let first = outlines.next().unwrap_or_default();
     // H₀ is estimated per run, so that balls of one ε agree only nearly.
@@ -250,6 +365,9 @@ impl From<EvaluationError> for RunError {
             EvaluationError::Sim(error) => Self::Sim(error),
             EvaluationError::Interrupted { .. } => Self::Interrupted(error.to_string()),
             EvaluationError::NoEpisode | EvaluationError::Policy { .. } => Self::Usage(error.to_string()),
+            EvaluationError::Search(error) => error.into(),
+            EvaluationError::NoWorst { .. } => Self::Diverged(error.to_string()),
+            EvaluationError::Journal(error) => Self::Table(error),
         }
     }
 }

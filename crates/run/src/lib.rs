@@ -8,18 +8,23 @@ mod course;
 mod error;
 mod evaluation;
 mod events;
+mod experiment;
 mod files;
 mod folder;
 mod guard;
 mod log;
 mod number;
+mod page;
 mod plan;
 mod players;
 mod policy_file;
+mod replay;
 mod report;
+mod reproduce;
 mod resume;
 mod rows;
 mod simulate;
+mod skeleton;
 mod summary;
 mod train;
 
@@ -28,17 +33,21 @@ pub use checkpoint::{CheckpointError, read_checkpoint};
 pub use columns::{COLUMNS, TURN_COLUMNS, stop_word};
 pub use error::RunError;
 pub use evaluation::{
-    Contestant, Destination, common_task, evaluate_all, methods, open_contestants, sweep_stem, write_results,
+    Contestant, Destination, WorstCase, common_task, evaluate_all, methods, open_contestants, sweep_stem,
+    worst_of_all, write_results,
 };
+pub use experiment::{DynamicsRow, EvaluationPlan, Experiment, Method, Within, select_experiments};
 pub use files::{NewFile, check_output, refuse_existing, write_file};
 pub use folder::RunFolder;
 pub use number::{CountError, parse_count};
+pub use page::{PageSources, page};
 pub use plan::{
     AdversaryKind, AdversaryPlan, Algorithm, Layer, LearnerKind, Plan, Report, SettingError, Stop,
     sweep_systems, usual_sweep,
 };
 pub use policy_file::{PolicyOrigin, VariedParameter, read_policy, write_policy};
 pub use report::{Reported, report};
+pub use reproduce::{Agenda, Estimate, Event, Job, JobStatus, redraw, tables_of};
 pub use resume::{Saved, Standing};
 pub use simulate::{Simulated, Simulation, parse_phi};
 pub use summary::{Summary, SweepSummary};

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use wr2l_eval::{Evaluation, Table};
+use wr2l_eval::{Evaluation, Journal, Table};
 use wr2l_report::{Band, LearningRun, Quantity, learning_figure};
 
 use crate::error::RunError;
@@ -47,9 +47,10 @@ pub fn report(
     let Some(systems) = plan.sweep()? else { return Ok(Reported { files, table: None }) };
     let contestants = [Contestant::open(folder.path())?];
     let options = Evaluation { episodes: plan.report.episodes, threads, ..Evaluation::default() };
-    let tables = evaluate_all(&contestants, Some(plan.physics), &systems, options, progress)?;
+    let mut journal = Journal::none();
+    let tables = evaluate_all(&contestants, Some(plan.physics), &systems, options, &mut journal, progress)?;
     let tables_at = folder.subfolder("results")?;
     let destination = Destination { tables: tables_at, figures, stem: STEM.to_owned(), force: true };
-    files.extend(write_results(&tables, &systems, &contestants, &destination)?);
+    files.extend(write_results(&tables, &contestants, &destination)?);
     Ok(Reported { files, table: tables.into_iter().next() })
 }

@@ -35,6 +35,8 @@ pub(crate) enum Command {
     Train(TrainArgs),
     Resume(ResumeArgs),
     Evaluate(EvaluateArgs),
+    Report(ReportArgs),
+    Reproduce(ReproduceArgs),
     Simulate(SimulateArgs),
     Bench(BenchArgs),
     Completions(CompletionsArgs),
@@ -181,33 +183,67 @@ pub(crate) struct ResumeArgs {
     pub(crate) training: TrainingArgs,
 }
 
-/// Evaluate policies over a grid of dynamics.
+/// Evaluate policies over grids of dynamics, random systems, or the worst system that a search finds.
 ///
-/// Writes a table (CSV) and a figure (SVG): a curve for one swept parameter, a heat map for two. Several runs
-/// are drawn side by side on one colour scale.
+/// Writes a table (CSV) and a figure (SVG) for each: a curve over one swept parameter, a heat map over two, histograms
+/// over more and over random systems. Several runs are compared on the same systems and drawn on one scale. Interrupted,
+/// it goes on where it was when called again.
+///
+/// Columns: task, physics; method and policy (which of the method's); algorithm, training_seed, epsilon (radius of its
+/// ball), policy_steps, simulator_steps; seed and stochastic of the evaluation; systems (how they were chosen), system
+/// (number, or `nominal`); one per swept parameter with its physical value; return_mean, return_sd, return_se,
+/// return_min, return_max; length_mean; forward_mean (m); still (episodes that stood still); episodes, diverged.
+/// Empty where there is no value. docs/evaluation.md defines them.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:  wr2l evaluate runs/hopper-wr2l-s0 --sweep torso_density=500:3000:11\n           \
-                        wr2l evaluate runs/a runs/b --sweep torso_density=500:3000:11 --sweep friction=0.5:3:11 -o compare"
+                        wr2l evaluate runs/a runs/b --sweep torso_density=500:3000:11 --sweep friction=0.5:3:11 -o compare\n           \
+                        wr2l evaluate runs/a runs/b --random 1000 -o compare\n           \
+                        wr2l evaluate runs/a --worst-case --within ball"
 )]
 pub(crate) struct EvaluateArgs {
     /// Run folders or policy files.
     #[arg(required = true, value_name = "RUN")]
     pub(crate) runs: Vec<PathBuf>,
-    /// A parameter, its range and the number of points: `name=low:high:n`. At most two; without one, the
-    /// parameters of the task that are usually varied.
+    /// A parameter, its range and the number of points, `name=low:high:n`, or its values, `name=1,2,5`. Repeat it for a
+    /// grid. Without --sweep, --random and --worst-case, the parameters of the task that are usually varied.
     #[arg(long, value_name = "P=LO:HI:N")]
     pub(crate) sweep: Vec<String>,
-    /// Episodes per point.
+    /// Evaluate on this many random systems.
+    #[arg(long, value_name = "N", value_parser = count)]
+    pub(crate) random: Option<u64>,
+    /// Search the worst system for each policy, and evaluate on it.
+    #[arg(long)]
+    pub(crate) worst_case: bool,
+    /// Where random systems and the worst case lie: `box` around the nominal values, the `ball` of a run, or the `shell`
+    /// around that ball, out to twice its size (random systems only).
+    #[arg(long, value_name = "REGION", value_enum, default_value = "box")]
+    pub(crate) within: Within,
+    /// Half-width of the box, relative to the nominal values.
+    #[arg(long, value_name = "R", value_parser = number, default_value = "0.5")]
+    pub(crate) half_width: f64,
+    /// Parameters that vary in the box: names or patterns [default: all].
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) vary: Option<Vec<String>>,
+    /// The run whose ball it is [default: the first RUN that was trained in one].
+    #[arg(long, value_name = "RUN")]
+    pub(crate) ball: Option<PathBuf>,
+    /// Seed of the random systems, the same for every run.
+    #[arg(long, value_name = "S", value_parser = count, default_value = "0")]
+    pub(crate) systems_seed: u64,
+    /// Episodes that the search for the worst case may spend on each policy.
+    #[arg(long, value_name = "N", value_parser = count, default_value = "10k")]
+    pub(crate) budget: u64,
+    /// Episodes per system.
     #[arg(long, value_name = "N", value_parser = episodes, default_value = "20")]
     pub(crate) episodes: u32,
     /// Draw actions from the policy instead of taking its mean.
     #[arg(long)]
     pub(crate) stochastic: bool,
-    /// Seed of the initial states, the same at every point and for every run.
+    /// Seed of the initial states, the same at every system and for every run.
     #[arg(long, value_name = "S", value_parser = count, default_value = "0")]
     pub(crate) seed: u64,
-    /// Where to put table and figure [default: the run's own results/ and figures/].
+    /// Where to put tables and figures [default: the run's own results/ and figures/].
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
     /// Replace existing tables and figures.
@@ -219,9 +255,76 @@ pub(crate) struct EvaluateArgs {
     /// Threads to use; results do not depend on it.
     #[arg(long, value_name = "N", value_parser = threads)]
     pub(crate) threads: Option<usize>,
-    /// Print one JSON object per run.
+    /// Print one JSON object per table.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Where systems are drawn from or searched in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Within {
+    Box,
+    Ball,
+    Shell,
+}
+
+/// Make one HTML page of runs and their evaluations.
+///
+/// The page needs nothing but itself: summary, figures to read values from, what the adversaries chose, and a replay of
+/// the robot under some of the evaluated dynamics. It shows the tables in the runs' own folders, and those in the
+/// folders named by --results.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:  wr2l report runs/hopper-wr2l-s0 -o report.html\n           \
+                        wr2l report runs/a runs/b --results compare -o report.html")]
+pub(crate) struct ReportArgs {
+    /// Run folders or policy files.
+    #[arg(value_name = "RUN", required_unless_present = "results")]
+    pub(crate) runs: Vec<PathBuf>,
+    /// A folder of tables that `wr2l evaluate -o` wrote. Repeatable.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) results: Vec<PathBuf>,
+    /// Heading of the page.
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub(crate) title: String,
+    /// The physics of the replay [default: the one each policy was trained on].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) physics: Option<String>,
+    /// The page.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// Replace an existing file.
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// Run the experiments behind the paper's figures: train what is missing, evaluate, draw.
+///
+/// Stopped, it goes on where it was when called again. Runs that figures share are trained once; each takes one thread.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:  wr2l reproduce --list\n           \
+                        wr2l reproduce fig4 -o reproduction\n           \
+                        wr2l reproduce --quick\n           \
+                        wr2l reproduce --redraw docs/results/paper")]
+pub(crate) struct ReproduceArgs {
+    /// Figures (fig1, fig2, fig3, fig4, table1), single experiments (fig1-hopper), or experiment files (own.toml)
+    /// [default: all of the paper's].
+    #[arg(value_name = "EXPERIMENT")]
+    pub(crate) experiments: Vec<String>,
+    /// Only list them, and what is done already.
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// Two seeds of a thousand steps each, on a few systems: shows that everything works, and nothing else.
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Draw the figures of a folder anew from its tables, and do nothing else.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["experiments", "list", "quick", "output"])]
+    pub(crate) redraw: Option<PathBuf>,
+    /// The folder of runs, tables, figures and pages [default: reproduction, or reproduction-quick].
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+    /// Threads to use, one a run; results do not depend on it.
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub(crate) threads: Option<usize>,
 }
 
 /// Write an open-loop trajectory at full precision, to check the physics against another simulator.

@@ -173,7 +173,7 @@ pub struct Stop {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Report {
-    /// One or two parameters to sweep, as `wr2l evaluate --sweep` takes them; none for no evaluation.
+    /// Parameters to sweep, as `wr2l evaluate --sweep` takes them; none for no evaluation.
     pub sweep: Vec<String>,
     /// Episodes per point.
     pub episodes: u32,
@@ -458,15 +458,12 @@ impl Plan {
 /// The systems of a sweep given as `name=low:high:n` per parameter; `None` for no parameter.
 ///
 /// # Errors
-/// [`RunError::Sweep`] for a malformed sweep or more than two parameters, [`RunError::Space`].
+/// [`RunError::Sweep`] for a malformed sweep, [`RunError::Space`].
 pub fn sweep_systems(task: TaskName, sweep: &[String]) -> Result<Option<Systems>, RunError> {
     if sweep.is_empty() {
         return Ok(None);
     }
     let axes = sweep.iter().map(|text| text.parse()).collect::<Result<Vec<Axis>, _>>()?;
-    if axes.len() > 2 {
-        return Err(RunError::Usage("sweep one parameter for a curve, or two for a heat map".into()));
-    }
     Ok(Some(Grid::new(&Task::new(task).space(), axes)?.systems()))
 }
 

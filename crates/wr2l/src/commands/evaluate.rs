@@ -4,52 +4,159 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use serde_json::json;
-use wr2l::eval::{Evaluation, Table, summary};
+use wr2l::eval::{Evaluation, Region, Row, Search, Systems, Table, summary};
 use wr2l::run::{
-    Contestant, Destination, RunError, common_task, evaluate_all, open_contestants, sweep_stem,
-    sweep_systems, usual_sweep, write_results,
+    BallSummary, Contestant, Destination, RunError, WorstCase, common_task, evaluate_all, open_contestants,
+    sweep_stem, sweep_systems, usual_sweep, worst_of_all, write_results,
 };
+use wr2l::sim::{DynamicsSpace, Physics, Task, TaskName};
 
 use super::threads;
-use crate::cli::EvaluateArgs;
+use crate::cli::{EvaluateArgs, Within};
 use crate::interrupt;
 use crate::output::{Bar, print};
 
 /// Ticks of the progress bar.
 const TICKS: f64 = 1000.0;
 
+/// One table to make.
+enum Request {
+    On(Systems),
+    Worst(Box<WorstCase>),
+}
+
 pub(crate) fn run(args: &EvaluateArgs) -> Result<(), RunError> {
     let contestants = open_contestants(&args.runs)?;
     let task = common_task(&contestants)?;
-    let sweep = if args.sweep.is_empty() { usual_sweep(task, 28, 11) } else { args.sweep.clone() };
-    let systems = sweep_systems(task, &sweep)?.expect("the sweep is not empty");
-    let physics = args.physics.as_deref().map(str::parse).transpose()?;
+    let physics: Option<Physics> = args.physics.as_deref().map(str::parse).transpose()?;
+    let (tables, figures) = places(args, &contestants)?;
+    let mut requests = Vec::new();
+    for (stem, request) in requests_of(args, task, &contestants)? {
+        let destination =
+            Destination { tables: tables.clone(), figures: figures.clone(), stem, force: args.force };
+        // Before the work, not after it.
+        destination.check()?;
+        requests.push((destination, request));
+    }
     let options = Evaluation {
         episodes: args.episodes,
         stochastic: args.stochastic,
         seed: args.seed,
         threads: threads(args.threads),
     };
-    let (tables, figures) = places(args, &contestants)?;
-    let destination = Destination { tables, figures, stem: sweep_stem(&systems), force: args.force };
-    // Before the work, not after it.
-    destination.check()?;
+    let mut first = true;
+    for (destination, request) in &requests {
+        let (tables, files) = make(args, &contestants, physics, options, destination, request)?;
+        if args.json {
+            tables.iter().try_for_each(|table| print(&format!("{}\n", line(table, &files))))?;
+        } else {
+            let list: String = files.iter().map(|path| format!("  {}\n", path.display())).collect();
+            let gap = if first { "" } else { "\n" };
+            print(&format!("{gap}{}:\n{}\n{list}", heading(request, &tables), summary(&tables)))?;
+        }
+        first = false;
+    }
+    Ok(())
+}
 
+/// Evaluates and writes what one request asks for; what a killed call has found before is not done again.
+fn make(
+    args: &EvaluateArgs,
+    contestants: &[Contestant],
+    physics: Option<Physics>,
+    options: Evaluation,
+    destination: &Destination,
+    request: &Request,
+) -> Result<(Vec<Table>, Vec<PathBuf>), RunError> {
+    let mut journal = destination.journal()?;
     let stop = interrupt::flag();
     let bar = if args.json { Bar::hidden() } else { Bar::new(TICKS as u64) };
-    let tables = evaluate_all(&contestants, physics, &systems, options, &mut |done| {
+    let mut progress = |done: f64| {
         bar.set((done * TICKS) as u64, "evaluating");
         if stop.is_raised() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    });
+    };
+    let tables = match request {
+        Request::On(systems) => {
+            evaluate_all(contestants, physics, systems, options, &mut journal, &mut progress)
+        }
+        Request::Worst(worst) => {
+            worst_of_all(contestants, physics, worst, options, &mut journal, &mut progress)
+        }
+    };
     bar.clear();
     let tables = tables?;
-    let files = write_results(&tables, &systems, &contestants, &destination)?;
-    if args.json {
-        tables.iter().try_for_each(|table| print(&format!("{}\n", line(table, &files))))
-    } else {
-        let list: String = files.iter().map(|path| format!("  {}\n", path.display())).collect();
-        print(&format!("{}\n{list}", summary(&tables)))
+    let files = write_results(&tables, contestants, destination)?;
+    journal.remove()?;
+    Ok((tables, files))
+}
+
+/// What is asked for, with the stem of its files.
+fn requests_of(
+    args: &EvaluateArgs,
+    task: TaskName,
+    contestants: &[Contestant],
+) -> Result<Vec<(String, Request)>, RunError> {
+    let mut requests = Vec::new();
+    let nothing = args.sweep.is_empty() && args.random.is_none() && !args.worst_case;
+    let usual = if nothing { usual_sweep(task, 28, 11) } else { Vec::new() };
+    let sweep = if nothing { &usual } else { &args.sweep };
+    if let Some(systems) = sweep_systems(task, sweep)? {
+        requests.push((sweep_stem(&systems), Request::On(systems)));
     }
+    if args.random.is_none() && !args.worst_case {
+        return Ok(requests);
+    }
+    let (region, space) = region(args, task, contestants)?;
+    let mut place = region.label().replace(' ', "-");
+    if args.vary.is_some() {
+        place = space.names().fold(place, |place, name| place + "-" + name);
+    }
+    if let Some(count) = args.random {
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        if count == 0 {
+            return Err(RunError::Usage("--random 0: evaluate at least one system".into()));
+        }
+        let systems = region.systems(&space, count, args.systems_seed)?;
+        requests.push((format!("random-{count}-{place}"), Request::On(systems)));
+    }
+    if args.worst_case {
+        let Some(set) = region.search_set(&space)? else {
+            let why = "the worst case is searched in a box or a ball, not in a shell";
+            return Err(RunError::Usage(format!("--worst-case --within shell: {why}")));
+        };
+        let search = Search::usual(space.dim(), args.budget);
+        let worst = WorstCase { space, set, label: region.label(), search };
+        requests.push((format!("worst-{place}"), Request::Worst(Box::new(worst))));
+    }
+    Ok(requests)
+}
+
+/// The region of random systems and of the search, and its parameters.
+fn region(
+    args: &EvaluateArgs,
+    task: TaskName,
+    contestants: &[Contestant],
+) -> Result<(Region, DynamicsSpace), RunError> {
+    if args.within == Within::Box {
+        let space = Task::new(task).space();
+        let space = args.vary.as_ref().map_or(Ok(space.clone()), |names| space.select(names))?;
+        return Ok((Region::Box(args.half_width), space));
+    }
+    if args.vary.is_some() {
+        return Err(RunError::Usage("--vary is for the box: a ball has the parameters of its run".into()));
+    }
+    let ball: BallSummary = match &args.ball {
+        Some(path) => Contestant::open(path)?.ball.ok_or_else(|| {
+            RunError::Usage(format!("`{}` was not trained in a ball; name a run that was", path.display()))
+        })?,
+        None => contestants.iter().find_map(|one| one.ball.clone()).ok_or_else(|| {
+            RunError::Usage("none of the runs was trained in a ball: name one that was with --ball".into())
+        })?,
+    };
+    let space = ball.space(task)?;
+    let ball = ball.ball()?;
+    let region = if args.within == Within::Ball { Region::Ball(ball) } else { Region::Shell(ball) };
+    Ok((region, space))
 }
 
 /// Folders for tables and figures.
@@ -63,19 +170,45 @@ fn places(args: &EvaluateArgs, contestants: &[Contestant]) -> Result<(PathBuf, P
     }
 }
 
+fn heading(request: &Request, tables: &[Table]) -> String {
+    let names = |space: &DynamicsSpace| match space.dim() {
+        0..=3 => space.names().collect::<Vec<_>>().join(" × "),
+        many => format!("{many} parameters"),
+    };
+    match request {
+        Request::On(systems) if systems.label() == "grid" => format!("over {}", names(systems.space())),
+        Request::On(systems) => {
+            format!("{} random systems in the {}, {}", systems.len(), systems.label(), names(systems.space()))
+        }
+        Request::Worst(worst) => {
+            let searches: usize = tables.iter().map(|table| table.rows.len()).max().unwrap_or(0);
+            let names = names(&worst.space);
+            format!("the worst of up to {searches} searches in the {}, {names}", worst.label)
+        }
+    }
+}
+
 fn line(table: &Table, files: &[PathBuf]) -> serde_json::Value {
     let statistics = table.statistics().ok();
+    let named = |row: &Row| -> serde_json::Map<String, serde_json::Value> {
+        table.parameters.iter().cloned().zip(row.phi.iter().map(|&value| json!(value))).collect()
+    };
     json!({
         "method": table.provenance.method,
         "policy": table.provenance.policy,
+        "algorithm": table.provenance.training.algorithm,
+        "training_seed": table.provenance.training.seed,
+        "systems": table.provenance.systems,
+        "count": table.rows.len(),
         "nominal": table.nominal.as_ref().map(|row| row.mean),
+        "stands_still": table.stands_still(),
+        "still_share": table.still_share(),
         "mean": statistics.as_ref().map(|s| s.mean),
+        "median": statistics.as_ref().map(|s| s.median),
         "iqm": statistics.as_ref().map(|s| s.iqm),
         "cvar10": statistics.as_ref().map(|s| s.cvar10),
         "worst": statistics.as_ref().map(|s| s.worst),
-        "worst_at": table.worst().map(|row| row.phi.clone()),
-        "parameters": table.parameters,
-        "systems": table.rows.len(),
+        "worst_at": table.worst().map(named),
         "diverged": table.diverged(),
         "files": files,
     })

@@ -4,6 +4,8 @@ pub(crate) mod ball;
 pub(crate) mod bench;
 pub(crate) mod completions;
 pub(crate) mod evaluate;
+pub(crate) mod report;
+pub(crate) mod reproduce;
 pub(crate) mod resume;
 pub(crate) mod simulate;
 pub(crate) mod tasks;

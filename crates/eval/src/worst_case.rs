@@ -1,0 +1,290 @@
+//! The worst system that a search finds for a policy: the paper's Phase I, from several starts.
+
+use std::ops::ControlFlow;
+
+use wr2l_rl::{Actor, EpisodeJob, EpisodeOptions, Workers};
+use wr2l_rng::{Purpose, StreamKey};
+use wr2l_robust::gradient::{Gradient, GradientEstimator};
+use wr2l_robust::phase_one::PhaseOne;
+use wr2l_robust::{Objective, RobustError, ball::Ball};
+use wr2l_sim::{DynamicsSpace, Outcome, Physics, Simulator, Task};
+
+use crate::axis::{SweepError, Systems};
+use crate::evaluate::{Evaluation, EvaluationError, Progress, Subject, check_policy, fingerprint};
+use crate::journal::Journal;
+
+/// How the worst system is searched for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Search {
+    /// Episodes to spend, at least those of one search: searches from new starts begin while the last one's cost is
+    /// left. Default 10,000.
+    pub budget: u64,
+    /// Episodes that each value of J is averaged over. Default 4.
+    pub episodes: usize,
+    /// One search: the worst of `starts` random points of the boundary, and Frank–Wolfe steps from there.
+    pub phase_one: PhaseOne,
+}
+
+impl Search {
+    /// The usual search in `dim` dimensions.
+    pub fn usual(dim: usize, budget: u64) -> Self {
+        // The policy does not change meanwhile, so that better gradients than in training are worth their cost: least
+        // squares, on more pairs than parameters.
+        let gradient = Gradient {
+            estimator: GradientEstimator::LeastSquares,
+            pairs: (dim + 4).max(8),
+            ..Gradient::default()
+        };
+        let phase_one = PhaseOne { max_inner: 4, starts: 16, gradient, ..PhaseOne::default() };
+        Self { budget, episodes: 4, phase_one }
+    }
+}
+
+/// Searches `set` (in z of `space`) for the system on which the policy returns least: one system a search, the worst of
+/// them first. It stands first as compared on fresh random numbers that all of them share; [`evaluate`](crate::evaluate())
+/// then measures it on episodes that took no part in choosing it, so that its mean return is not too low by selection.
+///
+/// The policy acts as `options` say, and returns are undiscounted, as in the evaluation. A search in which the physics
+/// breaks down at a point where J is needed comes to nothing. Searches that `journal` knows are not repeated.
+/// `progress` counts episodes.
+///
+/// # Errors
+/// [`EvaluationError`]; [`EvaluationError::NoWorst`] if every search came to nothing.
+#[expect(clippy::too_many_arguments, reason = "each is another thing; no two are swapped without notice")]
+pub fn search_worst(
+    subject: Subject<'_>,
+    task: Task,
+    physics: Option<Physics>,
+    space: &DynamicsSpace,
+    set: &Ball,
+    options: Evaluation,
+    search: Search,
+    journal: &mut Journal,
+    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+) -> Result<Systems, EvaluationError> {
+    let simulator = Simulator::new(task, physics, space.clone())?;
+    check_policy(subject.actor, &simulator)?;
+    let mut workers = Workers::new(&simulator, options.threads)?;
+    let print = fingerprint("search", subject.actor, &simulator, options).text(&format!("{search:?}")).text(
+        &format!("{:?} {:?} {:?} {:?}", set.epsilon(), set.metric().hessian(), set.lower(), set.upper()),
+    );
+    let total = search.budget as usize;
+    let mut objective = Returns {
+        workers: &mut workers,
+        actor: subject.actor,
+        episodes: search.episodes.max(1),
+        stochastic: options.stochastic,
+        seed: options.seed,
+        turn: 0,
+        spent: 0,
+        total,
+        progress,
+        stopped: false,
+    };
+    let reference = vec![0.0; space.dim()];
+    let mut found: Vec<Vec<f64>> = Vec::new();
+    let mut last = String::new();
+    loop {
+        let (turn, before) = (objective.turn, objective.spent);
+        let key = print.numbers(&[turn as f64]).key();
+        let z = match journal.get(key) {
+            Some([spent, z @ ..]) if z.len() == space.dim() || z.is_empty() => {
+                objective.spent += *spent as usize;
+                z.to_vec()
+            }
+            _ => {
+                let z = match search.phase_one.run(&mut objective, set, &reference, options.seed, turn) {
+                    Ok(report) => report.z,
+                    Err(_) if objective.stopped => {
+                        return Err(EvaluationError::Interrupted { done: objective.spent, total });
+                    }
+                    Err(error @ RobustError::Diverged { .. }) => {
+                        last = error.to_string();
+                        Vec::new()
+                    }
+                    Err(error) => return Err(error.into()),
+                };
+                let spent = (objective.spent - before) as f64;
+                journal.put(vec![(key, [&[spent], z.as_slice()].concat())])?;
+                z
+            }
+        };
+        if !z.is_empty() {
+            found.push(z);
+        }
+        objective.turn += 1;
+        let cost = objective.spent - before;
+        if objective.spent + cost > total {
+            break;
+        }
+    }
+    if found.is_empty() {
+        return Err(EvaluationError::NoWorst { searches: objective.turn, last });
+    }
+    let worst = if found.len() == 1 { 0 } else { objective.lowest(&found, options.episodes as usize)? };
+    found[..=worst].rotate_right(1);
+    let mut phi: Vec<f64> = found.iter().flat_map(|z| space.physical(z)).collect();
+    for phi in phi.chunks_mut(space.dim()) {
+        // Rounding on the way from z may step over a bound by a last bit.
+        for (value, p) in phi.iter_mut().zip(space.parameters()) {
+            *value = value.clamp(p.lower, p.upper);
+        }
+    }
+    Systems::new(space.clone(), phi).map_err(|error| match error {
+        SweepError::Space(error) => EvaluationError::Sim(error.into()),
+        // Neither empty nor too many.
+        other => EvaluationError::NoWorst { searches: objective.turn, last: other.to_string() },
+    })
+}
+
+/// J(z) as the evaluation measures it.
+struct Returns<'a> {
+    workers: &'a mut Workers,
+    actor: &'a Actor,
+    episodes: usize,
+    stochastic: bool,
+    seed: u64,
+    /// Number of the search, which keys its random numbers.
+    turn: u64,
+    spent: usize,
+    total: usize,
+    progress: &'a mut dyn FnMut(Progress) -> ControlFlow<()>,
+    stopped: bool,
+}
+
+impl Returns<'_> {
+    /// Which of the points has the lowest J on common random numbers, over at least `episodes`.
+    fn lowest(&mut self, points: &[Vec<f64>], episodes: usize) -> Result<usize, EvaluationError> {
+        self.episodes = self.episodes.max(episodes);
+        let mut values = Vec::with_capacity(points.len());
+        for z in points {
+            match self.evaluate(z, 0) {
+                Ok(value) => values.extend(value),
+                Err(_) if self.stopped => {
+                    return Err(EvaluationError::Interrupted { done: self.spent, total: self.total });
+                }
+                // What breaks the physics is not the worst system: it is none.
+                Err(RobustError::Diverged { .. }) => values.push(f64::INFINITY),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok((0..values.len()).min_by(|&a, &b| values[a].total_cmp(&values[b])).unwrap_or(0))
+    }
+}
+
+impl Objective for Returns<'_> {
+    fn dim(&self) -> usize {
+        self.workers.space().dim()
+    }
+
+    fn evaluate(&mut self, points: &[f64], draw: u64) -> Result<Vec<f64>, RobustError> {
+        let (dim, episodes) = (self.dim(), self.episodes);
+        let done = self.spent.min(self.total);
+        if (self.progress)(Progress { done, total: self.total }).is_break() {
+            self.stopped = true;
+            // Noticed by `stopped` before anybody reads it.
+            return Err(RobustError::Dimension { what: "interrupted search", expected: 0, got: 0 });
+        }
+        let key = |purpose, episode: usize| {
+            StreamKey::new(self.seed, purpose).iteration(self.turn).lane(draw).episode(episode as u64)
+        };
+        let jobs: Vec<EpisodeJob> = (0..points.len() / dim * episodes)
+            .map(|i| EpisodeJob {
+                dynamics: i / episodes,
+                reset: key(Purpose::ReturnReset, i % episodes),
+                action: key(Purpose::ReturnAction, i % episodes),
+            })
+            .collect();
+        let run = EpisodeOptions { stochastic: self.stochastic, discount: 1.0 };
+        let results = self.workers.episodes(self.actor, points, &jobs, run)?;
+        self.spent += jobs.len();
+        let mut values = Vec::with_capacity(points.len() / dim);
+        for (row, results) in results.chunks_exact(episodes).enumerate() {
+            let sound: Vec<f64> = results
+                .iter()
+                .filter(|result| !matches!(result.outcome, Outcome::Diverged(_)))
+                .map(|result| result.ret)
+                .collect();
+            // As in training: diverging physics must never look like a bad return.
+            if 2 * sound.len() < episodes {
+                return Err(RobustError::Diverged {
+                    z: points[row * dim..][..dim].to_vec(),
+                    what: format!("{} of {episodes} episodes diverged", episodes - sound.len()),
+                });
+            }
+            values.push(sound.iter().sum::<f64>() / sound.len() as f64);
+        }
+        Ok(values)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wr2l_nn::{Normaliser, Policy};
+    use wr2l_sim::{ActionSpace, TaskName};
+
+    use super::*;
+    use crate::random::Region;
+    use crate::table::Training;
+
+    /// A cart-pole policy that pushes to where the pole falls: it balances ordinary poles, and not short ones.
+    fn actor() -> Actor {
+        let policy = Policy::categorical(4, &[2], 2).unwrap();
+        let mut params = vec![0.0; policy.parameters()];
+        policy.initialise(&mut StreamKey::new(3, Purpose::Test).stream(), &mut params);
+        let actions = ActionSpace::Discrete { n: 2 };
+        Actor::new(policy, params, Normaliser::identity(4), actions).unwrap()
+    }
+
+    fn search(
+        threads: usize,
+        budget: u64,
+        journal: &mut Journal,
+        progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Systems, EvaluationError> {
+        let task = Task::new(TaskName::CartPole);
+        let space = task.space().select(&["pole_half_length", "gravity"]).unwrap();
+        let set = Region::Box(0.5).search_set(&space).unwrap().unwrap();
+        let actor = actor();
+        let subject = Subject { actor: &actor, method: "ppo", policy: "a", training: &Training::default() };
+        let options = Evaluation { episodes: 4, threads, ..Evaluation::default() };
+        let search = Search::usual(2, budget);
+        search_worst(subject, task, None, &space, &set, options, search, journal, progress)
+    }
+
+    fn go_on(_: Progress) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    #[test]
+    fn the_worst_system_is_worse_than_the_reference_and_the_same_for_any_threads() {
+        let one = search(1, 2000, &mut Journal::none(), &mut go_on).unwrap();
+        assert_eq!(one, search(2, 2000, &mut Journal::none(), &mut go_on).unwrap());
+        assert!(one.len() > 1 && one.len() < 20, "{}", one.len());
+        let actor = actor();
+        let subject = Subject { actor: &actor, method: "ppo", policy: "a", training: &Training::default() };
+        let options = Evaluation::default();
+        let task = Task::new(TaskName::CartPole);
+        let table =
+            crate::evaluate(subject, task, None, &one, options, &mut Journal::none(), &mut go_on).unwrap();
+        assert!(table.rows[0].mean < table.nominal.unwrap().mean);
+    }
+
+    #[test]
+    fn a_stopped_search_goes_on_where_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.partial");
+        let whole = search(1, 2000, &mut Journal::none(), &mut go_on).unwrap();
+        let mut stop =
+            |p: Progress| if p.done > 1000 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+        let stopped = search(1, 2000, &mut Journal::open(&path).unwrap(), &mut stop);
+        assert!(matches!(stopped, Err(EvaluationError::Interrupted { .. })));
+        let mut first = None;
+        let mut watch = |p: Progress| {
+            first.get_or_insert(p.done);
+            ControlFlow::Continue(())
+        };
+        assert_eq!(search(1, 2000, &mut Journal::open(&path).unwrap(), &mut watch).unwrap(), whole);
+        assert!(first.unwrap() > 0, "the first search was known");
+    }
+}

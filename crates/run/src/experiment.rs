@@ -1,0 +1,393 @@
+//! Experiments: files that name the methods, seeds and evaluations behind a figure.
+//!
+//! The figures and the table of the paper are in `experiments/`, which this crate holds; any other file of the same
+//! form can be given by its path.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use toml::Value;
+use wr2l_eval::HALF_WIDTH;
+use wr2l_sim::{Physics, TaskName};
+
+use crate::error::RunError;
+use crate::plan::{Layer, Plan, SettingError};
+
+/// The experiments of the paper: name and text.
+const PAPER: [(&str, &str); 11] = [
+    ("fig1-hopper", include_str!("../../../experiments/fig1-hopper.toml")),
+    ("fig1-walker2d", include_str!("../../../experiments/fig1-walker2d.toml")),
+    ("fig1-half-cheetah", include_str!("../../../experiments/fig1-half-cheetah.toml")),
+    ("fig2-hopper", include_str!("../../../experiments/fig2-hopper.toml")),
+    ("fig2-half-cheetah", include_str!("../../../experiments/fig2-half-cheetah.toml")),
+    ("fig3-cartpole", include_str!("../../../experiments/fig3-cartpole.toml")),
+    ("fig3-hopper", include_str!("../../../experiments/fig3-hopper.toml")),
+    ("fig3-walker2d", include_str!("../../../experiments/fig3-walker2d.toml")),
+    ("fig3-half-cheetah", include_str!("../../../experiments/fig3-half-cheetah.toml")),
+    ("fig4-inverted-pendulum", include_str!("../../../experiments/fig4-inverted-pendulum.toml")),
+    ("table1", include_str!("../../../experiments/table1.toml")),
+];
+
+/// An experiment, resolved and checked.
+#[derive(Clone, Debug)]
+pub struct Experiment {
+    /// Name: that of its file, without extension.
+    pub name: String,
+    /// Heading of its figures.
+    pub title: String,
+    /// The methods it compares.
+    pub methods: Vec<Method>,
+    /// What their policies are evaluated on.
+    pub evaluations: Vec<EvaluationPlan>,
+    /// Which parameters of which task vary, for a table without training.
+    pub dynamics: Vec<DynamicsRow>,
+}
+
+/// A method: the same plan with several seeds.
+#[derive(Clone, Debug)]
+pub struct Method {
+    /// Name in tables and figures.
+    pub name: String,
+    /// One plan a seed.
+    pub plans: Vec<Plan>,
+}
+
+/// What policies are evaluated on; see `wr2l evaluate`.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct EvaluationPlan {
+    /// Name of its files.
+    pub name: String,
+    /// Axes of a grid, `name=low:high:n`.
+    #[serde(default)]
+    pub sweep: Vec<String>,
+    /// Number of random systems.
+    #[serde(default)]
+    pub random: Option<usize>,
+    /// Whether to search the worst system of each policy.
+    #[serde(default)]
+    pub worst_case: bool,
+    /// Half-width of the box in which random systems and the worst lie.
+    #[serde(default = "half_width")]
+    pub half_width: f64,
+    /// Where they lie; `box` is all there is here, because methods have balls of their own.
+    #[serde(default)]
+    pub within: Within,
+    /// Parameters that vary in the box; all if empty.
+    #[serde(default)]
+    pub vary: Vec<String>,
+    /// Seed of random systems.
+    #[serde(default)]
+    pub systems_seed: u64,
+    /// Episodes that the search may spend on each policy.
+    #[serde(default = "budget")]
+    pub budget: u64,
+    /// Episodes per system.
+    pub episodes: u32,
+}
+
+/// Where random systems lie.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Within {
+    /// The box around the nominal values.
+    #[default]
+    Box,
+}
+
+/// A row of the table of dynamics.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct DynamicsRow {
+    /// The task.
+    pub task: TaskName,
+    /// What varies in experiments of one dimension.
+    pub one: Vec<String>,
+    /// What varies in experiments of two dimensions.
+    #[serde(default)]
+    pub two: Vec<String>,
+    /// Number of all parameters that the paper varies; not compared where it varies none.
+    #[serde(default)]
+    pub count: Option<usize>,
+}
+
+fn half_width() -> f64 {
+    HALF_WIDTH
+}
+
+fn budget() -> u64 {
+    10_000
+}
+
+/// What an experiment file holds.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[expect(dead_code, reason = "says which figure the file belongs to, for people; names of files select")]
+    figure: String,
+    title: String,
+    task: Option<TaskName>,
+    physics: Option<Physics>,
+    #[serde(default)]
+    seeds: u64,
+    #[serde(default)]
+    steps: u64,
+    #[serde(default)]
+    method: Vec<MethodEntry>,
+    #[serde(default)]
+    evaluation: Vec<EvaluationPlan>,
+    #[serde(default)]
+    dynamics: Vec<DynamicsRow>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MethodEntry {
+    name: String,
+    algorithm: String,
+    vary: Option<Vec<String>>,
+    #[serde(default)]
+    set: toml::Table,
+}
+
+/// The experiments that `selection` names: each a figure (`fig1`), one of its files (`fig1-hopper`), or the path of
+/// another file; all of the paper's if it is empty. With `quick` everything is so small that it takes seconds and
+/// proves nothing but that it works.
+///
+/// # Errors
+/// [`RunError::Usage`] for a name that selects nothing; [`RunError::Setting`] with file and line, or method and key,
+/// for the first mistake in any of the files.
+pub fn select_experiments(selection: &[String], quick: bool) -> Result<Vec<Experiment>, RunError> {
+    let mut texts: Vec<(PathBuf, String)> = Vec::new();
+    let of_paper = |(name, text): &(&str, &str)| (PathBuf::from(format!("{name}.toml")), (*text).to_owned());
+    if selection.is_empty() {
+        texts.extend(PAPER.iter().map(of_paper));
+    }
+    for wanted in selection {
+        let matches = |name: &str| {
+            name == wanted || name.strip_prefix(wanted.as_str()).is_some_and(|r| r.starts_with('-'))
+        };
+        let found: Vec<_> = PAPER.iter().filter(|(name, _)| matches(name)).map(of_paper).collect();
+        if !found.is_empty() {
+            texts.extend(found);
+        } else if wanted.ends_with(".toml") {
+            let path = PathBuf::from(wanted);
+            let text = std::fs::read_to_string(&path).map_err(|error| RunError::io("read", &path, &error))?;
+            texts.push((path, text));
+        } else {
+            let names: Vec<&str> = PAPER.iter().map(|(name, _)| *name).collect();
+            return Err(RunError::Usage(format!(
+                "`{wanted}` is no experiment; there are {}, fig1, fig2, fig3, fig4, and files ending in .toml",
+                names.join(", ")
+            )));
+        }
+    }
+    let mut experiments: Vec<Experiment> = Vec::new();
+    for (path, text) in texts {
+        let experiment = read(&path, &text, quick)?;
+        if experiments.iter().all(|other| other.name != experiment.name) {
+            experiments.push(experiment);
+        }
+    }
+    Ok(experiments)
+}
+
+fn read(path: &Path, text: &str, quick: bool) -> Result<Experiment, RunError> {
+    let refuse = |place: String, message: String| RunError::Setting(SettingError::Syntax { place, message });
+    let in_file = |message: String| refuse(path.display().to_string(), message);
+    let file: File = toml::from_str(text).map_err(|error| {
+        let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+        let place =
+            line.map_or_else(|| path.display().to_string(), |l| format!("{}, line {l}", path.display()));
+        refuse(place, error.message().trim_end().replace('\n', "; "))
+    })?;
+    let name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+    let mut methods: Vec<Method> = Vec::new();
+    if !file.method.is_empty() {
+        let Some(task) = file.task else { return Err(in_file("`task`: methods need one".into())) };
+        for (key, value) in [("seeds", file.seeds), ("steps", file.steps)] {
+            if value == 0 {
+                return Err(in_file(format!("`{key}`: must be at least 1")));
+            }
+        }
+        for entry in &file.method {
+            if methods.iter().any(|other| other.name == entry.name) {
+                return Err(in_file(format!("two methods are called `{}`", entry.name)));
+            }
+            let place = format!("{}, method `{}`", path.display(), entry.name);
+            let method = method(&place, &file, task, entry, quick)?;
+            if let Some(other) = methods.iter().find(|other| other.plans == method.plans) {
+                return Err(refuse(place, format!("it is the same as method `{}`", other.name)));
+            }
+            methods.push(method);
+        }
+    }
+    let mut evaluations: Vec<EvaluationPlan> = Vec::new();
+    for evaluation in &file.evaluation {
+        let mut evaluation = evaluation.clone();
+        if evaluations.iter().any(|other| other.name == evaluation.name) {
+            return Err(in_file(format!("two evaluations are called `{}`", evaluation.name)));
+        }
+        let place = format!("{}, evaluation `{}`", path.display(), evaluation.name);
+        if quick {
+            evaluation.hurry();
+        }
+        if let Some(task) = file.task {
+            evaluation.check(task).map_err(|message| refuse(place, message))?;
+        }
+        evaluations.push(evaluation);
+    }
+    if methods.is_empty() != evaluations.is_empty() || (methods.is_empty() && file.dynamics.is_empty()) {
+        return Err(in_file("an experiment needs methods and evaluations, or a table of dynamics".into()));
+    }
+    Ok(Experiment { name, title: file.title, methods, evaluations, dynamics: file.dynamics })
+}
+
+fn method(
+    place: &str,
+    file: &File,
+    task: TaskName,
+    entry: &MethodEntry,
+    quick: bool,
+) -> Result<Method, RunError> {
+    let mut plans = Vec::new();
+    let seeds = if quick { file.seeds.min(2) } else { file.seeds };
+    for seed in 0..seeds {
+        let argument = |key: &str, value: Value| Layer::argument(place, key, value);
+        let mut layers = vec![
+            argument("task", task.as_str().into()),
+            argument("algorithm", entry.algorithm.as_str().into()),
+            Layer::count(place, "seed", seed)?,
+            Layer::count(place, "steps", file.steps)?,
+            // Experiments have evaluations of their own.
+            argument("report.sweep", Value::Array(Vec::new())),
+        ];
+        if let Some(physics) = file.physics {
+            layers.push(argument("physics", physics.as_str().into()));
+        }
+        if let Some(names) = &entry.vary {
+            layers.push(argument("vary", names.clone().into()));
+        }
+        layers.extend(entry.set.iter().map(|(key, value)| argument(key, value.clone())));
+        let plan = Plan::resolve(&layers)?;
+        if quick {
+            layers.extend(HURRY.iter().map(|(key, value)| argument(key, Value::Integer(*value))));
+            // Checked as it is before it is made small.
+            plans.push(Plan::resolve(&layers)?);
+        } else {
+            plans.push(plan);
+        }
+    }
+    Ok(Method { name: entry.name.clone(), plans })
+}
+
+/// What makes a run take a second or less.
+const HURRY: [(&str, i64); 11] = [
+    ("steps", 1024),
+    ("ppo.horizon", 64),
+    ("ppo.minibatches", 4),
+    ("trpo.horizon", 64),
+    ("ddpg.minibatch", 16),
+    ("ddpg.warm_up", 256),
+    ("adversary.every", 512),
+    ("adversary.phase_one.max_inner", 1),
+    ("adversary.phase_one.gradient.pairs", 2),
+    ("ball.pairs.count", 20),
+    ("ball.pairs.pool", 40),
+];
+
+impl EvaluationPlan {
+    fn hurry(&mut self) {
+        self.episodes = self.episodes.min(2);
+        self.random = self.random.map(|count| count.min(8));
+        self.budget = self.budget.min(50);
+        for axis in &mut self.sweep {
+            if let Some((ends, count)) = axis.rsplit_once(':')
+                && count.trim().parse::<u32>().is_ok_and(|count| count > 3)
+            {
+                *axis = format!("{ends}:3");
+            }
+        }
+    }
+
+    fn check(&self, task: TaskName) -> Result<(), String> {
+        let kinds = [!self.sweep.is_empty(), self.random.is_some(), self.worst_case]
+            .into_iter()
+            .filter(|&k| k)
+            .count();
+        if kinds != 1 {
+            return Err("it needs exactly one of `sweep`, `random` and `worst_case`".into());
+        }
+        if self.episodes == 0 || self.random == Some(0) {
+            return Err("`episodes` and `random` must be at least 1".into());
+        }
+        if !self.name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') || self.name.is_empty() {
+            return Err("`name` becomes part of file names: letters, digits and hyphens".into());
+        }
+        crate::reproduce::systems_of(self, task).map(|_| ()).map_err(|error| error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_experiment_of_the_paper_is_sound_and_committed() {
+        let all = select_experiments(&[], false).unwrap();
+        assert_eq!(all.len(), PAPER.len());
+        for experiment in &all {
+            for method in &experiment.methods {
+                assert!(method.plans.len() >= 5, "{}: never fewer than 5 seeds", experiment.name);
+            }
+        }
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../experiments");
+        let mut files: Vec<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
+            .collect();
+        files.sort();
+        let mut names: Vec<&str> = PAPER.iter().map(|(name, _)| *name).collect();
+        names.sort_unstable();
+        assert_eq!(files, names);
+    }
+
+    #[test]
+    fn a_figure_selects_its_panels_and_quick_makes_them_small() {
+        let names = |selection: &[&str], quick| -> Vec<String> {
+            let selection: Vec<String> = selection.iter().map(|s| s.to_string()).collect();
+            select_experiments(&selection, quick).unwrap().into_iter().map(|e| e.name).collect()
+        };
+        assert_eq!(names(&["fig2"], false), ["fig2-hopper", "fig2-half-cheetah"]);
+        assert_eq!(names(&["fig2-hopper", "fig2"], false).len(), 2, "none twice");
+        for experiment in select_experiments(&[], true).unwrap() {
+            assert!(experiment.methods.iter().flat_map(|m| &m.plans).all(|plan| plan.steps <= 1024));
+        }
+        assert!(select_experiments(&["fig5".into()], false).unwrap_err().is_usage());
+    }
+
+    #[test]
+    fn mistakes_are_refused_with_their_place() {
+        let good = "figure = \"x\"\ntitle = \"x\"\ntask = \"cartpole\"\nseeds = 1\nsteps = 100\n\n[[method]]\nname = \"a\"\n\
+                    algorithm = \"ppo\"\n\n[[evaluation]]\nname = \"e\"\nsweep = [\"gravity=5:15:3\"]\nepisodes = 1\n";
+        let refused = |text: String| {
+            let error = read(Path::new("e.toml"), &text, false).unwrap_err();
+            assert!(error.is_usage(), "{error}");
+            error.to_string()
+        };
+        read(Path::new("e.toml"), good, false).unwrap();
+        assert!(refused(good.replace("seeds", "sedes")).starts_with("e.toml, line 4: unknown field `sedes`"));
+        assert!(refused(good.replace("seeds = 1", "seeds = 0")).contains("`seeds`: must be at least 1"));
+        assert!(
+            refused(good.replace("\"ppo\"", "\"pppo\"")).contains("method `a`: `algorithm`: no such value")
+        );
+        assert!(refused(good.replace("gravity", "gravty")).contains("did you mean `gravity`?"));
+        assert!(refused(good.replace("5:15:3", "5:150:3")).contains("bounds"));
+        assert!(refused(good.replace("\"cartpole\"", "\"cartpol\"")).contains("line 3"));
+        assert!(refused(good.replace("name = \"e\"", "name = \"e/f\"")).contains("file names"));
+        assert!(refused(good.replace("episodes = 1", "episodes = 1\nrandom = 3")).contains("exactly one"));
+        let set = "algorithm = \"ppo\"\n[method.set]\n\"ppo.clipp\" = 0.1\n";
+        assert!(refused(good.replace("algorithm = \"ppo\"\n", set)).contains("`ppo.clipp`: no such key"));
+        assert!(refused(good.split("[[evaluation]]").next().unwrap().to_owned()).contains("evaluations"));
+    }
+}

@@ -1,0 +1,686 @@
+//! Running experiments: what is missing is trained and evaluated, what is there is kept.
+//!
+//! An output folder holds
+//!
+//! | folder | content |
+//! |---|---|
+//! | `runs/` | a run folder a plan; experiments that share a plan share the run |
+//! | `results/` | the tables (`wr2l evaluate`'s schema), and the outline of the ball beside those it is drawn into |
+//! | `statistics/` | statistics across the policies of each method |
+//! | `curves/` | learning curves |
+//! | `adversary/` | what the adversary of each method's first run chose, turn by turn |
+//! | `figures/` | the figures, which [`redraw`] makes anew from `results/`, `curves/` and `adversary/` |
+//! | `pages/` | one HTML page an experiment |
+
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Instant;
+
+use wr2l_eval::{
+    Evaluation, Fingerprint, Journal, Region, Search, Systems, Table, parse_number, read_csv, write_csv,
+    write_statistics,
+};
+use wr2l_report::page::AdversaryPath;
+use wr2l_report::{
+    Band, FigureError, LearningRun, LineFigure, Quantity, Series, learning_figure, profile_figure,
+};
+use wr2l_rl::{EpisodeJob, EpisodeOptions, Experience, Fixed, Improvement, Learner, Ppo, StopFlag, Workers};
+use wr2l_rng::{Purpose, StreamKey};
+use wr2l_sim::{Task, TaskName};
+
+use crate::ball_file::BallSummary;
+use crate::error::RunError;
+use crate::evaluation::{
+    Contestant, WorstCase, common_outline, draw_tables, evaluate_all, methods, worst_of_all,
+};
+use crate::experiment::{EvaluationPlan, Experiment};
+use crate::files::write_file;
+use crate::folder::RunFolder;
+use crate::page::{PageSources, csv_files, learning_runs, page, path_of};
+use crate::plan::{AdversaryKind, Plan, sweep_systems};
+use crate::resume::Saved;
+use crate::summary::Summary;
+use crate::train::{Ending, Observer, Progress, TrainOptions, TurnDone, train};
+
+/// What an evaluation's policies are evaluated on.
+#[derive(Debug)]
+pub(crate) enum Target {
+    On(Systems),
+    Worst(Box<WorstCase>),
+}
+
+/// The systems of an evaluation, or where its search looks.
+pub(crate) fn systems_of(evaluation: &EvaluationPlan, task: TaskName) -> Result<Target, RunError> {
+    if let Some(systems) = sweep_systems(task, &evaluation.sweep)? {
+        return Ok(Target::On(systems));
+    }
+    let all = Task::new(task).space();
+    let space = if evaluation.vary.is_empty() { all } else { all.select(&evaluation.vary)? };
+    let region = Region::Box(evaluation.half_width);
+    if let Some(count) = evaluation.random {
+        return Ok(Target::On(region.systems(&space, count, evaluation.systems_seed)?));
+    }
+    let set = region.search_set(&space)?;
+    let set = set.ok_or_else(|| RunError::Usage("a shell cannot be searched".into()))?;
+    let search = Search::usual(space.dim(), evaluation.budget);
+    Ok(Target::Worst(Box::new(WorstCase { space, set, label: region.label(), search })))
+}
+
+/// Where a run of an experiment stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JobStatus {
+    /// Its policy was trained to the end.
+    Done,
+    /// It was begun and not finished.
+    Begun,
+    /// There is nothing of it.
+    Missing,
+}
+
+/// A run that experiments need.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// Name of its folder.
+    pub name: String,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Its plan.
+    pub plan: Plan,
+    /// Where it stands.
+    pub status: JobStatus,
+}
+
+/// What there is to do for some experiments.
+#[derive(Clone, Debug)]
+pub struct Agenda {
+    output: PathBuf,
+    experiments: Vec<Experiment>,
+    /// All runs, each once, in the order in which the experiments need them.
+    pub jobs: Vec<Job>,
+}
+
+/// How long something is likely to take, in seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Estimate {
+    /// Training of the runs that are not done.
+    pub training: f64,
+    /// Evaluations that are not done.
+    pub evaluation: f64,
+}
+
+/// What is told while experiments run.
+pub enum Event<'a> {
+    /// A run is trained: how many are done, of how many.
+    Trained(&'a Job, usize, usize),
+    /// Share of an evaluation that is done.
+    Evaluating(&'a str, f64),
+    /// A file was written.
+    Wrote(&'a Path),
+}
+
+impl Agenda {
+    /// What there is to do to have these experiments under `output`.
+    ///
+    /// # Errors
+    /// [`RunError`] for a run folder that cannot be read.
+    pub fn new(experiments: Vec<Experiment>, output: &Path) -> Result<Self, RunError> {
+        let mut jobs: Vec<Job> = Vec::new();
+        for plan in experiments.iter().flat_map(|e| &e.methods).flat_map(|m| &m.plans) {
+            let name = run_name(plan);
+            if jobs.iter().any(|job| job.name == name) {
+                continue;
+            }
+            let folder = output.join("runs").join(&name);
+            let status = status(&folder, plan);
+            jobs.push(Job { name, folder, plan: plan.clone(), status });
+        }
+        Ok(Self { output: output.to_owned(), experiments, jobs })
+    }
+
+    /// The experiments.
+    pub fn experiments(&self) -> &[Experiment] {
+        &self.experiments
+    }
+
+    /// Number of tables to make: one an evaluation.
+    pub fn tables(&self) -> usize {
+        self.experiments.iter().map(|experiment| experiment.evaluations.len()).sum()
+    }
+
+    /// How long the missing work is likely to take on `threads` threads, from a second or so of simulation and learning
+    /// of each task. Episodes are taken to last half of their time limit.
+    ///
+    /// # Errors
+    /// [`RunError::Sim`], [`RunError::Learning`].
+    pub fn estimate(&self, threads: usize) -> Result<Estimate, RunError> {
+        let mut estimate = Estimate::default();
+        let mut known: Vec<(TaskName, Speed)> = Vec::new();
+        for job in &self.jobs {
+            if known.iter().all(|(task, _)| *task != job.plan.task) {
+                known.push((job.plan.task, Speed::measure(&job.plan)?));
+            }
+        }
+        let speed = |task| known.iter().find(|(t, _)| *t == task).map_or(Speed::default(), |(_, s)| *s);
+        for job in self.jobs.iter().filter(|job| job.status != JobStatus::Done) {
+            let speed = speed(job.plan.task);
+            estimate.training +=
+                job.plan.steps as f64 * speed.learning + adversary_steps(&job.plan) * speed.simulation;
+        }
+        for experiment in &self.experiments {
+            let plans = || experiment.methods.iter().flat_map(|method| &method.plans);
+            let Some(first) = plans().next() else { continue };
+            for evaluation in &experiment.evaluations {
+                if self.csv(experiment, evaluation).exists() {
+                    continue;
+                }
+                let episodes = match systems_of(evaluation, first.task)? {
+                    Target::On(systems) => systems.len() as f64 * f64::from(evaluation.episodes),
+                    Target::Worst(worst) => worst.search.budget as f64,
+                };
+                let steps = episodes * 0.5 * f64::from(Task::new(first.task).spec().episode_limit);
+                estimate.evaluation += plans().count() as f64 * steps * speed(first.task).simulation;
+            }
+        }
+        estimate.training /= threads as f64;
+        estimate.evaluation /= threads as f64;
+        Ok(estimate)
+    }
+
+    /// Trains the runs that are not done, each on a thread of its own, `threads` at a time; one that was begun goes on
+    /// from its last checkpoint. `stop` ends them after their current iteration.
+    ///
+    /// # Errors
+    /// [`RunError::Interrupted`] if it was stopped; [`RunError`] of the first run that failed, after the others that
+    /// were under way have ended.
+    pub fn train(
+        &mut self,
+        threads: usize,
+        stop: &StopFlag,
+        tell: &(dyn Fn(Event<'_>) + Sync),
+    ) -> Result<(), RunError> {
+        let waiting: VecDeque<usize> =
+            (0..self.jobs.len()).filter(|&i| self.jobs[i].status != JobStatus::Done).collect();
+        let total = waiting.len();
+        if total > 0 {
+            // Before the threads, which would all try to make it.
+            let runs = self.output.join("runs");
+            std::fs::create_dir_all(&runs).map_err(|error| RunError::io("create", &runs, &error))?;
+        }
+        let waiting = Mutex::new((waiting, 0_usize, None::<RunError>));
+        let lock = || waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let jobs = &self.jobs;
+        let options = TrainOptions { threads: 1, stop: stop.clone(), checkpoint_every: None };
+        let options = &options;
+        std::thread::scope(|scope| {
+            for _ in 0..threads.min(total) {
+                scope.spawn(|| {
+                    loop {
+                        let next = {
+                            let mut state = lock();
+                            if state.2.is_some() { None } else { state.0.pop_front() }
+                        };
+                        let Some(index) = next else { return };
+                        let job = &jobs[index];
+                        match train_job(job, options) {
+                            Ok(()) => {
+                                let done = {
+                                    let mut state = lock();
+                                    state.1 += 1;
+                                    state.1
+                                };
+                                tell(Event::Trained(job, done, total));
+                            }
+                            Err(error) => {
+                                lock().2.get_or_insert(error);
+                                return;
+                            }
+                        }
+                    }
+                });
+            }
+        });
+        let (_, _, failed) = waiting.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        for job in &mut self.jobs {
+            job.status = JobStatus::Done;
+        }
+        Ok(())
+    }
+
+    /// Evaluates, where the tables are missing or of other policies, and writes tables, statistics, figures and pages.
+    ///
+    /// # Errors
+    /// [`RunError::Interrupted`] if `stop` was set, [`RunError`]; what was written before stays.
+    pub fn evaluate(
+        &self,
+        threads: usize,
+        stop: &StopFlag,
+        tell: &dyn Fn(Event<'_>),
+    ) -> Result<(), RunError> {
+        for folder in ["results", "statistics", "curves", "adversary", "figures", "pages"] {
+            let path = self.output.join(folder);
+            std::fs::create_dir_all(&path).map_err(|error| RunError::io("create", &path, &error))?;
+        }
+        for experiment in &self.experiments {
+            if !experiment.dynamics.is_empty() {
+                let path = self.output.join("results").join(format!("{}.md", experiment.name));
+                write_file(&path, table_of_dynamics(experiment)?.as_bytes())?;
+                tell(Event::Wrote(&path));
+            }
+            if experiment.methods.is_empty() {
+                continue;
+            }
+            let contestants = self.contestants(experiment)?;
+            let mut files = Vec::new();
+            for evaluation in &experiment.evaluations {
+                self.table(experiment, evaluation, &contestants, threads, stop, tell)?;
+                files.push(self.csv(experiment, evaluation));
+            }
+            let path = self.output.join("curves").join(format!("{}.csv", experiment.name));
+            let runs = learning_runs(&contestants, &methods(&contestants))?;
+            write_file(&path, curves_csv(&runs).as_bytes())?;
+            for (number, method) in experiment.methods.iter().enumerate() {
+                let first = contestants.iter().find(|one| one.method.as_ref() == Some(&method.name));
+                let Some(path) = first.map(path_of).transpose()?.flatten() else { continue };
+                let name = format!("{}-{}.csv", experiment.name, number + 1);
+                let at = self.output.join("adversary").join(name);
+                write_file(&at, adversary_csv(&path, &method.name).as_bytes())?;
+            }
+
+            let path = self.output.join("pages").join(format!("{}.html", experiment.name));
+            let sources = PageSources {
+                contestants: &contestants,
+                results: &files,
+                physics: None,
+                title: &experiment.title,
+            };
+            page(&sources)?.write(&path)?;
+            tell(Event::Wrote(&path));
+        }
+        for path in redraw(&self.output)? {
+            tell(Event::Wrote(&path));
+        }
+        Ok(())
+    }
+
+    fn csv(&self, experiment: &Experiment, evaluation: &EvaluationPlan) -> PathBuf {
+        self.output.join("results").join(format!("{}-{}.csv", experiment.name, evaluation.name))
+    }
+
+    /// The trained policies of an experiment, by method.
+    fn contestants(&self, experiment: &Experiment) -> Result<Vec<Contestant>, RunError> {
+        let mut contestants = Vec::new();
+        for method in &experiment.methods {
+            for plan in &method.plans {
+                let mut one = Contestant::open(&self.output.join("runs").join(run_name(plan)))?;
+                one.method = Some(method.name.clone());
+                contestants.push(one);
+            }
+        }
+        Ok(contestants)
+    }
+
+    fn table(
+        &self,
+        experiment: &Experiment,
+        evaluation: &EvaluationPlan,
+        contestants: &[Contestant],
+        threads: usize,
+        stop: &StopFlag,
+        tell: &dyn Fn(Event<'_>),
+    ) -> Result<(), RunError> {
+        let Some(task) = contestants.first().map(|one| one.origin.task) else { return Ok(()) };
+        let csv = self.csv(experiment, evaluation);
+        let key = contestants
+            .iter()
+            .fold(Fingerprint::of("table").text(&format!("{evaluation:?}")), |print, one| {
+                let names = format!("{:?} {}", one.method, one.name);
+                print.text(&names).text(one.origin.physics.as_str()).actor(&one.actor)
+            })
+            .key();
+        let key = format!("{key:016x}\n");
+        let key_file = csv.with_extension("key");
+        if csv.exists() && std::fs::read_to_string(&key_file).is_ok_and(|known| known == key) {
+            return Ok(());
+        }
+        let title = format!("{} {}", experiment.name, evaluation.name);
+        let mut journal = Journal::open(&csv.with_extension("csv.partial"))?;
+        let options = Evaluation { episodes: evaluation.episodes, threads, ..Evaluation::default() };
+        let mut progress = |done: f64| {
+            tell(Event::Evaluating(&title, done));
+            if stop.is_raised() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let tables = match systems_of(evaluation, task)? {
+            Target::On(systems) => {
+                evaluate_all(contestants, None, &systems, options, &mut journal, &mut progress)?
+            }
+            Target::Worst(worst) => {
+                worst_of_all(contestants, None, &worst, options, &mut journal, &mut progress)?
+            }
+        };
+        write_csv(&csv, &tables)?;
+        if let Some([x, y]) = tables.first().map(|table| table.parameters.as_slice()) {
+            let outline = common_outline(x, y, contestants);
+            let lines: String = outline.iter().map(|(x, y)| format!("{x},{y}\n")).collect();
+            if !lines.is_empty() {
+                write_file(&csv.with_extension("outline"), lines.as_bytes())?;
+            }
+        }
+        let name = csv.file_name().unwrap_or_default();
+        write_statistics(&self.output.join("statistics").join(name), &tables)?;
+        // The key last: without it the table is made again.
+        write_file(&key_file, key.as_bytes())?;
+        journal.remove()?;
+        tell(Event::Wrote(&csv));
+        Ok(())
+    }
+}
+
+/// Name of the folder of a run: the same for the same plan, another for any other.
+fn run_name(plan: &Plan) -> String {
+    let print = Fingerprint::of("run").text(&Plan { seed: 0, ..plan.clone() }.to_toml()).key();
+    format!("{}-{}-{:08x}-s{}", plan.task, plan.algorithm, print >> 32, plan.seed)
+}
+
+fn status(folder: &Path, plan: &Plan) -> JobStatus {
+    let complete = RunFolder::open(folder).is_ok_and(|run| {
+        let same = Plan::read(&run.file("plan.toml")).is_ok_and(|known| known == *plan);
+        same && run.file("policy.safetensors").is_file() && Summary::read(&run).is_some_and(|s| s.complete)
+    });
+    if complete {
+        JobStatus::Done
+    } else if folder.exists() {
+        JobStatus::Begun
+    } else {
+        JobStatus::Missing
+    }
+}
+
+/// Trains a run to its end, from its last checkpoint if it has a usable one.
+fn train_job(job: &Job, options: &TrainOptions) -> Result<(), RunError> {
+    let saved = match job.status {
+        JobStatus::Begun => match Saved::open(&job.folder, false) {
+            Ok(saved) => Some(saved),
+            Err(error @ RunError::InUse { .. }) => return Err(error),
+            // Nothing usable is left of it.
+            Err(_) => None,
+        },
+        _ => None,
+    };
+    let (folder, trained) = match saved {
+        Some(saved) => (saved.folder().clone(), saved.train(options, &mut Silent)?),
+        None => {
+            let folder = RunFolder::create(&job.folder, true)?;
+            let trained = train(&job.plan, &folder, options, &mut Silent)?;
+            (folder, trained)
+        }
+    };
+    match trained.ending {
+        Ending::Interrupted => {
+            Err(RunError::Interrupted("interrupted; the same command goes on where it was".into()))
+        }
+        // Experiments have evaluations of their own: nothing is left to do in the run's folder.
+        _ => Summary::new(&job.plan, &trained).completed(None).write(&folder),
+    }
+}
+
+/// Nobody watches.
+struct Silent;
+
+impl Observer for Silent {
+    fn ball(&mut self, _: &BallSummary) {}
+    fn turn(&mut self, _: &TurnDone) {}
+    fn iteration(&mut self, _: &Progress, _: &Improvement) {}
+    fn warning(&mut self, _: &str) {}
+}
+
+/// Seconds a step, on one thread.
+#[derive(Clone, Copy, Debug, Default)]
+struct Speed {
+    /// Of the simulator, with a policy acting.
+    simulation: f64,
+    /// Of learning, simulation included.
+    learning: f64,
+}
+
+impl Speed {
+    /// Measures an iteration of PPO, and some episodes.
+    fn measure(plan: &Plan) -> Result<Self, RunError> {
+        let simulator = plan.simulator()?;
+        let mut workers = Workers::new(&simulator, 1)?;
+        let mut learner = Ppo::new(plan.ppo.clone(), simulator.spec(), simulator.space().dim(), plan.seed)?;
+        let source = Fixed::reference(simulator.space());
+        let begun = Instant::now();
+        let experience = Experience::alone(&mut workers, &source, 0, 0, 0.0);
+        let transitions = learner.improve(experience)?.transitions;
+        let learning = begun.elapsed().as_secs_f64() / transitions.max(1) as f64;
+
+        let key = |purpose, i| StreamKey::new(0, purpose).episode(i);
+        let jobs: Vec<EpisodeJob> = (0..4 * simulator.preferred_lanes() as u64)
+            .map(|i| EpisodeJob {
+                dynamics: 0,
+                reset: key(Purpose::ReturnReset, i),
+                action: key(Purpose::ReturnAction, i),
+            })
+            .collect();
+        let options = EpisodeOptions { stochastic: true, discount: 1.0 };
+        let z = vec![0.0; simulator.space().dim()];
+        let begun = Instant::now();
+        let results = workers.episodes(learner.actor(), &z, &jobs, options)?;
+        let steps: u64 = results.iter().map(|result| u64::from(result.length)).sum();
+        Ok(Self { simulation: begun.elapsed().as_secs_f64() / steps.max(1) as f64, learning })
+    }
+}
+
+/// About how many simulator steps the adversary of a plan takes, H₀ left out.
+fn adversary_steps(plan: &Plan) -> f64 {
+    if plan.adversary.kind != AdversaryKind::Wasserstein {
+        return 0.0;
+    }
+    let phase_one = &plan.adversary.phase_one;
+    let turns = (plan.steps as f64 / plan.adversary.every as f64).ceil();
+    // Gradient pairs and about three points of the line search a step, two to four comparisons at the end.
+    let inner = f64::from(phase_one.max_inner) * (2.0 * phase_one.gradient.pairs as f64 + 6.0);
+    let points = phase_one.starts as f64 + inner + 4.0;
+    let length = 0.5 * f64::from(Task::new(plan.task).spec().episode_limit);
+    turns * points * plan.adversary.episodes as f64 * length
+}
+
+/// The parameters that vary, as a Markdown table, checked against the tasks.
+fn table_of_dynamics(experiment: &Experiment) -> Result<String, RunError> {
+    let mut text = format!("# {}\n\n| task | one | two | all |\n|---|---|---|---|\n", experiment.title);
+    for row in &experiment.dynamics {
+        let space = Task::new(row.task).space();
+        for name in row.one.iter().chain(&row.two) {
+            space.index(name)?;
+        }
+        if let Some(count) = row.count.filter(|&count| count != space.dim()) {
+            let (task, dim) = (row.task, space.dim());
+            return Err(RunError::Usage(format!("{task} has {dim} parameters, the table says {count}")));
+        }
+        let list = |names: &[String]| names.join(", ");
+        let all: Vec<&str> = space.names().collect();
+        text += &format!("| {} | {} | {} | {} |\n", row.task, list(&row.one), list(&row.two), all.join(", "));
+    }
+    Ok(text)
+}
+
+fn curves_csv(runs: &[LearningRun]) -> String {
+    let mut text = "method,run,steps,return_mean\n".to_owned();
+    for (number, run) in runs.iter().enumerate() {
+        for (steps, ret) in &run.points {
+            // A method's name is quoted: it may have any character.
+            text += &format!("\"{}\",{number},{steps},{ret}\n", run.method.replace('"', "\"\""));
+        }
+    }
+    text
+}
+
+fn read_curves(path: &Path) -> Result<Vec<LearningRun>, RunError> {
+    let text = std::fs::read_to_string(path).map_err(|error| RunError::io("read", path, &error))?;
+    let mut runs: Vec<(String, LearningRun)> = Vec::new();
+    for (index, line) in text.lines().enumerate().skip(1) {
+        let wrong = || RunError::content(path, Some(index + 1), "expected \"method\",run,steps,return_mean");
+        let mut cells = line.rsplitn(4, ',');
+        let (Some(ret), Some(steps), Some(number), Some(method)) =
+            (cells.next(), cells.next(), cells.next(), cells.next())
+        else {
+            return Err(wrong());
+        };
+        let number_of = |text: &str| parse_number(text).map_err(|_| wrong());
+        let point = (number_of(steps)?, number_of(ret)?);
+        let method = method.trim_matches('"').replace("\"\"", "\"");
+        match runs.last_mut().filter(|(last, _)| last == number) {
+            Some((_, run)) => run.points.push(point),
+            None => runs.push((number.to_owned(), LearningRun { method, points: vec![point] })),
+        }
+    }
+    Ok(runs.into_iter().map(|(_, run)| run).collect())
+}
+
+/// What an adversary chose, as change from nominal in percent; the method's name is a comment.
+fn adversary_csv(path: &AdversaryPath, method: &str) -> String {
+    let mut text = format!("# {method}\nsteps,{}\n", path.parameters.join(","));
+    for (steps, z) in path.steps.iter().zip(&path.z) {
+        let cells: Vec<String> =
+            z.iter().map(|z| if z.is_nan() { String::new() } else { (100.0 * z).to_string() }).collect();
+        text += &format!("{steps},{}\n", cells.join(","));
+    }
+    text
+}
+
+/// The figure of an [`adversary_csv`]: one line a parameter, those that moved most if there are more than can be told
+/// apart.
+fn adversary_figure(path: &Path) -> Result<LineFigure, RunError> {
+    const MOST: usize = 7;
+    let text = std::fs::read_to_string(path).map_err(|error| RunError::io("read", path, &error))?;
+    let mut lines = text.lines();
+    let method = lines.next().unwrap_or_default().trim_start_matches("# ").to_owned();
+    let names: Vec<&str> = lines.next().unwrap_or_default().split(',').collect();
+    let rows: Vec<Vec<f64>> =
+        lines.map(|line| line.split(',').map(|cell| cell.parse().unwrap_or(f64::NAN)).collect()).collect();
+    if rows.iter().any(|row| row.len() != names.len()) {
+        return Err(RunError::content(path, None, "its lines have different numbers of columns"));
+    }
+    let x: Vec<f64> = rows.iter().map(|row| row[0]).collect();
+    let mut series: Vec<Series> = (1..names.len())
+        .map(|c| Series {
+            name: names[c].replace('_', " "),
+            x: x.clone(),
+            y: rows.iter().map(|row| row[c]).collect(),
+            band: Vec::new(),
+        })
+        .collect();
+    let reach = |series: &Series| series.y.iter().fold(0.0_f64, |most, y| most.max(y.abs()));
+    series.sort_by(|a, b| reach(b).total_cmp(&reach(a)));
+    let shown = series.len().min(MOST);
+    let note = match series.len() - shown {
+        0 => format!("{method}, first seed"),
+        more => format!("{method}, first seed; {more} parameters that moved less are left out"),
+    };
+    series.truncate(shown);
+    let (x, y) = (Quantity::new("policy steps"), Quantity::new("change from nominal (%)"));
+    Ok(LineFigure { title: String::new(), x, y, series, note, markers: false })
+}
+
+/// Draws every figure of an output folder anew from its tables and learning curves alone; returns their paths.
+///
+/// # Errors
+/// [`RunError::Content`] if there are no tables; [`RunError::Table`] for one that cannot be read; [`RunError`].
+pub fn redraw(output: &Path) -> Result<Vec<PathBuf>, RunError> {
+    let results = output.join("results");
+    let tables = csv_files(&results)?;
+    if tables.is_empty() && !output.join("results").is_dir() {
+        return Err(RunError::content(output, None, "there is no folder `results` with tables in it"));
+    }
+    let figures = output.join("figures");
+    std::fs::create_dir_all(&figures).map_err(|error| RunError::io("create", &figures, &error))?;
+    let mut drawn = Vec::new();
+    for csv in tables {
+        let tables = read_csv(&csv)?;
+        let stem = csv.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let outline = read_outline(&csv.with_extension("outline"));
+        let svg = figures.join(format!("{stem}.svg"));
+        if draw_tables(&tables, &svg, &|_: &str, _: &str| outline.clone())? {
+            drawn.push(svg);
+            let svg = figures.join(format!("{stem}-profile.svg"));
+            drawn.extend(written(profile_figure(&tables).and_then(|figure| figure.write(&svg)), svg)?);
+        }
+    }
+    for csv in csv_files(&output.join("curves"))? {
+        let stem = csv.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let svg = figures.join(format!("{stem}-learning.svg"));
+        let y = Quantity::new("mean return in training");
+        let figure = learning_figure(&read_curves(&csv)?, y, Band::default());
+        drawn.extend(written(figure.and_then(|figure| figure.write(&svg)), svg)?);
+    }
+    for csv in csv_files(&output.join("adversary"))? {
+        let stem = csv.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let svg = figures.join(format!("{stem}-adversary.svg"));
+        drawn.extend(written(adversary_figure(&csv)?.write(&svg), svg)?);
+    }
+    Ok(drawn)
+}
+
+/// That there is nothing to draw is no error here: the figure is left out.
+fn written(result: Result<(), FigureError>, path: PathBuf) -> Result<Option<PathBuf>, RunError> {
+    match result {
+        Ok(()) => Ok(Some(path)),
+        Err(FigureError::Empty(_) | FigureError::Data { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Points of an outline; none if there is no such file, for which no figure should fail.
+fn read_outline(path: &Path) -> Vec<(f64, f64)> {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let point = |line: &str| {
+        let (x, y) = line.split_once(',')?;
+        Some((x.parse().ok()?, y.parse().ok()?))
+    };
+    text.lines().filter_map(point).collect()
+}
+
+/// Tables of an output folder, for a summary on the terminal.
+///
+/// # Errors
+/// [`RunError::Table`].
+pub fn tables_of(output: &Path, experiment: &Experiment) -> Result<Vec<(String, Vec<Table>)>, RunError> {
+    let mut all = Vec::new();
+    for evaluation in &experiment.evaluations {
+        let path = output.join("results").join(format!("{}-{}.csv", experiment.name, evaluation.name));
+        all.push((format!("{} {}", experiment.name, evaluation.name), read_csv(&path)?));
+    }
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn curves_read_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        let runs = vec![
+            LearningRun { method: "wr2l, \"large\"".into(), points: vec![(1.0, 0.1 + 0.2), (2.0, 3.0)] },
+            LearningRun { method: "ppo".into(), points: vec![(1.0, -4.0)] },
+        ];
+        std::fs::write(&path, curves_csv(&runs)).unwrap();
+        assert_eq!(read_curves(&path).unwrap(), runs);
+        std::fs::write(&path, "method,run,steps,return_mean\n\"ppo\",0,x,1\n").unwrap();
+        assert!(read_curves(&path).unwrap_err().to_string().contains("line 2"));
+    }
+
+    #[test]
+    fn the_name_of_a_run_depends_on_its_plan() {
+        let experiments = crate::select_experiments(&["fig4".into()], false).unwrap();
+        let plans: Vec<&Plan> = experiments[0].methods.iter().flat_map(|m| &m.plans).collect();
+        let names: std::collections::BTreeSet<String> = plans.iter().map(|plan| run_name(plan)).collect();
+        assert_eq!(names.len(), plans.len());
+    }
+}
