@@ -533,7 +533,8 @@ fn read_curves(path: &Path) -> Result<Vec<LearningRun>, RunError> {
         };
         let number_of = |text: &str| parse_number(text).map_err(|_| wrong());
         let point = (number_of(steps)?, number_of(ret)?);
-        let method = method.trim_matches('"').replace("\"\"", "\"");
+        let quoted = method.strip_prefix('"').and_then(|method| method.strip_suffix('"'));
+        let method = quoted.ok_or_else(wrong)?.replace("\"\"", "\"");
         match runs.last_mut().filter(|(last, _)| last == number) {
             Some((_, run)) => run.points.push(point),
             None => runs.push((number.to_owned(), LearningRun { method, points: vec![point] })),

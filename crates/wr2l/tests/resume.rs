@@ -50,13 +50,14 @@ fn outcome(run: &Path) -> (Vec<u8>, Vec<String>) {
     (policy, log.lines().map(keep).collect())
 }
 
-/// Stops a fresh run, and now and then the resumed one as well, at random moments by `stop`; then lets it finish.
-/// Returns how often a stop came before the end of the process.
+/// Stops a fresh run, and now and then the resumed one as well, at random moments up to `longest` by `stop`; then lets
+/// it finish. Returns how often a stop came before the end of the process. `longest` follows the pace of the machine:
+/// it shrinks when a stop came too late.
 fn stop_and_resume(
     folder: &Folder,
     name: &str,
     stream: &mut Stream,
-    longest: Duration,
+    longest: &mut Duration,
     stop: &dyn Fn(&mut Child),
 ) -> u32 {
     let mut stopped = 0;
@@ -65,7 +66,9 @@ fn stop_and_resume(
         let mut child = start(folder, &command);
         std::thread::sleep(longest.mul_f64(stream.uniform(0.0, 1.0)));
         stop(&mut child);
-        stopped += u32::from(child.wait().unwrap().code() != Some(0));
+        let in_time = child.wait().unwrap().code() != Some(0);
+        stopped += u32::from(in_time);
+        *longest = longest.mul_f64(if in_time { 1.05 } else { 0.8 });
         command = match folder.path(name).join("plan.toml").exists() {
             true => format!("resume {name} {RESUME}"),
             // Killed before there was anything: nothing is lost.
@@ -80,13 +83,13 @@ fn after_any_stop_the_result_is_the_same(stop: &dyn Fn(&mut Child), seed: u64) {
     let folder = Folder::new();
     let began = Instant::now();
     folder.done(&format!("{SHORT} -o whole"));
-    let longest = began.elapsed();
+    let mut longest = began.elapsed();
     let whole = outcome(&folder.path("whole"));
     let mut stream = StreamKey::new(seed, Purpose::Test).stream();
     let mut stopped = 0;
     for i in 0..50 {
         let name = format!("run-{i}");
-        stopped += stop_and_resume(&folder, &name, &mut stream, longest, stop);
+        stopped += stop_and_resume(&folder, &name, &mut stream, &mut longest, stop);
         assert!(outcome(&folder.path(&name)) == whole, "run {i} differs");
         let left: Vec<String> = std::fs::read_dir(folder.path(&name))
             .unwrap()

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Everything under docs/results/beyond/ was made by these commands, in a folder of its own:
+#   cargo build --release && mkdir evidence && cd evidence && bash ../docs/results/beyond/commands.sh
+# Results do not depend on --threads. A policy that exists is not trained again.
+set -euo pipefail
+wr2l=${WR2L:-../target/release/wr2l}
+critic="--set ppo.critic_sees_dynamics=true"
+train() { # name, seed, arguments
+    [ -e "hopper/$1-$2/policy.safetensors" ] ||
+        "$wr2l" train hopper --steps 1M --seed "$2" --threads "${THREADS:-2}" --no-report --quiet -o "hopper/$1-$2" "${@:3}"
+}
+for seed in ${SEEDS:-1 2 3 4 5}; do
+    train wr2l $seed --algorithm wr2l
+    train wr2l-critic $seed --algorithm wr2l $critic
+    train population-critic $seed --algorithm wr2l --set adversary.kind=population $critic
+    train boundary $seed --algorithm ppo-boundary
+    train boundary-critic $seed --algorithm ppo-boundary $critic
+    train uniform $seed --algorithm ppo-uniform
+    train uniform-critic $seed --algorithm ppo-uniform $critic
+    train population $seed --algorithm wr2l --set adversary.kind=population
+done
+# The grid of the test: 11 × 11 points, mean actions and drawn ones.
+for method in wr2l wr2l-critic population population-critic boundary boundary-critic uniform uniform-critic; do
+    for mode in "" --stochastic; do
+        "$wr2l" evaluate hopper/$method-[0-9]*/ --sweep torso_density=500:3000:11 --sweep friction=0.5:3:11 \
+            --episodes 20 $mode --force -o "grid/$method${mode#-}"
+    done
+done
