@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::error::RunError;
 use crate::events::EVENTS;
+use crate::files::remove_temporaries;
 
 /// A run's folder.
 ///
@@ -60,8 +61,10 @@ impl RunFolder {
             return exists(" and is not a folder");
         }
         let mut content = std::fs::read_dir(path).map_err(io)?;
-        if content.all(|entry| entry.is_ok_and(|entry| entry.file_name() == LOCK)) {
-            return folder.locked();
+        if content.all(|entry| entry.is_ok_and(|entry| is_trace(&entry.file_name().to_string_lossy()))) {
+            let folder = folder.locked()?;
+            remove_temporaries(path);
+            return Ok(folder);
         }
         let run = folder.file("plan.toml").is_file();
         if !force && run && !folder.file("summary.json").exists() {
@@ -248,9 +251,25 @@ fn make_folders(path: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(made)
 }
 
+/// Whether a file may be left of a run that was killed before its plan was written: nothing is lost with it.
+fn is_trace(name: &str) -> bool {
+    name == LOCK || (name.starts_with(".plan.toml.") && name.ends_with(".tmp"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_run_killed_before_its_plan_was_written_leaves_is_in_nobodys_way() {
+        let root = tempfile::tempdir().unwrap();
+        let traces = [LOCK, ".plan.toml.4711.tmp"].map(|name| root.path().join(name));
+        traces.iter().for_each(|path| std::fs::write(path, "x").unwrap());
+        drop(RunFolder::create(root.path(), false).unwrap());
+        assert!(traces[0].exists() && !traces[1].exists());
+        std::fs::write(root.path().join(".mine.tmp"), "x").unwrap();
+        assert!(RunFolder::create(root.path(), false).is_err(), "somebody else's file");
+    }
 
     #[test]
     fn an_existing_run_is_replaced_only_with_force_and_other_folders_never() {

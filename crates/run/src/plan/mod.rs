@@ -345,26 +345,19 @@ impl Plan {
             }
             Err(other) => complain(section, other.to_string()),
         };
+        // Those that nobody uses as well: a plan has no number in it that means nothing.
+        options("ppo", self.ppo.validate())?;
+        options("trpo", self.trpo.validate())?;
+        options("ddpg", self.ddpg.validate())?;
+        options("adversary.force.trpo", self.adversary.force.trpo.validate())?;
         let episodes = match self.learner {
-            LearnerKind::Ppo => {
-                options("ppo", self.ppo.validate())?;
-                self.ppo.episodes
-            }
-            LearnerKind::Trpo => {
-                options("trpo", self.trpo.validate())?;
-                self.trpo.episodes
-            }
-            LearnerKind::Ddpg => {
-                options("ddpg", self.ddpg.validate())?;
-                0
-            }
+            LearnerKind::Ppo => self.ppo.episodes,
+            LearnerKind::Trpo => self.trpo.episodes,
+            LearnerKind::Ddpg => 0,
         };
         if self.adversary.kind == AdversaryKind::Cvar && episodes == 0 && self.learner != LearnerKind::Ddpg {
             let message = "must be at least 1 with the adversary `cvar`, which picks the worst of whole episodes; 100 is usual";
             return complain(&format!("{}.episodes", self.learner.as_str()), message.into());
-        }
-        if self.adversary.kind == AdversaryKind::Force {
-            options("adversary.force.trpo", self.adversary.force.trpo.validate())?;
         }
         if self.adversary.kind.needs_ball() && self.vary.is_empty() {
             let message = "the adversary needs at least one parameter to vary; `wr2l tasks TASK` lists them";
@@ -373,16 +366,11 @@ impl Plan {
         if self.adversary.every == 0 {
             return complain("adversary.every", "must be at least 1".into());
         }
-        let AdversaryPlan { kind, cvar, action, force, .. } = &self.adversary;
-        let own = match kind {
-            AdversaryKind::Cvar => cvar.validate(),
-            AdversaryKind::Action => action.validate(),
-            AdversaryKind::Force => force.validate(),
-            _ => Ok(()),
-        };
-        let own_section = format!("adversary.{}", kind.as_str());
+        let AdversaryPlan { cvar, action, force, .. } = &self.adversary;
         for (section, checked) in [
-            (own_section.as_str(), own),
+            ("adversary.cvar", cvar.validate()),
+            ("adversary.action", action.validate()),
+            ("adversary.force", force.validate()),
             ("adversary", self.adversary.config().validate()),
             ("ball", self.ball.validate()),
         ] {

@@ -187,6 +187,9 @@ fn what_makes_no_sense_is_refused_with_a_sentence_about_who_said_it() {
         let message = with(&[&["task=hopper"], settings].concat()).unwrap_err().to_string();
         assert!(message.contains(expected), "{settings:?}: {message}");
     }
-    // Sections that a run does not use need no meaning.
-    with(&["task=hopper", "algorithm=trpo", "ppo.clip=-1", "ddpg.tau=7"]).unwrap();
+    // Sections that a run does not use as well: NaN there would make a plan differ from itself.
+    for unused in ["ppo.clip=-1", "ddpg.tau=7", "adversary.force.trpo.shrink=nan"] {
+        let message = with(&["task=hopper", "algorithm=trpo", unused]).unwrap_err().to_string();
+        assert!(message.contains(unused.split('=').next().unwrap()), "{message}");
+    }
 }
