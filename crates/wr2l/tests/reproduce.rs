@@ -115,6 +115,11 @@ fn a_page_holds_all_of_its_runs_and_nothing_from_elsewhere() {
 
 /// Opens the page in a headless Chromium, if there is one: no errors, the figures are there, the replay moves.
 fn opens_in_a_browser(folder: &Folder, page: &str) {
+    // Whether a headless browser draws frames in time depends on the machine's load.
+    if std::env::var_os("WR2L_THOROUGH").is_none() {
+        println!("skipped: WR2L_THOROUGH=1 opens the page in a Chromium");
+        return;
+    }
     let browsers = ["chromium", "chromium-headless-shell", "chromium-browser", "google-chrome"];
     let starts = |name: &&str| {
         let run = std::process::Command::new(name).arg("--version").output();
