@@ -136,24 +136,20 @@ impl Op for Update<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
-        let scale = lanes.splat(self.scale);
-        let (beta, complement) = (self.beta.map(|x| lanes.splat(x)), self.complement.map(|x| lanes.splat(x)));
-        let (rate, epsilon) = (lanes.splat(self.rate), lanes.splat(self.epsilon));
-        let step = |gradient: L::V, mean: &mut L::V, square: &mut L::V, params: &mut L::V| {
-            let g = lanes.mul(scale, gradient);
-            *mean = lanes.mul_add(beta[0], *mean, lanes.mul(complement[0], g));
-            *square = lanes.mul_add(beta[1], *square, lanes.mul(complement[1], lanes.mul(g, g)));
-            let direction = lanes.div(*mean, lanes.add(lanes.sqrt(*square), epsilon));
-            *params = lanes.mul_add(rate, direction, *params);
+        let with = Constants {
+            scale: lanes.splat(self.scale),
+            beta: [lanes.splat(self.beta[0]), lanes.splat(self.beta[1])],
+            complement: [lanes.splat(self.complement[0]), lanes.splat(self.complement[1])],
+            rate: lanes.splat(self.rate),
+            epsilon: lanes.splat(self.epsilon),
         };
-
         let (gradients, last_gradient) = self.gradient.as_chunks::<LANES>();
         let (means, last_mean) = self.mean.as_chunks_mut::<LANES>();
         let (squares, last_square) = self.square.as_chunks_mut::<LANES>();
         let (all_params, last_params) = self.params.as_chunks_mut::<LANES>();
         for (((g, mean), square), params) in gradients.iter().zip(means).zip(squares).zip(all_params) {
             let (mut m, mut v, mut p) = (lanes.load(mean), lanes.load(square), lanes.load(params));
-            step(lanes.load(g), &mut m, &mut v, &mut p);
+            with.step(lanes, lanes.load(g), [&mut m, &mut v, &mut p]);
             lanes.store(mean, m);
             lanes.store(square, v);
             lanes.store(params, p);
@@ -162,10 +158,30 @@ impl Op for Update<'_> {
         let mut m = lanes.load_partial(last_mean);
         let mut v = lanes.load_partial(last_square);
         let mut p = lanes.load_partial(last_params);
-        step(g, &mut m, &mut v, &mut p);
+        with.step(lanes, g, [&mut m, &mut v, &mut p]);
         lanes.store_partial(last_mean, m);
         lanes.store_partial(last_square, v);
         lanes.store_partial(last_params, p);
+    }
+}
+
+/// Those of [`Update`], in every lane.
+struct Constants<V> {
+    scale: V,
+    beta: [V; 2],
+    complement: [V; 2],
+    rate: V,
+    epsilon: V,
+}
+
+impl<V: Copy> Constants<V> {
+    #[inline(always)]
+    fn step<L: Lanes<V = V>>(&self, lanes: L, gradient: V, [mean, square, params]: [&mut V; 3]) {
+        let g = lanes.mul(self.scale, gradient);
+        *mean = lanes.mul_add(self.beta[0], *mean, lanes.mul(self.complement[0], g));
+        *square = lanes.mul_add(self.beta[1], *square, lanes.mul(self.complement[1], lanes.mul(g, g)));
+        let direction = lanes.div(*mean, lanes.add(lanes.sqrt(*square), self.epsilon));
+        *params = lanes.mul_add(self.rate, direction, *params);
     }
 }
 

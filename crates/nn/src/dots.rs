@@ -45,8 +45,10 @@ impl Dots<'_> {
     #[inline(always)]
     fn tile<L: Lanes, const R: usize>(&mut self, lanes: L, i: usize) {
         let outputs = self.biases.len();
-        let rows: [&[f32]; R] =
-            std::array::from_fn(|r| &self.x.data[(i + r) * self.x.stride..][..self.inputs]);
+        let mut rows: [&[f32]; R] = [&[]; R];
+        for r in 0..R {
+            rows[r] = &self.x.data[(i + r) * self.x.stride..][..self.inputs];
+        }
         for (o, weights) in self.weights.chunks_exact(self.inputs).enumerate() {
             let mut sums = [lanes.splat(0.0); R];
             let mut k = 0;

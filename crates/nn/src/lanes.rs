@@ -63,6 +63,23 @@ pub(crate) trait Op {
     fn run<L: Lanes>(self, lanes: L) -> Self::Output;
 }
 
+/// The first [`LANES`] numbers.
+///
+/// A function of its own, and no closure over indices: what the compiler leaves out of line, as it does with
+/// closures where it optimises across fewer functions, is compiled without the vector instructions.
+#[inline(always)]
+fn first(from: &[f32]) -> &[f32; LANES] {
+    match from.first_chunk() {
+        Some(chunk) => chunk,
+        None => too_short(from.len()),
+    }
+}
+
+#[cold]
+fn too_short(len: usize) -> ! {
+    panic!("{len} numbers where a vector has {LANES}")
+}
+
 /// The arithmetic of one instruction set on vectors of [`LANES`] f32.
 pub(crate) trait Lanes: Copy {
     type V: Copy;
@@ -81,6 +98,21 @@ pub(crate) trait Lanes: Copy {
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// `a` limited to `[-bound, bound]`; NaN stays NaN.
     fn clamp(self, a: Self::V, bound: f32) -> Self::V;
+    /// The larger of `a` and 0; NaN stays NaN, and −0 stays −0.
+    fn relu(self, a: Self::V) -> Self::V;
+    /// `a` where `gate` is above 0, and 0 elsewhere.
+    fn where_positive(self, gate: Self::V, a: Self::V) -> Self::V;
+
+    /// The first `C` vectors of `from`, which must have as many.
+    #[inline(always)]
+    fn load_all<const C: usize>(self, from: &[f32]) -> [Self::V; C] {
+        let from = &from[..C * LANES];
+        let mut all = [self.splat(0.0); C];
+        for c in 0..C {
+            all[c] = self.load(&from[c * LANES..]);
+        }
+        all
+    }
 
     /// The sum of all lanes, as a fixed tree.
     #[inline(always)]
@@ -118,6 +150,24 @@ pub(crate) trait Lanes: Copy {
 #[derive(Clone, Copy)]
 struct Portable;
 
+/// `f` of every lane.
+#[inline(always)]
+fn map(mut a: [f32; LANES], f: impl Fn(f32) -> f32) -> [f32; LANES] {
+    for i in 0..LANES {
+        a[i] = f(a[i]);
+    }
+    a
+}
+
+/// `f` of every lane of two vectors.
+#[inline(always)]
+fn zip(mut a: [f32; LANES], b: [f32; LANES], f: impl Fn(f32, f32) -> f32) -> [f32; LANES] {
+    for i in 0..LANES {
+        a[i] = f(a[i], b[i]);
+    }
+    a
+}
+
 impl Lanes for Portable {
     type V = [f32; LANES];
 
@@ -127,7 +177,7 @@ impl Lanes for Portable {
     }
     #[inline(always)]
     fn load(self, from: &[f32]) -> Self::V {
-        std::array::from_fn(|i| from[..LANES][i])
+        *first(from)
     }
     #[inline(always)]
     fn store(self, to: &mut [f32], value: Self::V) {
@@ -135,34 +185,42 @@ impl Lanes for Portable {
     }
     #[inline(always)]
     fn add(self, a: Self::V, b: Self::V) -> Self::V {
-        std::array::from_fn(|i| a[i] + b[i])
+        zip(a, b, |a, b| a + b)
     }
     #[inline(always)]
     fn sub(self, a: Self::V, b: Self::V) -> Self::V {
-        std::array::from_fn(|i| a[i] - b[i])
+        zip(a, b, |a, b| a - b)
     }
     #[inline(always)]
     fn mul(self, a: Self::V, b: Self::V) -> Self::V {
-        std::array::from_fn(|i| a[i] * b[i])
+        zip(a, b, |a, b| a * b)
     }
     #[inline(always)]
     fn div(self, a: Self::V, b: Self::V) -> Self::V {
-        std::array::from_fn(|i| a[i] / b[i])
+        zip(a, b, |a, b| a / b)
     }
     #[inline(always)]
     fn sqrt(self, a: Self::V) -> Self::V {
-        std::array::from_fn(|i| a[i].sqrt())
+        map(a, f32::sqrt)
     }
     #[inline(always)]
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
-        std::array::from_fn(|i| a[i] * b[i] + c[i])
+        zip(zip(a, b, |a, b| a * b), c, |product, c| product + c)
     }
     #[inline(always)]
     fn clamp(self, a: Self::V, bound: f32) -> Self::V {
-        std::array::from_fn(|i| {
-            let x = if a[i] > bound { bound } else { a[i] };
+        map(a, |a| {
+            let x = if a > bound { bound } else { a };
             if x < -bound { -bound } else { x }
         })
+    }
+    #[inline(always)]
+    fn relu(self, a: Self::V) -> Self::V {
+        map(a, |a| if a < 0.0 { 0.0 } else { a })
+    }
+    #[inline(always)]
+    fn where_positive(self, gate: Self::V, a: Self::V) -> Self::V {
+        zip(gate, a, |gate, a| if gate > 0.0 { a } else { 0.0 })
     }
 }
 
@@ -171,7 +229,7 @@ use avx2::Vectorised;
 
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
-    use super::{LANES, Lanes, Op};
+    use super::{LANES, Lanes, Op, first};
     use pulp::x86::V3;
     use pulp::{NullaryFnOnce, Simd, cast, f32x8};
 
@@ -196,8 +254,7 @@ mod avx2 {
         }
         #[inline(always)]
         fn load(self, from: &[f32]) -> f32x8 {
-            let array: [f32; LANES] = std::array::from_fn(|i| from[..LANES][i]);
-            cast(array)
+            cast(*first(from))
         }
         #[inline(always)]
         fn store(self, to: &mut [f32], value: f32x8) {
@@ -233,6 +290,16 @@ mod avx2 {
             // The instructions return their second operand when one of them is NaN.
             let x = self.min_f32s(self.splat(bound), a);
             self.max_f32s(self.splat(-bound), x)
+        }
+        #[inline(always)]
+        fn relu(self, a: f32x8) -> f32x8 {
+            // The second operand is also what comes back of two zeros.
+            self.max_f32s(self.splat(0.0), a)
+        }
+        #[inline(always)]
+        fn where_positive(self, gate: f32x8, a: f32x8) -> f32x8 {
+            let zero = self.splat(0.0);
+            self.select_f32s(self.greater_than_f32s(gate, zero), a, zero)
         }
     }
 }

@@ -182,26 +182,25 @@ impl<'a, A: Rows<'a>, B: Rows<'a>, const TRANSPOSED: bool> Into<'_, '_, A, B, TR
         j: usize,
     ) {
         let Self { a, b, start, inner, .. } = *self;
-        // A whole tile is sliced once, so that the compiler checks one bound instead of C.
-        let load = |from: &[f32]| -> [L::V; C] {
-            if TAIL {
-                std::array::from_fn(|c| lanes.load_partial(&from[c * LANES..]))
-            } else {
-                let from = &from[..C * LANES];
-                std::array::from_fn(|c| lanes.load(&from[c * LANES..]))
-            }
-        };
-        let mut sums: [[L::V; C]; R] = match start {
-            Start::Zero => [[lanes.splat(0.0); C]; R],
-            Start::Bias(bias) => [load(&bias[j..]); R],
+        let mut sums = [[lanes.splat(0.0); C]; R];
+        match start {
+            Start::Zero => {}
+            Start::Bias(bias) => sums = [vectors::<L, C, TAIL>(lanes, &bias[j..]); R],
             Start::Destination => {
-                std::array::from_fn(|r| load(&self.c[(i + r) * self.c_stride..][j..self.c_stride]))
+                for r in 0..R {
+                    let row = &self.c[(i + r) * self.c_stride..][j..self.c_stride];
+                    sums[r] = vectors::<L, C, TAIL>(lanes, row);
+                }
             }
-        };
-        let rows_of_a: [&[f32]; R] =
-            if TRANSPOSED { [&[]; R] } else { std::array::from_fn(|r| &a.from(i + r, 0)[..inner]) };
+        }
+        let mut rows_of_a: [&[f32]; R] = [&[]; R];
+        if !TRANSPOSED {
+            for r in 0..R {
+                rows_of_a[r] = &a.from(i + r, 0)[..inner];
+            }
+        }
         for k in 0..inner {
-            let row_of_b = load(b.from(k, j));
+            let row_of_b = vectors::<L, C, TAIL>(lanes, b.from(k, j));
             let column_of_a = if TRANSPOSED { &a.from(k, i)[..R] } else { &[] };
             for r in 0..R {
                 let factor = lanes.splat(if TRANSPOSED { column_of_a[r] } else { rows_of_a[r][k] });
@@ -218,6 +217,12 @@ impl<'a, A: Rows<'a>, B: Rows<'a>, const TRANSPOSED: bool> Into<'_, '_, A, B, TR
             }
         }
     }
+}
+
+/// `C` vectors; at the `TAIL` of a row perhaps only a part of the one.
+#[inline(always)]
+fn vectors<L: Lanes, const C: usize, const TAIL: bool>(lanes: L, from: &[f32]) -> [L::V; C] {
+    if TAIL { [lanes.load_partial(from); C] } else { lanes.load_all(from) }
 }
 
 /// The product of matrices that do not fit into the first-level cache: panels of B, and tiles of A, are copied to where
@@ -287,8 +292,10 @@ impl<const TRANSPOSED: bool> MatMul<'_, TRANSPOSED> {
             }
         } else {
             let terms = tile.len();
-            let rows: [&[f32]; PANEL_ROWS] =
-                std::array::from_fn(|r| &a.data[(i + r.min(height - 1)) * a.stride + k..][..terms]);
+            let mut rows: [&[f32]; PANEL_ROWS] = [&[]; PANEL_ROWS];
+            for r in 0..PANEL_ROWS {
+                rows[r] = &a.data[(i + r.min(height - 1)) * a.stride + k..][..terms];
+            }
             for (term, row) in tile.iter_mut().enumerate() {
                 for r in 0..PANEL_ROWS {
                     row[r] = rows[r][term];
@@ -314,26 +321,29 @@ fn multiply<L: Lanes>(
     let whole = height == PANEL_ROWS && width == PANEL_COLUMNS;
     // The tile's part of C, or a copy that reaches beyond the edge.
     let mut edge = [[0.0; PANEL_COLUMNS]; PANEL_ROWS];
-    let load = |row: &[f32]| -> [L::V; PANEL_VECTORS] {
-        let row = &row[..PANEL_COLUMNS];
-        std::array::from_fn(|v| lanes.load(&row[v * LANES..]))
-    };
-    let mut sums: [[L::V; PANEL_VECTORS]; PANEL_ROWS] = match start {
-        Start::Zero => [[lanes.splat(0.0); PANEL_VECTORS]; PANEL_ROWS],
+    let mut sums = [[lanes.splat(0.0); PANEL_VECTORS]; PANEL_ROWS];
+    match start {
+        Start::Zero => {}
         Start::Bias(bias) => {
             edge[0][..width].copy_from_slice(&bias[j..j + width]);
-            [load(&edge[0]); PANEL_ROWS]
+            sums = [lanes.load_all(&edge[0]); PANEL_ROWS];
         }
-        Start::Destination if whole => std::array::from_fn(|r| load(&c[(i + r) * c_stride + j..])),
+        Start::Destination if whole => {
+            for r in 0..PANEL_ROWS {
+                sums[r] = lanes.load_all(&c[(i + r) * c_stride + j..]);
+            }
+        }
         Start::Destination => {
             for r in 0..height {
                 edge[r][..width].copy_from_slice(&c[(i + r) * c_stride + j..][..width]);
             }
-            std::array::from_fn(|r| load(&edge[r]))
+            for r in 0..PANEL_ROWS {
+                sums[r] = lanes.load_all(&edge[r]);
+            }
         }
-    };
+    }
     for (factors, row) in a.iter().zip(b) {
-        let row = load(row);
+        let row: [L::V; PANEL_VECTORS] = lanes.load_all(row);
         for r in 0..PANEL_ROWS {
             let factor = lanes.splat(factors[r]);
             for v in 0..PANEL_VECTORS {

@@ -367,10 +367,10 @@ impl Mlp {
             let y = &activations[l];
             match self.activation {
                 Activation::Tanh => {
-                    self.instructions.run(TanhBackward { delta: delta_rows, y, d_biases, stride });
+                    self.instructions.run(Backward::<false> { delta: delta_rows, y, d_biases, stride });
                 }
                 Activation::Relu => {
-                    self.instructions.run(ReluBackward { delta: delta_rows, y, d_biases, stride });
+                    self.instructions.run(Backward::<true> { delta: delta_rows, y, d_biases, stride });
                 }
             }
             let d_y = Matrix { data: delta, stride };
@@ -390,7 +390,12 @@ impl Mlp {
                 break;
             }
             let stride_x = padded(layer.inputs);
-            transpose(&params[layer.weights.clone()], layer.outputs, transposed, stride_x);
+            self.instructions.run(Transpose {
+                from: &params[layer.weights.clone()],
+                columns: layer.outputs,
+                to: transposed,
+                stride: stride_x,
+            });
             let weights = Matrix { data: transposed, stride: stride_x };
             if l > 0 {
                 d_x(next, stride_x, d_y, weights, layer);
@@ -403,10 +408,39 @@ impl Mlp {
 }
 
 /// Writes the transpose of `from`, whose rows have `columns` numbers, with rows `stride` apart.
-fn transpose(from: &[f32], columns: usize, to: &mut [f32], stride: usize) {
-    for (i, row) in from.chunks_exact(columns).enumerate() {
-        for (j, value) in row.iter().enumerate() {
-            to[j * stride + i] = *value;
+struct Transpose<'a> {
+    from: &'a [f32],
+    columns: usize,
+    to: &'a mut [f32],
+    stride: usize,
+}
+
+impl Op for Transpose<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, _lanes: L) {
+        let Self { from, columns, to, stride } = self;
+        // Eight rows become eight numbers that lie together: single numbers, whole rows apart, would fall into the same
+        // few sets of the cache.
+        let blocks = from.chunks_exact(LANES * columns);
+        let (done, rest) = (blocks.len() * LANES, blocks.remainder());
+        for (block, rows) in blocks.enumerate() {
+            let mut of_row: [&[f32]; LANES] = [&[]; LANES];
+            for r in 0..LANES {
+                of_row[r] = &rows[r * columns..][..columns];
+            }
+            for (j, to) in to.chunks_exact_mut(stride).take(columns).enumerate() {
+                let to = &mut to[block * LANES..][..LANES];
+                for r in 0..LANES {
+                    to[r] = of_row[r][j];
+                }
+            }
+        }
+        for (i, row) in rest.chunks_exact(columns).enumerate() {
+            for (j, value) in row.iter().enumerate() {
+                to[j * stride + done + i] = *value;
+            }
         }
     }
 }
@@ -418,73 +452,79 @@ impl Op for ReluInPlace<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(self, _lanes: L) {
-        for value in self.0 {
-            *value = if *value < 0.0 { 0.0 } else { *value };
-        }
-    }
-}
-
-/// Turns the gradient with respect to y = max(u, 0) into the one with respect to u, and adds its sum over the rows, in
-/// order, to the gradient of the biases (to as many of them as there are).
-struct ReluBackward<'a> {
-    delta: &'a mut [f32],
-    y: &'a [f32],
-    d_biases: &'a mut [f32],
-    stride: usize,
-}
-
-impl Op for ReluBackward<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<L: Lanes>(self, _lanes: L) {
-        for (delta, y) in self.delta.iter_mut().zip(self.y) {
-            *delta = if *y > 0.0 { *delta } else { 0.0 };
-        }
-        for delta in self.delta.chunks_exact(self.stride) {
-            for (sum, d) in self.d_biases.iter_mut().zip(delta) {
-                *sum += d;
-            }
-        }
-    }
-}
-
-/// Turns the gradient with respect to y = tanh(u) into the one with respect to u, δ·(1 − y²), and adds its
-/// sum over the rows to the gradient of the biases.
-struct TanhBackward<'a> {
-    delta: &'a mut [f32],
-    y: &'a [f32],
-    d_biases: &'a mut [f32],
-    stride: usize,
-}
-
-impl Op for TanhBackward<'_> {
-    type Output = ();
-
-    #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
-        let one = lanes.splat(1.0);
-        let d_u = |delta: &[f32], y: &[f32]| {
-            let y = lanes.load(y);
-            lanes.mul(lanes.load(delta), lanes.sub(one, lanes.mul(y, y)))
-        };
+        // Rows are padded to whole vectors.
+        for chunk in self.0.as_chunks_mut::<LANES>().0 {
+            let y = lanes.relu(lanes.load(chunk));
+            lanes.store(chunk, y);
+        }
+    }
+}
+
+/// Turns the gradient with respect to y into the one with respect to u, for y = max(u, 0) if `RELU` and y = tanh(u)
+/// otherwise, where it is δ·(1 − y²); and adds its sum over the rows, in order, to the gradient of the biases (to as many
+/// of them as there are).
+struct Backward<'a, const RELU: bool> {
+    delta: &'a mut [f32],
+    y: &'a [f32],
+    d_biases: &'a mut [f32],
+    stride: usize,
+}
+
+impl<const RELU: bool> Op for Backward<'_, RELU> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(mut self, lanes: L) {
         if self.d_biases.is_empty() {
             for (delta, y) in self.delta.chunks_exact_mut(LANES).zip(self.y.chunks_exact(LANES)) {
-                let d = d_u(delta, y);
+                let d = Self::d_u(lanes, lanes.load(delta), lanes.load(y));
                 lanes.store(delta, d);
             }
             return;
         }
-        for (block, d_biases) in self.d_biases.chunks_mut(LANES).enumerate() {
-            let j = block * LANES;
-            let mut sum = lanes.load_partial(d_biases);
-            for (delta, y) in self.delta.chunks_exact_mut(self.stride).zip(self.y.chunks_exact(self.stride)) {
-                let d = d_u(&delta[j..], &y[j..]);
-                lanes.store(&mut delta[j..], d);
-                sum = lanes.add(sum, d);
+        // Several vectors of a row together, so that whole lines of the cache are used at once.
+        const VECTORS: usize = 4;
+        let mut j = 0;
+        while j + VECTORS * LANES <= self.d_biases.len() {
+            self.columns::<L, VECTORS>(lanes, j);
+            j += VECTORS * LANES;
+        }
+        while j < self.d_biases.len() {
+            self.columns::<L, 1>(lanes, j);
+            j += LANES;
+        }
+    }
+}
+
+impl<const RELU: bool> Backward<'_, RELU> {
+    #[inline(always)]
+    fn d_u<L: Lanes>(lanes: L, delta: L::V, y: L::V) -> L::V {
+        if RELU {
+            lanes.where_positive(y, delta)
+        } else {
+            lanes.mul(delta, lanes.sub(lanes.splat(1.0), lanes.mul(y, y)))
+        }
+    }
+
+    /// `C` vectors of columns from `j` on.
+    #[inline(always)]
+    fn columns<L: Lanes, const C: usize>(&mut self, lanes: L, j: usize) {
+        let mut sums = [lanes.splat(0.0); C];
+        for c in 0..C {
+            sums[c] = lanes.load_partial(&self.d_biases[j + c * LANES..]);
+        }
+        let rows = self.delta.chunks_exact_mut(self.stride).zip(self.y.chunks_exact(self.stride));
+        for (delta, y) in rows {
+            let (delta, y) = (&mut delta[j..][..C * LANES], &y[j..][..C * LANES]);
+            for c in 0..C {
+                let d = Self::d_u(lanes, lanes.load(&delta[c * LANES..]), lanes.load(&y[c * LANES..]));
+                lanes.store(&mut delta[c * LANES..], d);
+                sums[c] = lanes.add(sums[c], d);
             }
-            lanes.store_partial(d_biases, sum);
+        }
+        for c in 0..C {
+            lanes.store_partial(&mut self.d_biases[j + c * LANES..], sums[c]);
         }
     }
 }
