@@ -1,6 +1,7 @@
 //! The learner's batches: lanes that live on from one batch to the next, each contributing a fixed stretch.
 
-use std::sync::Mutex;
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
 
 use wr2l_nn::RunningMoments;
 use wr2l_rng::{Purpose, Stream, StreamKey};
@@ -93,23 +94,43 @@ pub struct LaneBatch {
 }
 
 impl LaneBatch {
-    /// An empty batch with room for all that a stretch of `horizon` steps can bring, so that the step loop never
-    /// allocates.
-    fn with_capacity(horizon: usize, obs_dim: usize, act_dim: usize, dim: usize) -> Self {
+    /// A batch of nothing.
+    fn empty() -> Self {
         Self {
-            inputs: Vec::with_capacity(horizon * obs_dim),
-            dynamics: Vec::with_capacity(horizon * dim),
-            actions: Vec::with_capacity(horizon * act_dim),
-            log_probs: Vec::with_capacity(horizon),
-            rewards: Vec::with_capacity(horizon),
-            outcomes: Vec::with_capacity(horizon),
-            successor_steps: Vec::with_capacity(horizon),
-            successors: Vec::with_capacity(horizon * obs_dim),
-            finished: Vec::with_capacity(horizon),
+            inputs: Vec::new(),
+            dynamics: Vec::new(),
+            actions: Vec::new(),
+            log_probs: Vec::new(),
+            rewards: Vec::new(),
+            outcomes: Vec::new(),
+            successor_steps: Vec::new(),
+            successors: Vec::new(),
+            finished: Vec::new(),
             dropped: 0,
-            obs_moments: RunningMoments::new(obs_dim),
+            obs_moments: RunningMoments::new(0),
             discounted_moments: RunningMoments::new(1),
         }
+    }
+
+    /// Forgets everything and makes room for all that a stretch of `horizon` steps can bring, so that the step loop
+    /// never allocates. A batch that was as long before has the room already: its memory is warm.
+    fn clear(&mut self, horizon: usize, obs_dim: usize, act_dim: usize, dim: usize) {
+        fn clear<T>(column: &mut Vec<T>, room: usize) {
+            column.clear();
+            column.reserve_exact(room);
+        }
+        clear(&mut self.inputs, horizon * obs_dim);
+        clear(&mut self.dynamics, horizon * dim);
+        clear(&mut self.actions, horizon * act_dim);
+        clear(&mut self.log_probs, horizon);
+        clear(&mut self.rewards, horizon);
+        clear(&mut self.outcomes, horizon);
+        clear(&mut self.successor_steps, horizon);
+        clear(&mut self.successors, horizon * obs_dim);
+        clear(&mut self.finished, horizon);
+        self.dropped = 0;
+        self.obs_moments = RunningMoments::new(obs_dim);
+        self.discounted_moments = RunningMoments::new(1);
     }
 }
 
@@ -161,27 +182,38 @@ impl Workers {
             Stretch::Steps(steps) => steps,
             Stretch::Episode => self.spec().episode_limit as usize,
         };
-        batch.clear();
-        batch.resize_with(lanes.states.len(), || {
-            LaneBatch::with_capacity(most, obs_dim, act_dim, space.dim())
-        });
-        let work = lanes.states.iter_mut().zip(batch.iter_mut()).enumerate();
-        let work = Mutex::new(work);
+        batch.resize_with(lanes.states.len(), LaneBatch::empty);
+        for lane in batch.iter_mut() {
+            lane.clear(most, obs_dim, act_dim, space.dim());
+        }
         let space = &space;
+        // Where all lanes run at once nothing can be handed over.
+        let whole = self.threads() == 1 || lanes.states.len() <= self.places();
+        let work = lanes.states.iter_mut().zip(batch.iter_mut()).enumerate();
+        let work = work.map(|(lane, (state, batch))| {
+            let script = LaneScript::new(lane as u64, state, batch, source, space, options, players.learner);
+            if whole { script } else { script.in_pieces() }
+        });
+        let work = Mutex::new(work.collect::<VecDeque<_>>());
+        let work = || work.lock().unwrap_or_else(PoisonError::into_inner);
         let outcomes = self.on_all(|sim| {
-            // One lock per lane and batch, none per step.
-            let next = || {
-                let (lane, (state, batch)) =
-                    work.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next()?;
-                Some(LaneScript::new(lane as u64, state, batch, source, space, options, players.learner))
-            };
-            drive(sim, players, options.acting, next, drop)
+            // A lock per lane and piece, none per step.
+            let next = || work().pop_front();
+            drive(sim, players, options.acting, next, |script| {
+                if !script.is_complete() {
+                    work().push_back(script);
+                }
+            })
         });
         outcomes.into_iter().collect()
     }
 }
 
-/// A lane's stretch of a batch.
+/// The least steps of a piece. Handing a lane over costs some microseconds, about as much as a step.
+const PIECE: usize = 16;
+
+/// A lane's stretch of a batch, done piece by piece: the first is half of it, the next half of the rest, and so on. All
+/// lanes come to their short pieces at about the same time, so that no worker waits long for the last one.
 struct LaneScript<'a> {
     lane: u64,
     state: &'a mut LaneState,
@@ -190,6 +222,8 @@ struct LaneScript<'a> {
     space: &'a DynamicsSpace,
     options: CollectOptions,
     learner: Player,
+    /// Transitions in the batch at which the lane may pass to another worker.
+    pause: usize,
     /// Action noise of agent and opponent.
     noise: [Stream; 2],
     /// Scratch: dynamics in z and in physical units, and a raw observation.
@@ -227,7 +261,31 @@ impl<'a> LaneScript<'a> {
             space,
             options,
             learner,
+            pause: usize::MAX,
             noise: purposes.map(stream),
+        }
+    }
+
+    /// The same, to be handed over now and then.
+    fn in_pieces(self) -> Self {
+        Self { pause: 0, ..self }
+    }
+
+    /// Whether the batch has all that the lane is to contribute.
+    fn is_complete(&self) -> bool {
+        match self.options.stretch {
+            Stretch::Steps(steps) => self.batch.rewards.len() == steps,
+            Stretch::Episode => true,
+        }
+    }
+
+    /// Decides where the piece that begins now ends.
+    fn plan(&mut self) {
+        if let Stretch::Steps(steps) = self.options.stretch
+            && self.pause < usize::MAX
+        {
+            let done = self.batch.rewards.len();
+            self.pause = done + ((steps - done) / 2).max(PIECE);
         }
     }
 
@@ -267,6 +325,7 @@ impl Script for LaneScript<'_> {
     fn begin(&mut self, sim: &mut Sim, lane: usize) -> Result<(), SimError> {
         self.obs.resize(sim.spec().obs_dim, 0.0);
         self.inputs.resize(sim.spec().obs_dim, 0.0);
+        self.plan();
         if !self.state.started {
             return self.start(sim, lane);
         }
@@ -335,9 +394,10 @@ impl Script for LaneScript<'_> {
             }
             self.start(sim, lane)?;
         }
-        if last {
+        let pause = last || self.batch.rewards.len() == self.pause;
+        if pause {
             sim.save(lane, &mut self.state.snapshot);
         }
-        Ok(!last)
+        Ok(!pause)
     }
 }

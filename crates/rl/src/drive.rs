@@ -217,14 +217,16 @@ pub(crate) fn drive<S: Script>(
             if script.record(learner, step, sim, lane)? {
                 continue;
             }
+            // It may be what comes next.
+            if let Some(finished) = scripts[lane].take() {
+                done(finished);
+            }
             let mut successor = next();
             if let Some(successor) = &mut successor {
                 successor.begin(sim, lane)?;
             }
             scratch.active[lane] = successor.is_some();
-            if let Some(finished) = std::mem::replace(&mut scripts[lane], successor) {
-                done(finished);
-            }
+            scripts[lane] = successor;
         }
     }
     Ok(())

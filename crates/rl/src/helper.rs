@@ -1,9 +1,10 @@
 //! A second thread that takes over one half of a piece of work, every few microseconds, if it can.
 //!
 //! Waking a thread takes tens of microseconds, and on a busy machine the second thread may have to wait for
-//! milliseconds until it runs at all. So it stays awake between two jobs that follow each other closely; a job that
-//! it has not begun by the time the first thread needs it is done by the first thread; and after jobs that it did
-//! not come to, or held up, none is offered for a while. Who did a job never changes what comes out.
+//! milliseconds until it runs at all. So either stays awake for as long as the last job took when it has to wait for
+//! the other, since the two halves of a job take about equally long; a job that the second thread has not begun by the
+//! time the first needs it is done by the first; and after jobs that it did not come to, or held up, none is offered for
+//! a while. Who did a job never changes what comes out.
 
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -11,15 +12,19 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-/// Looks at the state before the core is offered to somebody else: some microseconds, more than two halves of a
-/// piece of work usually differ by.
-const SPINS: u32 = 500;
+/// Looks at the state between two looks at the clock.
+const LOOKS: u32 = 16;
+/// The shortest and the longest time that the first thread looks at the state before it offers the core to somebody else.
+const AWAKE: [Duration; 2] = [Duration::from_micros(20), Duration::from_millis(2)];
+/// The same for the helper, who costs nobody anything but takes up to 100 µs to wake.
+const HELPER_AWAKE: [Duration; 2] = [Duration::from_micros(300), Duration::from_millis(2)];
 /// Offers of the core after that, before the thread sleeps.
 const YIELDS: u32 = 20;
 /// Time between two looks of a first thread that sleeps.
 const NAP: Duration = Duration::from_micros(50);
-/// Jobs in a row that the helper has to miss before none is offered for a while.
-const PATIENCE: u32 = 3;
+/// How long the helper has to miss all jobs before none is offered for a while. An offer that is missed costs next to
+/// nothing, and a helper that sleeps misses many short ones before it is awake.
+const PATIENCE: Duration = Duration::from_millis(2);
 /// The shortest and the longest time without offers.
 const PAUSE: [Duration; 2] = [Duration::from_micros(200), Duration::from_millis(50)];
 /// How much longer the time without offers is than the one that was lost waiting: bounds the loss to a tenth.
@@ -101,26 +106,66 @@ impl Drop for Breaking<'_> {
     }
 }
 
+/// A wait for the other thread: awake for a while, then with the core on offer, then asleep.
+struct Wait {
+    since: Instant,
+    awake: Duration,
+    looks: u32,
+    yields: u32,
+}
+
+impl Wait {
+    /// A wait from `since` on for somebody whose work takes about as long as `work` did, awake within `limits`.
+    fn new(since: Instant, work: Duration, limits: [Duration; 2]) -> Self {
+        Self { since, awake: work.clamp(limits[0], limits[1]), looks: 0, yields: 0 }
+    }
+
+    /// Whether it is time to sleep; if not, a moment has passed.
+    fn is_long(&mut self) -> bool {
+        if self.is_short() {
+            self.looks = self.looks.wrapping_add(1);
+            if !self.looks.is_multiple_of(LOOKS) || self.since.elapsed() < self.awake {
+                std::hint::spin_loop();
+                return false;
+            }
+        }
+        if self.yields < YIELDS {
+            self.yields += 1;
+            thread::yield_now();
+            return false;
+        }
+        true
+    }
+
+    /// Whether it has not been longer than was to be expected.
+    fn is_short(&self) -> bool {
+        self.yields == 0
+    }
+}
+
 /// The helper's life.
 fn help<T>(shared: &Shared<T>, work: &impl Fn(&mut T)) {
     let _breaking = Breaking(&shared.state);
-    let mut looks = 0;
+    let mut wait = Wait::new(Instant::now(), Duration::ZERO, HELPER_AWAKE);
     loop {
         match shared.state.load(Ordering::Acquire) {
             CLOSED => return,
             OFFERED if shared.change(OFFERED, TAKEN) => {
+                let begun = Instant::now();
                 work(&mut shared.job());
                 if !shared.change(TAKEN, IDLE) {
                     return;
                 }
-                looks = 0;
+                let now = Instant::now();
+                wait = Wait::new(now, now - begun, HELPER_AWAKE);
             }
-            _ if looks < SPINS => std::hint::spin_loop(),
-            _ if looks < SPINS + YIELDS => thread::yield_now(),
-            // Returns at once if there was an offer since the last time.
-            _ => thread::park(),
+            _ if wait.is_long() => {
+                // Returns at once if there was an offer since the last time.
+                thread::park();
+                wait = Wait::new(Instant::now(), Duration::ZERO, HELPER_AWAKE);
+            }
+            _ => {}
         }
-        looks += 1;
     }
 }
 
@@ -131,7 +176,8 @@ pub(crate) struct Lead<'a, T, W> {
     helper: Option<Thread>,
     /// When the current job was offered, if it was.
     offered: Option<Instant>,
-    missed: u32,
+    /// Since when the helper has missed all jobs.
+    missing: Option<Instant>,
     pause: Duration,
     /// No offers before this.
     until: Option<Instant>,
@@ -139,7 +185,7 @@ pub(crate) struct Lead<'a, T, W> {
 
 impl<'a, T, W: Fn(&mut T)> Lead<'a, T, W> {
     fn new(shared: &'a Shared<T>, work: &'a W, helper: Option<Thread>) -> Self {
-        Self { shared, work, helper, offered: None, missed: 0, pause: PAUSE[0], until: None }
+        Self { shared, work, helper, offered: None, missing: None, pause: PAUSE[0], until: None }
     }
 
     /// Says by `set` what the next work on the job is, from now on or at the latest in [`Lead::settle`].
@@ -160,9 +206,8 @@ impl<'a, T, W: Fn(&mut T)> Lead<'a, T, W> {
     pub(crate) fn settle<V>(&mut self, read: impl FnOnce(&mut T) -> V) -> V {
         match self.offered.take() {
             Some(offered) if !self.shared.change(OFFERED, IDLE) => self.wait(offered),
-            Some(_) => {
-                self.missed += 1;
-                if self.missed >= PATIENCE {
+            Some(offered) => {
+                if offered - *self.missing.get_or_insert(offered) > PATIENCE {
                     self.rest(Duration::ZERO);
                 }
                 (self.work)(&mut self.shared.job());
@@ -180,23 +225,20 @@ impl<'a, T, W: Fn(&mut T)> Lead<'a, T, W> {
     /// Waits for the helper, which has begun.
     fn wait(&mut self, offered: Instant) {
         let since = Instant::now();
-        let mut looks = 0;
+        let mut wait = Wait::new(since, since - offered, AWAKE);
         loop {
             match self.shared.state.load(Ordering::Acquire) {
                 IDLE => break,
                 BROKEN => panic!("the helping thread has panicked"),
-                _ if looks < SPINS => std::hint::spin_loop(),
-                _ if looks < SPINS + YIELDS => thread::yield_now(),
-                _ => thread::sleep(NAP),
+                _ if wait.is_long() => thread::sleep(NAP),
+                _ => {}
             }
-            looks += 1;
         }
-        let waited = since.elapsed();
         // The two halves are about equal: longer than that, and the helper did not run all the time.
-        if waited > since - offered && looks > SPINS {
-            return self.rest(waited);
+        if !wait.is_short() {
+            return self.rest(since.elapsed());
         }
-        self.missed = 0;
+        self.missing = None;
         self.pause = PAUSE[0];
     }
 
@@ -204,7 +246,7 @@ impl<'a, T, W: Fn(&mut T)> Lead<'a, T, W> {
     fn rest(&mut self, waited: Duration) {
         self.until = Some(Instant::now() + self.pause.max(PENANCE * waited));
         self.pause = (2 * self.pause).min(PAUSE[1]);
-        self.missed = 0;
+        self.missing = None;
     }
 }
 

@@ -101,8 +101,9 @@ fn gather(from: &[f32], width: usize, rows: &[u32], to: &mut Vec<f32>) {
     }
 }
 
-/// The policy, learning.
+/// The policy, learning. Aligned, so that it shares no line of the cache with the critic, which another thread may have.
 #[derive(Debug)]
+#[repr(align(128))]
 pub(crate) struct PolicyHalf {
     policy: Policy,
     learning: Learning,
@@ -196,6 +197,7 @@ impl Half for PolicyHalf {
 /// The critic, learning. It may be told the dynamics, which the policy never is: the value of a state depends on
 /// them, and nobody needs the critic once training is over.
 #[derive(Debug)]
+#[repr(align(128))]
 pub(crate) struct CriticHalf {
     critic: Mlp,
     /// Number of dynamics parameters that it sees.

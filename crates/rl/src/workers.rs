@@ -1,16 +1,17 @@
 //! Threads that own simulators, and the work they are given: whole episodes, or any function of an index.
 
-use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use wr2l_rng::{Stream, StreamKey};
 use wr2l_sim::{BatchSim, DynamicsSpace, Outcome, Sim, SimError, SimSpec, Simulator};
 
 use crate::drive::{Script, Step, drive};
 use crate::{Acting, Actor, Player, Players};
 
-/// A set of workers, each with a simulator of its own that lives as long as the set.
+/// A set of workers, each with a simulator and a thread of its own that live as long as the set; the first one's thread
+/// is the caller's. A thread without work sleeps.
 ///
 /// Work is taken piece by piece from a common list, so that short episodes leave no core idle; results never
 /// depend on who did what.
@@ -18,6 +19,8 @@ use crate::{Acting, Actor, Player, Players};
 pub struct Workers {
     simulator: Simulator,
     sims: Vec<Sim>,
+    /// The threads of all workers but the first; none where that is the only one.
+    pool: Option<ThreadPool>,
     stop: StopFlag,
 }
 
@@ -88,7 +91,7 @@ impl Workers {
     /// Makes `threads` workers, at least one.
     ///
     /// # Errors
-    /// Whatever [`Simulator::batch`] refuses.
+    /// Whatever [`Simulator::batch`] refuses; [`SimError::Threads`].
     pub fn new(simulator: &Simulator, threads: usize) -> Result<Self, SimError> {
         Self::with_lanes(simulator, threads, simulator.preferred_lanes())
     }
@@ -96,10 +99,19 @@ impl Workers {
     /// Makes `threads` workers that step `lanes` lanes each: results are the same for every grouping.
     ///
     /// # Errors
-    /// Whatever [`Simulator::batch`] refuses.
+    /// Whatever [`Simulator::batch`] refuses; [`SimError::Threads`].
     pub fn with_lanes(simulator: &Simulator, threads: usize, lanes: usize) -> Result<Self, SimError> {
-        let sims = (0..threads.max(1)).map(|_| simulator.batch(lanes.max(1))).collect::<Result<_, _>>()?;
-        Ok(Self { simulator: simulator.clone(), sims, stop: StopFlag::default() })
+        let sims =
+            (0..threads.max(1)).map(|_| simulator.batch(lanes.max(1))).collect::<Result<Vec<_>, _>>()?;
+        let pool = match sims.len() - 1 {
+            0 => None,
+            others => {
+                let pool =
+                    ThreadPoolBuilder::new().num_threads(others).thread_name(|i| format!("worker-{}", i + 1));
+                Some(pool.build().map_err(|error| SimError::Threads { reason: error.to_string() })?)
+            }
+        };
+        Ok(Self { simulator: simulator.clone(), sims, pool, stop: StopFlag::default() })
     }
 
     /// Makes [`Workers::episodes`], and all that adversaries and ball estimates simulate, give up once `flag` is raised.
@@ -197,16 +209,28 @@ impl Workers {
         all.into_iter().map(|(_, result)| result).collect()
     }
 
-    /// Runs `f` once for every worker, on threads of their own if there are several.
+    /// Number of lanes of all workers together.
+    pub(crate) fn places(&self) -> usize {
+        self.sims.iter().map(BatchSim::lanes).sum()
+    }
+
+    /// Runs `f` once for every worker's simulator, all at the same time, the first one's on this thread.
     pub(crate) fn on_all<T: Send>(&mut self, f: impl Fn(&mut Sim) -> T + Sync) -> Vec<T> {
-        if let [only] = self.sims.as_mut_slice() {
-            return vec![f(only)];
-        }
+        let Some(pool) = &self.pool else { return self.sims.iter_mut().map(f).collect() };
+        let mut results: Vec<Option<T>> = self.sims.iter().map(|_| None).collect();
         let f = &f;
-        std::thread::scope(|scope| {
-            let threads: Vec<_> = self.sims.iter_mut().map(|sim| scope.spawn(move || f(sim))).collect();
-            threads.into_iter().map(|t| t.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
-        })
+        pool.in_place_scope(|scope| {
+            let mut work = self.sims.iter_mut().zip(&mut results);
+            let own = work.next();
+            for (sim, result) in work {
+                scope.spawn(move |_| *result = Some(f(sim)));
+            }
+            if let Some((sim, result)) = own {
+                *result = Some(f(sim));
+            }
+        });
+        // The scope ends when everything that was spawned has run; a panic in it has been passed on.
+        results.into_iter().flatten().collect()
     }
 }
 

@@ -149,6 +149,38 @@ fn batches_have_the_same_bits_for_any_threads_and_grouping() {
 }
 
 #[test]
+fn a_batch_that_was_used_before_comes_out_like_a_new_one() {
+    let simulator = simulator(TaskName::Hopper, &["friction"]);
+    let actor = actor(&simulator);
+    let source = Fixed::reference(simulator.space());
+    let run = |used: &[usize]| {
+        let mut workers = Workers::with_lanes(&simulator, 2, 1).unwrap();
+        let mut batch = Vec::new();
+        let mut collect = |n, steps| {
+            let mut lanes = Lanes::new(n, simulator.spec(), 1);
+            let stretch = Stretch::Steps(steps);
+            let options =
+                CollectOptions { seed: 3, iteration: 0, stretch, discount: 0.99, acting: Acting::Sample };
+            workers.collect(Players::alone(&actor), &source, &mut lanes, options, &mut batch).unwrap();
+            lanes
+        };
+        used.iter().for_each(|&n| drop(collect(n, 20 * n)));
+        (collect(3, 50), batch)
+    };
+    assert!(run(&[]) == run(&[5, 1]), "more lanes and longer stretches, then fewer and shorter ones");
+}
+
+#[test]
+fn a_panic_in_a_worker_reaches_the_caller_and_the_workers_go_on() {
+    let mut workers = Workers::new(&simulator(TaskName::CartPole, &[]), 3).unwrap();
+    let panics = |workers: &mut Workers| {
+        workers.map(20, |i, _| assert!(i != 13, "as this test wants"));
+    };
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| panics(&mut workers))).is_err());
+    assert_eq!(workers.map(5, |i, _| 2 * i), [0, 2, 4, 6, 8]);
+}
+
+#[test]
 fn a_lane_goes_on_where_the_batch_before_left_it() {
     // One long batch equals two short ones, but for the action noise, which is keyed by the batch: compare
     // deterministic quantities of a lane whose episode spans the seam.

@@ -183,6 +183,12 @@ pub enum SimError {
         /// The physics asked for.
         physics: String,
     },
+    /// The system refused the threads that were to simulate.
+    #[error("the threads that simulate could not be started: {reason}")]
+    Threads {
+        /// What the system said.
+        reason: String,
+    },
     /// Whoever asked for the simulation asked to stop; what was simulated so far is to be thrown away.
     #[error("interrupted")]
     Interrupted,
