@@ -2,7 +2,8 @@
 
 use wr2l_rl::{Ddpg, DdpgConfig, Experience, Learner, Ppo, PpoConfig, State, Trpo, TrpoConfig, Workers};
 use wr2l_robust::adversary::{
-    Action, ActionConfig, Cvar, CvarConfig, Force, ForceConfig, Mode, Nominal, Region, Turn, Uniform,
+    Action, ActionConfig, Cvar, CvarConfig, Force, ForceConfig, Mode, Nominal, RegionConfig, Shape, Turn,
+    Uniform,
 };
 use wr2l_robust::{Adversary, AdversaryConfig, BallConfig, BallEstimate, PairsConfig};
 use wr2l_sim::{Simulator, Task, TaskName};
@@ -140,7 +141,7 @@ fn epopt_that_keeps_all_episodes_is_ppo_uniform_bit_for_bit() {
     let common = AdversaryConfig::default();
     let cvar = |fraction, after| {
         let config = CvarConfig { fraction, after, ..CvarConfig::default() };
-        Cvar::new(ball.clone(), config, common).unwrap()
+        Cvar::new(Uniform::new(ball.clone(), common).unwrap(), config).unwrap()
     };
     let mut uniform = Uniform::new(ball.clone(), common).unwrap();
     let plain = play(&simulator, &mut ppo(), &mut uniform, 0..4);
@@ -150,10 +151,10 @@ fn epopt_that_keeps_all_episodes_is_ppo_uniform_bit_for_bit() {
 
     for fraction in [0.0, -0.1, 1.1, f64::NAN] {
         let config = CvarConfig { fraction, ..CvarConfig::default() };
-        assert!(Cvar::new(ball.clone(), config, common).is_err(), "{fraction}");
+        assert!(Cvar::new(uniform.clone(), config).is_err(), "{fraction}");
     }
-    let config = CvarConfig { region: Region::Box, half_width: 0.3, ..CvarConfig::default() };
-    let mut adversary = Cvar::new(ball.clone(), config, common).unwrap();
+    let region = RegionConfig { shape: Shape::Box, half_width: 0.3, ..RegionConfig::default() };
+    let mut adversary = uniform.within(region.bounds(simulator.space()).unwrap());
     let turn = Turn { seed: 3, index: 0, progress: 0.0, current: &[0.0] };
     let choice = adversary.choose(&turn, ppo().actor(), &mut workers).unwrap();
     let mut seen = Vec::new();

@@ -91,9 +91,14 @@ impl Opponent {
         let summary = BallSummary::new(&estimate, &ball, workers)?;
         let text = toml::to_string(&estimate).map_err(|error| RunError::Usage(error.to_string()))?;
         let config = plan.adversary.config();
+        let uniform = |ball| {
+            let bounds = plan.adversary.region.bounds(workers.space());
+            let bounds = bounds.map_err(|bad| RunError::Usage(format!("{}: {}", bad.option, bad.reason)))?;
+            Ok::<_, RunError>(Uniform::new(ball, config)?.within(bounds))
+        };
         let adversary: Box<dyn Adversary> = match plan.adversary.kind {
-            AdversaryKind::Cvar => Box::new(Cvar::new(ball, plan.adversary.cvar, config)?),
-            AdversaryKind::Uniform => Box::new(Uniform::new(ball, config)?),
+            AdversaryKind::Cvar => Box::new(Cvar::new(uniform(ball)?, plan.adversary.cvar)?),
+            AdversaryKind::Uniform => Box::new(uniform(ball)?),
             AdversaryKind::Boundary => Box::new(Boundary::new(estimate, ball, config)?),
             AdversaryKind::Wasserstein => Box::new(Wasserstein::new(estimate, ball, config)?),
             AdversaryKind::Population => Box::new(Population::new(estimate, ball, config)?),

@@ -6,7 +6,7 @@
 //! | adversary | chooses |
 //! |---|---|
 //! | [`Nominal`] | the reference dynamics |
-//! | [`Uniform`] | for every episode a point uniform in the ball (the paper's "PPO mean") |
+//! | [`Uniform`] | for every episode a point uniform in the ball (the paper's "PPO mean"), or in a box |
 //! | [`Boundary`] | for every turn a random point of the ball's boundary: the control for what the gradient adds |
 //! | [`Wasserstein`] | for every turn the worst point of the ball, by Phase I of Algorithm 1 |
 //! | [`Population`] | for every turn several of the worst of many points, beside the reference |
@@ -23,15 +23,17 @@ mod cvar;
 mod force;
 mod nominal;
 mod population;
+mod region;
 mod uniform;
 mod wasserstein;
 
 pub use action::{Action, ActionConfig, Mode};
 pub use boundary::Boundary;
-pub use cvar::{BoxSource, Cvar, CvarConfig, Region};
+pub use cvar::{Cvar, CvarConfig};
 pub use force::{Force, ForceConfig};
 pub use nominal::Nominal;
 pub use population::{Population, PopulationConfig};
+pub use region::{BadRange, DynamicsBox, RegionConfig, Shape};
 pub use uniform::{Uniform, UniformSource};
 pub use wasserstein::Wasserstein;
 
@@ -70,12 +72,10 @@ pub struct Choice {
 pub enum Source {
     /// The same for all.
     Fixed(Fixed),
-    /// A point of the ball for each.
+    /// A random point for each.
     Uniform(UniformSource),
     /// The same for all of a lane.
     PerLane(PerLane),
-    /// A point of a box for each.
-    Box(BoxSource),
 }
 
 impl Source {
@@ -83,7 +83,7 @@ impl Source {
     pub fn point(&self) -> Option<&[f64]> {
         match self {
             Self::Fixed(Fixed(z)) => Some(z),
-            Self::Uniform(_) | Self::PerLane(_) | Self::Box(_) => None,
+            Self::Uniform(_) | Self::PerLane(_) => None,
         }
     }
 }
@@ -94,7 +94,6 @@ impl DynamicsSource for Source {
             Self::Fixed(fixed) => fixed.z(lane, episode, out),
             Self::Uniform(uniform) => uniform.z(lane, episode, out),
             Self::PerLane(points) => points.z(lane, episode, out),
-            Self::Box(points) => points.z(lane, episode, out),
         }
     }
 }

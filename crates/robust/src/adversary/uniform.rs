@@ -1,22 +1,23 @@
-//! Domain randomisation over the ball (the paper's "PPO mean").
+//! Domain randomisation over the ball (the paper's "PPO mean"), or over a box.
 
 use std::sync::Arc;
 
 use wr2l_rl::{Actor, DynamicsSource, State, StateError, Workers};
 use wr2l_rng::{Purpose, StreamKey};
 
-use super::{Adversary, Choice, Report, Source, Turn};
+use super::{Adversary, Choice, DynamicsBox, Report, Source, Turn};
 use crate::RobustError;
 use crate::ball::{Ball, UniformBall};
 use crate::config::AdversaryConfig;
 
-/// Every episode under a point of its own, uniform in ball ∩ hard bounds.
+/// Every episode under a point of its own, uniform in ball ∩ hard bounds, or in a box.
 ///
 /// Which point depends on the run's seed, the lane and the episode, not on the turn: while ε stays, a turn leaves
 /// episodes in progress alone.
 #[derive(Clone, Debug)]
 pub struct Uniform {
     ball: Ball,
+    bounds: Option<DynamicsBox>,
     config: AdversaryConfig,
     /// Radius ε and source of the last turn.
     prepared: Option<(f64, UniformSource)>,
@@ -29,11 +30,21 @@ impl Uniform {
     /// [`AdversaryConfig::validate`]'s.
     pub fn new(ball: Ball, config: AdversaryConfig) -> Result<Self, RobustError> {
         config.validate()?;
-        Ok(Self { ball, config, prepared: None })
+        Ok(Self { ball, bounds: None, config, prepared: None })
+    }
+
+    /// Plays in a box instead, if there is one. Neither ε nor its ramp has a meaning then.
+    #[must_use]
+    pub fn within(self, bounds: Option<DynamicsBox>) -> Self {
+        Self { bounds, prepared: None, ..self }
     }
 
     fn prepare(&self, epsilon: f64, seed: u64) -> Result<UniformSource, RobustError> {
-        Ok(UniformSource { sampler: Arc::new(self.ball.with_epsilon(epsilon)?.uniform()?), seed })
+        let region = match &self.bounds {
+            Some(bounds) => Region::Box(bounds.clone()),
+            None => Region::Ball(self.ball.with_epsilon(epsilon)?.uniform()?),
+        };
+        Ok(UniformSource { region: Arc::new(region), seed })
     }
 }
 
@@ -41,12 +52,12 @@ impl Adversary for Uniform {
     fn choose(&mut self, turn: &Turn<'_>, _: &Actor, _: &mut Workers) -> Result<Choice, RobustError> {
         let epsilon = self.config.ramped(self.ball.epsilon(), turn.progress);
         let source = match &self.prepared {
-            Some((prepared, source)) if *prepared == epsilon => source.clone(),
+            Some((prepared, source)) if *prepared == epsilon || self.bounds.is_some() => source.clone(),
             _ => self.prepare(epsilon, turn.seed)?,
         };
         self.prepared = Some((epsilon, source.clone()));
         let source = Source::Uniform(source);
-        let report = Report { epsilon: Some(epsilon), ..Report::default() };
+        let report = Report { epsilon: self.bounds.is_none().then_some(epsilon), ..Report::default() };
         Ok(Choice { source, report, simulator_steps: 0 })
     }
 
@@ -72,16 +83,29 @@ impl Adversary for Uniform {
     }
 }
 
-/// Points uniform in the ball, one per lane and episode.
+/// Points uniform in the ball or box, one per lane and episode.
 #[derive(Clone, Debug)]
 pub struct UniformSource {
-    sampler: Arc<UniformBall>,
+    region: Arc<Region>,
     seed: u64,
+}
+
+#[derive(Debug)]
+enum Region {
+    Ball(UniformBall),
+    Box(DynamicsBox),
 }
 
 impl DynamicsSource for UniformSource {
     fn z(&self, lane: u64, episode: u64, out: &mut [f64]) {
-        let key = StreamKey::new(self.seed, Purpose::Dynamics).lane(lane).episode(episode);
-        out.copy_from_slice(&self.sampler.sample(&mut key.stream()));
+        let mut stream = StreamKey::new(self.seed, Purpose::Dynamics).lane(lane).episode(episode).stream();
+        match self.region.as_ref() {
+            Region::Ball(ball) => out.copy_from_slice(&ball.sample(&mut stream)),
+            Region::Box(DynamicsBox { lower, upper }) => {
+                for (out, (lower, upper)) in out.iter_mut().zip(lower.iter().zip(upper)) {
+                    *out = stream.uniform(*lower, *upper);
+                }
+            }
+        }
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 use wr2l_eval::{Axis, Grid, Systems};
 use wr2l_rl::{DdpgConfig, PpoConfig, RlError, TrpoConfig};
-use wr2l_robust::adversary::{ActionConfig, CvarConfig, ForceConfig, PopulationConfig};
+use wr2l_robust::adversary::{ActionConfig, CvarConfig, ForceConfig, PopulationConfig, RegionConfig};
 use wr2l_robust::phase_one::PhaseOne;
 use wr2l_robust::{AdversaryConfig, BallConfig, RobustError};
 use wr2l_sim::{ActionSpace, DynamicsSpace, Physics, Simulator, Task, TaskName};
@@ -85,7 +85,7 @@ impl LearnerKind {
 pub enum AdversaryKind {
     /// Nobody: the reference dynamics.
     Nominal,
-    /// Chance: for every episode a point uniform in the ball.
+    /// Chance: for every episode a point uniform in the ball, or a box.
     Uniform,
     /// Chance: for every turn a random point of the ball's boundary.
     Boundary,
@@ -140,6 +140,8 @@ pub struct AdversaryPlan {
     pub phase_one: PhaseOne,
     /// Options of `population`.
     pub population: PopulationConfig,
+    /// Where `uniform` and `cvar` draw dynamics from.
+    pub region: RegionConfig,
     /// Options of `cvar`.
     pub cvar: CvarConfig,
     /// Options of `action`.
@@ -381,6 +383,11 @@ impl Plan {
                 }
                 Err(other) => return complain(section, other.to_string()),
             }
+        }
+        if let Ok(space) = self.space()
+            && let Err(bad) = self.adversary.region.bounds(&space)
+        {
+            return complain(&format!("adversary.region.{}", bad.option), bad.reason);
         }
         if self.report.episodes == 0 {
             return complain("report.episodes", "must be at least 1".into());

@@ -177,6 +177,16 @@ fn what_makes_no_sense_is_refused_with_a_sentence_about_who_said_it() {
             &["algorithm=epopt", "adversary.cvar.fraction=0"],
             "`adversary.cvar.fraction`: it must lie in (0, 1]",
         ),
+        (
+            &["adversary.region.ranges.torso_densty=[1,2]"],
+            "`adversary.region.ranges.torso_densty`: no such parameter varies",
+        ),
+        (
+            &["adversary.region.ranges.friction=[3,1]"],
+            "`adversary.region.ranges.friction`: it must be [low, high]",
+        ),
+        (&["adversary.region.ranges.friction=[1]"], "`adversary.region.ranges.friction`: "),
+        (&["adversary.region.half_width=0"], "`adversary.region.half_width`: it must be positive"),
         (&["algorithm=rarl", "adversary.force.bound=-1"], "`adversary.force.bound`: it must not be negative"),
         (&["algorithm=rarl", "adversary.force.trpo.kl=0"], "`adversary.force.trpo.kl`: must be positive"),
         (&["algorithm=trpo", "trpo.damping=-1"], "`trpo.damping`: must not be negative"),
