@@ -102,7 +102,7 @@ impl Ppo {
         let Self { config, policy, critic, samples, .. } = self;
         let pass = Pass { config, samples, learning_rate };
         let n = samples.valid.len();
-        let minibatches = config.minibatches.min(n);
+        let minibatches = config.minibatches_of(n);
         let orders = orders(
             &samples.valid,
             config.epochs,

@@ -19,7 +19,8 @@ pub struct PpoConfig {
     pub episodes: usize,
     /// Passes over each batch. Usual: 3–20.
     pub epochs: u32,
-    /// Minibatches per pass. Usual: 4–64.
+    /// Minibatches that `lanes × horizon` transitions are split into per pass. Batches of whole episodes, whose number of
+    /// transitions varies, are split into minibatches of the same size. Usual: 4–64.
     pub minibatches: usize,
     /// Adam's learning rate at the start. Usual: 1e-5–1e-3.
     pub learning_rate: f64,
@@ -90,6 +91,14 @@ impl PpoConfig {
         }
     }
 
+    /// Minibatches of a pass over `n` transitions, n ≥ 1.
+    pub(crate) fn minibatches_of(&self, n: usize) -> usize {
+        match self.episodes {
+            0 => self.minibatches.min(n),
+            _ => (n * self.minibatches / (self.lanes * self.horizon)).max(1),
+        }
+    }
+
     /// Checks every option.
     ///
     /// # Errors
@@ -99,7 +108,7 @@ impl PpoConfig {
         whole("horizon", self.horizon)?;
         whole("epochs", self.epochs as usize)?;
         whole("minibatches", self.minibatches)?;
-        if self.episodes == 0 && self.minibatches > self.lanes * self.horizon {
+        if self.minibatches > self.lanes * self.horizon {
             let value = self.minibatches.to_string();
             let reason = "must not exceed lanes × horizon";
             return Err(RlError::Option { option: "minibatches", value, reason });
@@ -131,6 +140,7 @@ mod tests {
         };
         refused(|c| c.lanes = 0, "lanes");
         refused(|c| c.minibatches = 5000, "minibatches");
+
         refused(|c| c.learning_rate = f64::NAN, "learning_rate");
         refused(|c| c.gamma = 1.5, "gamma");
         refused(|c| c.lambda = f64::NAN, "lambda");
@@ -138,5 +148,14 @@ mod tests {
         refused(|c| c.entropy = -1.0, "entropy");
         refused(|c| c.max_gradient_norm = f64::INFINITY, "max_gradient_norm");
         refused(|c| c.hidden = vec![64, 0], "hidden");
+    }
+
+    #[test]
+    fn batches_of_whole_episodes_have_minibatches_of_the_usual_size() {
+        let config = PpoConfig { lanes: 8, horizon: 256, minibatches: 32, ..PpoConfig::default() };
+        let whole = PpoConfig { episodes: 20, ..config.clone() };
+        for (n, fixed, of_episodes) in [(2048, 32, 32), (1, 1, 1), (60, 32, 1), (20_000, 32, 312)] {
+            assert_eq!((config.minibatches_of(n), whole.minibatches_of(n)), (fixed, of_episodes));
+        }
     }
 }
