@@ -84,6 +84,9 @@ pub struct EvaluationPlan {
     pub budget: u64,
     /// Episodes per system.
     pub episodes: u32,
+    /// Draw actions from the policies instead of taking their means.
+    #[serde(default)]
+    pub stochastic: bool,
 }
 
 /// Where random systems lie.
@@ -152,12 +155,17 @@ struct MethodEntry {
 
 /// The experiments that `selection` names: each a figure (`fig1`), one of its files (`fig1-hopper`), or the path of
 /// another file; all of the paper's if it is empty. With `quick` everything is so small that it takes seconds and
-/// proves nothing but that it works.
+/// proves nothing but that it works. `seeds` limits every method to its first so many.
 ///
 /// # Errors
 /// [`RunError::Usage`] for a name that selects nothing; [`RunError::Setting`] with file and line, or method and key,
 /// for the first mistake in any of the files.
-pub fn select_experiments(selection: &[String], quick: bool) -> Result<Vec<Experiment>, RunError> {
+pub fn select_experiments(
+    selection: &[String],
+    quick: bool,
+    seeds: Option<u64>,
+) -> Result<Vec<Experiment>, RunError> {
+    let most = if quick { 2 } else { u64::MAX }.min(seeds.unwrap_or(u64::MAX));
     let mut texts: Vec<(PathBuf, String)> = Vec::new();
     let of_paper = |(name, text): &(&str, &str)| (PathBuf::from(format!("{name}.toml")), (*text).to_owned());
     if selection.is_empty() {
@@ -184,7 +192,7 @@ pub fn select_experiments(selection: &[String], quick: bool) -> Result<Vec<Exper
     }
     let mut experiments: Vec<Experiment> = Vec::new();
     for (path, text) in texts {
-        let experiment = read(&path, &text, quick)?;
+        let experiment = read(&path, &text, quick, most)?;
         if experiments.iter().all(|other| other.name != experiment.name) {
             experiments.push(experiment);
         }
@@ -192,10 +200,10 @@ pub fn select_experiments(selection: &[String], quick: bool) -> Result<Vec<Exper
     Ok(experiments)
 }
 
-fn read(path: &Path, text: &str, quick: bool) -> Result<Experiment, RunError> {
+fn read(path: &Path, text: &str, quick: bool, most_seeds: u64) -> Result<Experiment, RunError> {
     let refuse = |place: String, message: String| RunError::Setting(SettingError::Syntax { place, message });
     let in_file = |message: String| refuse(path.display().to_string(), message);
-    let file: File = toml::from_str(text).map_err(|error| {
+    let mut file: File = toml::from_str(text).map_err(|error| {
         let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
         let place =
             line.map_or_else(|| path.display().to_string(), |l| format!("{}, line {l}", path.display()));
@@ -210,6 +218,7 @@ fn read(path: &Path, text: &str, quick: bool) -> Result<Experiment, RunError> {
                 return Err(in_file(format!("`{key}`: must be at least 1")));
             }
         }
+        file.seeds = file.seeds.min(most_seeds);
         for entry in &file.method {
             if methods.iter().any(|other| other.name == entry.name) {
                 return Err(in_file(format!("two methods are called `{}`", entry.name)));
@@ -251,8 +260,7 @@ fn method(
     quick: bool,
 ) -> Result<Method, RunError> {
     let mut plans = Vec::new();
-    let seeds = if quick { file.seeds.min(2) } else { file.seeds };
-    for seed in 0..seeds {
+    for seed in 0..file.seeds {
         let argument = |key: &str, value: Value| Layer::argument(place, key, value);
         let mut layers = vec![
             argument("task", task.as_str().into()),
@@ -334,7 +342,7 @@ mod tests {
 
     #[test]
     fn every_experiment_of_the_paper_is_sound_and_committed() {
-        let all = select_experiments(&[], false).unwrap();
+        let all = select_experiments(&[], false, None).unwrap();
         assert_eq!(all.len(), PAPER.len());
         for experiment in &all {
             for method in &experiment.methods {
@@ -356,14 +364,17 @@ mod tests {
     fn a_figure_selects_its_panels_and_quick_makes_them_small() {
         let names = |selection: &[&str], quick| -> Vec<String> {
             let selection: Vec<String> = selection.iter().map(|s| s.to_string()).collect();
-            select_experiments(&selection, quick).unwrap().into_iter().map(|e| e.name).collect()
+            select_experiments(&selection, quick, None).unwrap().into_iter().map(|e| e.name).collect()
         };
         assert_eq!(names(&["fig2"], false), ["fig2-hopper", "fig2-half-cheetah"]);
         assert_eq!(names(&["fig2-hopper", "fig2"], false).len(), 2, "none twice");
-        for experiment in select_experiments(&[], true).unwrap() {
+        for experiment in select_experiments(&[], true, None).unwrap() {
             assert!(experiment.methods.iter().flat_map(|m| &m.plans).all(|plan| plan.steps <= 1024));
         }
-        assert!(select_experiments(&["fig5".into()], false).unwrap_err().is_usage());
+        for experiment in select_experiments(&[], false, Some(3)).unwrap() {
+            assert!(experiment.methods.iter().all(|method| method.plans.len() == 3));
+        }
+        assert!(select_experiments(&["fig5".into()], false, None).unwrap_err().is_usage());
     }
 
     #[test]
@@ -371,11 +382,11 @@ mod tests {
         let good = "figure = \"x\"\ntitle = \"x\"\ntask = \"cartpole\"\nseeds = 1\nsteps = 100\n\n[[method]]\nname = \"a\"\n\
                     algorithm = \"ppo\"\n\n[[evaluation]]\nname = \"e\"\nsweep = [\"gravity=5:15:3\"]\nepisodes = 1\n";
         let refused = |text: String| {
-            let error = read(Path::new("e.toml"), &text, false).unwrap_err();
+            let error = read(Path::new("e.toml"), &text, false, 10).unwrap_err();
             assert!(error.is_usage(), "{error}");
             error.to_string()
         };
-        read(Path::new("e.toml"), good, false).unwrap();
+        read(Path::new("e.toml"), good, false, 10).unwrap();
         assert!(refused(good.replace("seeds", "sedes")).starts_with("e.toml, line 4: unknown field `sedes`"));
         assert!(refused(good.replace("seeds = 1", "seeds = 0")).contains("`seeds`: must be at least 1"));
         assert!(

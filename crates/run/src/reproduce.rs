@@ -349,7 +349,12 @@ impl Agenda {
         }
         let title = format!("{} {}", experiment.name, evaluation.name);
         let mut journal = Journal::open(&csv.with_extension("csv.partial"))?;
-        let options = Evaluation { episodes: evaluation.episodes, threads, ..Evaluation::default() };
+        let options = Evaluation {
+            episodes: evaluation.episodes,
+            stochastic: evaluation.stochastic,
+            threads,
+            ..Evaluation::default()
+        };
         let mut progress = |done: f64| {
             tell(Event::Evaluating(&title, done));
             if stop.is_raised() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -679,7 +684,7 @@ mod tests {
 
     #[test]
     fn the_name_of_a_run_depends_on_its_plan() {
-        let experiments = crate::select_experiments(&["fig4".into()], false).unwrap();
+        let experiments = crate::select_experiments(&["fig4".into()], false, None).unwrap();
         let plans: Vec<&Plan> = experiments[0].methods.iter().flat_map(|m| &m.plans).collect();
         let names: std::collections::BTreeSet<String> = plans.iter().map(|plan| run_name(plan)).collect();
         assert_eq!(names.len(), plans.len());

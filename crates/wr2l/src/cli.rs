@@ -302,7 +302,7 @@ pub(crate) struct ReportArgs {
 /// Stopped, it goes on where it was when called again. Runs that figures share are trained once; each takes one thread.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:  wr2l reproduce --list\n           \
-                        wr2l reproduce fig4 -o reproduction\n           \
+                        wr2l reproduce fig4 --seeds 5 -o reproduction\n           \
                         wr2l reproduce --quick\n           \
                         wr2l reproduce --redraw docs/results/paper")]
 pub(crate) struct ReproduceArgs {
@@ -316,8 +316,11 @@ pub(crate) struct ReproduceArgs {
     /// Two seeds of a thousand steps each, on a few systems: shows that everything works, and nothing else.
     #[arg(long)]
     pub(crate) quick: bool,
+    /// Only the first so many seeds of every method; more can follow in another call.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) seeds: Option<u64>,
     /// Draw the figures of a folder anew from its tables, and do nothing else.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["experiments", "list", "quick", "output"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["experiments", "list", "quick", "seeds", "output"])]
     pub(crate) redraw: Option<PathBuf>,
     /// The folder of runs, tables, figures and pages [default: reproduction, or reproduction-quick].
     #[arg(short, long, value_name = "DIR")]

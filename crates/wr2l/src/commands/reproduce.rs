@@ -18,7 +18,7 @@ pub(crate) fn run(args: &ReproduceArgs) -> Result<(), RunError> {
         return files.iter().try_for_each(|path| print(&format!("  {}\n", path.display())));
     }
     // Every file is read and checked before anything runs.
-    let experiments = select_experiments(&args.experiments, args.quick)?;
+    let experiments = select_experiments(&args.experiments, args.quick, args.seeds)?;
     let threads = threads(args.threads);
     let output = args
         .output
