@@ -2,12 +2,11 @@
 
 use std::ops::ControlFlow;
 
-use wr2l_rl::{Actor, EpisodeJob, EpisodeOptions, Workers};
-use wr2l_rng::{Purpose, StreamKey};
+use wr2l_rl::{Actor, Workers};
 use wr2l_robust::gradient::{Gradient, GradientEstimator};
 use wr2l_robust::phase_one::PhaseOne;
-use wr2l_robust::{Objective, RobustError, ball::Ball};
-use wr2l_sim::{DynamicsSpace, Outcome, Physics, Simulator, Task};
+use wr2l_robust::{Objective, RobustError, SimulatedReturn, ball::Ball};
+use wr2l_sim::{DynamicsSpace, Physics, Simulator, Task};
 
 use crate::axis::{SweepError, Systems};
 use crate::evaluate::{Evaluation, EvaluationError, Progress, Subject, check_policy, fingerprint};
@@ -137,7 +136,7 @@ pub fn search_worst(
     })
 }
 
-/// J(z) as the evaluation measures it.
+/// J(z) as the evaluation measures it, which counts its episodes and can be stopped.
 struct Returns<'a> {
     workers: &'a mut Workers,
     actor: &'a Actor,
@@ -178,49 +177,26 @@ impl Objective for Returns<'_> {
     }
 
     fn evaluate(&mut self, points: &[f64], draw: u64) -> Result<Vec<f64>, RobustError> {
-        let (dim, episodes) = (self.dim(), self.episodes);
         let done = self.spent.min(self.total);
         if (self.progress)(Progress { done, total: self.total }).is_break() {
             self.stopped = true;
             // Noticed by `stopped` before anybody reads it.
             return Err(RobustError::Dimension { what: "interrupted search", expected: 0, got: 0 });
         }
-        let key = |purpose, episode: usize| {
-            StreamKey::new(self.seed, purpose).iteration(self.turn).lane(draw).episode(episode as u64)
-        };
-        let jobs: Vec<EpisodeJob> = (0..points.len() / dim * episodes)
-            .map(|i| EpisodeJob {
-                dynamics: i / episodes,
-                reset: key(Purpose::ReturnReset, i % episodes),
-                action: key(Purpose::ReturnAction, i % episodes),
-            })
-            .collect();
-        let run = EpisodeOptions { stochastic: self.stochastic, discount: 1.0 };
-        let results = self.workers.episodes(self.actor, points, &jobs, run)?;
-        self.spent += jobs.len();
-        let mut values = Vec::with_capacity(points.len() / dim);
-        for (row, results) in results.chunks_exact(episodes).enumerate() {
-            let sound: Vec<f64> = results
-                .iter()
-                .filter(|result| !matches!(result.outcome, Outcome::Diverged(_)))
-                .map(|result| result.ret)
-                .collect();
-            // As in training: diverging physics must never look like a bad return.
-            if 2 * sound.len() < episodes {
-                return Err(RobustError::Diverged {
-                    z: points[row * dim..][..dim].to_vec(),
-                    what: format!("{} of {episodes} episodes diverged", episodes - sound.len()),
-                });
-            }
-            values.push(sound.iter().sum::<f64>() / sound.len() as f64);
-        }
-        Ok(values)
+        // As in training: undiscounted here, and diverging physics never looks like a bad return.
+        let mut returns =
+            SimulatedReturn::new(self.workers, self.actor, self.episodes, 1.0, self.seed, self.turn)
+                .with_stochastic(self.stochastic);
+        let values = returns.evaluate(points, draw);
+        self.spent += points.len() / self.dim() * self.episodes;
+        values
     }
 }
 
 #[cfg(test)]
 mod tests {
     use wr2l_nn::{Normaliser, Policy};
+    use wr2l_rng::{Purpose, StreamKey};
     use wr2l_sim::{ActionSpace, TaskName};
 
     use super::*;

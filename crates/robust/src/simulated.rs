@@ -120,7 +120,7 @@ fn step_pairs(
     Ok(next)
 }
 
-/// J(z): the mean return of whole episodes under the stochastic policy, on the threads of [`Workers`].
+/// J(z): the mean return of whole episodes, under the stochastic policy unless [`Self::with_stochastic`] says otherwise, on the threads of [`Workers`].
 ///
 /// All points × episodes of a call run as jobs of one rollout. Episode e of every point starts from the same state
 /// and sees the same action noise, keyed by (seed, turn, draw, e).
@@ -133,7 +133,7 @@ pub struct SimulatedReturn<'a> {
     workers: &'a mut Workers,
     actor: &'a Actor,
     episodes: usize,
-    discount: f64,
+    options: EpisodeOptions,
     seed: u64,
     turn: u64,
     simulator_steps: u64,
@@ -152,7 +152,15 @@ impl<'a> SimulatedReturn<'a> {
         turn: u64,
     ) -> Self {
         let episodes = episodes.max(1);
-        Self { workers, actor, episodes, discount, seed, turn, simulator_steps: 0, diverged: 0 }
+        let options = EpisodeOptions { stochastic: true, discount };
+        Self { workers, actor, episodes, options, seed, turn, simulator_steps: 0, diverged: 0 }
+    }
+
+    /// The same with drawn actions, or with the policy's mean actions (`false`).
+    #[must_use]
+    pub fn with_stochastic(mut self, stochastic: bool) -> Self {
+        self.options.stochastic = stochastic;
+        self
     }
 
     /// Episodes that diverged so far.
@@ -178,8 +186,7 @@ impl Objective for SimulatedReturn<'_> {
                 action: key(Purpose::ReturnAction, i % episodes),
             })
             .collect();
-        let options = EpisodeOptions { stochastic: true, discount: self.discount };
-        let results = self.workers.episodes(self.actor, points, &jobs, options)?;
+        let results = self.workers.episodes(self.actor, points, &jobs, self.options)?;
         let mut values = Vec::with_capacity(points.len() / dim);
         for (row, results) in results.chunks_exact(episodes).enumerate() {
             let (mut sum, mut sound) = (0.0, 0);
