@@ -178,17 +178,33 @@ pub fn evaluate_all(
     journal: &mut Journal,
     progress: &mut dyn FnMut(f64) -> ControlFlow<()>,
 ) -> Result<Vec<Table>, RunError> {
+    let share = |done: wr2l_eval::Progress| done.done as f64 / done.total as f64;
+    for_each(contestants, physics, progress, |subject, task, physics, progress| {
+        evaluate(subject, task, physics, systems, options, journal, &mut |done| progress(share(done)))
+    })
+}
+
+/// A table for every policy, made by `table` from the policy, its task and the physics; what that says of its progress is
+/// passed on as progress of the whole.
+fn for_each(
+    contestants: &[Contestant],
+    physics: Option<Physics>,
+    progress: &mut dyn FnMut(f64) -> ControlFlow<()>,
+    mut table: impl FnMut(
+        Subject<'_>,
+        Task,
+        Option<Physics>,
+        &mut dyn FnMut(f64) -> ControlFlow<()>,
+    ) -> Result<Table, EvaluationError>,
+) -> Result<Vec<Table>, RunError> {
     let count = contestants.len() as f64;
     let mut tables = Vec::with_capacity(contestants.len());
     for ((index, one), method) in contestants.iter().enumerate().zip(methods(contestants)) {
         let training = one.training();
         let subject = Subject { actor: &one.actor, method: &method, policy: &one.name, training: &training };
-        let task = Task::new(one.origin.task);
         let physics = Some(physics.unwrap_or(one.origin.physics));
-        let table = evaluate(subject, task, physics, systems, options, journal, &mut |done| {
-            progress((index as f64 + done.done as f64 / done.total as f64) / count)
-        });
-        tables.push(table?);
+        let mut progress = |share: f64| progress((index as f64 + share) / count);
+        tables.push(table(subject, Task::new(one.origin.task), physics, &mut progress)?);
     }
     Ok(tables)
 }
@@ -219,18 +235,11 @@ pub fn worst_of_all(
     journal: &mut Journal,
     progress: &mut dyn FnMut(f64) -> ControlFlow<()>,
 ) -> Result<Vec<Table>, RunError> {
-    let count = contestants.len() as f64;
-    let mut tables = Vec::with_capacity(contestants.len());
-    for ((index, one), method) in contestants.iter().enumerate().zip(methods(contestants)) {
-        let training = one.training();
-        let subject = Subject { actor: &one.actor, method: &method, policy: &one.name, training: &training };
-        let task = Task::new(one.origin.task);
-        let physics = Some(physics.unwrap_or(one.origin.physics));
-        let WorstCase { space, set, label, search } = worst;
-        let mut stopped = |done: wr2l_eval::Progress| {
-            progress((index as f64 + done.done as f64 / done.total.max(1) as f64) / count)
-        };
-        let systems = search_worst(
+    let WorstCase { space, set, label, search } = worst;
+    let share = |done: wr2l_eval::Progress| done.done as f64 / done.total.max(1) as f64;
+    for_each(contestants, physics, progress, |subject, task, physics, progress| {
+        let mut searched = |done| progress(share(done));
+        let found = search_worst(
             subject,
             task.clone(),
             physics,
@@ -239,14 +248,11 @@ pub fn worst_of_all(
             options,
             *search,
             journal,
-            &mut stopped,
-        )?
-        .labelled(format!("worst in {label}"));
-        let done = (index + 1) as f64 / count;
-        let table = evaluate(subject, task, physics, &systems, options, journal, &mut |_| progress(done))?;
-        tables.push(table);
-    }
-    Ok(tables)
+            &mut searched,
+        )?;
+        let systems = found.labelled(format!("worst in {label}"));
+        evaluate(subject, task, physics, &systems, options, journal, &mut |_| progress(1.0))
+    })
 }
 
 /// Where results go: `TABLES/STEM.csv` and `FIGURES/STEM.svg`.
