@@ -12,7 +12,7 @@ const WIDTH: f64 = 480.0;
 const LEFT: f64 = 56.0;
 const RIGHT: f64 = 16.0;
 const PANEL: f64 = 74.0;
-const HEADING: f64 = 22.0;
+const HEADING: f64 = 28.0;
 const BOTTOM: f64 = 44.0;
 const NOTE: f64 = 18.0;
 /// Bars across the shared axis.

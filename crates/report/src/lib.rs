@@ -21,5 +21,6 @@ pub use histogram::{HistogramFigure, HistogramPanel};
 pub use lines::{LineFigure, Series};
 pub use ranges::{RangeFigure, RangeRow};
 pub use tables::{
-    Band, LearningRun, heat_map_figure, histogram_figure, learning_figure, profile_figure, sweep_figure,
+    Band, LearningRun, heat_map_figure, histogram_figure, learning_figure, policy_steps, profile_figure,
+    sweep_figure,
 };

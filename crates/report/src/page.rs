@@ -316,8 +316,8 @@ impl SystemSet {
         let episodes = first.rows.first().map_or(0, |row| row.episodes);
         let actions = if first.provenance.stochastic { "sampled" } else { "mean" };
         let note = format!(
-            "{} systems ({}), {episodes} episodes each, {actions} actions, {} physics",
-            first.rows.len(),
+            "{} ({}), {episodes} episodes each, {actions} actions, {} physics",
+            if first.rows.len() == 1 { "1 system".into() } else { format!("{} systems", first.rows.len()) },
             first.provenance.systems,
             first.provenance.physics
         );

@@ -158,6 +158,16 @@ pub struct LearningRun {
     pub points: Vec<(f64, f64)>,
 }
 
+/// The unit that policy steps up to `last` are best told in, and the quantity to be told.
+pub fn policy_steps(last: f64) -> (f64, Quantity) {
+    let (unit, label) = match last {
+        5e5.. => (1e6, "policy steps (millions)"),
+        1e4.. => (1e3, "policy steps (thousands)"),
+        _ => (1.0, "policy steps"),
+    };
+    (unit, Quantity::new(label))
+}
+
 /// Return against policy steps, one curve a method: the mean over its runs, with a band over them
 /// (none for one run). Runs are interpolated linearly to the steps of the method's first run, within the
 /// range that all its runs cover.
@@ -167,11 +177,7 @@ pub struct LearningRun {
 /// runs have no step in common.
 pub fn learning_figure(runs: &[LearningRun], y: Quantity, band: Band) -> Result<LineFigure, FigureError> {
     let last = runs.iter().filter_map(|run| run.points.last()).map(|point| point.0).fold(0.0, f64::max);
-    let (unit, label) = match last {
-        5e5.. => (1e6, "policy steps (millions)"),
-        1e4.. => (1e3, "policy steps (thousands)"),
-        _ => (1.0, "policy steps"),
-    };
+    let (unit, x) = policy_steps(last);
     let mut groups: Vec<(String, Vec<&LearningRun>)> = Vec::new();
     for run in runs.iter().filter(|run| !run.points.is_empty()) {
         let steps_increase = run.points.windows(2).all(|pair| pair[0].0 < pair[1].0);
@@ -208,7 +214,7 @@ pub fn learning_figure(runs: &[LearningRun], y: Quantity, band: Band) -> Result<
     }
     let note = note(&groups, band);
     let note = if groups.iter().all(|(_, members)| members.len() == 1) { String::new() } else { note };
-    Ok(LineFigure { title: String::new(), x: Quantity::new(label), y, series, note, markers: false })
+    Ok(LineFigure { title: String::new(), x, y, series, note, markers: false })
 }
 
 /// Value at `x` of the polygonal line through `points`, which covers it.

@@ -72,7 +72,11 @@ function sheet(host, o) {
     if (!o.plain) svg("line", { class: "grid", x1: left, x2: W - right, y1: y(t), y2: y(t) }, root);
     svg("text", { x: left - 6, y: y(t) + 4, "text-anchor": "end" }, root, number(t));
   }
-  for (const t of ticks(o.x[0], o.x[1], 6)) {
+  // As many numbers below the axis as have room, at some 8 units a character.
+  const room = list => list.reduce((sum, t) => sum + 8 * (number(t).length + 1), 0) <= W - left - right;
+  let below = [];
+  for (let most = 6; most > 1 && (!below.length || !room(below)); most--) below = ticks(o.x[0], o.x[1], most);
+  for (const t of below) {
     svg("line", { class: "axis", x1: x(t), x2: x(t), y1: H - bottom, y2: H - bottom + 4 }, root);
     svg("text", { x: x(t), y: H - bottom + 17, "text-anchor": "middle" }, root, number(t));
   }
@@ -211,7 +215,7 @@ function histograms(host, o) {
   o.groups.forEach((g, k) => {
     const part = html("div", {}, host);
     html("h4", {}, part, `${g.name}: mean ${number(mean(g.values.filter(has)))}`);
-    const s = sheet(part, { x: range, y: [0, high], xlabel: o.xlabel, ylabel: "systems (%)", height: 220, label: `${g.name}, distribution of ${o.xlabel}` });
+    const s = sheet(part, { x: range, y: [0, high], xlabel: o.xlabel, ylabel: "systems (%)", width: 380, height: 210, label: `${g.name}, distribution of ${o.xlabel}` });
     const place = i => range[0] + (range[1] - range[0]) * i / N;
     const bars = shares[k].map((v, i) => svg("rect", { x: s.x(place(i)) + 0.4, width: s.x(place(i + 1)) - s.x(place(i)) - 0.8, y: s.y(v), height: s.y(0) - s.y(v), fill: methodColor(g.name), "fill-opacity": 0.75 }, s.inner));
     let last = null;
@@ -271,13 +275,14 @@ function drawFigure() {
     for (const m of maps) heat(host, { title: m.name, xs: set.axes[0], ys: set.axes[1], values: m.values, names: set.parameters, scale, outline: set.outline, readout, label: `${label}, ${m.name}` });
     bar(host, scale, label);
   } else if (set.worst) {
-    const table = html("table", {}, html("div", { class: "scroll" }, host)), head = html("tr", {}, table);
-    ["policy", label, "at"].forEach(text => html("th", { scope: "col" }, head, text));
+    const table = html("table", {}, html("div", { class: "scroll whole" }, host)), head = html("tr", {}, table);
+    ["policy", label].forEach(text => html("th", { scope: "col" }, head, text));
+    html("th", { scope: "col", class: "text" }, head, "at");
     groups.flatMap(g => g.policies).forEach(p => {
       const row = html("tr", {}, table);
       html("th", { scope: "row" }, row, `${p.method} ${p.policy}`);
       html("td", {}, row, number(column(p, metric)[0]));
-      html("td", {}, row, values(p.phi[0], set.parameters));
+      html("td", { class: "text" }, row, values(p.phi[0], set.parameters));
     });
   } else {
     histograms(host, { groups: groups.map(g => ({ name: g.name, values: g.policies.flatMap(p => column(p, metric)) })), xlabel: label, readout });
@@ -292,8 +297,15 @@ function drawSet() { drawSummary(D.sets[$("set").value]); drawFigure(); }
 /* Training. */
 function drawPath() {
   const path = D.paths[$("path-run").value], host = $("path"), readout = $("readout2");
-  const series = path.parameters.map((name, k) => ({ name: name.replace(/_/g, " "), color: color(k), x: path.steps, y: path.z.map(row => row[k] === null ? null : 100 * row[k]) }));
-  lines(host, { series, xlabel: "policy steps", ylabel: "change from nominal (%)", readout, label: "the dynamics that the adversary chose" });
+  const last = path.steps[path.steps.length - 1];
+  const [unit, xlabel] = last >= 5e5 ? [1e6, "policy steps (millions)"] : last >= 1e4 ? [1e3, "policy steps (thousands)"] : [1, "policy steps"];
+  // No more lines than colours that can be told apart: those that moved most.
+  const reach = k => Math.max(...path.z.map(row => Math.abs(row[k] || 0)));
+  const most = path.parameters.map((_, k) => k).sort((a, b) => reach(b) - reach(a)).slice(0, 7);
+  const series = most.map((k, i) => ({ name: path.parameters[k].replace(/_/g, " "), color: color(i), x: path.steps.map(x => x / unit), y: path.z.map(row => row[k] === null ? null : 100 * row[k]) }));
+  lines(host, { series, xlabel, ylabel: "change from nominal (%)", readout, label: "the dynamics that the adversary chose" });
+  const more = path.parameters.length - most.length;
+  if (more) html("p", { class: "note whole" }, host, `${more} parameters that moved less are left out.`);
   if (path.parameters.length !== 2) return;
   const p = path.parameters.map(parameter), points = path.z.filter(row => row.every(has)).map(row => row.map((z, k) => p[k].nominal + z * p[k].scale));
   if (!points.length) return;

@@ -183,7 +183,10 @@ fn heading(request: &Request, tables: &[Table]) -> String {
         Request::Worst(worst) => {
             let searches: usize = tables.iter().map(|table| table.rows.len()).max().unwrap_or(0);
             let names = names(&worst.space);
-            format!("the worst of up to {searches} searches in the {}, {names}", worst.label)
+            match searches {
+                1 => format!("the worst that one search found in the {}, {names}", worst.label),
+                _ => format!("the worst of up to {searches} searches in the {}, {names}", worst.label),
+            }
         }
     }
 }
