@@ -1,6 +1,7 @@
 //! Result tables as CSV files.
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -36,6 +37,9 @@ const AFTER: [&str; 10] = [
     "diverged",
 ];
 const NOMINAL: &str = "nominal";
+
+/// Largest file of results that is read: a policy on a million systems, the most there can be, takes some 400 MB.
+const MAX_BYTES: u64 = 1 << 30;
 
 /// Why a file of results could not be written or read.
 #[derive(Debug, Error)]
@@ -93,6 +97,19 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     file.as_file().sync_all()?;
     file.persist(path)?;
     Ok(())
+}
+
+/// Reads a file of at most `limit` bytes: a device without end, or a slip of the hand, must not fill the memory.
+///
+/// # Errors
+/// What the operating system says, or that the file is larger.
+pub fn read_at_most(path: &Path, limit: u64) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        return Err(std::io::Error::other(format!("it is larger than {} MB", limit >> 20)));
+    }
+    Ok(bytes)
 }
 
 /// Writes tables over the same parameters into one CSV file, atomically; an existing file is replaced.
@@ -163,9 +180,10 @@ fn record(provenance: &Provenance, system: String, row: &Row) -> Vec<String> {
 /// Reads all tables of a file written by [`write_csv`], or of several such files concatenated without their headers.
 ///
 /// # Errors
-/// [`CsvError::Io`], and [`CsvError::Malformed`] naming file and line for whatever is not such a table.
+/// [`CsvError::Io`], also for a file of more than 1 GB, and [`CsvError::Malformed`] naming file and line for whatever is not such a table.
 pub fn read_csv(path: &Path) -> Result<Vec<Table>, CsvError> {
-    let bytes = std::fs::read(path).map_err(|source| CsvError::Io { path: path.to_owned(), source })?;
+    let io = |source| CsvError::Io { path: path.to_owned(), source };
+    let bytes = read_at_most(path, MAX_BYTES).map_err(io)?;
     let malformed = |line, reason| CsvError::Malformed { path: path.to_owned(), line, reason };
     let from_csv = |e: csv::Error| malformed(e.position().map_or(1, csv::Position::line), e.to_string());
     let mut reader = csv::Reader::from_reader(bytes.as_slice());
@@ -375,6 +393,35 @@ mod tests {
         );
         check([lines[0], &lines[2].replace(",1,2,", ",NaN,2,")].join("\n"), 2, "`b` is not finite");
         assert!(read_csv(&folder.path().join("absent.csv")).unwrap_err().to_string().contains("absent.csv"));
+    }
+
+    #[test]
+    fn the_tables_among_the_committed_results_can_be_read() {
+        let results = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/results");
+        let mut read = 0;
+        for folder in std::fs::read_dir(results).unwrap() {
+            for file in std::fs::read_dir(folder.unwrap().path()).unwrap() {
+                let path = file.unwrap().path();
+                let is_table = path.extension().is_some_and(|extension| extension == "csv")
+                    && std::fs::read_to_string(&path).unwrap().starts_with("task,physics,");
+                if is_table {
+                    read_csv(&path).unwrap();
+                    read += 1;
+                }
+            }
+        }
+        assert!(read > 0);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_has_no_end_is_refused() {
+        assert!(
+            read_at_most(Path::new("/dev/zero"), 1 << 20)
+                .unwrap_err()
+                .to_string()
+                .contains("larger than 1 MB")
+        );
     }
 
     #[cfg(unix)]

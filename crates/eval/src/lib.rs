@@ -21,7 +21,7 @@ mod worst_case;
 
 pub use across::{Aggregate, Bootstrap, Interval, Resample, Scores, probability_of_improvement};
 pub use axis::{Axis, Grid, MAX_SYSTEMS, SweepError, Systems};
-pub use csv_file::{CsvError, read_csv, write_atomically, write_csv};
+pub use csv_file::{CsvError, read_at_most, read_csv, write_atomically, write_csv};
 pub use evaluate::{Evaluation, EvaluationError, Progress, Subject, evaluate};
 pub use journal::{Fingerprint, Journal};
 pub use number::{NumberError, parse_number};

@@ -1,8 +1,10 @@
 //! Writing files so that a reader finds either the old content or the new, never half of one.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufWriter, Read, Write};
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
+
+use wr2l_eval::read_at_most;
 
 use crate::error::RunError;
 
@@ -86,14 +88,10 @@ pub fn write_file(path: &Path, content: &[u8]) -> Result<(), RunError> {
     file.finish()
 }
 
-/// Reads a text of at most `limit` bytes: a device without end, or a slip of the hand, must not fill the memory.
+/// Reads a text of at most `limit` bytes.
 pub(crate) fn read_text(path: &Path, limit: u64) -> std::io::Result<String> {
-    let mut text = String::new();
-    File::open(path)?.take(limit + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > limit {
-        return Err(std::io::Error::other(format!("it is larger than {} MB", limit >> 20)));
-    }
-    Ok(text)
+    String::from_utf8(read_at_most(path, limit)?)
+        .map_err(|_| std::io::Error::new(std::io::ErrorKind::InvalidData, "it is no text"))
 }
 
 /// Whether a TOML text names keys so deep (`a.a.a.…`) that the tables made for them could not be taken apart on the stack.
