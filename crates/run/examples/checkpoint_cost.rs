@@ -6,21 +6,7 @@
 
 use std::path::PathBuf;
 
-use wr2l_rl::Improvement;
-use wr2l_run::{
-    BallSummary, Layer, Observer, Plan, Progress, RunError, RunFolder, TrainOptions, TurnDone, train,
-};
-
-struct Silent;
-
-impl Observer for Silent {
-    fn ball(&mut self, _: &BallSummary) {}
-    fn turn(&mut self, _: &TurnDone) {}
-    fn iteration(&mut self, _: &Progress, _: &Improvement) {}
-    fn warning(&mut self, text: &str) {
-        eprintln!("{text}");
-    }
-}
+use wr2l_run::{Layer, Plan, RunError, RunFolder, TrainOptions, train};
 
 fn main() -> Result<(), RunError> {
     let mut arguments = std::env::args().skip(1);
@@ -37,7 +23,7 @@ fn main() -> Result<(), RunError> {
     // After every iteration, to have many to measure.
     let options = TrainOptions { threads, checkpoint_every: Some(0.0), ..TrainOptions::default() };
     let run = RunFolder::create(&folder, true)?;
-    let trained = train(&plan, &run, &options, &mut Silent)?;
+    let trained = train(&plan, &run, &options, &mut ())?;
     let cost = trained.checkpoint_seconds / trained.checkpoints as f64;
     let training = trained.last.seconds - trained.checkpoint_seconds;
     let newest = run.file(&format!("checkpoints/{:010}.ckpt", trained.last.iteration));

@@ -4,7 +4,7 @@ use wr2l_rl::{Improvement, Skip};
 use wr2l_robust::phase_one::Stop;
 
 use crate::log::Cell;
-use crate::train::TurnDone;
+use crate::watch::TurnDone;
 
 /// Columns of `metrics.csv`; then one per varied parameter, `z_NAME`, with its normalised value under which the
 /// iteration's episodes ran, empty if they differed.

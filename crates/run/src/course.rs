@@ -5,6 +5,9 @@ use std::collections::VecDeque;
 use wr2l_rl::{FinishedEpisode, Improvement, Persist, State, StateError};
 use wr2l_sim::Outcome;
 
+use crate::plan::Plan;
+use crate::watch::Ending;
+
 /// Episodes over which the shown return is averaged.
 const SHOWN_EPISODES: usize = 100;
 
@@ -45,6 +48,17 @@ impl Course {
     /// A run that varies `dim` parameters, before its first iteration.
     pub(crate) fn new(dim: usize) -> Self {
         Self { entropy: f64::NAN, current: vec![0.0; dim], ..Self::default() }
+    }
+
+    /// Whether training has come to its end.
+    pub(crate) fn ending(&self, plan: &Plan) -> Option<Ending> {
+        if self.iteration > 0 && self.steps >= plan.steps {
+            Some(Ending::Budget)
+        } else if self.entropy < plan.stop.entropy_below {
+            Some(Ending::Entropy)
+        } else {
+            None
+        }
     }
 
     /// Takes in an iteration.

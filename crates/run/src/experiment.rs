@@ -11,7 +11,8 @@ use wr2l_eval::HALF_WIDTH;
 use wr2l_sim::{Physics, TaskName};
 
 use crate::error::RunError;
-use crate::plan::{Layer, Plan, SettingError};
+use crate::files::read_text;
+use crate::plan::{Layer, MAX_BYTES, Plan, SettingError};
 
 /// The experiments of the paper: name and text.
 const PAPER: [(&str, &str); 11] = [
@@ -180,7 +181,7 @@ pub fn select_experiments(
             texts.extend(found);
         } else if wanted.ends_with(".toml") {
             let path = PathBuf::from(wanted);
-            let text = std::fs::read_to_string(&path).map_err(|error| RunError::io("read", &path, &error))?;
+            let text = read_text(&path, MAX_BYTES).map_err(|error| RunError::io("read", &path, &error))?;
             texts.push((path, text));
         } else {
             let names: Vec<&str> = PAPER.iter().map(|(name, _)| *name).collect();

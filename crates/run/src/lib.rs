@@ -6,6 +6,7 @@ mod checkpoint;
 mod columns;
 mod course;
 mod error;
+mod estimate;
 mod evaluation;
 mod events;
 mod experiment;
@@ -13,11 +14,13 @@ mod files;
 mod folder;
 mod guard;
 mod log;
+mod logs;
 mod number;
 mod page;
 mod plan;
 mod players;
 mod policy_file;
+mod redraw;
 mod replay;
 mod report;
 mod reproduce;
@@ -27,11 +30,13 @@ mod simulate;
 mod skeleton;
 mod summary;
 mod train;
+mod watch;
 
 pub use ball_file::{BallParameter, BallSummary, make_ball};
 pub use checkpoint::{CheckpointError, read_checkpoint};
 pub use columns::{COLUMNS, TURN_COLUMNS, stop_word};
 pub use error::RunError;
+pub use estimate::Estimate;
 pub use evaluation::{
     Contestant, Destination, WorstCase, common_task, evaluate_all, methods, open_contestants, sweep_stem,
     worst_of_all, write_results,
@@ -46,9 +51,11 @@ pub use plan::{
     sweep_systems, usual_sweep,
 };
 pub use policy_file::{PolicyOrigin, VariedParameter, read_policy, write_policy};
+pub use redraw::redraw;
 pub use report::{Reported, report};
-pub use reproduce::{Agenda, Estimate, Event, Job, JobStatus, redraw, tables_of};
+pub use reproduce::{Agenda, Event, Job, JobStatus, tables_of};
 pub use resume::{Saved, Standing};
 pub use simulate::{Simulated, Simulation, parse_phi};
 pub use summary::{Summary, SweepSummary};
-pub use train::{Ending, Observer, Progress, TrainOptions, Trained, TurnDone, train};
+pub use train::{TrainOptions, Trained, train};
+pub use watch::{Ending, Observer, Progress, TurnDone};

@@ -16,33 +16,25 @@ use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::time::Instant;
 
 use wr2l_eval::{
-    Evaluation, Fingerprint, Journal, Region, Search, Systems, Table, parse_number, read_csv, write_csv,
-    write_statistics,
+    Evaluation, Fingerprint, Journal, Region, Search, Systems, Table, read_csv, write_csv, write_statistics,
 };
-use wr2l_report::page::AdversaryPath;
-use wr2l_report::{
-    Band, FigureError, LearningRun, LineFigure, Quantity, Series, learning_figure, profile_figure,
-};
-use wr2l_rl::{EpisodeJob, EpisodeOptions, Experience, Fixed, Improvement, Learner, Ppo, StopFlag, Workers};
-use wr2l_rng::{Purpose, StreamKey};
+use wr2l_rl::StopFlag;
 use wr2l_sim::{Task, TaskName};
 
-use crate::ball_file::BallSummary;
 use crate::error::RunError;
-use crate::evaluation::{
-    Contestant, WorstCase, common_outline, draw_tables, evaluate_all, methods, worst_of_all,
-};
+use crate::evaluation::{Contestant, WorstCase, common_outline, evaluate_all, methods, worst_of_all};
 use crate::experiment::{EvaluationPlan, Experiment};
 use crate::files::write_file;
 use crate::folder::RunFolder;
-use crate::page::{PageSources, csv_files, learning_runs, page, path_of};
-use crate::plan::{AdversaryKind, Plan, sweep_systems};
+use crate::page::{PageSources, learning_runs, page, path_of};
+use crate::plan::{Plan, sweep_systems};
+use crate::redraw::{adversary_csv, curves_csv, redraw};
 use crate::resume::Saved;
 use crate::summary::Summary;
-use crate::train::{Ending, Observer, Progress, TrainOptions, TurnDone, train};
+use crate::train::{TrainOptions, train};
+use crate::watch::Ending;
 
 /// What an evaluation's policies are evaluated on.
 #[derive(Debug)]
@@ -101,15 +93,6 @@ pub struct Agenda {
     pub jobs: Vec<Job>,
 }
 
-/// How long something is likely to take, in seconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Estimate {
-    /// Training of the runs that are not done.
-    pub training: f64,
-    /// Evaluations that are not done.
-    pub evaluation: f64,
-}
-
 /// What is told while experiments run.
 pub enum Event<'a> {
     /// A run is trained: how many are done, of how many.
@@ -147,45 +130,6 @@ impl Agenda {
     /// Number of tables to make: one an evaluation.
     pub fn tables(&self) -> usize {
         self.experiments.iter().map(|experiment| experiment.evaluations.len()).sum()
-    }
-
-    /// How long the missing work is likely to take on `threads` threads, from a second or so of simulation and learning
-    /// of each task. Episodes are taken to last half of their time limit.
-    ///
-    /// # Errors
-    /// [`RunError::Sim`], [`RunError::Learning`].
-    pub fn estimate(&self, threads: usize) -> Result<Estimate, RunError> {
-        let mut estimate = Estimate::default();
-        let mut known: Vec<(TaskName, Speed)> = Vec::new();
-        for job in &self.jobs {
-            if known.iter().all(|(task, _)| *task != job.plan.task) {
-                known.push((job.plan.task, Speed::measure(&job.plan)?));
-            }
-        }
-        let speed = |task| known.iter().find(|(t, _)| *t == task).map_or(Speed::default(), |(_, s)| *s);
-        for job in self.jobs.iter().filter(|job| job.status != JobStatus::Done) {
-            let speed = speed(job.plan.task);
-            estimate.training +=
-                job.plan.steps as f64 * speed.learning + adversary_steps(&job.plan) * speed.simulation;
-        }
-        for experiment in &self.experiments {
-            let plans = || experiment.methods.iter().flat_map(|method| &method.plans);
-            let Some(first) = plans().next() else { continue };
-            for evaluation in &experiment.evaluations {
-                if self.csv(experiment, evaluation).exists() {
-                    continue;
-                }
-                let episodes = match systems_of(evaluation, first.task)? {
-                    Target::On(systems) => systems.len() as f64 * f64::from(evaluation.episodes),
-                    Target::Worst(worst) => worst.search.budget as f64,
-                };
-                let steps = episodes * 0.5 * f64::from(Task::new(first.task).spec().episode_limit);
-                estimate.evaluation += plans().count() as f64 * steps * speed(first.task).simulation;
-            }
-        }
-        estimate.training /= threads as f64;
-        estimate.evaluation /= threads as f64;
-        Ok(estimate)
     }
 
     /// Trains the runs that are not done, each on a thread of its own, `threads` at a time; one that was begun goes on
@@ -307,7 +251,7 @@ impl Agenda {
         Ok(())
     }
 
-    fn csv(&self, experiment: &Experiment, evaluation: &EvaluationPlan) -> PathBuf {
+    pub(crate) fn csv(&self, experiment: &Experiment, evaluation: &EvaluationPlan) -> PathBuf {
         self.output.join("results").join(format!("{}-{}.csv", experiment.name, evaluation.name))
     }
 
@@ -417,10 +361,10 @@ fn train_job(job: &Job, options: &TrainOptions) -> Result<(), RunError> {
         _ => None,
     };
     let (folder, trained) = match saved {
-        Some(saved) => (saved.folder().clone(), saved.train(options, &mut Silent)?),
+        Some(saved) => (saved.folder().clone(), saved.train(options, &mut ())?),
         None => {
             let folder = RunFolder::create(&job.folder, true)?;
-            let trained = train(&job.plan, &folder, options, &mut Silent)?;
+            let trained = train(&job.plan, &folder, options, &mut ())?;
             (folder, trained)
         }
     };
@@ -431,68 +375,6 @@ fn train_job(job: &Job, options: &TrainOptions) -> Result<(), RunError> {
         // Experiments have evaluations of their own: nothing is left to do in the run's folder.
         _ => Summary::new(&job.plan, &trained).completed(None).write(&folder),
     }
-}
-
-/// Nobody watches.
-struct Silent;
-
-impl Observer for Silent {
-    fn ball(&mut self, _: &BallSummary) {}
-    fn turn(&mut self, _: &TurnDone) {}
-    fn iteration(&mut self, _: &Progress, _: &Improvement) {}
-    fn warning(&mut self, _: &str) {}
-}
-
-/// Seconds a step, on one thread.
-#[derive(Clone, Copy, Debug, Default)]
-struct Speed {
-    /// Of the simulator, with a policy acting.
-    simulation: f64,
-    /// Of learning, simulation included.
-    learning: f64,
-}
-
-impl Speed {
-    /// Measures an iteration of PPO, and some episodes.
-    fn measure(plan: &Plan) -> Result<Self, RunError> {
-        let simulator = plan.simulator()?;
-        let mut workers = Workers::new(&simulator, 1)?;
-        let mut learner = Ppo::new(plan.ppo.clone(), simulator.spec(), simulator.space().dim(), plan.seed)?;
-        let source = Fixed::reference(simulator.space());
-        let begun = Instant::now();
-        let experience = Experience::alone(&mut workers, &source, 0, 0, 0.0);
-        let transitions = learner.improve(experience)?.transitions;
-        let learning = begun.elapsed().as_secs_f64() / transitions.max(1) as f64;
-
-        let key = |purpose, i| StreamKey::new(0, purpose).episode(i);
-        let jobs: Vec<EpisodeJob> = (0..4 * simulator.preferred_lanes() as u64)
-            .map(|i| EpisodeJob {
-                dynamics: 0,
-                reset: key(Purpose::ReturnReset, i),
-                action: key(Purpose::ReturnAction, i),
-            })
-            .collect();
-        let options = EpisodeOptions { stochastic: true, discount: 1.0 };
-        let z = vec![0.0; simulator.space().dim()];
-        let begun = Instant::now();
-        let results = workers.episodes(learner.actor(), &z, &jobs, options)?;
-        let steps: u64 = results.iter().map(|result| u64::from(result.length)).sum();
-        Ok(Self { simulation: begun.elapsed().as_secs_f64() / steps.max(1) as f64, learning })
-    }
-}
-
-/// About how many simulator steps the adversary of a plan takes, H₀ left out.
-fn adversary_steps(plan: &Plan) -> f64 {
-    if plan.adversary.kind != AdversaryKind::Wasserstein {
-        return 0.0;
-    }
-    let phase_one = &plan.adversary.phase_one;
-    let turns = (plan.steps as f64 / plan.adversary.every as f64).ceil();
-    // Gradient pairs and about three points of the line search a step, two to four comparisons at the end.
-    let inner = f64::from(phase_one.max_inner) * (2.0 * phase_one.gradient.pairs as f64 + 6.0);
-    let points = phase_one.starts as f64 + inner + 4.0;
-    let length = 0.5 * f64::from(Task::new(plan.task).spec().episode_limit);
-    turns * points * plan.adversary.episodes as f64 * length
 }
 
 /// The parameters that vary, as a Markdown table, checked against the tasks.
@@ -514,143 +396,6 @@ fn table_of_dynamics(experiment: &Experiment) -> Result<String, RunError> {
     Ok(text)
 }
 
-fn curves_csv(runs: &[LearningRun]) -> String {
-    let mut text = "method,run,steps,return_mean\n".to_owned();
-    for (number, run) in runs.iter().enumerate() {
-        for (steps, ret) in &run.points {
-            // A method's name is quoted: it may have any character.
-            text += &format!("\"{}\",{number},{steps},{ret}\n", run.method.replace('"', "\"\""));
-        }
-    }
-    text
-}
-
-fn read_curves(path: &Path) -> Result<Vec<LearningRun>, RunError> {
-    let text = std::fs::read_to_string(path).map_err(|error| RunError::io("read", path, &error))?;
-    let mut runs: Vec<(String, LearningRun)> = Vec::new();
-    for (index, line) in text.lines().enumerate().skip(1) {
-        let wrong = || RunError::content(path, Some(index + 1), "expected \"method\",run,steps,return_mean");
-        let mut cells = line.rsplitn(4, ',');
-        let (Some(ret), Some(steps), Some(number), Some(method)) =
-            (cells.next(), cells.next(), cells.next(), cells.next())
-        else {
-            return Err(wrong());
-        };
-        let number_of = |text: &str| parse_number(text).map_err(|_| wrong());
-        let point = (number_of(steps)?, number_of(ret)?);
-        let quoted = method.strip_prefix('"').and_then(|method| method.strip_suffix('"'));
-        let method = quoted.ok_or_else(wrong)?.replace("\"\"", "\"");
-        match runs.last_mut().filter(|(last, _)| last == number) {
-            Some((_, run)) => run.points.push(point),
-            None => runs.push((number.to_owned(), LearningRun { method, points: vec![point] })),
-        }
-    }
-    Ok(runs.into_iter().map(|(_, run)| run).collect())
-}
-
-/// What an adversary chose, as change from nominal in percent; the method's name is a comment.
-fn adversary_csv(path: &AdversaryPath, method: &str) -> String {
-    let mut text = format!("# {method}\nsteps,{}\n", path.parameters.join(","));
-    for (steps, z) in path.steps.iter().zip(&path.z) {
-        let cells: Vec<String> =
-            z.iter().map(|z| if z.is_nan() { String::new() } else { (100.0 * z).to_string() }).collect();
-        text += &format!("{steps},{}\n", cells.join(","));
-    }
-    text
-}
-
-/// The figure of an [`adversary_csv`]: one line a parameter, those that moved most if there are more than can be told
-/// apart.
-fn adversary_figure(path: &Path) -> Result<LineFigure, RunError> {
-    const MOST: usize = 7;
-    let text = std::fs::read_to_string(path).map_err(|error| RunError::io("read", path, &error))?;
-    let mut lines = text.lines();
-    let method = lines.next().unwrap_or_default().trim_start_matches("# ").to_owned();
-    let names: Vec<&str> = lines.next().unwrap_or_default().split(',').collect();
-    let rows: Vec<Vec<f64>> =
-        lines.map(|line| line.split(',').map(|cell| cell.parse().unwrap_or(f64::NAN)).collect()).collect();
-    if rows.iter().any(|row| row.len() != names.len()) {
-        return Err(RunError::content(path, None, "its lines have different numbers of columns"));
-    }
-    let x: Vec<f64> = rows.iter().map(|row| row[0]).collect();
-    let mut series: Vec<Series> = (1..names.len())
-        .map(|c| Series {
-            name: names[c].replace('_', " "),
-            x: x.clone(),
-            y: rows.iter().map(|row| row[c]).collect(),
-            band: Vec::new(),
-        })
-        .collect();
-    let reach = |series: &Series| series.y.iter().fold(0.0_f64, |most, y| most.max(y.abs()));
-    series.sort_by(|a, b| reach(b).total_cmp(&reach(a)));
-    let shown = series.len().min(MOST);
-    let note = match series.len() - shown {
-        0 => format!("{method}, first seed"),
-        more => format!("{method}, first seed; {more} parameters that moved less are left out"),
-    };
-    series.truncate(shown);
-    let (x, y) = (Quantity::new("policy steps"), Quantity::new("change from nominal (%)"));
-    Ok(LineFigure { title: String::new(), x, y, series, note, markers: false })
-}
-
-/// Draws every figure of an output folder anew from its tables and learning curves alone; returns their paths.
-///
-/// # Errors
-/// [`RunError::Content`] if there are no tables; [`RunError::Table`] for one that cannot be read; [`RunError`].
-pub fn redraw(output: &Path) -> Result<Vec<PathBuf>, RunError> {
-    let results = output.join("results");
-    let tables = csv_files(&results)?;
-    if tables.is_empty() && !output.join("results").is_dir() {
-        return Err(RunError::content(output, None, "there is no folder `results` with tables in it"));
-    }
-    let figures = output.join("figures");
-    std::fs::create_dir_all(&figures).map_err(|error| RunError::io("create", &figures, &error))?;
-    let mut drawn = Vec::new();
-    for csv in tables {
-        let tables = read_csv(&csv)?;
-        let stem = csv.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let outline = read_outline(&csv.with_extension("outline"));
-        let svg = figures.join(format!("{stem}.svg"));
-        if draw_tables(&tables, &svg, &|_: &str, _: &str| outline.clone())? {
-            drawn.push(svg);
-            let svg = figures.join(format!("{stem}-profile.svg"));
-            drawn.extend(written(profile_figure(&tables).and_then(|figure| figure.write(&svg)), svg)?);
-        }
-    }
-    for csv in csv_files(&output.join("curves"))? {
-        let stem = csv.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let svg = figures.join(format!("{stem}-learning.svg"));
-        let y = Quantity::new("mean return in training");
-        let figure = learning_figure(&read_curves(&csv)?, y, Band::default());
-        drawn.extend(written(figure.and_then(|figure| figure.write(&svg)), svg)?);
-    }
-    for csv in csv_files(&output.join("adversary"))? {
-        let stem = csv.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let svg = figures.join(format!("{stem}-adversary.svg"));
-        drawn.extend(written(adversary_figure(&csv)?.write(&svg), svg)?);
-    }
-    Ok(drawn)
-}
-
-/// That there is nothing to draw is no error here: the figure is left out.
-fn written(result: Result<(), FigureError>, path: PathBuf) -> Result<Option<PathBuf>, RunError> {
-    match result {
-        Ok(()) => Ok(Some(path)),
-        Err(FigureError::Empty(_) | FigureError::Data { .. }) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Points of an outline; none if there is no such file, for which no figure should fail.
-fn read_outline(path: &Path) -> Vec<(f64, f64)> {
-    let text = std::fs::read_to_string(path).unwrap_or_default();
-    let point = |line: &str| {
-        let (x, y) = line.split_once(',')?;
-        Some((x.parse().ok()?, y.parse().ok()?))
-    };
-    text.lines().filter_map(point).collect()
-}
-
 /// Tables of an output folder, for a summary on the terminal.
 ///
 /// # Errors
@@ -667,20 +412,6 @@ pub fn tables_of(output: &Path, experiment: &Experiment) -> Result<Vec<(String, 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn curves_read_back() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.csv");
-        let runs = vec![
-            LearningRun { method: "wr2l, \"large\"".into(), points: vec![(1.0, 0.1 + 0.2), (2.0, 3.0)] },
-            LearningRun { method: "ppo".into(), points: vec![(1.0, -4.0)] },
-        ];
-        std::fs::write(&path, curves_csv(&runs)).unwrap();
-        assert_eq!(read_curves(&path).unwrap(), runs);
-        std::fs::write(&path, "method,run,steps,return_mean\n\"ppo\",0,x,1\n").unwrap();
-        assert!(read_curves(&path).unwrap_err().to_string().contains("line 2"));
-    }
 
     #[test]
     fn the_name_of_a_run_depends_on_its_plan() {

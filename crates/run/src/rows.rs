@@ -6,7 +6,7 @@ use crate::error::RunError;
 use crate::files::read_text;
 
 /// Largest file that is read: some ten million rows.
-const MAX_BYTES: u64 = 1 << 30;
+pub(crate) const MAX_BYTES: u64 = 1 << 30;
 
 /// Reads a file of finite numbers, `columns` to a line, row-major. Empty lines at the end are ignored.
 ///

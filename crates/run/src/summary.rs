@@ -10,7 +10,8 @@ use crate::files::write_file;
 use crate::folder::RunFolder;
 use crate::guard;
 use crate::plan::Plan;
-use crate::train::{Ending, Trained};
+use crate::train::Trained;
+use crate::watch::Ending;
 
 /// Largest summary that is read: a thousand times what is written.
 const MAX_BYTES: u64 = 1 << 20;

@@ -5,29 +5,22 @@
 
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
 use wr2l_nn::InstructionSet;
-use wr2l_rl::{
-    Company, Experience, Fixed, Improvement, Learner, RlError, Selection, State, StopFlag, Workers,
-};
-use wr2l_robust::adversary::{Report, Source, Turn};
+use wr2l_rl::{Company, Experience, Fixed, Learner, RlError, Selection, State, StopFlag, Workers};
+use wr2l_robust::adversary::{Source, Turn};
 
-use crate::ball_file::BallSummary;
 use crate::checkpoint::{Checkpoints, Header};
-use crate::columns::{
-    IterationRow, iteration_columns, iteration_scalars, turn_cells, turn_columns, turn_scalars,
-};
+use crate::columns::{IterationRow, iteration_scalars, turn_cells, turn_scalars};
 use crate::course::{Course, mean_over_sound};
 use crate::error::RunError;
-use crate::events::{EVENTS, EventLog};
-use crate::files::remove_temporaries;
 use crate::folder::RunFolder;
 use crate::guard;
-use crate::log::CsvLog;
+use crate::logs::Logs;
 use crate::plan::{AdversaryKind, Plan};
 use crate::players::{Opponent, RestoreError, learner};
 use crate::policy_file::{PolicyOrigin, VariedParameter, write_policy};
-use crate::summary::{self, Summary};
+use crate::summary::Summary;
+use crate::watch::{Ending, Observer, Progress, TurnDone};
 
 /// Seconds of training between two checkpoints, at least: what a crash may cost.
 const CHECKPOINT_EVERY: f64 = 30.0;
@@ -59,69 +52,6 @@ impl Default for TrainOptions {
     fn default() -> Self {
         Self { threads: 1, stop: StopFlag::default(), checkpoint_every: None }
     }
-}
-
-/// Where a run stands after an iteration.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Progress {
-    /// Iterations done.
-    pub iteration: u64,
-    /// Policy steps done.
-    pub steps: u64,
-    /// Policy steps to do.
-    pub budget: u64,
-    /// Steps of the simulator, those of the adversary included.
-    pub simulator_steps: u64,
-    /// Episodes finished in training.
-    pub episodes: u64,
-    /// Mean return of the last hundred episodes; NaN before the first.
-    pub recent_return: f64,
-    /// Episodes whose physics diverged, so far.
-    pub diverged: u64,
-    /// Seconds of training, over all processes that had a part in it.
-    pub seconds: f64,
-}
-
-/// What an adversary's turn came to.
-#[derive(Clone, Debug)]
-pub struct TurnDone {
-    /// Number of the turn, from 0.
-    pub turn: u64,
-    /// Policy steps done before it.
-    pub steps: u64,
-    /// The chosen dynamics in physical units, if all episodes share them.
-    pub phi: Option<Vec<f64>>,
-    /// What led to them.
-    pub report: Report,
-    /// Simulator steps that it took.
-    pub simulator_steps: u64,
-    /// Seconds that it took.
-    pub seconds: f64,
-}
-
-/// Watches a run.
-pub trait Observer {
-    /// The ball is known, before the first iteration. Not called for the adversary `nominal`, nor for a run that goes on
-    /// in the same ball.
-    fn ball(&mut self, ball: &BallSummary);
-    /// The adversary has taken a turn. Not called for the adversary `nominal`.
-    fn turn(&mut self, turn: &TurnDone);
-    /// An iteration is done.
-    fn iteration(&mut self, progress: &Progress, improvement: &Improvement);
-    /// Something that should not be passed over, in a sentence.
-    fn warning(&mut self, text: &str);
-}
-
-/// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Ending {
-    /// The step budget is spent.
-    Budget,
-    /// The policy's entropy fell below the plan's threshold.
-    Entropy,
-    /// It was asked to stop.
-    Interrupted,
 }
 
 /// What a run came to.
@@ -196,14 +126,6 @@ pub(crate) struct Run<'a> {
     other_plan: bool,
 }
 
-/// Everything that grows by an entry at a time.
-struct Logs {
-    metrics: CsvLog,
-    /// None without an adversary.
-    adversary: Option<CsvLog>,
-    events: EventLog,
-}
-
 /// When checkpoints are due.
 struct Pace {
     every: Option<f64>,
@@ -243,15 +165,7 @@ impl<'a> Run<'a> {
         let (mut workers, learner) = players(plan, options)?;
         let mut course = Course::new(plan.vary.len());
         let opponent = start_opponent(plan, folder, &mut workers, &mut course, observer)?;
-        let vary = &plan.vary;
-        let logs = Logs {
-            metrics: CsvLog::create(&folder.file("metrics.csv"), &iteration_columns(vary))?,
-            adversary: match opponent {
-                Some(_) => Some(CsvLog::create(&folder.file("adversary.csv"), &turn_columns(vary))?),
-                None => None,
-            },
-            events: EventLog::create(&folder.file(EVENTS))?,
-        };
+        let logs = Logs::create(plan, folder, opponent.is_some())?;
         Ok(Self {
             source: Source::Fixed(Fixed::reference(workers.space())),
             pace: Pace::new(options.checkpoint_every),
@@ -534,58 +448,6 @@ impl<'a> Run<'a> {
             diverged: self.course.diverged,
             seconds: self.seconds(),
         }
-    }
-}
-
-impl Course {
-    /// Whether training has come to its end.
-    pub(crate) fn ending(&self, plan: &Plan) -> Option<Ending> {
-        if self.iteration > 0 && self.steps >= plan.steps {
-            Some(Ending::Budget)
-        } else if self.entropy < plan.stop.entropy_below {
-            Some(Ending::Entropy)
-        } else {
-            None
-        }
-    }
-}
-
-impl Logs {
-    /// The logs of a run that goes on from `course`: what was written after it goes.
-    fn resume(
-        plan: &Plan,
-        folder: &RunFolder,
-        with_adversary: bool,
-        course: &Course,
-        observer: &mut dyn Observer,
-    ) -> Result<Self, RunError> {
-        remove_temporaries(folder.path());
-        summary::forget(folder)?;
-        let mut resume = |name: &str, columns: &[String], rows: u64| {
-            let path = folder.file(name);
-            let (log, kept) = CsvLog::resume(&path, columns, rows)?;
-            if kept < rows {
-                let path = path.display();
-                observer.warning(&format!(
-                    "`{path}` holds {kept} of the {rows} rows written so far; the rest is lost"
-                ));
-            }
-            Ok::<_, RunError>(log)
-        };
-        Ok(Self {
-            metrics: resume("metrics.csv", &iteration_columns(&plan.vary), course.iteration)?,
-            adversary: match with_adversary {
-                true => Some(resume("adversary.csv", &turn_columns(&plan.vary), course.turn)?),
-                false => None,
-            },
-            events: EventLog::resume(&folder.file(EVENTS), course.iteration + course.turn)?,
-        })
-    }
-
-    fn sync(&self) -> Result<(), RunError> {
-        self.metrics.sync()?;
-        self.events.sync()?;
-        self.adversary.as_ref().map_or(Ok(()), CsvLog::sync)
     }
 }
 

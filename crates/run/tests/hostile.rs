@@ -9,21 +9,12 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crc::{CRC_64_XZ, Crc};
-use wr2l_rl::{Improvement, StopFlag};
+use wr2l_rl::StopFlag;
 use wr2l_rng::{Purpose, Stream, StreamKey};
 use wr2l_run::{
-    BallSummary, Layer, Observer, Plan, Progress, RunFolder, Saved, Simulation, Summary, TrainOptions,
-    TurnDone, read_checkpoint, read_policy, train,
+    BallSummary, Layer, Plan, RunFolder, Saved, Simulation, Summary, TrainOptions, read_checkpoint,
+    read_policy, train,
 };
-
-struct Silent;
-
-impl Observer for Silent {
-    fn ball(&mut self, _: &BallSummary) {}
-    fn turn(&mut self, _: &TurnDone) {}
-    fn iteration(&mut self, _: &Progress, _: &Improvement) {}
-    fn warning(&mut self, _: &str) {}
-}
 
 /// A run with everything in it: a ball, an adversary, checkpoints, a policy.
 fn run(root: &Path) -> PathBuf {
@@ -43,7 +34,7 @@ fn run(root: &Path) -> PathBuf {
     let plan = Plan::resolve(&layers).unwrap();
     let path = root.join("run");
     let folder = RunFolder::create(&path, false).unwrap();
-    train(&plan, &folder, &TrainOptions::default(), &mut Silent).unwrap();
+    train(&plan, &folder, &TrainOptions::default(), &mut ()).unwrap();
     path
 }
 
@@ -306,8 +297,8 @@ fn runs_that_go_on_from_hostile_checkpoints() {
         }
         std::fs::write(&names[0], framed(&[list, &data].concat())).unwrap();
         if let Ok(saved) = Saved::open(&path, true) {
-            let _ = saved
-                .train(&TrainOptions { stop: StopFlag::default(), ..TrainOptions::default() }, &mut Silent);
+            let _ =
+                saved.train(&TrainOptions { stop: StopFlag::default(), ..TrainOptions::default() }, &mut ());
         }
     });
 }

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use wr2l_rl::{Improvement, StopFlag};
 use wr2l_run::{
-    Algorithm, BallSummary, Ending, Layer, Observer, Plan, Progress, RunError, RunFolder, Saved, Standing,
-    Summary, TrainOptions, Trained, TurnDone, train,
+    Algorithm, Ending, Layer, Observer, Plan, Progress, RunError, RunFolder, Saved, Standing, Summary,
+    TrainOptions, Trained, train,
 };
 
 /// Raises the flag where it is told to, and remembers warnings.
@@ -17,10 +17,6 @@ struct Stopper {
 }
 
 impl Observer for Stopper {
-    fn ball(&mut self, _: &BallSummary) {}
-
-    fn turn(&mut self, _: &TurnDone) {}
-
     fn iteration(&mut self, progress: &Progress, _: &Improvement) {
         if self.after.is_some_and(|after| progress.iteration >= after) {
             self.flag.raise();

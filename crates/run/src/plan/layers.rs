@@ -7,15 +7,15 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use thiserror::Error;
-use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 use wr2l_eval::parse_number;
-use wr2l_sim::nearest_name;
 
+use super::keys::{locate, lookup, nested, overlay, remove};
+use super::messages::{full_key, readable};
 use crate::files::{is_too_deep, read_text};
 
 /// Largest experiment file that is read: a thousand times what one would write.
-const MAX_BYTES: u64 = 16 << 20;
+pub(crate) const MAX_BYTES: u64 = 16 << 20;
 
 /// Where settings were written.
 #[derive(Clone, Debug, PartialEq)]
@@ -242,87 +242,6 @@ fn read<T: DeserializeOwned>(table: &Table) -> Result<T, Complaint> {
     })
 }
 
-/// The key a message of serde is about: the path it stopped at, and the unknown key itself where the path ends
-/// one level above it.
-fn full_key(path: String, message: &str) -> String {
-    let unknown = message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
-    match unknown {
-        Some(name) if path == "." => name.to_owned(),
-        Some(name) if path != name && !path.ends_with(&format!(".{name}")) => format!("{path}.{name}"),
-        _ => path,
-    }
-}
-
-/// Serde's message in words for people, with the nearest of the names that it would have accepted.
-pub(super) fn readable(message: &str) -> String {
-    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
-    let (what, known) = if message.starts_with("unknown field") {
-        ("no such key", "known keys")
-    } else if message.starts_with("unknown variant") {
-        ("no such value", "known values")
-    } else {
-        return plain_types(&message.replace('\n', "; "));
-    };
-    let Some((name, candidates)) = quoted.split_first() else { return message.to_owned() };
-    match nearest_name(name, candidates.iter().copied()) {
-        Some(nearest) => format!("{what}; did you mean `{nearest}`?"),
-        None => format!("{what}; {known}: {}", candidates.join(", ")),
-    }
-}
-
-/// What serde calls by Rust's names, by names that people use.
-fn plain_types(message: &str) -> String {
-    const NAMES: [(&str, &str); 8] = [
-        ("a sequence", "a list"),
-        ("a borrowed string", "a text"),
-        ("a string", "a text"),
-        ("a boolean", "true or false"),
-        ("any valid TOML value", "a value"),
-        ("f64", "a number"),
-        ("f32", "a number"),
-        ("string or table", "a name"),
-    ];
-    let Some((found, expected)) = message.split_once("expected ") else { return message.to_owned() };
-    let whole = ["usize", "u64", "u32", "u16", "u8", "i64", "i32"];
-    let (name, rest) = expected
-        .split_once([',', ';', ' '])
-        .map_or((expected, ""), |(name, _)| (name, &expected[name.len()..]));
-    if whole.contains(&name) {
-        return format!("{found}expected a whole number{rest}");
-    }
-    if name == "struct" || name == "enum" {
-        let kind = if name == "struct" { "a section with keys of its own" } else { "a name" };
-        return format!("{found}expected {kind}");
-    }
-    match NAMES.iter().find(|(rust, _)| expected.starts_with(rust)) {
-        Some((rust, plain)) => format!("{found}expected {plain}{}", &expected[rust.len()..]),
-        None => message.to_owned(),
-    }
-}
-
-fn overlay(base: &mut Table, over: &Table) {
-    for (key, value) in over {
-        match (base.get_mut(key), value) {
-            (Some(Value::Table(below)), Value::Table(above)) => overlay(below, above),
-            (Some(below), value) => *below = like(below, value.clone()),
-            (None, value) => {
-                base.insert(key.clone(), value.clone());
-            }
-        }
-    }
-}
-
-/// `1e6` where a whole number belongs, and `1` where a real number belongs.
-fn like(below: &Value, value: Value) -> Value {
-    match (below, &value) {
-        (Value::Integer(_), Value::Float(real)) if real.fract() == 0.0 && real.abs() <= 9e15 => {
-            Value::Integer(*real as i64)
-        }
-        (Value::Float(_), Value::Integer(whole)) => Value::Float(*whole as f64),
-        _ => value,
-    }
-}
-
 fn parse_value(text: &str) -> Option<Value> {
     if let Ok(mut table) = format!("value = {text}").parse::<Table>()
         && table.len() == 1
@@ -337,57 +256,6 @@ fn parse_value(text: &str) -> Option<Value> {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-*".contains(c))
         && text.starts_with(|c: char| !c.is_ascii_digit());
     bare.then(|| Value::String(text.to_owned()))
-}
-
-fn nested(key: &str, value: Value) -> Table {
-    let mut parts = key.split('.').rev();
-    let mut table = Table::new();
-    table.insert(parts.next().unwrap_or_default().to_owned(), value);
-    for part in parts {
-        let mut outer = Table::new();
-        outer.insert(part.to_owned(), Value::Table(table));
-        table = outer;
-    }
-    table
-}
-
-fn lookup<'a>(table: &'a Table, key: &str) -> Option<&'a Value> {
-    let (first, rest) = key.split_once('.').map_or((key, None), |(a, b)| (a, Some(b)));
-    match (table.get(first)?, rest) {
-        (value, None) => Some(value),
-        (Value::Table(inner), Some(rest)) => lookup(inner, rest),
-        _ => None,
-    }
-}
-
-fn remove(table: &mut Table, key: &str) {
-    match key.split_once('.') {
-        None => {
-            table.remove(key);
-        }
-        Some((first, rest)) => {
-            if let Some(Value::Table(inner)) = table.get_mut(first) {
-                remove(inner, rest);
-            }
-        }
-    }
-}
-
-/// Byte offset of the deepest part of `key` that `text` sets.
-fn locate(text: &str, key: &str) -> Option<usize> {
-    let document = DeTable::parse(text).ok()?;
-    let mut table = document.get_ref();
-    let mut found = None;
-    // serde_path_to_error writes list elements as `vary[0]`.
-    for part in key.split(['.', '[']) {
-        let Some((name, value)) = table.iter().find(|(name, _)| name.get_ref() == part) else { break };
-        found = Some(name.span().start);
-        match value.get_ref() {
-            DeValue::Table(inner) => table = inner,
-            _ => break,
-        }
-    }
-    found
 }
 
 fn place(path: &Path, text: &str, offset: Option<usize>) -> String {

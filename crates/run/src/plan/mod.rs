@@ -1,6 +1,8 @@
 //! The fully resolved experiment and how it is put together.
 
+mod keys;
 mod layers;
+mod messages;
 mod preset;
 
 use std::path::Path;
@@ -14,12 +16,14 @@ use wr2l_robust::phase_one::PhaseOne;
 use wr2l_robust::{AdversaryConfig, BallConfig, RobustError};
 use wr2l_sim::{ActionSpace, DynamicsSpace, Physics, Simulator, Task, TaskName};
 
+pub(crate) use layers::MAX_BYTES;
 pub use layers::{Layer, SettingError};
 pub use preset::{Algorithm, usual_sweep};
 
 use crate::error::RunError;
 use crate::files::write_file;
 use layers::{Complaint, resolve};
+use messages::readable;
 
 /// Everything that determines a run. The same plan gives the same policy, byte for byte, on machines with the same
 /// vector instructions, for any number of threads.
@@ -463,7 +467,7 @@ pub fn sweep_systems(task: TaskName, sweep: &[String]) -> Result<Option<Systems>
 }
 
 fn read<'de, T: Deserialize<'de>>(value: &Value) -> Result<T, String> {
-    value.clone().try_into().map_err(|error: toml::de::Error| layers::readable(error.message()))
+    value.clone().try_into().map_err(|error: toml::de::Error| readable(error.message()))
 }
 
 #[cfg(test)]
