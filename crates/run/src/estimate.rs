@@ -1,14 +1,19 @@
 //! How long experiments are likely to take.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use wr2l_rl::{EpisodeJob, EpisodeOptions, Experience, Fixed, Learner, Ppo, Workers};
+use wr2l_rl::{DdpgConfig, EpisodeJob, EpisodeOptions, Experience, Fixed, Workers};
 use wr2l_rng::{Purpose, StreamKey};
-use wr2l_sim::{Task, TaskName};
+use wr2l_robust::adversary::Turn;
+use wr2l_sim::Task;
 
 use crate::error::RunError;
 use crate::plan::{AdversaryKind, Plan};
+use crate::players::{Opponent, learner};
 use crate::reproduce::{Agenda, JobStatus, Target, systems_of};
+
+/// How long each kind of run is tried for: a few iterations of most learners.
+const TRIAL: Duration = Duration::from_millis(500);
 
 /// How long something is likely to take, in seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -20,65 +25,99 @@ pub struct Estimate {
 }
 
 impl Agenda {
-    /// How long the missing work is likely to take on `threads` threads, from a second or so of simulation and learning
-    /// of each task. Episodes are taken to last half of their time limit.
+    /// How long the missing work is likely to take on `threads` threads, from half a second or so of every task, physics and
+    /// method on this machine. Episodes of evaluations and of adversaries that play whole ones are taken to last half of their
+    /// time limit.
     ///
     /// # Errors
     /// [`RunError::Sim`], [`RunError::Learning`].
     pub fn estimate(&self, threads: usize) -> Result<Estimate, RunError> {
-        let mut estimate = Estimate::default();
-        let mut known: Vec<(TaskName, Speed)> = Vec::new();
-        for job in &self.jobs {
-            if known.iter().all(|(task, _)| *task != job.plan.task) {
-                known.push((job.plan.task, Speed::measure(&job.plan)?));
+        let mut known: Vec<(&Plan, Speed)> = Vec::new();
+        let mut speed = |plan| match known.iter().find(|(other, _)| is_as_fast(plan, other)) {
+            Some((_, speed)) => Ok(*speed),
+            None => {
+                let speed = Speed::measure(plan)?;
+                known.push((plan, speed));
+                Ok::<_, RunError>(speed)
             }
-        }
-        let speed = |task| known.iter().find(|(t, _)| *t == task).map_or(Speed::default(), |(_, s)| *s);
+        };
+        let (mut training, mut longest, mut evaluation) = (0.0, 0.0_f64, 0.0);
         for job in self.jobs.iter().filter(|job| job.status != JobStatus::Done) {
-            let speed = speed(job.plan.task);
-            estimate.training +=
+            let speed = speed(&job.plan)?;
+            let seconds =
                 job.plan.steps as f64 * speed.learning + adversary_steps(&job.plan) * speed.simulation;
+            training += seconds;
+            longest = longest.max(seconds);
         }
         for experiment in self.experiments() {
             let plans = || experiment.methods.iter().flat_map(|method| &method.plans);
             let Some(first) = plans().next() else { continue };
-            for evaluation in &experiment.evaluations {
-                if self.csv(experiment, evaluation).exists() {
+            for one in &experiment.evaluations {
+                if self.csv(experiment, one).exists() {
                     continue;
                 }
-                let episodes = match systems_of(evaluation, first.task)? {
-                    Target::On(systems) => systems.len() as f64 * f64::from(evaluation.episodes),
+                let episodes = match systems_of(one, first.task)? {
+                    Target::On(systems) => systems.len() as f64 * f64::from(one.episodes),
                     Target::Worst(worst) => worst.search.budget as f64,
                 };
-                let steps = episodes * 0.5 * f64::from(Task::new(first.task).spec().episode_limit);
-                estimate.evaluation += plans().count() as f64 * steps * speed(first.task).simulation;
+                let steps = plans().count() as f64 * episodes * usual_length(first);
+                evaluation += steps * speed(first)?.simulation;
             }
         }
-        estimate.training /= threads as f64;
-        estimate.evaluation /= threads as f64;
-        Ok(estimate)
+        let threads = threads as f64;
+        // A run has one thread.
+        Ok(Estimate { training: longest.max(training / threads), evaluation: evaluation / threads })
     }
 }
 
+/// Steps of an episode of which nothing is known: half of the time limit.
+fn usual_length(plan: &Plan) -> f64 {
+    0.5 * f64::from(Task::new(plan.task).spec().episode_limit)
+}
+
+/// Whether [`Speed::measure`] would find the same for both.
+fn is_as_fast(one: &Plan, other: &Plan) -> bool {
+    let game = |plan: &Plan| (plan.task, plan.physics, plan.learner, plan.adversary.kind);
+    game(one) == game(other) && one.ppo == other.ppo && one.trpo == other.trpo && one.ddpg == other.ddpg
+}
+
 /// Seconds a step, on one thread.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Speed {
     /// Of the simulator, with a policy acting.
     simulation: f64,
-    /// Of learning, simulation included.
+    /// Of learning, simulation included, and the learning of an adversary that is a policy itself.
     learning: f64,
 }
 
 impl Speed {
-    /// Measures an iteration of PPO, and some episodes.
+    /// Measures some iterations of the run, and some episodes.
     fn measure(plan: &Plan) -> Result<Self, RunError> {
+        // What is done only at the beginning of a run says nothing of the rest.
+        let plan = Plan { ddpg: DdpgConfig { warm_up: 0, ..plan.ddpg.clone() }, ..plan.clone() };
         let simulator = plan.simulator()?;
         let mut workers = Workers::new(&simulator, 1)?;
-        let mut learner = Ppo::new(plan.ppo.clone(), simulator.spec(), simulator.space().dim(), plan.seed)?;
-        let source = Fixed::reference(simulator.space());
+        let mut learner = learner(&plan, &simulator)?;
+        let z = vec![0.0; simulator.space().dim()];
+        let source = Fixed(z.clone());
+        // Those that play in the ball are counted in steps of the simulator: `adversary_steps`.
+        let mut opponent = match plan.adversary.kind.needs_ball() {
+            true => None,
+            false => Some(Opponent::start(&plan, &mut workers)?.0),
+        };
         let begun = Instant::now();
-        let experience = Experience::alone(&mut workers, &source, 0, 0, 0.0);
-        let transitions = learner.improve(experience)?.transitions;
+        let (mut transitions, mut iteration) = (0, 0);
+        while iteration == 0 || begun.elapsed() < TRIAL {
+            let mut experience = Experience::alone(&mut workers, &source, plan.seed, iteration, 0.0);
+            if let Some(Opponent { adversary, .. }) = &mut opponent {
+                let turn = Turn { seed: plan.seed, index: iteration, progress: 0.0, current: &z };
+                adversary.choose(&turn, learner.actor(), experience.workers)?;
+                experience.company = adversary.company();
+                experience.selection = adversary.selection();
+            }
+            transitions += learner.improve(experience)?.transitions;
+            iteration += 1;
+        }
         let learning = begun.elapsed().as_secs_f64() / transitions.max(1) as f64;
 
         let key = |purpose, i| StreamKey::new(0, purpose).episode(i);
@@ -90,7 +129,6 @@ impl Speed {
             })
             .collect();
         let options = EpisodeOptions { stochastic: true, discount: 1.0 };
-        let z = vec![0.0; simulator.space().dim()];
         let begun = Instant::now();
         let results = workers.episodes(learner.actor(), &z, &jobs, options)?;
         let steps: u64 = results.iter().map(|result| u64::from(result.length)).sum();
@@ -98,16 +136,25 @@ impl Speed {
     }
 }
 
-/// About how many simulator steps the adversary of a plan takes, H₀ left out.
+/// About how many simulator steps an adversary that plays in the ball takes, H₀ left out.
 fn adversary_steps(plan: &Plan) -> f64 {
-    if plan.adversary.kind != AdversaryKind::Wasserstein {
-        return 0.0;
-    }
-    let phase_one = &plan.adversary.phase_one;
-    let turns = (plan.steps as f64 / plan.adversary.every as f64).ceil();
-    // Gradient pairs and about three points of the line search a step, two to four comparisons at the end.
-    let inner = f64::from(phase_one.max_inner) * (2.0 * phase_one.gradient.pairs as f64 + 6.0);
-    let points = phase_one.starts as f64 + inner + 4.0;
-    let length = 0.5 * f64::from(Task::new(plan.task).spec().episode_limit);
-    turns * points * plan.adversary.episodes as f64 * length
+    let adversary = &plan.adversary;
+    // Points of which J is compared.
+    let points = match adversary.kind {
+        AdversaryKind::Wasserstein => {
+            let phase_one = &adversary.phase_one;
+            // Gradient pairs and about three points of the line search a step, two to four comparisons at the end.
+            let inner = f64::from(phase_one.max_inner) * (2.0 * phase_one.gradient.pairs as f64 + 6.0);
+            phase_one.starts as f64 + inner + 4.0
+        }
+        AdversaryKind::Population => {
+            (1 + adversary.population.members + adversary.population.candidates) as f64
+        }
+        AdversaryKind::Boundary => 0.0,
+        _ => return 0.0,
+    };
+    let turns = (plan.steps as f64 / adversary.every as f64).ceil();
+    // Each of them measures W of its choice, on two steps a state–action pair.
+    let measured = 2.0 * plan.ball.pairs.count as f64;
+    turns * (points * adversary.episodes as f64 * usual_length(plan) + measured)
 }
