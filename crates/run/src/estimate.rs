@@ -158,3 +158,25 @@ fn adversary_steps(plan: &Plan) -> f64 {
     let measured = 2.0 * plan.ball.pairs.count as f64;
     turns * (points * adversary.episodes as f64 * usual_length(plan) + measured)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::select_experiments;
+
+    #[test]
+    fn every_method_is_tried_and_no_number_of_threads_makes_one_run_shorter() {
+        let folder = tempfile::tempdir().unwrap();
+        // Every pair of learner and adversary that the experiments have.
+        let experiments = select_experiments(&["fig4".into()], true, None).unwrap();
+        let mut agenda = Agenda::new(experiments, folder.path()).unwrap();
+        agenda.jobs.retain(|job| job.plan.seed == 0);
+        let estimate = agenda.estimate(1_000_000).unwrap();
+        assert!(estimate.training > 1e-6 && estimate.training.is_finite(), "{estimate:?}");
+        assert!(estimate.evaluation > 0.0, "{estimate:?}");
+        for job in &mut agenda.jobs {
+            job.status = JobStatus::Done;
+        }
+        assert_eq!(agenda.estimate(1).unwrap().training, 0.0);
+    }
+}
