@@ -91,6 +91,7 @@ pub struct UniformSource {
 }
 
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one a run, behind a pointer")]
 enum Region {
     Ball(UniformBall),
     Box(DynamicsBox),
