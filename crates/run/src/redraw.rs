@@ -89,7 +89,7 @@ fn read_curves(path: &Path) -> Result<Vec<LearningRun>, RunError> {
     let text = read_text(path, MAX_BYTES).map_err(|error| RunError::io("read", path, &error))?;
     let mut runs: Vec<(String, LearningRun)> = Vec::new();
     for (index, line) in text.lines().enumerate().skip(1) {
-        let wrong = || RunError::content(path, Some(index + 1), "expected \"method\",run,steps,return_mean");
+        let wrong = || RunError::content(path, Some(index + 1), "expected method,run,steps,return_mean");
         let mut cells = line.rsplitn(4, ',');
         let (Some(ret), Some(steps), Some(number), Some(method)) =
             (cells.next(), cells.next(), cells.next(), cells.next())
@@ -99,7 +99,12 @@ fn read_curves(path: &Path) -> Result<Vec<LearningRun>, RunError> {
         let number_of = |text: &str| parse_number(text).map_err(|_| wrong());
         let point = (number_of(steps)?, number_of(ret)?);
         let quoted = method.strip_prefix('"').and_then(|method| method.strip_suffix('"'));
-        let method = quoted.ok_or_else(wrong)?.replace("\"\"", "\"");
+        let method = match quoted {
+            Some(quoted) => quoted.replace("\"\"", "\""),
+            // As other programs write a name that needs no quotes.
+            None if !method.contains(['"', ',']) => method.to_owned(),
+            None => return Err(wrong()),
+        };
         match runs.last_mut().filter(|(last, _)| last == number) {
             Some((_, run)) => run.points.push(point),
             None => runs.push((number.to_owned(), LearningRun { method, points: vec![point] })),
@@ -168,6 +173,8 @@ mod tests {
         ];
         std::fs::write(&path, curves_csv(&runs)).unwrap();
         assert_eq!(read_curves(&path).unwrap(), runs);
+        std::fs::write(&path, "method,run,steps,return_mean\nppo,0,1,-4\n").unwrap();
+        assert_eq!(read_curves(&path).unwrap(), runs[1..]);
         std::fs::write(&path, "method,run,steps,return_mean\n\"ppo\",0,x,1\n").unwrap();
         assert!(read_curves(&path).unwrap_err().to_string().contains("line 2"));
     }
