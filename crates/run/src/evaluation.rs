@@ -58,7 +58,10 @@ impl Contestant {
         }
         let (actor, origin) = read_policy(&policy)?;
         let ball = folder.file("ball.toml");
-        let ball = if ball.exists() { Some(BallSummary::read(&ball)?) } else { None };
+        let ball = match plan.trains_in_ball() && ball.exists() {
+            true => Some(BallSummary::read(&ball)?),
+            false => None,
+        };
         let (folder, plan, method) = (Some(folder), Some(plan), None);
         Ok(Self { actor, origin, name: name_of(path), folder, plan, ball, method })
     }

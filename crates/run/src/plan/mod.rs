@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 use wr2l_eval::{Axis, Grid, Systems};
 use wr2l_rl::{DdpgConfig, PpoConfig, RlError, TrpoConfig};
-use wr2l_robust::adversary::{ActionConfig, CvarConfig, ForceConfig, PopulationConfig, RegionConfig};
+use wr2l_robust::adversary::{ActionConfig, CvarConfig, ForceConfig, PopulationConfig, RegionConfig, Shape};
 use wr2l_robust::phase_one::PhaseOne;
 use wr2l_robust::{AdversaryConfig, BallConfig, RobustError};
 use wr2l_sim::{ActionSpace, DynamicsSpace, Physics, Simulator, Task, TaskName};
@@ -277,6 +277,13 @@ impl Plan {
     /// [`RunError::Sim`], [`RunError::Space`].
     pub fn simulator(&self) -> Result<Simulator, RunError> {
         Ok(Simulator::new(Task::new(self.task), Some(self.physics), self.space()?)?)
+    }
+
+    /// Whether the run's dynamics are those of the Wasserstein ball.
+    pub fn trains_in_ball(&self) -> bool {
+        let AdversaryPlan { kind, region, .. } = &self.adversary;
+        let drawn = matches!(kind, AdversaryKind::Uniform | AdversaryKind::Cvar);
+        kind.needs_ball() && !(drawn && region.shape == Shape::Box)
     }
 
     /// The systems of the evaluation at the end of training; `None` if it is switched off.

@@ -203,3 +203,13 @@ fn what_makes_no_sense_is_refused_with_a_sentence_about_who_said_it() {
         assert!(message.contains(unused.split('=').next().unwrap()), "{message}");
     }
 }
+
+#[test]
+fn whoever_draws_from_a_box_does_not_train_in_the_ball() {
+    let in_ball = |settings: &[&str]| with(&[&["task=hopper"], settings].concat()).unwrap().trains_in_ball();
+    assert!(in_ball(&[]) && in_ball(&["algorithm=ppo-uniform"]) && in_ball(&["algorithm=epopt"]));
+    let boxed = "adversary.region.shape=box";
+    assert!(!in_ball(&["algorithm=ppo-uniform", boxed]) && !in_ball(&["algorithm=epopt", boxed]));
+    assert!(in_ball(&["algorithm=wr2l", boxed]), "which has no use for it");
+    assert!(!in_ball(&["algorithm=ppo"]) && !in_ball(&["algorithm=rarl"]));
+}
