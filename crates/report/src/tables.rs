@@ -109,8 +109,9 @@ pub fn histogram_figure(tables: &[Table]) -> Result<HistogramFigure, FigureError
     }
     let most = groups.iter().map(|(_, members)| members.len()).max().unwrap_or(0);
     let seeds = if most > 1 { format!(", up to {most} seeds each") } else { String::new() };
-    let note =
-        format!("{} systems over {dim} parameters ({}){seeds}", first.rows.len(), first.provenance.systems);
+    // A table may have come without its systems' parameters.
+    let over = if dim > 0 { format!(" over {dim} parameters") } else { String::new() };
+    let note = format!("{} systems{over} ({}){seeds}", first.rows.len(), first.provenance.systems);
     Ok(HistogramFigure { x: Quantity::new(RETURN), panels, note })
 }
 
