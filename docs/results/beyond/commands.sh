@@ -26,3 +26,8 @@ for method in wr2l wr2l-critic population population-critic boundary boundary-cr
             --episodes 20 $mode --force -o "grid/$method${mode#-}"
     done
 done
+
+# choice.csv: what was chosen by, on other seeds and points. A row a policy: the settings of its first column, then
+# --steps and --seed of the next two; nominal, mean and CVaR₁₀ as `wr2l evaluate` prints them, for mean and drawn actions.
+#   wr2l train hopper SETTINGS --steps STEPS --seed SEED --threads 1 --no-report -o RUN
+#   wr2l evaluate RUN --sweep torso_density=625:2875:6 --sweep friction=0.625:2.875:6 --episodes 5 [--stochastic]
