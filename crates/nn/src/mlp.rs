@@ -3,13 +3,16 @@
 use crate::dots::Dots;
 use crate::error::NnError;
 use crate::init::orthogonal;
-use crate::lanes::{InstructionSet, LANES, Lanes, Op};
+use crate::lanes::{InstructionSet, LANES};
 use crate::matmul::{MatMul, Matrix, Start};
 use crate::tanh::tanh_in_place;
 use std::ops::Range;
 use wr2l_rng::Stream;
 
+mod layers;
 mod tangent;
+
+use layers::{Backward, ReluInPlace, Transpose};
 
 /// What the hidden layers of a network do to their sums.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -403,128 +406,6 @@ impl Mlp {
             } else if let Some(d_inputs) = d_inputs.take() {
                 d_x(d_inputs, self.inputs(), d_y, weights, layer);
             }
-        }
-    }
-}
-
-/// Writes the transpose of `from`, whose rows have `columns` numbers, with rows `stride` apart.
-struct Transpose<'a> {
-    from: &'a [f32],
-    columns: usize,
-    to: &'a mut [f32],
-    stride: usize,
-}
-
-impl Op for Transpose<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<L: Lanes>(self, _lanes: L) {
-        let Self { from, columns, to, stride } = self;
-        // Eight rows become eight numbers that lie together: single numbers, whole rows apart, would fall into the same
-        // few sets of the cache.
-        let blocks = from.chunks_exact(LANES * columns);
-        let (done, rest) = (blocks.len() * LANES, blocks.remainder());
-        for (block, rows) in blocks.enumerate() {
-            let mut of_row: [&[f32]; LANES] = [&[]; LANES];
-            for r in 0..LANES {
-                of_row[r] = &rows[r * columns..][..columns];
-            }
-            for (j, to) in to.chunks_exact_mut(stride).take(columns).enumerate() {
-                let to = &mut to[block * LANES..][..LANES];
-                for r in 0..LANES {
-                    to[r] = of_row[r][j];
-                }
-            }
-        }
-        for (i, row) in rest.chunks_exact(columns).enumerate() {
-            for (j, value) in row.iter().enumerate() {
-                to[j * stride + done + i] = *value;
-            }
-        }
-    }
-}
-
-/// Replaces every number by the larger of itself and 0; NaN stays NaN.
-struct ReluInPlace<'a>(&'a mut [f32]);
-
-impl Op for ReluInPlace<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<L: Lanes>(self, lanes: L) {
-        // Rows are padded to whole vectors.
-        for chunk in self.0.as_chunks_mut::<LANES>().0 {
-            let y = lanes.relu(lanes.load(chunk));
-            lanes.store(chunk, y);
-        }
-    }
-}
-
-/// Turns the gradient with respect to y into the one with respect to u, for y = max(u, 0) if `RELU` and y = tanh(u)
-/// otherwise, where it is δ·(1 − y²); and adds its sum over the rows, in order, to the gradient of the biases (to as many
-/// of them as there are).
-struct Backward<'a, const RELU: bool> {
-    delta: &'a mut [f32],
-    y: &'a [f32],
-    d_biases: &'a mut [f32],
-    stride: usize,
-}
-
-impl<const RELU: bool> Op for Backward<'_, RELU> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<L: Lanes>(mut self, lanes: L) {
-        if self.d_biases.is_empty() {
-            for (delta, y) in self.delta.chunks_exact_mut(LANES).zip(self.y.chunks_exact(LANES)) {
-                let d = Self::d_u(lanes, lanes.load(delta), lanes.load(y));
-                lanes.store(delta, d);
-            }
-            return;
-        }
-        // Several vectors of a row together, so that whole lines of the cache are used at once.
-        const VECTORS: usize = 4;
-        let mut j = 0;
-        while j + VECTORS * LANES <= self.d_biases.len() {
-            self.columns::<L, VECTORS>(lanes, j);
-            j += VECTORS * LANES;
-        }
-        while j < self.d_biases.len() {
-            self.columns::<L, 1>(lanes, j);
-            j += LANES;
-        }
-    }
-}
-
-impl<const RELU: bool> Backward<'_, RELU> {
-    #[inline(always)]
-    fn d_u<L: Lanes>(lanes: L, delta: L::V, y: L::V) -> L::V {
-        if RELU {
-            lanes.where_positive(y, delta)
-        } else {
-            lanes.mul(delta, lanes.sub(lanes.splat(1.0), lanes.mul(y, y)))
-        }
-    }
-
-    /// `C` vectors of columns from `j` on.
-    #[inline(always)]
-    fn columns<L: Lanes, const C: usize>(&mut self, lanes: L, j: usize) {
-        let mut sums = [lanes.splat(0.0); C];
-        for c in 0..C {
-            sums[c] = lanes.load_partial(&self.d_biases[j + c * LANES..]);
-        }
-        let rows = self.delta.chunks_exact_mut(self.stride).zip(self.y.chunks_exact(self.stride));
-        for (delta, y) in rows {
-            let (delta, y) = (&mut delta[j..][..C * LANES], &y[j..][..C * LANES]);
-            for c in 0..C {
-                let d = Self::d_u(lanes, lanes.load(&delta[c * LANES..]), lanes.load(&y[c * LANES..]));
-                lanes.store(&mut delta[c * LANES..], d);
-                sums[c] = lanes.add(sums[c], d);
-            }
-        }
-        for c in 0..C {
-            lanes.store_partial(&mut self.d_biases[j + c * LANES..], sums[c]);
         }
     }
 }

@@ -95,7 +95,7 @@ pub struct LaneBatch {
 
 impl LaneBatch {
     /// A batch of nothing.
-    fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         Self {
             inputs: Vec::new(),
             dynamics: Vec::new(),

@@ -50,23 +50,12 @@ impl Selection {
 mod tests {
     use super::*;
     use crate::FinishedEpisode;
-    use wr2l_nn::RunningMoments;
     use wr2l_sim::Divergence;
 
     fn batch(returns: &[f64]) -> Vec<LaneBatch> {
         let lane = |&ret: &f64| LaneBatch {
-            inputs: Vec::new(),
-            dynamics: Vec::new(),
-            actions: Vec::new(),
-            log_probs: Vec::new(),
-            rewards: Vec::new(),
-            outcomes: Vec::new(),
-            successor_steps: Vec::new(),
-            successors: Vec::new(),
             finished: vec![FinishedEpisode { ret, length: 1, outcome: Outcome::Terminated }],
-            dropped: 0,
-            obs_moments: RunningMoments::new(1),
-            discounted_moments: RunningMoments::new(1),
+            ..LaneBatch::empty()
         };
         returns.iter().map(lane).collect()
     }

@@ -120,7 +120,8 @@ fn step_pairs(
     Ok(next)
 }
 
-/// J(z): the mean return of whole episodes, under the stochastic policy unless [`Self::with_stochastic`] says otherwise, on the threads of [`Workers`].
+/// J(z): the mean return of whole episodes, under the stochastic policy unless [`Self::with_stochastic`] says otherwise,
+/// on the threads of [`Workers`].
 ///
 /// All points × episodes of a call run as jobs of one rollout. Episode e of every point starts from the same state
 /// and sees the same action noise, keyed by (seed, turn, draw, e).
