@@ -32,3 +32,4 @@ pub use statistics::{Spread, Statistics, StatisticsError};
 pub use summary::{method_lines, summary};
 pub use table::{Episode, Provenance, Row, Table, Training};
 pub use worst_case::{Search, search_worst};
+pub use wr2l_robust::phase_one::SearchKind;

@@ -1,10 +1,11 @@
-//! The worst system that a search finds for a policy: the paper's Phase I, from several starts.
+//! The worst system that a search finds for a policy: Phase I, by a surrogate or along gradients, from several starts.
 
 use std::ops::ControlFlow;
 
 use wr2l_rl::{Actor, Workers};
+use wr2l_robust::attack::SurrogateSearch;
 use wr2l_robust::gradient::{Gradient, GradientEstimator};
-use wr2l_robust::phase_one::PhaseOne;
+use wr2l_robust::phase_one::{PhaseOne, SearchKind};
 use wr2l_robust::{Objective, RobustError, SimulatedReturn, ball::Ball};
 use wr2l_sim::{DynamicsSpace, Physics, Simulator, Task};
 
@@ -13,31 +14,44 @@ use crate::evaluate::{Evaluation, EvaluationError, Progress, Subject, check_poli
 use crate::journal::Journal;
 
 /// How the worst system is searched for.
+///
+/// The policy does not change meanwhile, so that a search that looks everywhere is worth its cost.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Search {
     /// Episodes to spend, at least those of one search: searches from new starts begin while the last one's cost is
     /// left. Default 10,000.
     pub budget: u64,
-    /// Episodes that each value of J is averaged over. Default 4.
+    /// Episodes that each value of J is averaged over. Default 1 for a surrogate, which averages by itself, 4 for gradients.
     pub episodes: usize,
-    /// One search: the worst of `starts` random points of the boundary, and Frank–Wolfe steps from there.
+    /// One search. By a surrogate: of up to 500 evaluations. Along gradients: from the worst of 16 random points of the
+    /// boundary.
     pub phase_one: PhaseOne,
 }
 
 impl Search {
-    /// The usual search in `dim` dimensions.
-    pub fn usual(dim: usize, budget: u64) -> Self {
-        // The policy does not change meanwhile, so that better gradients than in training are worth their cost: least
-        // squares, on more pairs than parameters.
-        let gradient = Gradient {
-            estimator: GradientEstimator::LeastSquares,
-            pairs: (dim + 4).max(8),
-            ..Gradient::default()
+    /// The usual search of a `kind` in `dim` dimensions.
+    pub fn usual(kind: SearchKind, dim: usize, budget: u64) -> Self {
+        let (episodes, phase_one) = match kind {
+            SearchKind::Surrogate => {
+                // Two more compare what was found with the reference.
+                let evaluations = budget.min(SURROGATE_BUDGET).saturating_sub(2).max(1) as usize;
+                let surrogate = SurrogateSearch { budget: evaluations, ..SurrogateSearch::default() };
+                (1, PhaseOne { surrogate, ..PhaseOne::default() })
+            }
+            // Least squares, on more pairs than parameters.
+            SearchKind::Gradient => {
+                let pairs = (dim + 4).max(8);
+                let gradient =
+                    Gradient { estimator: GradientEstimator::LeastSquares, pairs, ..Gradient::default() };
+                (4, PhaseOne { max_inner: 4, starts: 16, gradient, ..PhaseOne::default() })
+            }
         };
-        let phase_one = PhaseOne { max_inner: 4, starts: 16, gradient, ..PhaseOne::default() };
-        Self { budget, episodes: 4, phase_one }
+        Self { budget, episodes, phase_one: PhaseOne { search: kind, ..phase_one } }
     }
 }
+
+/// Evaluations of one search by a surrogate: with more, fitting it would take longer than they do.
+const SURROGATE_BUDGET: u64 = 500;
 
 /// Searches `set` (in z of `space`) for the system on which the policy returns least: one system a search, the worst of
 /// them first. It stands first as compared on fresh random numbers that all of them share; [`evaluate`](crate::evaluate())
@@ -212,7 +226,10 @@ mod tests {
         Actor::new(policy, params, Normaliser::identity(4), actions).unwrap()
     }
 
+    const BOTH: [SearchKind; 2] = [SearchKind::Surrogate, SearchKind::Gradient];
+
     fn search(
+        kind: SearchKind,
         threads: usize,
         budget: u64,
         journal: &mut Journal,
@@ -224,7 +241,7 @@ mod tests {
         let actor = actor();
         let subject = Subject { actor: &actor, method: "ppo", policy: "a", training: &Training::default() };
         let options = Evaluation { episodes: 4, threads, ..Evaluation::default() };
-        let search = Search::usual(2, budget);
+        let search = Search::usual(kind, 2, budget);
         search_worst(subject, task, None, &space, &set, options, search, journal, progress)
     }
 
@@ -234,33 +251,36 @@ mod tests {
 
     #[test]
     fn the_worst_system_is_worse_than_the_reference_and_the_same_for_any_threads() {
-        let one = search(1, 2000, &mut Journal::none(), &mut go_on).unwrap();
-        assert_eq!(one, search(2, 2000, &mut Journal::none(), &mut go_on).unwrap());
-        assert!(one.len() > 1 && one.len() < 20, "{}", one.len());
         let actor = actor();
         let subject = Subject { actor: &actor, method: "ppo", policy: "a", training: &Training::default() };
         let options = Evaluation::default();
-        let task = Task::new(TaskName::CartPole);
-        let table =
-            crate::evaluate(subject, task, None, &one, options, &mut Journal::none(), &mut go_on).unwrap();
-        assert!(table.rows[0].mean < table.nominal.unwrap().mean);
+        for kind in BOTH {
+            let one = search(kind, 1, 2000, &mut Journal::none(), &mut go_on).unwrap();
+            assert_eq!(one, search(kind, 2, 2000, &mut Journal::none(), &mut go_on).unwrap());
+            assert!(one.len() > 1 && one.len() < 20, "{}", one.len());
+            let task = Task::new(TaskName::CartPole);
+            let table = crate::evaluate(subject, task, None, &one, options, &mut Journal::none(), &mut go_on)
+                .unwrap();
+            assert!(table.rows[0].mean < table.nominal.unwrap().mean);
+        }
     }
 
     #[test]
     fn a_stopped_search_goes_on_where_it_was() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.partial");
-        let whole = search(1, 2000, &mut Journal::none(), &mut go_on).unwrap();
+        let kind = SearchKind::Surrogate;
+        let whole = search(kind, 1, 2000, &mut Journal::none(), &mut go_on).unwrap();
         let mut stop =
             |p: Progress| if p.done > 1000 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-        let stopped = search(1, 2000, &mut Journal::open(&path).unwrap(), &mut stop);
+        let stopped = search(kind, 1, 2000, &mut Journal::open(&path).unwrap(), &mut stop);
         assert!(matches!(stopped, Err(EvaluationError::Interrupted { .. })));
         let mut first = None;
         let mut watch = |p: Progress| {
             first.get_or_insert(p.done);
             ControlFlow::Continue(())
         };
-        assert_eq!(search(1, 2000, &mut Journal::open(&path).unwrap(), &mut watch).unwrap(), whole);
+        assert_eq!(search(kind, 1, 2000, &mut Journal::open(&path).unwrap(), &mut watch).unwrap(), whole);
         assert!(first.unwrap() > 0, "the first search was known");
     }
 }

@@ -36,6 +36,7 @@
 #![forbid(unsafe_code)]
 
 pub mod adversary;
+pub mod attack;
 pub mod ball;
 mod config;
 mod error;

@@ -19,6 +19,7 @@
 use serde::{Deserialize, Serialize};
 use wr2l_rng::{Purpose, StreamKey};
 
+use crate::attack::SurrogateSearch;
 use crate::ball::Ball;
 use crate::error::check_positive;
 use crate::gradient::{self, Gradient, GradientEstimate};
@@ -26,6 +27,18 @@ use crate::linalg::{dot, norm};
 use crate::line_search::LineSearch;
 use crate::objective::{self, Objective};
 use crate::{RobustError, error};
+
+/// How the worst point is searched for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SearchKind {
+    /// Along zero-order gradients (the paper): the inner loop.
+    #[default]
+    Gradient,
+    /// By a model of J that is fitted to all that was seen ([`SurrogateSearch`]): the `surrogate` options. There is no
+    /// inner loop then, and its options mean nothing.
+    Surrogate,
+}
 
 /// Where the inner loop starts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +55,8 @@ pub enum Start {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PhaseOne {
+    /// How the worst point is searched for.
+    pub search: SearchKind,
     /// Inner steps at most. Usual: 1 to 10. J of a trained policy is flat around the reference, so a single step
     /// from there may attack hardly better than a random point of the boundary.
     pub max_inner: u32,
@@ -61,11 +76,14 @@ pub struct PhaseOne {
     pub gradient: Gradient,
     /// How the step size is chosen.
     pub line_search: LineSearch,
+    /// `search` surrogate: its options.
+    pub surrogate: SurrogateSearch,
 }
 
 impl Default for PhaseOne {
     fn default() -> Self {
         Self {
+            search: SearchKind::default(),
             max_inner: 3,
             start: Start::Reference,
             starts: 1,
@@ -73,6 +91,7 @@ impl Default for PhaseOne {
             gap_tolerance: 0.0,
             gradient: Gradient::default(),
             line_search: LineSearch::default(),
+            surrogate: SurrogateSearch::default(),
         }
     }
 }
@@ -89,6 +108,8 @@ pub enum Stop {
     Gap,
     /// The gradient estimate is zero: J does not respond to z, and z stays where it is.
     NoSignal,
+    /// The budget of a search without inner steps is spent.
+    Budget,
 }
 
 /// One step of the inner loop.
@@ -152,6 +173,7 @@ impl PhaseOne {
                 return Err(RobustError::Parameter { name, value, requirement: "it must not be negative" });
             }
         }
+        self.surrogate.validate()?;
         self.line_search.validate()
     }
 
@@ -176,15 +198,52 @@ impl PhaseOne {
         let steps_before = objective.simulator_steps();
         // The ball may have shrunk since `current` was chosen.
         let current = ball.pull_inside(current)?;
-        let start = if self.starts > 1 {
-            self.worst_start(objective, ball, &current, seed, turn)?
-        } else if self.start == Start::Warm {
-            current.clone()
-        } else {
-            vec![0.0; ball.dim()]
+        // The reference; what was found; and with several starts what the end point must not be better than.
+        let mut candidates = vec![vec![0.0; ball.dim()]];
+        let (steps, stop, draw) = match self.search {
+            SearchKind::Gradient => {
+                let start = if self.starts > 1 {
+                    self.worst_start(objective, ball, &current, seed, turn)?
+                } else if self.start == Start::Warm {
+                    current.clone()
+                } else {
+                    vec![0.0; ball.dim()]
+                };
+                let (z, steps, stop) = self.descend(objective, ball, start.clone(), seed, turn)?;
+                candidates.push(z);
+                if self.starts > 1 {
+                    candidates.extend([start, current]);
+                }
+                (steps, stop, u64::from(self.max_inner) + 1)
+            }
+            SearchKind::Surrogate => {
+                candidates.push(self.surrogate.run(objective, ball, &[current], seed, turn)?.z);
+                (Vec::new(), Stop::Budget, u64::MAX)
+            }
         };
+        let values = objective::evaluate(objective, &candidates.concat(), draw)?;
+        let worst = lowest(&values[1..]) + 1;
+        let z = candidates.swap_remove(worst);
+        Ok(PhaseOneReport {
+            value: values[worst],
+            reference_value: values[0],
+            taylor: ball.value(&z),
+            z,
+            steps,
+            stop,
+            simulator_steps: objective.simulator_steps() - steps_before,
+        })
+    }
 
-        let mut z = start.clone();
+    /// The inner loop from `z` on: where it ends, its steps, and why it ended.
+    fn descend(
+        &self,
+        objective: &mut dyn Objective,
+        ball: &Ball,
+        mut z: Vec<f64>,
+        seed: u64,
+        turn: u64,
+    ) -> Result<(Vec<f64>, Vec<InnerStep>, Stop), RobustError> {
         let mut steps = Vec::new();
         let mut stop = Stop::Steps;
         for j in 0..self.max_inner {
@@ -227,24 +286,7 @@ impl PhaseOne {
                 break;
             }
         }
-
-        // Reference, end point, and with several starts also what the end point must not be better than.
-        let mut candidates = vec![vec![0.0; ball.dim()], z];
-        if self.starts > 1 {
-            candidates.extend([start, current]);
-        }
-        let values = objective::evaluate(objective, &candidates.concat(), u64::from(self.max_inner) + 1)?;
-        let worst = lowest(&values[1..]) + 1;
-        let z = candidates.swap_remove(worst);
-        Ok(PhaseOneReport {
-            value: values[worst],
-            reference_value: values[0],
-            taylor: ball.value(&z),
-            z,
-            steps,
-            stop,
-            simulator_steps: objective.simulator_steps() - steps_before,
-        })
+        Ok((z, steps, stop))
     }
 
     /// The worst of `starts` random boundary points and the current dynamics.

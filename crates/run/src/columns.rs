@@ -211,6 +211,7 @@ pub fn stop_word(stop: Stop) -> &'static str {
         Stop::Gradient => "gradient",
         Stop::Gap => "gap",
         Stop::NoSignal => "no-signal",
+        Stop::Budget => "budget",
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use wr2l_rl::{DdpgConfig, EpisodeJob, EpisodeOptions, Experience, Fixed, Workers};
 use wr2l_rng::{Purpose, StreamKey};
 use wr2l_robust::adversary::Turn;
+use wr2l_robust::phase_one::SearchKind;
 use wr2l_sim::Task;
 
 use crate::error::RunError;
@@ -143,9 +144,15 @@ fn adversary_steps(plan: &Plan) -> f64 {
     let points = match adversary.kind {
         AdversaryKind::Wasserstein => {
             let phase_one = &adversary.phase_one;
-            // Gradient pairs and about three points of the line search a step, two to four comparisons at the end.
-            let inner = f64::from(phase_one.max_inner) * (2.0 * phase_one.gradient.pairs as f64 + 6.0);
-            phase_one.starts as f64 + inner + 4.0
+            match phase_one.search {
+                SearchKind::Surrogate => phase_one.surrogate.budget as f64 + 2.0,
+                // Gradient pairs and about three points of the line search a step, two to four comparisons at the end.
+                SearchKind::Gradient => {
+                    let inner =
+                        f64::from(phase_one.max_inner) * (2.0 * phase_one.gradient.pairs as f64 + 6.0);
+                    phase_one.starts as f64 + inner + 4.0
+                }
+            }
         }
         AdversaryKind::Population => {
             (1 + adversary.population.members + adversary.population.candidates) as f64

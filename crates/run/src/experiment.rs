@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use toml::Value;
-use wr2l_eval::HALF_WIDTH;
+use wr2l_eval::{HALF_WIDTH, SearchKind};
 use wr2l_sim::{Physics, TaskName};
 
 use crate::error::RunError;
@@ -83,6 +83,9 @@ pub struct EvaluationPlan {
     /// Episodes that the search may spend on each policy.
     #[serde(default = "budget")]
     pub budget: u64,
+    /// How it searches.
+    #[serde(default = "search")]
+    pub search: SearchKind,
     /// Episodes per system.
     pub episodes: u32,
     /// Draw actions from the policies instead of taking their means.
@@ -121,6 +124,10 @@ fn half_width() -> f64 {
 
 fn budget() -> u64 {
     10_000
+}
+
+fn search() -> SearchKind {
+    SearchKind::Surrogate
 }
 
 /// What an experiment file holds.
@@ -291,7 +298,7 @@ fn method(
 }
 
 /// What makes a run take a second or less.
-const HURRY: [(&str, i64); 11] = [
+const HURRY: [(&str, i64); 12] = [
     ("steps", 1024),
     ("ppo.horizon", 64),
     ("ppo.minibatches", 4),
@@ -301,6 +308,7 @@ const HURRY: [(&str, i64); 11] = [
     ("adversary.every", 512),
     ("adversary.phase_one.max_inner", 1),
     ("adversary.phase_one.gradient.pairs", 2),
+    ("adversary.phase_one.surrogate.budget", 8),
     ("ball.pairs.count", 20),
     ("ball.pairs.pool", 40),
 ];

@@ -56,7 +56,7 @@ pub(crate) fn systems_of(evaluation: &EvaluationPlan, task: TaskName) -> Result<
     }
     let set = region.search_set(&space)?;
     let set = set.ok_or_else(|| RunError::Usage("a shell cannot be searched".into()))?;
-    let search = Search::usual(space.dim(), evaluation.budget);
+    let search = Search::usual(evaluation.search, space.dim(), evaluation.budget);
     Ok(Target::Worst(Box::new(WorstCase { space, set, label: region.label(), search })))
 }
 

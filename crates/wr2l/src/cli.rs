@@ -234,6 +234,10 @@ pub(crate) struct EvaluateArgs {
     /// Episodes that the search for the worst case may spend on each policy.
     #[arg(long, value_name = "N", value_parser = count, default_value = "10k")]
     pub(crate) budget: u64,
+    /// How it is searched: by a `surrogate` of the return that learns from every episode, or along the `gradient` from
+    /// several starts, as training does.
+    #[arg(long, value_name = "HOW", value_enum, default_value = "surrogate")]
+    pub(crate) search: SearchHow,
     /// Episodes per system.
     #[arg(long, value_name = "N", value_parser = episodes, default_value = "20")]
     pub(crate) episodes: u32,
@@ -258,6 +262,13 @@ pub(crate) struct EvaluateArgs {
     /// Print one JSON object per table.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// How the worst case is searched for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum SearchHow {
+    Surrogate,
+    Gradient,
 }
 
 /// Where systems are drawn from or searched in.

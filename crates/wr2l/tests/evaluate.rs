@@ -76,6 +76,10 @@ fn the_worst_case_is_searched_for_every_policy_and_named_by_its_parameters() {
         assert!(line["worst"].as_f64().unwrap() <= line["nominal"].as_f64().unwrap(), "{line}");
     }
     assert!(!folder.path("box/worst-box-0.5.svg").exists());
+    folder.done(&format!("{search} --search gradient -o along"));
+    let along = folder.read("along/worst-box-0.5.csv");
+    assert_eq!(column(&along, "system").iter().filter(|system| **system == "0").count(), 2);
+    assert_ne!(along, folder.read("box/worst-box-0.5.csv"), "the two searches look elsewhere");
 }
 
 #[test]

@@ -412,7 +412,7 @@ impl Plan {
 
 impl Plan {
     /// How many numbers, to an order of magnitude, some options ask to be held in memory at once.
-    fn sizes(&self) -> [(&'static str, f64); 19] {
+    fn sizes(&self) -> [(&'static str, f64); 20] {
         let phase_one = &self.adversary.phase_one;
         let points = 2.0 * phase_one.gradient.pairs as f64;
         let episodes = self.adversary.episodes as f64;
@@ -438,6 +438,7 @@ impl Plan {
             ("ball.pairs.count", self.ball.pairs.count as f64 * 64.0),
             ("ball.pairs.pool", self.ball.pairs.pool as f64 * 64.0),
             ("adversary.phase_one.gradient.pairs", points * episodes * 64.0),
+            ("adversary.phase_one.surrogate.budget", phase_one.surrogate.budget as f64 * episodes * 64.0),
             ("adversary.phase_one.starts", phase_one.starts as f64 * episodes * 64.0),
             ("report.episodes", f64::from(self.report.episodes) * 64.0),
         ]

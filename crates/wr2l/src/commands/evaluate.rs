@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use serde_json::json;
-use wr2l::eval::{Evaluation, Region, Row, Search, Systems, Table, summary};
+use wr2l::eval::{Evaluation, Region, Row, Search, SearchKind, Systems, Table, summary};
 use wr2l::run::{
     BallSummary, Contestant, Destination, RunError, WorstCase, common_task, evaluate_all, open_contestants,
     sweep_stem, sweep_systems, usual_sweep, worst_of_all, write_results,
@@ -12,7 +12,7 @@ use wr2l::run::{
 use wr2l::sim::{DynamicsSpace, Physics, Task, TaskName};
 
 use super::threads;
-use crate::cli::{EvaluateArgs, Within};
+use crate::cli::{EvaluateArgs, SearchHow, Within};
 use crate::interrupt;
 use crate::output::{Bar, print};
 
@@ -124,7 +124,11 @@ fn requests_of(
             let why = "the worst case is searched in a box or a ball, not in a shell";
             return Err(RunError::Usage(format!("--worst-case --within shell: {why}")));
         };
-        let search = Search::usual(space.dim(), args.budget);
+        let kind = match args.search {
+            SearchHow::Surrogate => SearchKind::Surrogate,
+            SearchHow::Gradient => SearchKind::Gradient,
+        };
+        let search = Search::usual(kind, space.dim(), args.budget);
         let worst = WorstCase { space, set, label: region.label(), search };
         requests.push((format!("worst-{place}"), Request::Worst(Box::new(worst))));
     }

@@ -1,0 +1,158 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::ball::Metric;
+use crate::{DMatrix, FnObjective};
+
+fn ball(dim: usize, radius: f64, bound: f64) -> Ball {
+    let metric = Metric::new(&DMatrix::identity(dim, dim), Metric::DEFAULT_RIDGE).unwrap();
+    Ball::new(metric, 0.5 * radius * radius, vec![-bound; dim], vec![bound; dim]).unwrap()
+}
+
+fn search(budget: usize) -> SurrogateSearch {
+    SurrogateSearch { budget, ..SurrogateSearch::default() }
+}
+
+/// An objective that counts, and says at which points its physics breaks down.
+struct Counted<F> {
+    dim: usize,
+    function: F,
+    evaluations: usize,
+}
+
+impl<F: FnMut(&[f64], u64) -> Option<f64>> Objective for Counted<F> {
+    fn dim(&self) -> usize {
+        self.dim
+    }
+
+    fn evaluate(&mut self, points: &[f64], draw: u64) -> Result<Vec<f64>, RobustError> {
+        let broken = |z: &[f64]| RobustError::Diverged { z: z.to_vec(), what: "a test".into() };
+        let values = points.chunks_exact(self.dim).map(|z| (self.function)(z, draw).ok_or_else(|| broken(z)));
+        let values = values.collect::<Result<Vec<_>, _>>()?;
+        self.evaluations += values.len();
+        Ok(values)
+    }
+}
+
+#[test]
+fn a_linear_return_in_many_dimensions_is_minimised_nearly_and_far_better_than_by_chance() {
+    let (ball, dim) = (ball(20, 1.0, 9.0), 20);
+    let slope: Vec<f64> = (0..dim).map(|i| (i as f64 * 0.7).sin()).collect();
+    let size = slope.iter().map(|s| s * s).sum::<f64>().sqrt();
+    let found = |options: SurrogateSearch| {
+        let mut j =
+            FnObjective::new(dim, |z: &[f64]| slope.iter().zip(z).map(|(s, z)| s * z).sum::<f64>() / size);
+        options.run(&mut j, &ball, &[], 3, 0).unwrap().value
+    };
+    // The minimum is −1.
+    assert!(found(search(300)) < -0.97, "{}", found(search(300)));
+    assert!(found(SurrogateSearch { first: 1.0, ..search(300) }) > -0.85);
+}
+
+#[test]
+fn a_cliff_far_out_is_found_where_every_gradient_is_zero() {
+    let ball = ball(5, 1.0, 0.8);
+    let mut j = FnObjective::new(5, |z: &[f64]| if z[1] - z[3] > 1.2 { 10.0 } else { 3000.0 });
+    let found = search(300).run(&mut j, &ball, &[], 1, 0).unwrap();
+    assert!(found.value == 10.0 && ball.contains(&found.z));
+}
+
+#[test]
+fn a_single_stroke_of_bad_luck_is_not_taken_for_a_bad_point() {
+    // Every hundredth look anywhere is very low; the corner is always rather low.
+    let mut looks = 0;
+    let noisy = |z: &[f64], _| {
+        looks += 1;
+        Some(if looks % 50 == 0 { -500.0 } else { 10.0 * z[0] })
+    };
+    let mut j = Counted { dim: 2, function: noisy, evaluations: 0 };
+    let found = search(200).run(&mut j, &ball(2, 1.0, 9.0), &[], 5, 0).unwrap();
+    assert!(found.z[0] < -0.8, "{found:?}");
+}
+
+#[test]
+fn known_points_are_looked_at() {
+    // A needle that no search finds.
+    let needle = [0.3, -0.1];
+    let mut j = FnObjective::new(2, |z: &[f64]| if z == needle { 0.0 } else { 100.0 });
+    let found = search(20).run(&mut j, &ball(2, 1.0, 9.0), &[needle.to_vec()], 1, 0).unwrap();
+    assert_eq!((found.z.as_slice(), found.value), (needle.as_slice(), 0.0));
+    let bad = search(20).run(&mut j, &ball(2, 1.0, 9.0), &[vec![f64::NAN; 2]], 1, 0);
+    assert!(matches!(bad, Err(RobustError::NotFinite { .. })));
+}
+
+#[test]
+fn points_where_the_physics_breaks_down_are_never_chosen() {
+    let ball = ball(2, 1.0, 9.0);
+    let run = |limit: f64| {
+        let function = |z: &[f64], _| (z[0] > limit).then_some(z[0]);
+        let mut j = Counted { dim: 2, function, evaluations: 0 };
+        search(100).run(&mut j, &ball, &[], 2, 0)
+    };
+    let found = run(-0.5).unwrap();
+    assert!(found.z[0] > -0.5 && found.z[0] < -0.3, "{found:?}");
+    assert!(matches!(run(2.0), Err(RobustError::Diverged { .. })), "no point is left");
+}
+
+#[test]
+fn returns_that_are_no_numbers_and_options_that_make_no_sense_are_refused() {
+    let ball = ball(2, 1.0, 9.0);
+    let mut j = FnObjective::new(2, |_: &[f64]| f64::NAN);
+    assert!(matches!(search(50).run(&mut j, &ball, &[], 1, 0), Err(RobustError::NotFinite { .. })));
+    let usual = SurrogateSearch::default();
+    assert_eq!(usual.validate(), Ok(()));
+    for (options, name) in [
+        (SurrogateSearch { budget: 0, ..usual }, "budget"),
+        (SurrogateSearch { round: 0, ..usual }, "round"),
+        (SurrogateSearch { finalists: 0, ..usual }, "finalists"),
+        (SurrogateSearch { first: 0.0, ..usual }, "first"),
+        (SurrogateSearch { first: f64::NAN, ..usual }, "first"),
+        (SurrogateSearch { last: 1.0, ..usual }, "last"),
+        (SurrogateSearch { again: -0.1, ..usual }, "again"),
+    ] {
+        let error = options.validate().unwrap_err();
+        assert!(matches!(error, RobustError::Parameter { name: n, .. } if n == name), "{error}");
+    }
+}
+
+#[test]
+fn a_comparison_spends_no_more_than_it_may_and_finds_the_lowest() {
+    let points: Vec<Vec<f64>> = (0..7).map(|i| vec![f64::from((i * 3) % 7)]).collect();
+    for budget in 0..60 {
+        let function = |z: &[f64], draw: u64| Some(z[0] + if draw.is_multiple_of(2) { 0.2 } else { -0.2 });
+        let mut j = Counted { dim: 1, function, evaluations: 0 };
+        let compared = compare(&mut j, &points, budget, 1).unwrap();
+        assert!(compared.evaluations <= budget && compared.evaluations == j.evaluations);
+        if budget >= 14 {
+            assert_eq!(points[compared.lowest], [0.0], "budget {budget}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    /// Whatever J is: in the ball, within the budget, and the same again.
+    #[test]
+    fn any_search_stays_in_the_ball_and_its_budget_and_repeats(
+        dim in 1_usize..6,
+        budget in 1_usize..120,
+        bound in 0.05_f64..2.0,
+        flat in any::<bool>(),
+        seed in any::<u64>(),
+    ) {
+        let ball = ball(dim, 1.0, bound);
+        let run = || {
+            let function = |z: &[f64], draw: u64| {
+                Some(if flat { 1.0 } else { z.iter().map(|z| (5.0 * z).sin()).sum::<f64>() + draw as f64 % 3.0 })
+            };
+            let mut j = Counted { dim, function, evaluations: 0 };
+            let found = search(budget).run(&mut j, &ball, &[], seed, 4).unwrap();
+            assert_eq!(found.evaluations, j.evaluations);
+            found
+        };
+        let found = run();
+        prop_assert!(ball.contains(&found.z) && found.evaluations <= budget);
+        prop_assert_eq!(run(), found);
+    }
+}
