@@ -6,6 +6,7 @@ use wr2l_rng::{Stream, StreamKey};
 use super::{Seen, Surrogate, sort};
 use crate::RobustError;
 use crate::ball::{Ball, UniformBall};
+use crate::linalg::dot;
 
 /// Points that were the lowest so far, around which candidates lie.
 const ELITES: usize = 12;
@@ -87,9 +88,8 @@ impl<'a> Explorer<'a> {
             } else {
                 model.draw(&mut self.stream(round, u64::MAX - 1 - k as u64))
             };
-            let value = |i: usize| features[i].iter().zip(&weights).map(|(f, w)| f * w).sum::<f64>();
             let free = (0..candidates.len()).filter(|&i| candidates[i].is_some());
-            let lowest = free.map(|i| (i, value(i))).min_by(|a, b| a.1.total_cmp(&b.1));
+            let lowest = free.map(|i| (i, dot(&features[i], &weights))).min_by(|a, b| a.1.total_cmp(&b.1));
             chosen.extend(lowest.and_then(|(i, _)| candidates[i].take()));
         }
         Ok(chosen)
@@ -104,8 +104,7 @@ impl<'a> Explorer<'a> {
         round: u64,
     ) -> Result<Vec<usize>, RobustError> {
         let (inputs, model) = self.fit(seen, round)?;
-        let value = |x: &[f64]| model.features(x).iter().zip(model.mean()).map(|(f, w)| f * w).sum::<f64>();
-        let values: Vec<f64> = inputs.iter().map(|x| value(x)).collect();
+        let values: Vec<f64> = inputs.iter().map(|x| dot(&model.features(x), model.mean())).collect();
         let mut order: Vec<usize> = (0..seen.len()).collect();
         order.sort_by(|&a, &b| values[a].total_cmp(&values[b]));
         let mut chosen = Vec::with_capacity(count);

@@ -4,6 +4,7 @@ use nalgebra::{Cholesky, DMatrix, DVector, Dyn};
 use wr2l_rng::Stream;
 
 use crate::RobustError;
+use crate::linalg::dot;
 
 /// Random features.
 const FEATURES: usize = 192;
@@ -46,34 +47,25 @@ impl Surrogate {
             row.iter_mut().for_each(|w| *w *= stretch);
         }
         let scores = DVector::from_vec(normal_scores(values));
-        let mut best: Option<(f64, Self)> = None;
+        let mut best: Option<(f64, Vec<f64>, DMatrix<f64>, f64)> = None;
         for length in LENGTHS {
             let scale = 1.0 / (length * (dim as f64).sqrt());
             let frequencies: Vec<f64> = base.iter().map(|w| w * scale).collect();
             let rows: Vec<Vec<f64>> = inputs.iter().map(|x| features(&frequencies, x)).collect();
             let width = rows.first().map_or(0, Vec::len);
             let matrix = DMatrix::from_fn(rows.len(), width, |i, j| rows[i][j]);
-            let (gram, moment) = (matrix.tr_mul(&matrix), matrix.tr_mul(&scores));
+            let evidence = Evidence::new(&matrix, &scores);
             for noise in NOISES {
-                let mut precision = gram.clone();
-                (0..width).for_each(|i| precision[(i, i)] += noise * noise);
-                let factor = precision
-                    .cholesky()
-                    .ok_or(RobustError::Decomposition { what: "Cholesky decomposition" })?;
-                let mean = factor.solve(&moment);
-                // −2 log evidence, up to a constant.
-                let logs: f64 = factor.l_dirty().diagonal().iter().map(|l| l.ln()).sum();
-                let free = (rows.len() as f64 - width as f64) * noise.ln();
-                let misfit = (scores.dot(&scores) - moment.dot(&mean)) / (noise * noise);
-                let cost = misfit + 2.0 * logs + 2.0 * free;
-                if best.as_ref().is_none_or(|(lowest, _)| cost < *lowest) {
-                    let mean = mean.as_slice().to_vec();
-                    let frequencies = frequencies.clone();
-                    best = Some((cost, Self { dim, frequencies, noise, mean, factor }));
+                let cost = evidence.cost(noise)?;
+                if best.as_ref().is_none_or(|(lowest, ..)| cost < *lowest) {
+                    best = Some((cost, frequencies.clone(), matrix.clone(), noise));
                 }
             }
         }
-        best.map(|(_, model)| model).ok_or(RobustError::Decomposition { what: "Cholesky decomposition" })
+        let Some((_, frequencies, matrix, noise)) = best else { return Err(UNDECOMPOSED) };
+        let factor = lifted(matrix.tr_mul(&matrix), noise)?;
+        let mean = factor.solve(&matrix.tr_mul(&scores)).as_slice().to_vec();
+        Ok(Self { dim, frequencies, noise, mean, factor })
     }
 
     /// The features of an input, whose products with weights are values.
@@ -91,7 +83,7 @@ impl Surrogate {
         let slope = SLOPE / (self.dim as f64).sqrt();
         let mut gradient: Vec<f64> = weights[FEATURES..][..self.dim].iter().map(|w| slope * w).collect();
         for (row, pair) in self.frequencies.chunks(self.dim.max(1)).zip(weights.chunks(2)) {
-            let angle: f64 = row.iter().zip(x).map(|(w, x)| w * x).sum();
+            let angle = dot(row, x);
             let (sine, cosine) = angle.sin_cos();
             let along = amplitude * (pair[1] * cosine - pair[0] * sine);
             gradient.iter_mut().zip(row).for_each(|(g, w)| *g += along * w);
@@ -113,11 +105,56 @@ impl Surrogate {
     }
 }
 
+/// What never happens in exact arithmetic.
+const UNDECOMPOSED: RobustError = RobustError::Decomposition { what: "Cholesky decomposition" };
+
+/// Factor of `matrix + noise² I`.
+fn lifted(mut matrix: DMatrix<f64>, noise: f64) -> Result<Cholesky<f64, Dyn>, RobustError> {
+    (0..matrix.nrows()).for_each(|i| matrix[(i, i)] += noise * noise);
+    matrix.cholesky().ok_or(UNDECOMPOSED)
+}
+
+/// How well features explain scores, in whichever of two forms has the smaller matrix.
+enum Evidence<'a> {
+    /// More features than scores: `K = F Fᵀ`.
+    Kernel { kernel: DMatrix<f64>, scores: &'a DVector<f64> },
+    /// `FᵀF` and `Fᵀs`.
+    Gram { gram: DMatrix<f64>, moment: DVector<f64>, scores: &'a DVector<f64> },
+}
+
+impl<'a> Evidence<'a> {
+    fn new(features: &DMatrix<f64>, scores: &'a DVector<f64>) -> Self {
+        if features.nrows() < features.ncols() {
+            Self::Kernel { kernel: features * features.transpose(), scores }
+        } else {
+            Self::Gram { gram: features.tr_mul(features), moment: features.tr_mul(scores), scores }
+        }
+    }
+
+    /// −2 log evidence, up to a constant.
+    fn cost(&self, noise: f64) -> Result<f64, RobustError> {
+        let logs =
+            |factor: &Cholesky<f64, Dyn>| factor.l_dirty().diagonal().iter().map(|l| l.ln()).sum::<f64>();
+        Ok(match self {
+            Self::Kernel { kernel, scores } => {
+                let factor = lifted(kernel.clone(), noise)?;
+                scores.dot(&factor.solve(*scores)) + 2.0 * logs(&factor)
+            }
+            Self::Gram { gram, moment, scores } => {
+                let factor = lifted(gram.clone(), noise)?;
+                let misfit = scores.dot(scores) - moment.dot(&factor.solve(moment));
+                let free = (scores.len() as f64 - moment.len() as f64) * noise.ln();
+                misfit / (noise * noise) + 2.0 * logs(&factor) + 2.0 * free
+            }
+        })
+    }
+}
+
 fn features(frequencies: &[f64], x: &[f64]) -> Vec<f64> {
     let amplitude = (2.0 / FEATURES as f64).sqrt();
     let mut out = Vec::with_capacity(FEATURES + x.len() + 1);
     for row in frequencies.chunks(x.len().max(1)) {
-        let angle: f64 = row.iter().zip(x).map(|(w, x)| w * x).sum();
+        let angle = dot(row, x);
         let (sine, cosine) = angle.sin_cos();
         out.extend([amplitude * cosine, amplitude * sine]);
     }
@@ -163,7 +200,7 @@ mod tests {
     }
 
     fn value(model: &Surrogate, weights: &[f64], x: &[f64]) -> f64 {
-        model.features(x).iter().zip(weights).map(|(f, w)| f * w).sum()
+        dot(&model.features(x), weights)
     }
 
     /// 200 points and their values.
@@ -220,6 +257,24 @@ mod tests {
             deviation
         };
         assert!(spread(&[0.0; 3]) < 0.5 * spread(&[8.0, -8.0, 8.0]));
+    }
+
+    #[test]
+    fn both_forms_of_the_evidence_are_one() {
+        let mut stream = stream(4);
+        let features = DMatrix::from_fn(5, 5, |_, _| stream.normal());
+        let scores = DVector::from_fn(5, |_, _| stream.normal());
+        for (rows, columns) in [(5, 5), (5, 2), (2, 5)] {
+            let some = features.view((0, 0), (rows, columns)).into_owned();
+            let scores = scores.rows(0, rows).into_owned();
+            let kernel = Evidence::Kernel { kernel: &some * some.transpose(), scores: &scores };
+            let (gram, moment) = (some.tr_mul(&some), some.tr_mul(&scores));
+            let gram = Evidence::Gram { gram, moment, scores: &scores };
+            for noise in NOISES {
+                let (a, b) = (kernel.cost(noise).unwrap(), gram.cost(noise).unwrap());
+                assert!((a - b).abs() < 1e-8 * (1.0 + a.abs()), "{rows} × {columns}: {a} {b}");
+            }
+        }
     }
 
     #[test]
