@@ -257,6 +257,10 @@ fn read(path: &Path, text: &str, quick: bool, most_seeds: u64) -> Result<Experim
     if methods.is_empty() != evaluations.is_empty() || (methods.is_empty() && file.dynamics.is_empty()) {
         return Err(in_file("an experiment needs methods and evaluations, or a table of dynamics".into()));
     }
+    if quick && !methods.is_empty() {
+        // Nobody should take its figures for the real ones.
+        file.title += " (--quick: two seeds, a thousand steps, few systems)";
+    }
     Ok(Experiment { name, title: file.title, methods, evaluations, dynamics: file.dynamics })
 }
 
@@ -379,6 +383,7 @@ mod tests {
         assert_eq!(names(&["fig2-hopper", "fig2"], false).len(), 2, "none twice");
         for experiment in select_experiments(&[], true, None).unwrap() {
             assert!(experiment.methods.iter().flat_map(|m| &m.plans).all(|plan| plan.steps <= 1024));
+            assert_eq!(experiment.title.contains("--quick"), !experiment.methods.is_empty());
         }
         for experiment in select_experiments(&[], false, Some(3)).unwrap() {
             assert!(experiment.methods.iter().all(|method| method.plans.len() == 3));
