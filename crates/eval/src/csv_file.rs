@@ -203,11 +203,16 @@ pub fn read_csv(path: &Path) -> Result<Vec<Table>, CsvError> {
     for result in reader.records() {
         let fields = result.map_err(from_csv)?;
         let line = fields.position().map_or(1, csv::Position::line);
-        let (provenance, system, row) =
-            parse_record(&header, &fields, dim).map_err(|reason| malformed(line, reason))?;
-        if tables.last().is_none_or(|table| table.provenance != provenance) {
-            let parameters = parameters.clone();
-            tables.push(Table { provenance, parameters, nominal: None, rows: Vec::new() });
+        let record = Record { header: &header, fields: &fields };
+        let (system, row) = record.row(dim).map_err(|reason| malformed(line, reason))?;
+        // Published tables leave out what the row above says.
+        let goes_on = fields.iter().take(BEFORE.len() - 1).all(str::is_empty) && !tables.is_empty();
+        if !goes_on {
+            let provenance = record.provenance().map_err(|reason| malformed(line, reason))?;
+            if tables.last().is_none_or(|table| table.provenance != provenance) {
+                let parameters = parameters.clone();
+                tables.push(Table { provenance, parameters, nominal: None, rows: Vec::new() });
+            }
         }
         let Some(table) = tables.last_mut() else { continue };
         if system == NOMINAL && table.nominal.is_none() && table.rows.is_empty() {
@@ -222,13 +227,13 @@ pub fn read_csv(path: &Path) -> Result<Vec<Table>, CsvError> {
     Ok(tables)
 }
 
-/// One record, whose fields are read by their column.
+/// One record, whose fields are read by their column; it has as many as the header.
 struct Record<'a> {
     header: &'a csv::StringRecord,
     fields: &'a csv::StringRecord,
 }
 
-impl Record<'_> {
+impl<'a> Record<'a> {
     fn text(&self, column: usize) -> String {
         self.fields[column].to_owned()
     }
@@ -255,56 +260,54 @@ impl Record<'_> {
     fn known<T: FromStr>(&self, column: usize) -> Result<Option<T>, String> {
         if self.is_empty(column) { Ok(None) } else { self.parse(column, "a whole number").map(Some) }
     }
-}
 
-/// Provenance, name of the system and results of one record, which has as many fields as the header.
-fn parse_record<'a>(
-    header: &csv::StringRecord,
-    fields: &'a csv::StringRecord,
-    dim: usize,
-) -> Result<(Provenance, &'a str, Row), String> {
-    let record = Record { header, fields };
-    let after = BEFORE.len() + dim;
-    let provenance = Provenance {
-        task: record.text(0),
-        physics: record.text(1),
-        method: record.text(2),
-        policy: record.text(3),
-        training: Training {
-            algorithm: record.text(4),
-            seed: record.known(5)?,
-            epsilon: Some(record.optional(6)?).filter(|epsilon| !epsilon.is_nan()),
-            policy_steps: record.known(7)?,
-            simulator_steps: record.known(8)?,
-        },
-        seed: record.parse(9, "a whole number")?,
-        stochastic: record.parse(10, "true or false")?,
-        systems: record.text(11),
-    };
-    let row = Row {
-        phi: (BEFORE.len()..after).map(|column| record.number(column)).collect::<Result<_, _>>()?,
-        mean: record.optional(after)?,
-        sd: record.optional(after + 1)?,
-        standard_error: record.optional(after + 2)?,
-        min: record.optional(after + 3)?,
-        max: record.optional(after + 4)?,
-        length: record.optional(after + 5)?,
-        forward: record.optional(after + 6)?,
-        still: record.known(after + 7)?,
-        episodes: record.parse(after + 8, "a whole number")?,
-        diverged: record.parse(after + 9, "a whole number")?,
-    };
-    if row.diverged > row.episodes {
-        return Err(format!("{} of {} episodes cannot have diverged", row.diverged, row.episodes));
+    fn provenance(&self) -> Result<Provenance, String> {
+        Ok(Provenance {
+            task: self.text(0),
+            physics: self.text(1),
+            method: self.text(2),
+            policy: self.text(3),
+            training: Training {
+                algorithm: self.text(4),
+                seed: self.known(5)?,
+                epsilon: Some(self.optional(6)?).filter(|epsilon| !epsilon.is_nan()),
+                policy_steps: self.known(7)?,
+                simulator_steps: self.known(8)?,
+            },
+            seed: self.parse(9, "a whole number")?,
+            stochastic: self.parse(10, "true or false")?,
+            systems: self.text(11),
+        })
     }
-    let sound = row.episodes - row.diverged;
-    if row.has_value() == (sound == 0) {
-        return Err("a mean return must be given exactly if some episode did not diverge".into());
+
+    /// Name of the system, and the results, in a table of `dim` parameters.
+    fn row(&self, dim: usize) -> Result<(&'a str, Row), String> {
+        let after = BEFORE.len() + dim;
+        let row = Row {
+            phi: (BEFORE.len()..after).map(|column| self.number(column)).collect::<Result<_, _>>()?,
+            mean: self.optional(after)?,
+            sd: self.optional(after + 1)?,
+            standard_error: self.optional(after + 2)?,
+            min: self.optional(after + 3)?,
+            max: self.optional(after + 4)?,
+            length: self.optional(after + 5)?,
+            forward: self.optional(after + 6)?,
+            still: self.known(after + 7)?,
+            episodes: self.parse(after + 8, "a whole number")?,
+            diverged: self.parse(after + 9, "a whole number")?,
+        };
+        if row.diverged > row.episodes {
+            return Err(format!("{} of {} episodes cannot have diverged", row.diverged, row.episodes));
+        }
+        let sound = row.episodes - row.diverged;
+        if row.has_value() == (sound == 0) {
+            return Err("a mean return must be given exactly if some episode did not diverge".into());
+        }
+        if row.still.is_some_and(|still| still > sound) {
+            return Err(format!("more episodes stood still than the {sound} that did not diverge"));
+        }
+        Ok((&self.fields[BEFORE.len() - 1], row))
     }
-    if row.still.is_some_and(|still| still > sound) {
-        return Err(format!("more episodes stood still than the {sound} that did not diverge"));
-    }
-    Ok((provenance, &fields[BEFORE.len() - 1], row))
 }
 
 #[cfg(test)]
@@ -338,6 +341,35 @@ mod tests {
         let copy = folder.path().join("copy.csv");
         write_csv(&copy, &again).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), std::fs::read(&copy).unwrap());
+    }
+
+    #[test]
+    fn what_the_row_above_says_may_be_left_out_but_not_in_the_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("results.csv");
+        write_csv(&path, &[table("wr2l", "a"), table("ppo", "b")]).unwrap();
+        let whole = read_csv(&path).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let mut before = String::new();
+        let mut short = String::new();
+        for line in text.lines() {
+            let at = line.match_indices(',').nth(BEFORE.len() - 2).unwrap().0;
+            let (said, rest) = line.split_at(at);
+            short += if said == before { &",,,,,,,,,,,"[..] } else { said };
+            short += &format!("{rest}\n");
+            before = said.to_owned();
+        }
+        assert!(short.len() < text.len());
+        std::fs::write(&path, &short).unwrap();
+        let again = read_csv(&path).unwrap();
+        assert_eq!(again.len(), 2);
+        for (a, b) in whole.iter().zip(&again) {
+            assert_eq!((&a.provenance, bits(a)), (&b.provenance, bits(b)));
+        }
+        let first = text.lines().nth(1).unwrap();
+        let at = first.match_indices(',').nth(BEFORE.len() - 2).unwrap().0;
+        std::fs::write(&path, text.replacen(&first[..at], ",,,,,,,,,,,", 1)).unwrap();
+        assert!(matches!(read_csv(&path), Err(CsvError::Malformed { line: 2, .. })));
     }
 
     #[test]

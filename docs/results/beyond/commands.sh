@@ -31,3 +31,9 @@ done
 # --steps and --seed of the next two; nominal, mean and CVaR₁₀ as `wr2l evaluate` prints them, for mean and drawn actions.
 #   wr2l train hopper SETTINGS --steps STEPS --seed SEED --threads 1 --no-report -o RUN
 #   wr2l evaluate RUN --sweep torso_density=625:2875:6 --sweep friction=0.625:2.875:6 --episodes 5 [--stochastic]
+
+# surrogate.csv: Phase I by the surrogate, on the points and seeds of the test.
+#   wr2l reproduce EXPERIMENT --seeds 5 -o OUT
+# where EXPERIMENT is fig1-hopper, fig3-cartpole or fig4-inverted-pendulum with the one method
+#   name = "wr2l, surrogate", algorithm = "wr2l", the ball and vary of that file's "wr2l" ("wr2l 0.1"), and
+#   "adversary.phase_one.search" = "surrogate"

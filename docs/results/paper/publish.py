@@ -3,7 +3,7 @@
     python3 docs/results/paper/publish.py reproduction docs/results/paper
 
 Numbers are rounded to four significant digits, learning curves thinned to 60 points a run, and policies named by their
-seeds. Where a table has a row for each of hundreds of random systems, their parameters, which `systems_seed` of the
+seeds. What a row's first columns share with the row above is left out. Where a table has a row for each of hundreds of random systems, their parameters, which `systems_seed` of the
 experiment gives again, and all but the mean return are left out.
 """
 
@@ -40,6 +40,11 @@ def table(path):
         row[policy] = row[seed]
         for i, name in enumerate(head):
             row[i] = "" if many and name in SPREAD else row[i] if name in WHOLE else short(row[i])
+    system, above = head.index(BEFORE), None
+    for row in rows:
+        here = row[:system]
+        row[:system] = [""] * system if here == above else here
+        above = here
     if many:
         first, last = head.index(BEFORE) + 1, head.index(AFTER)
         head, *rows = [row[:first] + row[last:] for row in [head, *rows]]
