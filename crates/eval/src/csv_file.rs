@@ -355,7 +355,7 @@ mod tests {
         for line in text.lines() {
             let at = line.match_indices(',').nth(BEFORE.len() - 2).unwrap().0;
             let (said, rest) = line.split_at(at);
-            short += if said == before { &",,,,,,,,,,,"[..] } else { said };
+            short += if said == before { ",,,,,,,,,,," } else { said };
             short += &format!("{rest}\n");
             before = said.to_owned();
         }

@@ -62,7 +62,7 @@ pub const COLUMNS: [&str; 19] = [
 /// | `return_reference`, `return_chosen` | J(0) and J(z) of the stochastic policy, on the same random numbers |
 /// | `w_measured`, `w_taylor` | W(z) as simulated (empty if a step diverged), and `½zᵀH₀z` |
 /// | `inner_steps` | steps of the inner loop; what follows is of the last of them |
-/// | `stop` | why the inner loop ended: `steps`, `gradient`, `gap`, or `no-signal` (J does not respond: z was kept) |
+/// | `stop` | why the inner loop ended: `steps`, `gradient`, `gap`, `no-signal` (J does not respond: z was kept), or `budget` (there was none: `search = "surrogate"`) |
 /// | `gap` | Frank–Wolfe gap before it, in units of return |
 /// | `alpha`, `wolfe` | step size, and 1 if it satisfies the Wolfe conditions |
 /// | `signal_to_noise`, `split_half_cosine` | of the gradient; believe the cosine |
