@@ -34,6 +34,6 @@ done
 
 # surrogate.csv: Phase I by the surrogate, on the points and seeds of the test.
 #   wr2l reproduce EXPERIMENT --seeds 5 -o OUT
-# where EXPERIMENT is fig1-hopper, fig3-cartpole or fig4-inverted-pendulum with the one method
-#   name = "wr2l, surrogate", algorithm = "wr2l", the ball and vary of that file's "wr2l" ("wr2l 0.1"), and
+# where EXPERIMENT is fig1-hopper, fig1-walker2d, fig3-cartpole or fig4-inverted-pendulum with the one method
+#   name = "wr2l, surrogate", algorithm = "wr2l", the ball and vary of that file's "wr2l" ("wr2l 0.1", "wr2l 1.0"), and
 #   "adversary.phase_one.search" = "surrogate"
