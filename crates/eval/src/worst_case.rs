@@ -50,7 +50,8 @@ impl Search {
     }
 }
 
-/// Evaluations of one search by a surrogate: with more, fitting it would take longer than they do.
+/// Evaluations of one search by a surrogate. Fitting it then takes a fifth to a third of the time on the planar physics
+/// (`docs/beyond-the-paper.md`), and the more the more it has seen.
 const SURROGATE_BUDGET: u64 = 500;
 
 /// Searches `set` (in z of `space`) for the system on which the policy returns least: one system a search, the worst of

@@ -136,6 +136,7 @@ pub struct AdversaryPath {
     /// Policy steps before each turn.
     pub steps: Vec<f64>,
     /// What it chose, in z; NaN where the episodes shared no point.
+    #[serde(serialize_with = "short_rows")]
     pub z: Vec<Vec<f64>>,
     /// Outline of the ball in physical units, over two parameters.
     pub outline: Vec<(f64, f64)>,
@@ -393,6 +394,11 @@ fn short(value: f64) -> f64 {
     format!("{value:.5e}").parse().unwrap_or(value)
 }
 
+/// Each row in [`short`] numbers: hundreds of turns of many runs are most of a page.
+fn short_rows<S: serde::Serializer>(rows: &[Vec<f64>], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(rows.iter().map(|row| row.iter().map(|&value| short(value)).collect::<Vec<_>>()))
+}
+
 impl Page {
     /// The page as HTML text, whose bytes depend on its data alone.
     ///
@@ -475,6 +481,19 @@ mod tests {
         }
         assert!(SystemSet::new("x".into(), &tables, Vec::new()).unwrap().worst);
         assert!(SystemSet::new("x".into(), &[], Vec::new()).is_err());
+    }
+
+    #[test]
+    fn what_adversaries_chose_is_written_in_six_digits() {
+        let path = AdversaryPath {
+            policy: "a".into(),
+            parameters: vec!["x".into(), "y".into()],
+            steps: vec![0.0],
+            z: vec![vec![-1.0 / 3.0, f64::NAN]],
+            outline: Vec::new(),
+        };
+        let text = serde_json::to_string(&path).unwrap();
+        assert!(text.contains("\"z\":[[-0.333333,null]]"), "{text}");
     }
 
     #[test]

@@ -66,7 +66,8 @@ pub struct Found {
     pub z: Vec<f64>,
     /// Mean of J there, which its selection makes too low.
     pub value: f64,
-    /// Evaluations of J that it all took, at most the budget.
+    /// Evaluations of J that it all took, at most the budget; those that find out which of several points broke the
+    /// physics are not counted.
     pub evaluations: usize,
 }
 

@@ -35,9 +35,9 @@ impl Surrogate {
     /// Fits the model to `values` at `inputs`, whose coordinates should have standard deviations near 1.
     ///
     /// # Errors
-    /// [`RobustError::Decomposition`] never in exact arithmetic.
+    /// [`RobustError::Decomposition`] without any input, and never else in exact arithmetic.
     pub fn fit(inputs: &[Vec<f64>], values: &[f64], stream: &mut Stream) -> Result<Self, RobustError> {
-        let dim = inputs.first().map_or(0, Vec::len);
+        let Some(dim) = inputs.first().map(Vec::len) else { return Err(UNDECOMPOSED) };
         let mut base = vec![0.0; FEATURES / 2 * dim];
         for row in base.chunks_mut(dim.max(1)) {
             stream.fill_normal(row);

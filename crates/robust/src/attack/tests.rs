@@ -59,7 +59,7 @@ fn a_cliff_far_out_is_found_where_every_gradient_is_zero() {
 
 #[test]
 fn a_single_stroke_of_bad_luck_is_not_taken_for_a_bad_point() {
-    // Every hundredth look anywhere is very low; the corner is always rather low.
+    // Every fiftieth look, wherever it is, is very low; one side is always rather low.
     let mut looks = 0;
     let noisy = |z: &[f64], _| {
         looks += 1;
