@@ -47,7 +47,7 @@ impl Ppo {
     /// [`RlError::Option`] for a senseless option.
     pub fn new(config: PpoConfig, spec: &SimSpec, dim: usize, seed: u64) -> Result<Self, RlError> {
         config.validate()?;
-        let policy = PolicyHalf::new(spec, &config.hidden, seed)?;
+        let policy = PolicyHalf::new(spec, &config.hidden, config.initial_std, seed)?;
         let critic =
             CriticHalf::new(spec, if config.critic_sees_dynamics { dim } else { 0 }, &config.hidden, seed)?;
         let actor = Actor::new(

@@ -114,14 +114,16 @@ pub(crate) struct PolicyHalf {
 }
 
 impl PolicyHalf {
-    /// A freshly initialised policy for a task.
-    pub(crate) fn new(spec: &SimSpec, hidden: &[usize], seed: u64) -> Result<Self, RlError> {
+    /// A freshly initialised policy for a task, whose real actions have standard deviation `std`.
+    pub(crate) fn new(spec: &SimSpec, hidden: &[usize], std: f64, seed: u64) -> Result<Self, RlError> {
         let policy = match &spec.actions {
             ActionSpace::Continuous { low, .. } => Policy::gaussian(spec.obs_dim, hidden, low.len())?,
             ActionSpace::Discrete { n } => Policy::categorical(spec.obs_dim, hidden, *n)?,
         };
         let mut params = vec![0.0; policy.parameters()];
         policy.initialise(&mut StreamKey::new(seed, Purpose::Initialisation).lane(0).stream(), &mut params);
+        let weights = params.len() - policy.log_std(&params).len();
+        params[weights..].fill(std.ln() as f32);
         Ok(Self {
             cache: policy.cache(CHUNK),
             learning: Learning::new(params),
@@ -337,7 +339,7 @@ mod tests {
                 let samples = samples(n, &actions);
                 let rows: Vec<u32> = (0..n as u32).rev().collect();
                 let minibatch = Minibatch { rows: &rows, samples: &samples };
-                let mut policy = PolicyHalf::new(&spec, &[16, 8], 4).unwrap();
+                let mut policy = PolicyHalf::new(&spec, &[16, 8], 1.0, 4).unwrap();
                 let what = format!("{actions:?}, clip_value {clip_value}");
                 directional_derivatives(&mut policy, |half| &mut half.learning, &config, minibatch, &what);
                 for dim in [0, 2] {
@@ -403,10 +405,21 @@ mod tests {
     }
 
     #[test]
+    fn real_actions_start_with_the_standard_deviation_that_is_asked_for() {
+        let half = |actions| PolicyHalf::new(&spec(actions), &[8], 0.25, 4).unwrap();
+        let real = half(ActionSpace::Continuous { low: vec![-1.0; 3], high: vec![1.0; 3] });
+        assert_eq!(real.policy.log_std(real.params()), [0.25_f32.ln(); 3]);
+        let choice = half(ActionSpace::Discrete { n: 2 });
+        assert!(choice.policy.log_std(choice.params()).is_empty());
+        let other = PolicyHalf::new(&spec(ActionSpace::Discrete { n: 2 }), &[8], 1.0, 4).unwrap();
+        assert_eq!(choice.params(), other.params(), "a choice has none");
+    }
+
+    #[test]
     fn a_single_sample_gives_a_finite_gradient() {
         let actions = ActionSpace::Continuous { low: vec![-1.0], high: vec![1.0] };
         let samples = samples(1, &actions);
-        let mut policy = PolicyHalf::new(&spec(actions), &[8], 4).unwrap();
+        let mut policy = PolicyHalf::new(&spec(actions), &[8], 1.0, 4).unwrap();
         policy.gradient(&PpoConfig::default(), Minibatch { rows: &[0], samples: &samples });
         assert!(policy.learning.gradient.iter().all(|g| g.is_finite()));
         assert_eq!(policy.take_losses().policy, 0.0, "its standardised advantage is 0");
