@@ -37,7 +37,7 @@ fn plan(algorithm: Algorithm, more: &[&str]) -> Plan {
     let settings = [
         "steps=1000",
         "adversary.every=400",
-        "adversary.phase_one.gradient.pairs=3",
+        "adversary.phase_one.surrogate.budget=8",
         "ball.pairs.count=40",
         "ball.pairs.pool=80",
         "ppo.horizon=32",
@@ -132,7 +132,7 @@ fn every_algorithm_goes_on_bit_for_bit_wherever_it_was_stopped() {
 fn a_stop_at_any_moment_in_a_turn_as_well_takes_back_what_is_half_done() {
     let root = tempfile::tempdir().unwrap();
     // Turns that take most of the time.
-    let plan = plan(Algorithm::Wr2l, &["adversary.phase_one.gradient.pairs=200", "steps=600"]);
+    let plan = plan(Algorithm::Wr2l, &["adversary.phase_one.surrogate.budget=400", "steps=600"]);
     begin(&plan, &root.path().join("whole"), None);
     let path = root.path().join("broken");
     begin(&plan, &path, Some(1));

@@ -152,6 +152,10 @@ pub(crate) struct TrainArgs {
     /// Another adversary than the algorithm's: nominal, uniform, boundary, wasserstein, population, cvar, force or action.
     #[arg(long, value_name = "NAME")]
     pub(crate) adversary: Option<String>,
+    /// Algorithm 1 as the paper prints it: gradient steps from the reference to the worst case, in the ball of the
+    /// zero-order Hessian.
+    #[arg(long, conflicts_with_all = ["algorithm", "learner", "adversary"])]
+    pub(crate) paper: bool,
     /// Policy steps to train for, e.g. 2M.
     #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) steps: Option<u64>,

@@ -66,7 +66,7 @@ fn an_experiment_with_a_mistake_is_refused_before_anything_runs() {
 fn run_with_results(folder: &Folder, name: &str, algorithm: &str, seed: u64) {
     folder.done(&format!(
         "train hopper --algorithm {algorithm} --seed {seed} --steps 1500 --set ppo.horizon=64 --set ppo.minibatches=4 \
-         --set adversary.every=500 --set adversary.phase_one.gradient.pairs=2 --set ball.pairs.count=40 \
+         --set adversary.every=500 --set adversary.phase_one.surrogate.budget=8 --set ball.pairs.count=40 \
          --set ball.pairs.pool=80 --no-report --quiet -o {name}"
     ));
     folder.done(&format!(

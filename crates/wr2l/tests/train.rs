@@ -60,7 +60,7 @@ fn every_algorithm_repeats_and_logs_its_adversary() {
     for (algorithm, columns_filled) in [("wr2l", true), ("ppo-boundary", true), ("ppo-uniform", false)] {
         let common = format!(
             "train inverted-pendulum --algorithm {algorithm} --steps 1000 --set ppo.horizon=64 \
-             --set ppo.minibatches=4 --set adversary.every=500 --set adversary.phase_one.gradient.pairs=3 \
+             --set ppo.minibatches=4 --set adversary.every=500 --set adversary.phase_one.surrogate.budget=8 \
              --set ball.pairs.count=40 --set ball.pairs.pool=80 --no-report --quiet"
         );
         folder.done(&format!("{common} --threads 1 -o {algorithm}-1"));
@@ -117,13 +117,18 @@ fn the_ball_is_a_table_a_picture_and_json() {
 #[test]
 fn the_robust_hopper_is_the_same_for_any_number_of_threads() {
     let folder = Folder::new();
-    let common = "train hopper --steps 600 --set ppo.horizon=32 --set ppo.minibatches=4 --set adversary.every=300 \
-                  --set adversary.phase_one.gradient.pairs=3 --set ball.pairs.count=40 --set ball.pairs.pool=80 \
-                  --no-report --quiet";
+    let small = "--steps 600 --set ppo.horizon=32 --set ppo.minibatches=4 --set adversary.every=300 \
+                 --set ball.pairs.count=40 --set ball.pairs.pool=80 --no-report --quiet";
     for threads in [1, 2, 5] {
-        folder.done(&format!("{common} --threads {threads} -o {threads}"));
+        let surrogate = "--set adversary.phase_one.surrogate.budget=20";
+        folder.done(&format!("train hopper {small} {surrogate} --threads {threads} -o {threads}"));
+        let paper = "--paper --set adversary.phase_one.gradient.pairs=3 --set ball.zero_order.max_samples=40";
+        folder.done(&format!("train hopper {small} {paper} --threads {threads} -o paper-{threads}"));
     }
-    assert!(policy(&folder, "1") == policy(&folder, "2") && policy(&folder, "1") == policy(&folder, "5"));
+    for run in ["", "paper-"] {
+        let one = policy(&folder, &format!("{run}1"));
+        assert!(one == policy(&folder, &format!("{run}2")) && one == policy(&folder, &format!("{run}5")));
+    }
     // The log too, but for wall times: columns before `seconds`, and the chosen dynamics after it.
     let log = |run: &str| -> Vec<String> {
         let text = folder.read(&format!("{run}/adversary.csv"));
@@ -134,8 +139,30 @@ fn the_robust_hopper_is_the_same_for_any_number_of_threads() {
         };
         text.lines().map(keep).collect()
     };
-    assert_eq!(log("1"), log("2"));
-    assert!(log("1")[1].contains(",steps,") || log("1")[1].contains(",no-signal,"), "{:?}", log("1"));
+    assert_eq!((log("1"), log("paper-1")), (log("2"), log("paper-2")));
+    assert!(log("1")[1].contains(",budget,"), "{:?}", log("1"));
+    let first = &log("paper-1")[1];
+    assert!(first.contains(",steps,") || first.contains(",no-signal,"), "{first}");
+}
+
+#[test]
+fn the_paper_s_algorithm_is_one_flag_away() {
+    let folder = Folder::new();
+    let small = "--steps 64 --set ppo.horizon=8 --set ppo.minibatches=2 --set ball.pairs.count=20 --set ball.pairs.pool=40 \
+                 --set ball.zero_order.max_samples=20 --set adversary.phase_one.gradient.pairs=2 --no-report --quiet";
+    folder.done(&format!("train cartpole --paper {small} -o paper"));
+    let plan = folder.read("paper/plan.toml");
+    for line in [
+        "search = \"gradient\"",
+        "start = \"reference\"",
+        "estimator = \"average\"",
+        "hessian = \"zero-order\"",
+    ] {
+        assert!(plan.contains(line), "{line}: {plan}");
+    }
+    folder.done(&format!("train cartpole --paper --set ball.hessian=gauss-newton {small} -o mine"));
+    assert!(folder.read("mine/plan.toml").contains("hessian = \"gauss-newton\""), "--set wins");
+    folder.refused("train cartpole --paper --algorithm ppo -o other", 2, &["--paper", "--algorithm"]);
 }
 
 #[cfg(target_os = "linux")]

@@ -4,10 +4,13 @@
 # Results do not depend on --threads. A policy that exists is not trained again.
 set -euo pipefail
 wr2l=${WR2L:-../target/release/wr2l}
+# The paper's search, which was the default then.
+gradient="--set adversary.phase_one.search=gradient"
 critic="--set ppo.critic_sees_dynamics=true"
 train() { # name, seed, arguments
     [ -e "hopper/$1-$2/policy.safetensors" ] ||
-        "$wr2l" train hopper --steps 1M --seed "$2" --threads "${THREADS:-2}" --no-report --quiet -o "hopper/$1-$2" "${@:3}"
+        "$wr2l" train hopper --steps 1M --seed "$2" --threads "${THREADS:-2}" --no-report --quiet -o "hopper/$1-$2" \
+            --epsilon 0.03 $gradient "${@:3}"
 }
 for seed in ${SEEDS:-1 2 3 4 5}; do
     train wr2l $seed --algorithm wr2l
@@ -27,10 +30,14 @@ for method in wr2l wr2l-critic population population-critic boundary boundary-cr
     done
 done
 
-# choice.csv: what was chosen by, on other seeds and points. A row a policy: the settings of its first column, then
+# choice.csv: what was chosen by, on other seeds and points. A row a policy: the settings of its first column (ε 0.03 and
+# the gradient, where they do not say otherwise), then
 # --steps and --seed of the next two; nominal, mean and CVaR₁₀ as `wr2l evaluate` prints them, for mean and drawn actions.
 #   wr2l train hopper SETTINGS --steps STEPS --seed SEED --threads 1 --no-report -o RUN
 #   wr2l evaluate RUN --sweep torso_density=625:2875:6 --sweep friction=0.625:2.875:6 --episodes 5 [--stochastic]
+
+# choice-half-cheetah.csv: the same on the HalfCheetah, over
+#   --sweep torso_density=400:1900:6 --sweep friction=0.2:1.4:6
 
 # surrogate.csv: Phase I by the surrogate, on the points and seeds of the test.
 #   wr2l reproduce EXPERIMENT --seeds 5 -o OUT

@@ -44,6 +44,24 @@ fn unused(args: &ExperimentArgs, plan: &Plan) -> Option<String> {
     })
 }
 
+/// What `--paper` stands for: Algorithm 1 with Propositions 1 and 2, and nothing besides.
+fn as_printed() -> Vec<Layer> {
+    let text = |key: &str, value: &str| Layer::argument("--paper", key, value);
+    vec![
+        text("algorithm", "wr2l"),
+        text("learner", "ppo"),
+        text("adversary.kind", "wasserstein"),
+        text("adversary.phase_one.search", "gradient"),
+        text("adversary.phase_one.start", "reference"),
+        Layer::argument("--paper", "adversary.phase_one.starts", 1),
+        text("adversary.phase_one.gradient.estimator", "average"),
+        Layer::argument("--paper", "adversary.epsilon_ramp", 0.0),
+        text("ball.hessian", "zero-order"),
+        text("ball.transport", "gaussian"),
+        Layer::argument("--paper", "ppo.critic_sees_dynamics", false),
+    ]
+}
+
 /// Everything the user said, lowest layer first.
 fn layers(args: &TrainArgs) -> Result<Vec<Layer>, RunError> {
     let mut layers = Vec::new();
@@ -52,6 +70,9 @@ fn layers(args: &TrainArgs) -> Result<Vec<Layer>, RunError> {
     }
     if let Some(task) = args.task {
         layers.push(Layer::argument(format!("task {task}"), "task", task.as_str()));
+    }
+    if args.paper {
+        layers.extend(as_printed());
     }
     if let Some(algorithm) = &args.algorithm {
         let shown = format!("--algorithm {algorithm}");
