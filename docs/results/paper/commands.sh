@@ -8,3 +8,9 @@ for figure in fig1 fig2 fig3-hopper fig3-cartpole fig4; do
 done
 python3 docs/results/paper/publish.py reproduction docs/results/paper
 ./target/release/wr2l reproduce --redraw docs/results/paper
+
+# mujoco/: nine systems of Figure 1's grids on the other physics, by a build with the feature `mujoco` (cargo xtask setup), for the
+# runs of each of these figures in reproduction/runs; publish.py's `table` made the tables small, with the names of
+# the methods for those of the runs.
+#   wr2l evaluate RUN... --physics mujoco --sweep torso_density=500:3000:3 --sweep friction=0.5:3:3 --episodes 20 (Hopper)
+#   wr2l evaluate RUN... --physics mujoco --sweep torso_density=330:2000:3 --sweep friction=0.1:1.5:3 --episodes 5 (HalfCheetah)
