@@ -39,6 +39,9 @@ done
 # choice-half-cheetah.csv: the same on the HalfCheetah, over
 #   --sweep torso_density=400:1900:6 --sweep friction=0.2:1.4:6
 
+# walker2d-epsilon-3.csv: fig1-walker2d with three methods, ε 3 (ball.epsilon = 3.0): wr2l by the surrogate, ppo-uniform,
+# ppo-boundary; 3 M steps, seeds 0 to 4, the points of the test.
+
 # surrogate.csv: Phase I by the surrogate, on the points and seeds of the test.
 #   wr2l reproduce EXPERIMENT --seeds 5 -o OUT
 # where EXPERIMENT is fig1-hopper, fig1-walker2d, fig3-cartpole or fig4-inverted-pendulum with the one method
