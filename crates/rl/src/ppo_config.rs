@@ -51,8 +51,7 @@ pub struct PpoConfig {
     /// Whether the critic sees the dynamics (z) besides the observation. The policy never does. Makes values, and so
     /// advantages, mean something when every lane runs under other dynamics.
     pub critic_sees_dynamics: bool,
-    /// Standard deviation of real actions before training, in units of the actions. A small one explores less and, where
-    /// ±1 is all that a joint can do, wastes fewer actions on the limits. Usual: 0.1–1.
+    /// Standard deviation of real actions before training, in units of the actions. Usual: 0.1–1.
     pub initial_std: f64,
     /// Widths of the hidden layers of policy and critic.
     pub hidden: Vec<usize>,
