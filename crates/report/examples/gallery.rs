@@ -4,7 +4,8 @@
 use std::path::PathBuf;
 
 use wr2l_report::{
-    Band, FigureError, HeatMapFigure, LearningRun, LineFigure, Panel, Quantity, Series, learning_figure,
+    Band, FigureError, HeatMapFigure, LearningRun, LineFigure, Marks, Panel, Quantity, Series,
+    learning_figure,
 };
 
 const METHODS: [&str; 6] =
@@ -36,7 +37,7 @@ fn sweep(methods: usize) -> LineFigure {
         y: Quantity::new("mean return"),
         series,
         note: "mean of 3 seeds; band: ± standard error over seeds".into(),
-        markers: true,
+        marks: Marks::MarkedLines,
     }
 }
 

@@ -7,6 +7,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use crate::figure::FigureError;
+use crate::lines::Marks;
 
 /// Drawing units per CSS pixel: the library's coordinates are whole numbers, a tenth of a pixel is fine enough.
 pub(crate) const SCALE: i32 = 10;
@@ -165,8 +166,8 @@ pub(crate) fn format_tick(value: &f64) -> String {
 
 /// What stands before a legend's text.
 pub(crate) enum Swatch {
-    /// A line with the series' marker on it.
-    Series(usize, bool),
+    /// A line, a line with the series' marker on it, or the marker alone.
+    Series(usize, Marks),
     /// A dashed thin line.
     Dashed,
     /// A cross.
@@ -220,10 +221,12 @@ impl Legend {
             let (x0, x1, ym) = (px(left), px(left + SWATCH), px(middle));
             let centre = ((x0 + x1) / 2, ym);
             match swatch {
-                Swatch::Series(index, marked) => {
-                    line(area, vec![(x0, ym), (x1, ym)], *index)?;
-                    if *marked {
-                        marker(area, centre, *index)?;
+                Swatch::Series(index, marks) => {
+                    if marks.joined() {
+                        line(area, vec![(x0, ym), (x1, ym)], *index)?;
+                    }
+                    if marks.marked() {
+                        marker(area, centre, *index, 1.0)?;
                     }
                 }
                 Swatch::Dashed => dashed(area, &[(x0, ym), (x1, ym)], MUTED.stroke_width(stroke(1.2)))?,
@@ -267,10 +270,15 @@ pub(crate) fn band(area: &Area<'_>, polygon: Vec<(i32, i32)>, index: usize) -> R
     area.draw(&Polygon::new(polygon, series_style(index).0.mix(0.18))).map_err(drawing)
 }
 
-/// Draws a series' marker: the shape tells series apart where colour cannot.
-pub(crate) fn marker(area: &Area<'_>, (x, y): (i32, i32), index: usize) -> Result<(), FigureError> {
+/// Draws a series' marker, `scale` times its usual size: the shape tells series apart where colour cannot.
+pub(crate) fn marker(
+    area: &Area<'_>,
+    (x, y): (i32, i32),
+    index: usize,
+    scale: f64,
+) -> Result<(), FigureError> {
     let (color, _) = series_style(index);
-    let r = px(2.8);
+    let r = px(2.8 * scale);
     let shape = match index % 4 {
         0 => return area.draw(&Circle::new((x, y), r, color.filled())).map_err(drawing),
         1 => vec![(x - r, y - r), (x + r, y - r), (x + r, y + r), (x - r, y + r)],

@@ -18,7 +18,7 @@ mod tables;
 pub use figure::{FigureError, Quantity};
 pub use heat_map::{HeatMapFigure, Panel};
 pub use histogram::{HistogramFigure, HistogramPanel};
-pub use lines::{LineFigure, Series};
+pub use lines::{LineFigure, Marks, Series};
 pub use ranges::{RangeFigure, RangeRow};
 pub use tables::{
     Band, LearningRun, heat_map_figure, histogram_figure, learning_figure, policy_steps, profile_figure,

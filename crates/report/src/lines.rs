@@ -29,6 +29,27 @@ pub struct Series {
     pub band: Vec<(f64, f64)>,
 }
 
+/// How values are drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Marks {
+    /// Lines, as learning curves should be.
+    Lines,
+    /// Lines with a marker at each position, as measured points should be.
+    MarkedLines,
+    /// Small markers alone, for values that jump so often that lines between them would hide everything.
+    Points,
+}
+
+impl Marks {
+    pub(crate) fn joined(self) -> bool {
+        self != Self::Points
+    }
+
+    pub(crate) fn marked(self) -> bool {
+        self != Self::Lines
+    }
+}
+
 /// Curves over a common axis, with bands, a legend above the plot, and the nominal value marked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LineFigure {
@@ -42,8 +63,8 @@ pub struct LineFigure {
     pub series: Vec<Series>,
     /// A remark below the legend, e.g. what the band is; empty for none.
     pub note: String,
-    /// Whether each position gets a marker, as measured points should and learning curves should not.
-    pub markers: bool,
+    /// How the values are drawn.
+    pub marks: Marks,
 }
 
 impl LineFigure {
@@ -62,7 +83,7 @@ impl LineFigure {
         canvas::check_drawable(&self.x.label, self.x.nominal.into_iter())?;
         let y_range = canvas::range(all_y.clone().chain(edges), 0.05, true);
         // The nominal value belongs to the picture even if it was not swept.
-        let x_range = canvas::range(all_x.chain(self.x.nominal), 0.02, !self.markers);
+        let x_range = canvas::range(all_x.chain(self.x.nominal), 0.02, self.marks == Marks::Lines);
         let has_value = all_y.clone().any(f64::is_finite);
         let (Some(x_range), Some(y_range), true) = (x_range, y_range, has_value) else {
             return Err(FigureError::Empty("no curve has a value".into()));
@@ -101,7 +122,7 @@ impl LineFigure {
             .series
             .iter()
             .enumerate()
-            .map(|(i, series)| (Swatch::Series(i, self.markers), series.name.clone()))
+            .map(|(i, series)| (Swatch::Series(i, self.marks), series.name.clone()))
             .collect();
         if self.x.nominal.is_some() {
             entries.push((Swatch::Dashed, "nominal".into()));
@@ -160,12 +181,13 @@ impl LineFigure {
         for (i, series) in self.series.iter().enumerate() {
             for run in runs(series.y.len(), |k| series.y[k].is_finite()) {
                 let points: Vec<_> = run.map(|k| at(series.x[k], series.y[k])).collect();
-                if points.len() > 1 {
+                if points.len() > 1 && self.marks.joined() {
                     canvas::line(area, points.clone(), i)?;
                 }
-                if self.markers || points.len() == 1 {
+                if self.marks.marked() || points.len() == 1 {
+                    let scale = if self.marks.joined() { 1.0 } else { 0.6 };
                     for point in points {
-                        canvas::marker(area, point, i)?;
+                        canvas::marker(area, point, i, scale)?;
                     }
                 }
             }
@@ -244,7 +266,7 @@ mod tests {
                 band: y.iter().map(|y| (y - 1.0, y + 1.0)).collect(),
             }],
             note: "band: ± standard error".into(),
-            markers: true,
+            marks: Marks::MarkedLines,
         }
     }
 
@@ -316,6 +338,17 @@ mod tests {
         assert!(refused(figure(&[1.0, f64::NAN], &[1.0, 2.0])).contains("increase"));
         assert!(refused(figure(&[1.0, 2.0], &[1.0, f64::INFINITY])).contains("outside"));
         assert!(refused(figure(&[1.0, 2.0], &[1.0, 1e300])).contains("outside"));
+    }
+
+    #[test]
+    fn points_are_not_joined() {
+        let marked = figure(&[500.0, 1000.0, 3000.0], &[10.0, 2000.0, 300.0]);
+        let mut points = marked.clone();
+        points.series[0].band.clear();
+        points.marks = Marks::Points;
+        let curves = |figure: &LineFigure| figure.to_svg().unwrap().matches("stroke-width=\"18\"").count();
+        assert!(curves(&marked) > curves(&points));
+        assert_eq!(curves(&points), 0);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use wr2l_eval::{Bootstrap, Scores, Spread, Statistics, Table};
 use crate::figure::{FigureError, Quantity};
 use crate::heat_map::{HeatMapFigure, Panel};
 use crate::histogram::{HistogramFigure, HistogramPanel};
-use crate::lines::{LineFigure, Series};
+use crate::lines::{LineFigure, Marks, Series};
 
 /// What the colours and heights of evaluation figures are.
 const RETURN: &str = "mean return";
@@ -57,7 +57,14 @@ pub fn sweep_figure(tables: &[Table], x: Quantity, band: Band) -> Result<LineFig
         series.push(Series { name: name.clone(), x: positions.clone(), y, band });
     }
     let note = format!("{}; {}", caption(tables), note(&groups, band));
-    Ok(LineFigure { title: String::new(), x, y: Quantity::new(RETURN), series, note, markers: true })
+    Ok(LineFigure {
+        title: String::new(),
+        x,
+        y: Quantity::new(RETURN),
+        series,
+        note,
+        marks: Marks::MarkedLines,
+    })
 }
 
 /// Mean return over the two swept parameters, one panel a method, averaged over its policies (seeds); the table's
@@ -147,7 +154,7 @@ pub fn profile_figure(tables: &[Table]) -> Result<LineFigure, FigureError> {
     }
     let note = format!("{}; band: 95 % from resampling policies", caption(tables));
     let (x, y) = (Quantity::new(RETURN), Quantity::new("systems above it (%)"));
-    Ok(LineFigure { title: String::new(), x, y, series, note, markers: false })
+    Ok(LineFigure { title: String::new(), x, y, series, note, marks: Marks::Lines })
 }
 
 /// The course of one training run.
@@ -215,7 +222,7 @@ pub fn learning_figure(runs: &[LearningRun], y: Quantity, band: Band) -> Result<
     }
     let note = note(&groups, band);
     let note = if groups.iter().all(|(_, members)| members.len() == 1) { String::new() } else { note };
-    Ok(LineFigure { title: String::new(), x, y, series, note, markers: false })
+    Ok(LineFigure { title: String::new(), x, y, series, note, marks: Marks::Lines })
 }
 
 /// Value at `x` of the polygonal line through `points`, which covers it.

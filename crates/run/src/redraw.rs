@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use wr2l_eval::{parse_number, read_csv};
 use wr2l_report::page::AdversaryPath;
 use wr2l_report::{
-    Band, FigureError, LearningRun, LineFigure, Quantity, Series, learning_figure, policy_steps,
+    Band, FigureError, LearningRun, LineFigure, Marks, Quantity, Series, learning_figure, policy_steps,
     profile_figure,
 };
 
@@ -124,10 +124,12 @@ pub(crate) fn adversary_csv(path: &AdversaryPath, method: &str) -> String {
     text
 }
 
-/// The figure of an [`adversary_csv`]: one line a parameter, those that moved most if there are more than can be told
-/// apart.
+/// The figure of an [`adversary_csv`]: one line a parameter, or its points if there are many turns; of the parameters
+/// those that moved most if there are more than can be told apart.
 fn adversary_figure(path: &Path) -> Result<LineFigure, RunError> {
     const MOST: usize = 7;
+    /// Most turns that lines join.
+    const JOINED: usize = 60;
     let text = read_text(path, MAX_BYTES).map_err(|error| RunError::io("read", path, &error))?;
     let mut lines = text.lines();
     let method = lines.next().unwrap_or_default().trim_start_matches("# ").to_owned();
@@ -156,7 +158,8 @@ fn adversary_figure(path: &Path) -> Result<LineFigure, RunError> {
     };
     series.truncate(shown);
     let y = Quantity::new("change from nominal (%)");
-    Ok(LineFigure { title: String::new(), x: quantity, y, series, note, markers: false })
+    let marks = if rows.len() > JOINED { Marks::Points } else { Marks::Lines };
+    Ok(LineFigure { title: String::new(), x: quantity, y, series, note, marks })
 }
 
 #[cfg(test)]

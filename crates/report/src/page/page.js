@@ -136,9 +136,9 @@ function lines(host, o) {
     one.x.forEach((x, i) => {
       if (!has(one.y[i])) { pen = false; return; }
       d += (pen ? "L" : "M") + s.x(x).toFixed(1) + " " + s.y(one.y[i]).toFixed(1); pen = true;
-      if (o.markers) svg("circle", { cx: s.x(x), cy: s.y(one.y[i]), r: 3, fill: one.color }, s.inner);
+      if (o.markers || o.points) svg("circle", { cx: s.x(x), cy: s.y(one.y[i]), r: o.points ? 2 : 3, fill: one.color }, s.inner);
     });
-    svg("path", { d, fill: "none", stroke: one.color, "stroke-width": 2 }, s.inner);
+    if (!o.points) svg("path", { d, fill: "none", stroke: one.color, "stroke-width": 2 }, s.inner);
   }
   const places = [...new Set(xs)].sort((a, b) => a - b);
   const cursor = svg("line", { class: "mark", y1: s.area[1], y2: s.area[3], visibility: "hidden" }, s.inner);
@@ -303,7 +303,8 @@ function drawPath() {
   const reach = k => Math.max(...path.z.map(row => Math.abs(row[k] || 0)));
   const most = path.parameters.map((_, k) => k).sort((a, b) => reach(b) - reach(a)).slice(0, 7);
   const series = most.map((k, i) => ({ name: path.parameters[k].replace(/_/g, " "), color: color(i), x: path.steps.map(x => x / unit), y: path.z.map(row => row[k] === null ? null : 100 * row[k]) }));
-  lines(host, { series, xlabel, ylabel: "change from nominal (%)", readout, label: "the dynamics that the adversary chose" });
+  // Lines between many turns that jump would hide everything.
+  lines(host, { series, points: path.steps.length > 60, xlabel, ylabel: "change from nominal (%)", readout, label: "the dynamics that the adversary chose" });
   const more = path.parameters.length - most.length;
   if (more) html("p", { class: "note whole" }, host, `${more} parameters that moved less are left out.`);
   if (path.parameters.length !== 2) return;
