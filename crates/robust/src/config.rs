@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::RobustError;
 use crate::adversary::PopulationConfig;
 use crate::ball::Metric;
-use crate::error::check_positive;
+use crate::error::{check_positive, check_share};
 use crate::hessian::{GaussNewton, StateWeights, TransportEstimator, ZeroOrder};
 use crate::pairs::PairsConfig;
 use crate::phase_one::PhaseOne;
@@ -98,6 +98,12 @@ pub struct AdversaryConfig {
     /// `wasserstein`, `population`: discount per step in J. 1 is what evaluation measures; Eq. 2
     /// has a discount, which blinds the adversary to what happens late in an episode.
     pub return_discount: f64,
+    /// `wasserstein`: how many of its latest worst cases the learner's lanes train under, in turn. 1 is the paper: all
+    /// under the newest. With more, the policy is not taught to forget the last one. Usual: 1 to 8.
+    pub worst_cases: usize,
+    /// `wasserstein`: share of the learner's lanes that keep the reference dynamics, in [0, 1). 0 is the paper. Usual: 0 to
+    /// 0.5.
+    pub nominal_share: f64,
     /// `wasserstein`: the inner loop.
     pub phase_one: PhaseOne,
     /// Options of `population`.
@@ -110,6 +116,8 @@ impl Default for AdversaryConfig {
             epsilon_ramp: 0.0,
             episodes: 2,
             return_discount: 1.0,
+            worst_cases: 1,
+            nominal_share: 0.0,
             phase_one: PhaseOne::default(),
             population: PopulationConfig::default(),
         }
@@ -132,6 +140,8 @@ impl AdversaryConfig {
         in_unit("epsilon_ramp", self.epsilon_ramp)?;
         in_unit("return_discount", self.return_discount)?;
         check_positive("episodes", self.episodes as f64)?;
+        check_positive("worst_cases", self.worst_cases as f64)?;
+        check_share("nominal_share", self.nominal_share)?;
         self.population.validate()?;
         self.phase_one.validate()
     }
@@ -168,6 +178,8 @@ mod tests {
         for (config, name) in [
             (AdversaryConfig { epsilon_ramp: 1.5, ..AdversaryConfig::default() }, "epsilon_ramp"),
             (AdversaryConfig { return_discount: f64::NAN, ..AdversaryConfig::default() }, "return_discount"),
+            (AdversaryConfig { worst_cases: 0, ..AdversaryConfig::default() }, "worst_cases"),
+            (AdversaryConfig { nominal_share: 1.0, ..AdversaryConfig::default() }, "nominal_share"),
             (AdversaryConfig { episodes: 0, ..AdversaryConfig::default() }, "episodes"),
         ] {
             let error = config.validate().unwrap_err();

@@ -135,3 +135,12 @@ pub(crate) fn check_positive(name: &'static str, value: f64) -> Result<(), Robus
         Err(RobustError::Parameter { name, value, requirement: "it must be positive and finite" })
     }
 }
+
+/// Checks that a share of the lanes leaves some for the others.
+pub(crate) fn check_share(name: &'static str, value: f64) -> Result<(), RobustError> {
+    if (0.0..1.0).contains(&value) {
+        Ok(())
+    } else {
+        Err(RobustError::Parameter { name, value, requirement: "it must lie in [0, 1)" })
+    }
+}

@@ -6,7 +6,7 @@ use wr2l_robust::adversary::{
 };
 use wr2l_robust::ball::Ball;
 use wr2l_robust::hessian::{StateWeights, TransitionModel, ZeroOrder};
-use wr2l_robust::phase_one::{PhaseOne, Stop};
+use wr2l_robust::phase_one::{PhaseOne, SearchKind, Stop};
 use wr2l_robust::{
     Adversary, AdversaryConfig, BallConfig, BallEstimate, HessianMethod, Objective, Pairs, PairsConfig,
     RobustError, SimulatedReturn, SimulatedTransitions,
@@ -345,4 +345,34 @@ fn the_population_holds_the_worst_points_it_has_seen_and_goes_on_from_its_state(
     let mut damaged = State::default();
     damaged.put("members", vec![f64::NAN]);
     assert!(resumed.restore(&mut damaged).is_err());
+}
+
+#[test]
+fn lanes_keep_the_latest_worst_cases_and_some_the_reference() {
+    let simulator = hopper();
+    let (estimate, ball) = ball(&simulator, &small());
+    let mut config =
+        AdversaryConfig { worst_cases: 2, nominal_share: 0.25, episodes: 4, ..AdversaryConfig::default() };
+    config.phase_one.search = SearchKind::Surrogate;
+    let mut adversary = Wasserstein::new(estimate.clone(), ball.clone(), config).unwrap();
+    assert!(adversary.source().is_none(), "no turn was taken");
+    let turns: Vec<Choice> = (0..3).map(|index| choose(&mut adversary, &simulator, index, 1)).collect();
+    let newest: Vec<Vec<f64>> = turns.iter().map(|turn| turn.report.worst.clone().unwrap()).collect();
+    assert!(newest[0] != newest[1] && newest[1] != newest[2] && newest[2] != newest[0], "{newest:?}");
+    let four = |turn: &Choice| lanes(&turn.source, 4, 2);
+    let nominal = vec![0.0, 0.0];
+    assert_eq!(four(&turns[0]), [&newest[0], &newest[0], &newest[0], &nominal].map(Clone::clone));
+    assert_eq!(four(&turns[1]), [&newest[0], &newest[1], &newest[0], &nominal].map(Clone::clone));
+    assert_eq!(four(&turns[2]), [&newest[2], &newest[1], &newest[2], &nominal].map(Clone::clone));
+
+    let mut state = State::default();
+    adversary.save(&mut state);
+    let mut state = state.into_owned();
+    let mut resumed = Wasserstein::new(estimate, ball, config).unwrap();
+    resumed.restore(&mut state).unwrap();
+    state.finish().unwrap();
+    assert_eq!(lanes(&resumed.source().unwrap(), 4, 2), four(&turns[2]));
+    let (one, two) = (choose(&mut adversary, &simulator, 3, 1), choose(&mut resumed, &simulator, 3, 2));
+    assert_eq!(four(&one), four(&two));
+    assert_eq!(one.report, two.report);
 }

@@ -310,7 +310,7 @@ impl<'a> Run<'a> {
         course.simulator_steps += choice.simulator_steps;
         course.diverged += choice.report.diverged;
         self.source = choice.source;
-        match self.source.point() {
+        match self.source.point().or(choice.report.worst.as_deref()) {
             Some(z) => course.current.copy_from_slice(z),
             None => course.current.fill(0.0),
         }

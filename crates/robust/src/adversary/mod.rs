@@ -125,6 +125,23 @@ impl DynamicsSource for PerLane {
     }
 }
 
+/// Points of `dim` coordinates each that an adversary wrote one after the other, `most` at most.
+fn take_points(
+    state: &mut State<'_>,
+    name: &str,
+    dim: usize,
+    most: usize,
+) -> Result<Vec<Vec<f64>>, StateError> {
+    let points: Vec<f64> = state.take_any(name)?;
+    let sound = points.len().is_multiple_of(dim)
+        && points.len() / dim <= most
+        && points.iter().all(|z| z.is_finite());
+    if !sound {
+        return Err(state.unusable(name, format!("it has to hold at most {most} finite points")));
+    }
+    Ok(points.chunks_exact(dim).map(<[f64]>::to_vec).collect())
+}
+
 /// What is worth logging about a turn; what does not apply to an adversary is `None`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Report {

@@ -12,7 +12,7 @@ use wr2l_rng::{Purpose, StreamKey};
 use super::{Adversary, Choice, PerLane, Report, Source, Turn};
 use crate::ball::Ball;
 use crate::config::AdversaryConfig;
-use crate::error::check_positive;
+use crate::error::{check_positive, check_share};
 use crate::{BallEstimate, Objective, RobustError, SimulatedReturn, objective};
 
 /// Options of [`Population`].
@@ -41,15 +41,7 @@ impl PopulationConfig {
     /// [`RobustError::Parameter`] for the first that makes no sense.
     pub fn validate(&self) -> Result<(), RobustError> {
         check_positive("members", self.members as f64)?;
-        if !(0.0..1.0).contains(&self.nominal_share) {
-            let requirement = "it must lie in [0, 1)";
-            return Err(RobustError::Parameter {
-                name: "nominal_share",
-                value: self.nominal_share,
-                requirement,
-            });
-        }
-        Ok(())
+        check_share("nominal_share", self.nominal_share)
     }
 }
 
@@ -159,15 +151,7 @@ impl Adversary for Population {
     }
 
     fn restore(&mut self, state: &mut State<'_>) -> Result<(), StateError> {
-        let (dim, most) = (self.ball.dim(), self.config.population.members);
-        let members: Vec<f64> = state.take_any("members")?;
-        let sound = members.len().is_multiple_of(dim)
-            && members.len() / dim <= most
-            && members.iter().all(|z| z.is_finite());
-        if !sound {
-            return Err(state.unusable("members", format!("it has to hold at most {most} finite points")));
-        }
-        self.members = members.chunks_exact(dim).map(<[f64]>::to_vec).collect();
+        self.members = super::take_points(state, "members", self.ball.dim(), self.config.population.members)?;
         Ok(())
     }
 

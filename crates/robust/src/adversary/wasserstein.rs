@@ -1,8 +1,8 @@
 //! The paper's adversary: Phase I of Algorithm 1 against the current policy.
 
-use wr2l_rl::{Actor, Fixed, Workers};
+use wr2l_rl::{Actor, Fixed, State, StateError, Workers};
 
-use super::{Adversary, Choice, Report, Source, Turn};
+use super::{Adversary, Choice, PerLane, Report, Source, Turn};
 use crate::ball::Ball;
 use crate::config::AdversaryConfig;
 use crate::{BallEstimate, Objective, RobustError, SimulatedReturn};
@@ -10,11 +10,17 @@ use crate::{BallEstimate, Objective, RobustError, SimulatedReturn};
 /// For every turn the worst point of the ball that Phase I finds
 /// ([`PhaseOne`](crate::phase_one::PhaseOne)). If the physics breaks down in more than half of the episodes of a point
 /// that it looks at, the dynamics in force stay.
+///
+/// The learner trains under that point alone, or some of its lanes under earlier ones
+/// ([`AdversaryConfig::worst_cases`]) and under the reference ([`AdversaryConfig::nominal_share`]).
 #[derive(Clone, Debug)]
 pub struct Wasserstein {
     estimate: BallEstimate,
     ball: Ball,
     config: AdversaryConfig,
+    /// The latest worst cases, at most `config.worst_cases`, where the lanes do not all share the newest; each keeps its place,
+    /// and so the episodes of its lanes, until a new one takes the place of the oldest.
+    latest: Vec<Vec<f64>>,
 }
 
 impl Wasserstein {
@@ -24,7 +30,32 @@ impl Wasserstein {
     /// [`AdversaryConfig::validate`]'s.
     pub fn new(estimate: BallEstimate, ball: Ball, config: AdversaryConfig) -> Result<Self, RobustError> {
         config.validate()?;
-        Ok(Self { estimate, ball, config })
+        Ok(Self { estimate, ball, config, latest: Vec::new() })
+    }
+}
+
+impl Wasserstein {
+    /// Whether all lanes train under the newest worst case, as in the paper.
+    fn newest_alone(&self) -> bool {
+        self.config.worst_cases == 1 && self.config.nominal_share == 0.0
+    }
+
+    /// Dynamics of the lanes once the turn with this index has found `newest`.
+    fn lanes(&mut self, newest: &[f64], index: u64) -> Source {
+        if self.newest_alone() {
+            return Source::Fixed(Fixed(newest.to_vec()));
+        }
+        if self.latest.len() < self.config.worst_cases {
+            self.latest.push(newest.to_vec());
+        } else {
+            let oldest = index as usize % self.latest.len();
+            self.latest[oldest].copy_from_slice(newest);
+        }
+        self.per_lane()
+    }
+
+    fn per_lane(&self) -> Source {
+        Source::PerLane(PerLane::new(self.latest.clone(), self.config.nominal_share))
     }
 }
 
@@ -51,9 +82,10 @@ impl Adversary for Wasserstein {
                         epsilon: Some(ball.epsilon()),
                         taylor: Some(ball.value(&current)),
                         diverged,
+                        worst: (!self.newest_alone()).then(|| current.clone()),
                         ..Report::default()
                     },
-                    source: Source::Fixed(Fixed(current)),
+                    source: if self.newest_alone() { Source::Fixed(Fixed(current)) } else { self.per_lane() },
                     simulator_steps,
                 });
             }
@@ -61,7 +93,7 @@ impl Adversary for Wasserstein {
         };
         let (measured, one_step) = self.estimate.measure_or_none(workers, &found.z)?;
         Ok(Choice {
-            source: Source::Fixed(Fixed(found.z.clone())),
+            source: self.lanes(&found.z, turn.index),
             simulator_steps: simulator_steps + one_step,
             report: Report {
                 epsilon: Some(ball.epsilon()),
@@ -69,10 +101,28 @@ impl Adversary for Wasserstein {
                 value: Some(found.value),
                 taylor: Some(found.taylor),
                 measured,
+                worst: (!self.newest_alone()).then(|| found.z.clone()),
                 phase_one: Some(found),
                 diverged,
                 ..Report::default()
             },
         })
+    }
+
+    fn save<'a>(&'a self, state: &mut State<'a>) {
+        if !self.newest_alone() {
+            state.put("latest", self.latest.concat());
+        }
+    }
+
+    fn restore(&mut self, state: &mut State<'_>) -> Result<(), StateError> {
+        if !self.newest_alone() {
+            self.latest = super::take_points(state, "latest", self.ball.dim(), self.config.worst_cases)?;
+        }
+        Ok(())
+    }
+
+    fn source(&self) -> Option<Source> {
+        (!self.latest.is_empty()).then(|| self.per_lane())
     }
 }

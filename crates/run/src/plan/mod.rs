@@ -140,6 +140,10 @@ pub struct AdversaryPlan {
     pub episodes: usize,
     /// See [`AdversaryConfig::return_discount`].
     pub return_discount: f64,
+    /// See [`AdversaryConfig::worst_cases`].
+    pub worst_cases: usize,
+    /// See [`AdversaryConfig::nominal_share`].
+    pub nominal_share: f64,
     /// The inner loop of `wasserstein`.
     pub phase_one: PhaseOne,
     /// Options of `population`.
@@ -161,6 +165,8 @@ impl AdversaryPlan {
             epsilon_ramp: self.epsilon_ramp,
             episodes: self.episodes,
             return_discount: self.return_discount,
+            worst_cases: self.worst_cases,
+            nominal_share: self.nominal_share,
             phase_one: self.phase_one,
             population: self.population,
         }

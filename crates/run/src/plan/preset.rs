@@ -144,8 +144,15 @@ impl Plan {
 }
 
 fn adversary(kind: AdversaryKind, task: TaskName) -> AdversaryPlan {
-    let AdversaryConfig { epsilon_ramp, return_discount, phase_one, population, .. } =
-        AdversaryConfig::default();
+    let AdversaryConfig {
+        epsilon_ramp,
+        return_discount,
+        worst_cases,
+        nominal_share,
+        phase_one,
+        population,
+        ..
+    } = AdversaryConfig::default();
     // A turn costs 2 · pairs · episodes · max_inner episodes, and a line search each. So the adversary takes up to ten
     // times the learner's simulator steps: as much as one waits for, when a turn comes every four iterations.
     let gradient = Gradient { pairs: 16, ..phase_one.gradient };
@@ -165,6 +172,8 @@ fn adversary(kind: AdversaryKind, task: TaskName) -> AdversaryPlan {
         epsilon_ramp,
         episodes: 1,
         return_discount,
+        worst_cases,
+        nominal_share,
         phase_one,
         population,
         region: RegionConfig::default(),
