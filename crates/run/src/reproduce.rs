@@ -109,13 +109,22 @@ impl Agenda {
     /// # Errors
     /// [`RunError`] for a run folder that cannot be read.
     pub fn new(experiments: Vec<Experiment>, output: &Path) -> Result<Self, RunError> {
+        let runs = output.join("runs");
+        let there = plans_in(&runs);
         let mut jobs: Vec<Job> = Vec::new();
         for plan in experiments.iter().flat_map(|e| &e.methods).flat_map(|m| &m.plans) {
-            let name = run_name(plan);
-            if jobs.iter().any(|job| job.name == name) {
+            let mut name = run_name(plan);
+            let relevant = plan.relevant();
+            if jobs.iter().any(|job| job.plan.relevant() == relevant) {
                 continue;
             }
-            let folder = output.join("runs").join(&name);
+            // A run of an earlier version may have the name of a plan that lacked today's options.
+            if !runs.join(&name).exists()
+                && let Some((earlier, _)) = there.iter().find(|(_, known)| *known == relevant)
+            {
+                name = earlier.clone();
+            }
+            let folder = runs.join(&name);
             let status = status(&folder, plan);
             jobs.push(Job { name, folder, plan: plan.clone(), status });
         }
@@ -259,8 +268,12 @@ impl Agenda {
     fn contestants(&self, experiment: &Experiment) -> Result<Vec<Contestant>, RunError> {
         let mut contestants = Vec::new();
         for method in &experiment.methods {
-            for plan in &method.plans {
-                let mut one = Contestant::open(&self.output.join("runs").join(run_name(plan)))?;
+            let job = |plan: &Plan| {
+                let relevant = plan.relevant();
+                self.jobs.iter().find(|job| job.plan.relevant() == relevant)
+            };
+            for job in method.plans.iter().filter_map(job) {
+                let mut one = Contestant::open(&job.folder)?;
                 one.method = Some(method.name.clone());
                 contestants.push(one);
             }
@@ -330,14 +343,28 @@ impl Agenda {
 }
 
 /// Name of the folder of a run: the same for the same plan, another for any other.
+/// The folders in `runs` whose plans can be read, with what is relevant of these.
+fn plans_in(runs: &Path) -> Vec<(String, Plan)> {
+    let Ok(entries) = std::fs::read_dir(runs) else { return Vec::new() };
+    let mut plans: Vec<(String, Plan)> = entries
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            let plan = Plan::read(&entry.path().join("plan.toml")).ok()?;
+            Some((entry.file_name().into_string().ok()?, plan.relevant()))
+        })
+        .collect();
+    plans.sort_by(|a, b| a.0.cmp(&b.0));
+    plans
+}
+
 fn run_name(plan: &Plan) -> String {
-    let print = Fingerprint::of("run").text(&Plan { seed: 0, ..plan.clone() }.to_toml()).key();
+    let print = Fingerprint::of("run").text(&Plan { seed: 0, ..plan.relevant() }.to_toml()).key();
     format!("{}-{}-{:08x}-s{}", plan.task, plan.algorithm, print >> 32, plan.seed)
 }
 
 fn status(folder: &Path, plan: &Plan) -> JobStatus {
     let complete = RunFolder::open(folder).is_ok_and(|run| {
-        let same = Plan::read(&run.file("plan.toml")).is_ok_and(|known| known == *plan);
+        let same = Plan::read(&run.file("plan.toml")).is_ok_and(|known| known.relevant() == plan.relevant());
         same && run.file("policy.safetensors").is_file() && Summary::read(&run).is_some_and(|s| s.complete)
     });
     if complete {
@@ -419,5 +446,22 @@ mod tests {
         let plans: Vec<&Plan> = experiments[0].methods.iter().flat_map(|m| &m.plans).collect();
         let names: std::collections::BTreeSet<String> = plans.iter().map(|plan| run_name(plan)).collect();
         assert_eq!(names.len(), plans.len());
+    }
+
+    #[test]
+    fn a_run_is_known_by_its_plan_whatever_its_folder_is_called() {
+        let output = tempfile::tempdir().unwrap();
+        let experiments = || crate::select_experiments(&["fig4".into()], false, Some(1)).unwrap();
+        let name = |agenda: &Agenda| agenda.jobs[1].name.clone();
+        let agenda = Agenda::new(experiments(), output.path()).unwrap();
+        assert_eq!(name(&agenda), run_name(&agenda.jobs[1].plan));
+
+        let folder = output.path().join("runs").join("of-an-earlier-version");
+        std::fs::create_dir_all(&folder).unwrap();
+        agenda.jobs[1].plan.write(&folder.join("plan.toml")).unwrap();
+        let agenda = Agenda::new(experiments(), output.path()).unwrap();
+        assert_eq!(name(&agenda), "of-an-earlier-version");
+        assert_eq!(agenda.jobs[1].status, JobStatus::Begun);
+        assert_eq!(agenda.jobs[0].status, JobStatus::Missing);
     }
 }

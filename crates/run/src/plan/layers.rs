@@ -164,6 +164,16 @@ impl Layer {
         Ok(Self::argument(shown, key, value))
     }
 
+    /// What it sets.
+    pub(super) fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// Other settings from the same place.
+    pub(super) fn sibling(&self, table: Table) -> Self {
+        Self { origin: self.origin.clone(), table }
+    }
+
     /// The value of a top-level key, if this layer sets it.
     pub fn get(&self, key: &str) -> Option<&Value> {
         lookup(&self.table, key)

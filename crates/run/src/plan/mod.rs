@@ -1,5 +1,6 @@
 //! The fully resolved experiment and how it is put together.
 
+mod earlier;
 mod keys;
 mod layers;
 mod messages;
@@ -218,7 +219,12 @@ impl Plan {
         };
         let defaults = Table::try_from(Self::preset(algorithm, task))
             .expect("a preset has no map keys but strings and no number beyond i64");
-        let mut plan: Self = resolve(defaults, layers, EXCLUSIVE, Self::check)?;
+        let layers: Vec<Layer> = layers
+            .iter()
+            .flat_map(|layer| [earlier::below(layer, &defaults), Some(layer.clone())])
+            .flatten()
+            .collect();
+        let mut plan: Self = resolve(defaults, &layers, EXCLUSIVE, Self::check)?;
         if let Some(message) = plan.makes_no_sense() {
             let names = ["learner", "adversary.kind", "task", "algorithm"];
             let complaint = |key: &str| Complaint::new(key, message.as_str());
