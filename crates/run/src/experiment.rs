@@ -156,6 +156,8 @@ struct File {
 struct MethodEntry {
     name: String,
     algorithm: String,
+    /// As many seeds for this method instead of the file's: more where a run is cheap, fewer where it is dear.
+    seeds: Option<u64>,
     vary: Option<Vec<String>>,
     #[serde(default)]
     set: toml::Table,
@@ -226,14 +228,17 @@ fn read(path: &Path, text: &str, quick: bool, most_seeds: u64) -> Result<Experim
                 return Err(in_file(format!("`{key}`: must be at least 1")));
             }
         }
-        file.seeds = file.seeds.min(most_seeds);
         for entry in &file.method {
             if methods.iter().any(|other| other.name == entry.name) {
                 return Err(in_file(format!("two methods are called `{}`", entry.name)));
             }
             let place = format!("{}, method `{}`", path.display(), entry.name);
-            let method = method(&place, &file, task, entry, quick)?;
-            if let Some(other) = methods.iter().find(|other| other.plans == method.plans) {
+            let seeds = entry.seeds.unwrap_or(file.seeds);
+            if seeds == 0 {
+                return Err(refuse(place, "`seeds`: must be at least 1".into()));
+            }
+            let method = method(&place, &file, task, entry, seeds.min(most_seeds), quick)?;
+            if let Some(other) = methods.iter().find(|other| other.plans.first() == method.plans.first()) {
                 return Err(refuse(place, format!("it is the same as method `{}`", other.name)));
             }
             methods.push(method);
@@ -269,10 +274,11 @@ fn method(
     file: &File,
     task: TaskName,
     entry: &MethodEntry,
+    seeds: u64,
     quick: bool,
 ) -> Result<Method, RunError> {
     let mut plans = Vec::new();
-    for seed in 0..file.seeds {
+    for seed in 0..seeds {
         let argument = |key: &str, value: Value| Layer::argument(place, key, value);
         let mut layers = vec![
             argument("task", task.as_str().into()),
@@ -403,6 +409,12 @@ mod tests {
         read(Path::new("e.toml"), good, false, 10).unwrap();
         assert!(refused(good.replace("seeds", "sedes")).starts_with("e.toml, line 4: unknown field `sedes`"));
         assert!(refused(good.replace("seeds = 1", "seeds = 0")).contains("`seeds`: must be at least 1"));
+        let own = |seeds: u64| good.replace("\"ppo\"", &format!("\"ppo\"\nseeds = {seeds}"));
+        assert!(refused(own(0)).contains("method `a`: `seeds`: must be at least 1"));
+        for (seeds, most, expected) in [(3, 10, 3), (3, 2, 2)] {
+            let experiment = read(Path::new("e.toml"), &own(seeds), false, most).unwrap();
+            assert_eq!(experiment.methods[0].plans.len(), expected);
+        }
         assert!(
             refused(good.replace("\"ppo\"", "\"pppo\"")).contains("method `a`: `algorithm`: no such value")
         );
