@@ -4,7 +4,7 @@
 
 Numbers are rounded to four significant digits, learning curves thinned to 60 points a run, and policies named by their
 seeds. What a row's first columns share with the row above is left out. Where a table has a row for each of hundreds of random systems, their parameters, which `systems_seed` of the
-experiment gives again, and all but the mean return are left out.
+experiment gives again, and all but the mean return are left out; of other tables the mean return and its error are kept.
 """
 
 import csv
@@ -15,7 +15,7 @@ import sys
 MANY = 400  # systems of a policy, from which on their parameters are left out
 POINTS = 60  # of a learning curve
 BEFORE, AFTER = "system", "return_mean"  # the parameters' columns lie between these
-SPREAD = ["return_sd", "return_se", "return_min", "return_max", "length_mean", "forward_mean"]
+DETAILS = ["return_sd", "return_min", "return_max", "length_mean", "forward_mean"]
 WHOLE = ["policy_steps", "simulator_steps"]  # of which no digit goes
 
 
@@ -39,7 +39,8 @@ def table(path):
     for row in rows:
         row[policy] = row[seed]
         for i, name in enumerate(head):
-            row[i] = "" if many and name in SPREAD else row[i] if name in WHOLE else short(row[i])
+            left_out = name in DETAILS or (many and name == "return_se")
+            row[i] = "" if left_out else row[i] if name in WHOLE else short(row[i])
     system, above = head.index(BEFORE), None
     for row in rows:
         here = row[:system]
@@ -49,6 +50,10 @@ def table(path):
         first, last = head.index(BEFORE) + 1, head.index(AFTER)
         head, *rows = [row[:first] + row[last:] for row in [head, *rows]]
     return [head, *rows]
+
+
+def rounded(path):
+    return [[short(cell) for cell in row] for row in csv.reader(open(path))]
 
 
 def curves(path):
@@ -68,13 +73,13 @@ def main(source, target):
     for path in sorted((source / "results").glob("*.csv")):
         write(target / "results" / path.name, table(path))
     for path in sorted((source / "statistics").glob("*.csv")):
-        write(target / "statistics" / path.name, [[short(c) for c in row] for row in csv.reader(open(path))])
+        write(target / "statistics" / path.name, rounded(path))
     for path in sorted((source / "curves").glob("*.csv")):
         write(target / "curves" / path.name, curves(path))
-    for path in [*sorted((source / "results").glob("*.outline")), *sorted((source / "adversary").glob("*.csv"))]:
-        to = target / path.relative_to(source)
-        to.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(path, to)
+    for path in sorted((source / "adversary").glob("*.csv")):
+        write(target / "adversary" / path.name, rounded(path))
+    for path in sorted((source / "results").glob("*.outline")):
+        shutil.copy(path, target / "results" / path.name)
 
 
 if __name__ == "__main__":
