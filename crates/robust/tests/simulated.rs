@@ -258,11 +258,22 @@ fn where_the_physics_diverges_there_is_no_return_and_the_dynamics_stay() {
     assert!(returns.diverged() >= 2);
 
     let (estimate, ball) = ball(&simulator, &small());
-    let mut wasserstein = Wasserstein::new(estimate, ball, AdversaryConfig::default()).unwrap();
+    let mut wasserstein =
+        Wasserstein::new(estimate.clone(), ball.clone(), AdversaryConfig::default()).unwrap();
     let turn = Turn { seed: 1, index: 3, progress: 0.5, current: &[0.1, -0.1] };
     let choice = wasserstein.choose(&turn, &broken, &mut workers).unwrap();
     assert_eq!(point(&choice), [0.1, -0.1]);
     assert!(choice.report.phase_one.is_none() && choice.report.diverged > 0 && choice.simulator_steps > 0);
+
+    // Those of every lane, if they differ: the reference before anything was found, what was found afterwards.
+    let config = AdversaryConfig { worst_cases: 2, nominal_share: 0.5, ..AdversaryConfig::default() };
+    let mut wasserstein = Wasserstein::new(estimate, ball, config).unwrap();
+    let choice =
+        wasserstein.choose(&Turn { index: 0, current: &[0.0, 0.0], ..turn }, &broken, &mut workers).unwrap();
+    assert_eq!(point(&choice), [0.0, 0.0]);
+    let found = choose(&mut wasserstein, &simulator, 1, 1);
+    let choice = wasserstein.choose(&Turn { index: 2, ..turn }, &broken, &mut workers).unwrap();
+    assert_eq!(lanes(&choice.source, 4, 2), lanes(&found.source, 4, 2));
 }
 
 #[test]
@@ -368,11 +379,31 @@ fn lanes_keep_the_latest_worst_cases_and_some_the_reference() {
     let mut state = State::default();
     adversary.save(&mut state);
     let mut state = state.into_owned();
-    let mut resumed = Wasserstein::new(estimate, ball, config).unwrap();
+    let mut resumed = Wasserstein::new(estimate.clone(), ball.clone(), config).unwrap();
     resumed.restore(&mut state).unwrap();
     state.finish().unwrap();
     assert_eq!(lanes(&resumed.source().unwrap(), 4, 2), four(&turns[2]));
     let (one, two) = (choose(&mut adversary, &simulator, 3, 1), choose(&mut resumed, &simulator, 3, 2));
     assert_eq!(four(&one), four(&two));
     assert_eq!(one.report, two.report);
+    let newest = [newest[2].clone(), one.report.worst.clone().unwrap()];
+
+    // The plan has changed: of fewer the newest stay; of more all do, and the oldest goes first.
+    let resume = |worst_cases| {
+        let mut state = State::default();
+        adversary.save(&mut state);
+        let mut state = state.into_owned();
+        let config = AdversaryConfig { worst_cases, nominal_share: 0.0, ..config };
+        let mut resumed = Wasserstein::new(estimate.clone(), ball.clone(), config).unwrap();
+        resumed.restore(&mut state).unwrap();
+        state.finish().unwrap();
+        resumed
+    };
+    assert!(resume(1).source().is_none(), "the dynamics in force are the run's");
+    let mut three = resume(3);
+    assert_eq!(lanes(&three.source().unwrap(), 2, 2), newest);
+    let next = [4, 5].map(|index| choose(&mut three, &simulator, index, 1));
+    let worst = next.each_ref().map(|turn| turn.report.worst.clone().unwrap());
+    assert_eq!(lanes(&next[0].source, 3, 2), [&newest[0], &newest[1], &worst[0]].map(Clone::clone));
+    assert_eq!(lanes(&next[1].source, 3, 2), [&worst[1], &newest[1], &worst[0]].map(Clone::clone));
 }

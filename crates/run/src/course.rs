@@ -36,7 +36,7 @@ pub(crate) struct Course {
     pub(crate) entropy: f64,
     /// Whether the watchdog has warned of diverging physics.
     pub(crate) warned: bool,
-    /// What the adversary chose last, in z: zeros where it chose no single point.
+    /// What the adversary chose last, in z, of several the worst; zeros where it chose none.
     pub(crate) current: Vec<f64>,
     /// Returns of the last episodes.
     pub(crate) recent: VecDeque<f64>,

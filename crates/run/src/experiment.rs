@@ -53,6 +53,14 @@ pub struct Method {
     pub plans: Vec<Plan>,
 }
 
+impl Method {
+    /// Whether both train the same policies, whatever they say about players who do not play.
+    fn is(&self, other: &Self) -> bool {
+        let first = |method: &Self| method.plans.first().map(Plan::relevant);
+        first(self) == first(other)
+    }
+}
+
 /// What policies are evaluated on; see `wr2l evaluate`.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
@@ -238,7 +246,7 @@ fn read(path: &Path, text: &str, quick: bool, most_seeds: u64) -> Result<Experim
                 return Err(refuse(place, "`seeds`: must be at least 1".into()));
             }
             let method = method(&place, &file, task, entry, seeds.min(most_seeds), quick)?;
-            if let Some(other) = methods.iter().find(|other| other.plans.first() == method.plans.first()) {
+            if let Some(other) = methods.iter().find(|other| other.is(&method)) {
                 return Err(refuse(place, format!("it is the same as method `{}`", other.name)));
             }
             methods.push(method);

@@ -60,8 +60,8 @@ pub(crate) fn systems_of(evaluation: &EvaluationPlan, task: TaskName) -> Result<
     Ok(Target::Worst(Box::new(WorstCase { space, set, label: region.label(), search })))
 }
 
-/// Where a run of an experiment stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where a run of an experiment stands; less is nearer its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum JobStatus {
     /// Its policy was trained to the end.
     Done,
@@ -82,6 +82,8 @@ pub struct Job {
     pub plan: Plan,
     /// Where it stands.
     pub status: JobStatus,
+    /// [`Plan::relevant`] of its plan.
+    relevant: Plan,
 }
 
 /// What there is to do for some experiments.
@@ -113,20 +115,19 @@ impl Agenda {
         let there = plans_in(&runs);
         let mut jobs: Vec<Job> = Vec::new();
         for plan in experiments.iter().flat_map(|e| &e.methods).flat_map(|m| &m.plans) {
-            let mut name = run_name(plan);
             let relevant = plan.relevant();
-            if jobs.iter().any(|job| job.plan.relevant() == relevant) {
+            if jobs.iter().any(|job| job.relevant == relevant) {
                 continue;
             }
-            // A run of an earlier version may have the name of a plan that lacked today's options.
-            if !runs.join(&name).exists()
-                && let Some((earlier, _)) = there.iter().find(|(_, known)| *known == relevant)
-            {
-                name = earlier.clone();
-            }
-            let folder = runs.join(&name);
-            let status = status(&folder, plan);
-            jobs.push(Job { name, folder, plan: plan.clone(), status });
+            let own = run_name(&relevant);
+            // A run of an earlier version may lie under another name: its plan lacked today's options.
+            let earlier = there.iter().filter(|(_, known)| *known == relevant).map(|(name, _)| name.clone());
+            let (status, name) = std::iter::once(own)
+                .chain(earlier)
+                .map(|name| (status(&runs.join(&name), &relevant), name))
+                .min_by_key(|(status, _)| *status)
+                .expect("there is its own name at least");
+            jobs.push(Job { folder: runs.join(&name), name, plan: plan.clone(), relevant, status });
         }
         Ok(Self { output: output.to_owned(), experiments, jobs })
     }
@@ -270,7 +271,7 @@ impl Agenda {
         for method in &experiment.methods {
             let job = |plan: &Plan| {
                 let relevant = plan.relevant();
-                self.jobs.iter().find(|job| job.plan.relevant() == relevant)
+                self.jobs.iter().find(|job| job.relevant == relevant)
             };
             for job in method.plans.iter().filter_map(job) {
                 let mut one = Contestant::open(&job.folder)?;
@@ -342,7 +343,6 @@ impl Agenda {
     }
 }
 
-/// Name of the folder of a run: the same for the same plan, another for any other.
 /// The folders in `runs` whose plans can be read, with what is relevant of these.
 fn plans_in(runs: &Path) -> Vec<(String, Plan)> {
     let Ok(entries) = std::fs::read_dir(runs) else { return Vec::new() };
@@ -357,14 +357,15 @@ fn plans_in(runs: &Path) -> Vec<(String, Plan)> {
     plans
 }
 
-fn run_name(plan: &Plan) -> String {
-    let print = Fingerprint::of("run").text(&Plan { seed: 0, ..plan.relevant() }.to_toml()).key();
-    format!("{}-{}-{:08x}-s{}", plan.task, plan.algorithm, print >> 32, plan.seed)
+/// Name of the folder of a run: the same for plans that agree in what is relevant, another for any other.
+fn run_name(relevant: &Plan) -> String {
+    let print = Fingerprint::of("run").text(&Plan { seed: 0, ..relevant.clone() }.to_toml()).key();
+    format!("{}-{}-{:08x}-s{}", relevant.task, relevant.algorithm, print >> 32, relevant.seed)
 }
 
-fn status(folder: &Path, plan: &Plan) -> JobStatus {
+fn status(folder: &Path, relevant: &Plan) -> JobStatus {
     let complete = RunFolder::open(folder).is_ok_and(|run| {
-        let same = Plan::read(&run.file("plan.toml")).is_ok_and(|known| known.relevant() == plan.relevant());
+        let same = Plan::read(&run.file("plan.toml")).is_ok_and(|known| known.relevant() == *relevant);
         same && run.file("policy.safetensors").is_file() && Summary::read(&run).is_some_and(|s| s.complete)
     });
     if complete {
@@ -444,7 +445,8 @@ mod tests {
     fn the_name_of_a_run_depends_on_its_plan() {
         let experiments = crate::select_experiments(&["fig4".into()], false, None).unwrap();
         let plans: Vec<&Plan> = experiments[0].methods.iter().flat_map(|m| &m.plans).collect();
-        let names: std::collections::BTreeSet<String> = plans.iter().map(|plan| run_name(plan)).collect();
+        let names: std::collections::BTreeSet<String> =
+            plans.iter().map(|plan| run_name(&plan.relevant())).collect();
         assert_eq!(names.len(), plans.len());
     }
 
@@ -454,11 +456,16 @@ mod tests {
         let experiments = || crate::select_experiments(&["fig4".into()], false, Some(1)).unwrap();
         let name = |agenda: &Agenda| agenda.jobs[1].name.clone();
         let agenda = Agenda::new(experiments(), output.path()).unwrap();
-        assert_eq!(name(&agenda), run_name(&agenda.jobs[1].plan));
+        assert_eq!(name(&agenda), run_name(&agenda.jobs[1].relevant));
 
         let folder = output.path().join("runs").join("of-an-earlier-version");
         std::fs::create_dir_all(&folder).unwrap();
-        agenda.jobs[1].plan.write(&folder.join("plan.toml")).unwrap();
+        let text = agenda.jobs[1].plan.to_toml();
+        let today = ["worst_cases", "nominal_share", "initial_std"];
+        let then: Vec<&str> =
+            text.lines().filter(|line| !today.iter().any(|option| line.starts_with(option))).collect();
+        assert!(then.len() < text.lines().count());
+        std::fs::write(folder.join("plan.toml"), then.join("\n")).unwrap();
         let agenda = Agenda::new(experiments(), output.path()).unwrap();
         assert_eq!(name(&agenda), "of-an-earlier-version");
         assert_eq!(agenda.jobs[1].status, JobStatus::Begun);

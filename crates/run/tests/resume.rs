@@ -107,21 +107,28 @@ fn same(a: &Path, b: &Path, what: &str) {
 #[test]
 fn every_algorithm_goes_on_bit_for_bit_wherever_it_was_stopped() {
     let root = tempfile::tempdir().unwrap();
-    for algorithm in Algorithm::ALL {
-        let plan = plan(algorithm, &[]);
-        let whole = root.path().join(format!("{algorithm}"));
+    let of_all = Algorithm::ALL.into_iter().map(|algorithm| (algorithm.to_string(), plan(algorithm, &[])));
+    let lanes = ["adversary.every=200", "adversary.worst_cases=3", "adversary.nominal_share=0.25"];
+    let others: [(&str, &[&str]); 3] = [
+        ("gradient", &["adversary.phase_one.search=gradient", "adversary.phase_one.gradient.pairs=4"]),
+        ("worst cases by lane", &lanes),
+        ("population", &["adversary.kind=population"]),
+    ];
+    let of_wr2l = others.map(|(name, more)| (name.to_owned(), plan(Algorithm::Wr2l, more)));
+    for (name, plan) in of_all.chain(of_wr2l) {
+        let whole = root.path().join(&name);
         let trained = begin(&plan, &whole, None);
         assert_eq!(trained.ending, Ending::Budget);
         // Once after every iteration, all in one run.
-        let broken = root.path().join(format!("{algorithm}-broken"));
+        let broken = root.path().join(format!("{name}-broken"));
         let mut last = begin(&plan, &broken, Some(1));
         let mut stops = 0;
         while last.ending == Ending::Interrupted {
             stops += 1;
             last = go_on(&broken, Some(last.last.iteration + 1)).0;
         }
-        assert!(stops >= 3, "{algorithm}: {stops}");
-        same(&whole, &broken, &algorithm.to_string());
+        assert!(stops >= 3, "{name}: {stops}");
+        same(&whole, &broken, &name);
         assert_eq!(last.curve, trained.curve);
         let (a, b) = (last.last, trained.last);
         assert_eq!((a.steps, a.simulator_steps, a.episodes), (b.steps, b.simulator_steps, b.episodes));

@@ -40,7 +40,7 @@ done
 #   --sweep torso_density=400:1900:6 --sweep friction=0.2:1.4:6
 # choice-half-cheetah-21.csv: in 21 dimensions, mean actions, on --random 200 --half-width 0.4 --seed 7 --episodes 5
 
-# lesson.csv: what the lanes train under; the same commands, over choice.csv's points (Walker2d: the Hopper's), HalfCheetah those of
+# ablation.csv: what the lanes train under; the same commands, over choice.csv's points (Walker2d: the Hopper's), HalfCheetah those of
 # choice-half-cheetah.csv.
 
 # walker2d-epsilon-3.csv: fig1-walker2d with three methods, ε 3 (ball.epsilon = 3.0): wr2l by the surrogate, ppo-uniform,

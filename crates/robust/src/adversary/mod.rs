@@ -51,8 +51,8 @@ pub struct Turn<'a> {
     pub index: u64,
     /// Share of training that is done, 0 to 1.
     pub progress: f64,
-    /// Dynamics that the last turn chose, in z (`[d]`): zeros before the first, and where a turn chose no single
-    /// point.
+    /// Dynamics that the last turn chose, in z (`[d]`), of several its [`Report::worst`]; zeros before the first, and where
+    /// a turn chose none.
     pub current: &'a [f64],
 }
 
@@ -111,6 +111,14 @@ impl PerLane {
     pub fn new(points: Vec<Vec<f64>>, nominal_share: f64) -> Self {
         Self { points, nominal_share }
     }
+
+    /// The same, or the reference of `dim` parameters for all lanes if there are no points.
+    fn or_reference(points: &[Vec<f64>], nominal_share: f64, dim: usize) -> Source {
+        match points.is_empty() {
+            true => Source::Fixed(Fixed(vec![0.0; dim])),
+            false => Source::PerLane(Self::new(points.to_vec(), nominal_share)),
+        }
+    }
 }
 
 impl DynamicsSource for PerLane {
@@ -149,9 +157,9 @@ pub struct Report {
     pub epsilon: Option<f64>,
     /// J at the reference, where the adversary measured it.
     pub reference_value: Option<f64>,
-    /// J at the chosen dynamics (the worst of them if there are several), where the adversary measured it.
+    /// J at the chosen dynamics (at `worst` if there are several), where the adversary measured it.
     pub value: Option<f64>,
-    /// The worst of the chosen dynamics, in z (`[d]`), if there are several.
+    /// If the lanes have several dynamics, the worst that this turn found, in z (`[d]`).
     pub worst: Option<Vec<f64>>,
     /// `½zᵀH₀z` of the chosen dynamics, the Taylor value of W.
     pub taylor: Option<f64>,

@@ -41,7 +41,7 @@ impl PopulationConfig {
     /// [`RobustError::Parameter`] for the first that makes no sense.
     pub fn validate(&self) -> Result<(), RobustError> {
         check_positive("members", self.members as f64)?;
-        check_share("nominal_share", self.nominal_share)
+        check_share("population.nominal_share", self.nominal_share)
     }
 }
 
@@ -69,7 +69,7 @@ impl Population {
     }
 
     fn per_lane(&self) -> Source {
-        Source::PerLane(PerLane::new(self.members.clone(), self.config.population.nominal_share))
+        PerLane::or_reference(&self.members, self.config.population.nominal_share, self.ball.dim())
     }
 }
 

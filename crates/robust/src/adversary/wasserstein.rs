@@ -18,9 +18,11 @@ pub struct Wasserstein {
     estimate: BallEstimate,
     ball: Ball,
     config: AdversaryConfig,
-    /// The latest worst cases, at most `config.worst_cases`, where the lanes do not all share the newest; each keeps its place,
-    /// and so the episodes of its lanes, until a new one takes the place of the oldest.
+    /// The latest worst cases, at most `config.worst_cases`, where the lanes do not all share the newest. Once there are so
+    /// many, each keeps its place, and so the episodes of its lanes, until a new one takes the place of the oldest.
     latest: Vec<Vec<f64>>,
+    /// Worst cases found so far; modulo their number the place of the oldest.
+    found: u64,
 }
 
 impl Wasserstein {
@@ -30,32 +32,31 @@ impl Wasserstein {
     /// [`AdversaryConfig::validate`]'s.
     pub fn new(estimate: BallEstimate, ball: Ball, config: AdversaryConfig) -> Result<Self, RobustError> {
         config.validate()?;
-        Ok(Self { estimate, ball, config, latest: Vec::new() })
+        Ok(Self { estimate, ball, config, latest: Vec::new(), found: 0 })
     }
-}
 
-impl Wasserstein {
     /// Whether all lanes train under the newest worst case, as in the paper.
     fn newest_alone(&self) -> bool {
         self.config.worst_cases == 1 && self.config.nominal_share == 0.0
     }
 
-    /// Dynamics of the lanes once the turn with this index has found `newest`.
-    fn lanes(&mut self, newest: &[f64], index: u64) -> Source {
+    /// Dynamics of the lanes once a turn has found `newest`.
+    fn lanes(&mut self, newest: &[f64]) -> Source {
         if self.newest_alone() {
             return Source::Fixed(Fixed(newest.to_vec()));
         }
         if self.latest.len() < self.config.worst_cases {
             self.latest.push(newest.to_vec());
         } else {
-            let oldest = index as usize % self.latest.len();
+            let oldest = self.found as usize % self.latest.len();
             self.latest[oldest].copy_from_slice(newest);
         }
+        self.found += 1;
         self.per_lane()
     }
 
     fn per_lane(&self) -> Source {
-        Source::PerLane(PerLane::new(self.latest.clone(), self.config.nominal_share))
+        PerLane::or_reference(&self.latest, self.config.nominal_share, self.ball.dim())
     }
 }
 
@@ -68,6 +69,10 @@ impl Adversary for Wasserstein {
     ) -> Result<Choice, RobustError> {
         let AdversaryConfig { episodes, return_discount, phase_one, .. } = self.config;
         let ball = self.ball.with_epsilon(self.config.ramped(self.ball.epsilon(), turn.progress))?;
+        for earlier in &mut self.latest {
+            // The ball may have shrunk since.
+            *earlier = ball.pull_inside(earlier)?;
+        }
         let mut objective =
             SimulatedReturn::new(workers, actor, episodes, return_discount, turn.seed, turn.index);
         let found = phase_one.run(&mut objective, &ball, turn.current, turn.seed, turn.index);
@@ -93,7 +98,7 @@ impl Adversary for Wasserstein {
         };
         let (measured, one_step) = self.estimate.measure_or_none(workers, &found.z)?;
         Ok(Choice {
-            source: self.lanes(&found.z, turn.index),
+            source: self.lanes(&found.z),
             simulator_steps: simulator_steps + one_step,
             report: Report {
                 epsilon: Some(ball.epsilon()),
@@ -112,13 +117,28 @@ impl Adversary for Wasserstein {
     fn save<'a>(&'a self, state: &mut State<'a>) {
         if !self.newest_alone() {
             state.put("latest", self.latest.concat());
+            state.put("found", vec![self.found]);
         }
     }
 
     fn restore(&mut self, state: &mut State<'_>) -> Result<(), StateError> {
-        if !self.newest_alone() {
-            self.latest = super::take_points(state, "latest", self.ball.dim(), self.config.worst_cases)?;
+        (self.latest, self.found) = (Vec::new(), 0);
+        if !state.holds("latest") {
+            return Ok(());
         }
+        let mut latest = super::take_points(state, "latest", self.ball.dim(), usize::MAX)?;
+        let mut found = state.count("found")?;
+        if self.newest_alone() {
+            return Ok(());
+        }
+        if latest.len() != self.config.worst_cases && !latest.is_empty() {
+            // Not all found yet, or the plan asked for another number when they were written: the newest, the oldest first.
+            let oldest = found as usize % latest.len();
+            latest.rotate_left(oldest);
+            latest.drain(..latest.len().saturating_sub(self.config.worst_cases));
+            found = latest.len() as u64;
+        }
+        (self.latest, self.found) = (latest, found);
         Ok(())
     }
 

@@ -7,14 +7,22 @@ use super::layers::Layer;
 use super::{AdversaryKind, AdversaryPlan, EXCLUSIVE, LearnerKind, Plan};
 
 /// Options that came after plans had been written without them, and what programs did before.
-fn introduced() -> [(&'static str, Option<Value>); 5] {
+fn introduced() -> [(&'static str, Option<Value>); 13] {
     [
         ("adversary.phase_one.search", Some(Value::from("gradient"))),
-        // Has no meaning where there is no such search.
-        ("adversary.phase_one.surrogate", None),
-        ("ppo.initial_std", Some(Value::from(1.0))),
         ("adversary.worst_cases", Some(Value::from(1))),
         ("adversary.nominal_share", Some(Value::from(0.0))),
+        ("ppo.critic_sees_dynamics", Some(Value::from(false))),
+        ("ppo.initial_std", Some(Value::from(1.0))),
+        // Whoever has these options came with them.
+        ("adversary.phase_one.surrogate", None),
+        ("adversary.population", None),
+        ("adversary.region", None),
+        ("adversary.cvar", None),
+        ("adversary.action", None),
+        ("adversary.force", None),
+        ("trpo", None),
+        ("ddpg", None),
     ]
 }
 

@@ -1,5 +1,6 @@
 //! The fully resolved experiment and how it is put together.
 
+mod check;
 mod earlier;
 mod keys;
 mod layers;
@@ -11,11 +12,11 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 use wr2l_eval::{Axis, Grid, Systems};
-use wr2l_rl::{DdpgConfig, PpoConfig, RlError, TrpoConfig};
+use wr2l_rl::{DdpgConfig, PpoConfig, TrpoConfig};
 use wr2l_robust::adversary::{ActionConfig, CvarConfig, ForceConfig, PopulationConfig, RegionConfig, Shape};
 use wr2l_robust::phase_one::PhaseOne;
-use wr2l_robust::{AdversaryConfig, BallConfig, RobustError};
-use wr2l_sim::{ActionSpace, DynamicsSpace, Physics, Simulator, Task, TaskName};
+use wr2l_robust::{AdversaryConfig, BallConfig};
+use wr2l_sim::{DynamicsSpace, Physics, Simulator, Task, TaskName};
 
 pub(crate) use layers::MAX_BYTES;
 pub use layers::{Layer, SettingError};
@@ -192,9 +193,6 @@ pub struct Report {
     pub episodes: u32,
 }
 
-/// Most numbers that a plan may ask to be held in memory at once: a guard against typing slips, at 8 GB.
-const LARGEST: f64 = 1e9;
-
 /// Keys that replace each other: setting one in a layer unsets the others below it.
 const EXCLUSIVE: &[&[&str]] = &[&["ball.epsilon", "ball.half_width"]];
 
@@ -312,165 +310,6 @@ impl Plan {
             true => self.algorithm.to_string(),
             false => format!("{}-{}", self.learner.as_str(), self.adversary.kind.as_str()),
         }
-    }
-
-    /// Why learner, adversary and task do not go together, in a sentence.
-    fn makes_no_sense(&self) -> Option<String> {
-        let task = Task::new(self.task).spec();
-        match (self.learner, self.adversary.kind) {
-            (LearnerKind::Ppo | LearnerKind::Trpo, AdversaryKind::Action) => Some(format!(
-                "the adversary `action` improves by descending the learner's critic Q(s, a), which `{}` does not have; \
-                 use the learner `ddpg`",
-                self.learner.as_str()
-            )),
-            (LearnerKind::Ddpg, AdversaryKind::Cvar) => Some(
-                "the adversary `cvar` picks the worst whole episodes of a fresh batch, and `ddpg` learns from single \
-                 transitions of all times; use the learner `ppo` or `trpo`"
-                    .into(),
-            ),
-            (LearnerKind::Ddpg, _) if matches!(task.actions, ActionSpace::Discrete { .. }) => Some(format!(
-                "`ddpg` needs actions that are real numbers, and those of `{}` are choices; use the learner `ppo` or \
-                 `trpo`",
-                self.task
-            )),
-            (_, AdversaryKind::Force) if task.forces.is_empty() => {
-                Some(format!("the adversary `force` needs bodies to push, and `{}` has none", self.task))
-            }
-            _ => None,
-        }
-    }
-
-    fn check(&self) -> Result<(), Complaint> {
-        let complain = |key: &str, message: String| Err(Complaint::new(key, message));
-        if let Err(error) = self.physics.check(self.task) {
-            return complain("physics", error.to_string());
-        }
-        if let Err(error) = self.space() {
-            return complain("vary", error.to_string());
-        }
-        if self.steps == 0 {
-            return complain("steps", "must be at least 1".into());
-        }
-        if self.stop.entropy_below.is_nan() {
-            return complain("stop.entropy_below", "must be a number; -inf for never".into());
-        }
-        // Before anything multiplies these, or makes room for so many.
-        for (key, size) in self.sizes() {
-            if size > LARGEST {
-                return complain(
-                    key,
-                    format!("asks for {size:.1e} numbers at once; {LARGEST:.1e} are the most"),
-                );
-            }
-        }
-        let options = |section: &str, checked: Result<(), RlError>| match checked {
-            Ok(()) => Ok(()),
-            Err(RlError::Option { option, value, reason }) => {
-                complain(&format!("{section}.{option}"), format!("{reason}, got {value}"))
-            }
-            Err(other) => complain(section, other.to_string()),
-        };
-        // Those that nobody uses as well: a plan has no number in it that means nothing.
-        options("ppo", self.ppo.validate())?;
-        options("trpo", self.trpo.validate())?;
-        options("ddpg", self.ddpg.validate())?;
-        options("adversary.force.trpo", self.adversary.force.trpo.validate())?;
-        let episodes = match self.learner {
-            LearnerKind::Ppo => self.ppo.episodes,
-            LearnerKind::Trpo => self.trpo.episodes,
-            LearnerKind::Ddpg => 0,
-        };
-        if self.adversary.kind == AdversaryKind::Cvar && episodes == 0 && self.learner != LearnerKind::Ddpg {
-            let message = "must be at least 1 with the adversary `cvar`, which picks the worst of whole episodes; 100 is usual";
-            return complain(&format!("{}.episodes", self.learner.as_str()), message.into());
-        }
-        if self.adversary.kind.needs_ball() && self.vary.is_empty() {
-            let message = "the adversary needs at least one parameter to vary; `wr2l tasks TASK` lists them";
-            return complain("vary", message.into());
-        }
-        if self.adversary.every == 0 {
-            return complain("adversary.every", "must be at least 1".into());
-        }
-        let AdversaryPlan { cvar, action, force, .. } = &self.adversary;
-        for (section, checked) in [
-            ("adversary.cvar", cvar.validate()),
-            ("adversary.action", action.validate()),
-            ("adversary.force", force.validate()),
-            ("adversary", self.adversary.config().validate()),
-            ("ball", self.ball.validate()),
-        ] {
-            match checked {
-                Ok(()) => {}
-                Err(RobustError::Parameter { name, value, requirement }) => {
-                    return complain(&self.key_of(section, name), format!("{requirement}, got {value}"));
-                }
-                Err(other) => return complain(section, other.to_string()),
-            }
-        }
-        if let Ok(space) = self.space()
-            && let Err(bad) = self.adversary.region.bounds(&space)
-        {
-            return complain(&format!("adversary.region.{}", bad.option), bad.reason);
-        }
-        if self.report.episodes == 0 {
-            return complain("report.episodes", "must be at least 1".into());
-        }
-        match self.sweep() {
-            Err(error) => complain("report.sweep", error.to_string()),
-            Ok(_) => Ok(()),
-        }
-    }
-}
-
-impl Plan {
-    /// How many numbers, to an order of magnitude, some options ask to be held in memory at once.
-    fn sizes(&self) -> [(&'static str, f64); 20] {
-        let phase_one = &self.adversary.phase_one;
-        let points = 2.0 * phase_one.gradient.pairs as f64;
-        let episodes = self.adversary.episodes as f64;
-        let squares = |hidden: &[usize]| hidden.iter().map(|&width| (width as f64).powi(2)).sum();
-        let limit = f64::from(Task::new(self.task).spec().episode_limit);
-        let Self { ppo, trpo, ddpg, .. } = self;
-        let pusher = &self.adversary.force.trpo;
-        [
-            ("ppo.lanes", ppo.lanes as f64 * 64.0),
-            ("ppo.horizon", ppo.lanes as f64 * ppo.horizon as f64 * 64.0),
-            ("ppo.episodes", ppo.episodes as f64 * limit * 64.0),
-            ("ppo.hidden", squares(&ppo.hidden)),
-            ("trpo.lanes", trpo.lanes as f64 * 64.0),
-            ("trpo.horizon", trpo.lanes as f64 * trpo.horizon as f64 * 64.0),
-            ("trpo.episodes", trpo.episodes as f64 * limit * 64.0),
-            ("trpo.hidden", squares(&trpo.hidden)),
-            ("ddpg.horizon", ddpg.lanes as f64 * ddpg.horizon as f64 * 64.0),
-            ("ddpg.replay", ddpg.replay as f64 * 64.0),
-            ("ddpg.minibatch", ddpg.minibatch as f64 * 64.0),
-            ("ddpg.hidden", squares(&ddpg.hidden)),
-            ("adversary.force.trpo.horizon", pusher.lanes as f64 * pusher.horizon as f64 * 64.0),
-            ("adversary.force.trpo.hidden", squares(&pusher.hidden)),
-            ("ball.pairs.count", self.ball.pairs.count as f64 * 64.0),
-            ("ball.pairs.pool", self.ball.pairs.pool as f64 * 64.0),
-            ("adversary.phase_one.gradient.pairs", points * episodes * 64.0),
-            ("adversary.phase_one.surrogate.budget", phase_one.surrogate.budget as f64 * episodes * 64.0),
-            ("adversary.phase_one.starts", phase_one.starts as f64 * episodes * 64.0),
-            ("report.episodes", f64::from(self.report.episodes) * 64.0),
-        ]
-    }
-
-    /// The full key of the option called `name` somewhere in a section: `adversary.phase_one.starts`.
-    fn key_of(&self, section: &str, name: &str) -> String {
-        fn find(table: &Table, at: &str, name: &str) -> Option<String> {
-            table.iter().find_map(|(key, value)| {
-                let here = format!("{at}.{key}");
-                match value {
-                    _ if here.ends_with(&format!(".{name}")) => Some(here),
-                    Value::Table(inner) => find(inner, &here, name),
-                    _ => None,
-                }
-            })
-        }
-        let table = Table::try_from(self).ok();
-        let found = table.as_ref().and_then(|table| find(table.get(section)?.as_table()?, section, name));
-        found.unwrap_or_else(|| format!("{section}.{name}"))
     }
 }
 
