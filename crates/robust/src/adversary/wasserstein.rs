@@ -109,7 +109,6 @@ impl Adversary for Wasserstein {
                 worst: (!self.newest_alone()).then(|| found.z.clone()),
                 phase_one: Some(found),
                 diverged,
-                ..Report::default()
             },
         })
     }
