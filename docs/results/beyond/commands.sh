@@ -43,11 +43,6 @@ done
 # ablation.csv: what the lanes train under; the same commands, over choice.csv's points (Walker2d: the Hopper's), HalfCheetah those of
 # choice-half-cheetah.csv.
 
-# walker2d-epsilon-3.csv: fig1-walker2d with three methods, ε 3 (ball.epsilon = 3.0): wr2l by the surrogate, ppo-uniform,
-# ppo-boundary; 3 M steps, seeds 0 to 4, the points of the test.
-
-# surrogate.csv: Phase I by the surrogate, on the points and seeds of the test.
-#   wr2l reproduce EXPERIMENT --seeds 5 -o OUT
-# where EXPERIMENT is fig1-hopper, fig1-walker2d, fig3-cartpole or fig4-inverted-pendulum with the one method
-#   name = "wr2l, surrogate", algorithm = "wr2l", the ball and vary of that file's "wr2l" ("wr2l 0.1", "wr2l 1.0"), and
-#   "adversary.phase_one.search" = "surrogate"
+# learner.csv: what learns by DDPG on the HalfCheetah, mean actions, nominal, mean and CVaR₁₀ over "test" (fig1-half-cheetah's grid) or "choice"
+# (choice-half-cheetah.csv's points), 5 episodes a system
+#   wr2l train half-cheetah SETTINGS --steps 1M --seed SEED --threads 1 --no-report -o RUN
