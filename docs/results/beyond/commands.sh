@@ -38,7 +38,8 @@ done
 
 # choice-half-cheetah.csv: the same on the HalfCheetah, over
 #   --sweep torso_density=400:1900:6 --sweep friction=0.2:1.4:6
-# choice-half-cheetah-21.csv: in 21 dimensions, mean actions, on --random 200 --half-width 0.4 --seed 7 --episodes 5
+# choice-half-cheetah-21.csv: in 21 dimensions, mean actions, on --random 200 --half-width 0.4 --seed 7 --episodes 5; choice-hopper-11.csv: the same of
+# the Hopper in 11, 3 M steps
 
 # ablation.csv: what the lanes train under; the same commands, over choice.csv's points (Walker2d: the Hopper's), HalfCheetah those of
 # choice-half-cheetah.csv.
