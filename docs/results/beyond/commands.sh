@@ -47,3 +47,6 @@ done
 # learner.csv: what learns by DDPG on the HalfCheetah, mean actions, nominal, mean and CVaR₁₀ over "test" (fig1-half-cheetah's grid) or "choice"
 # (choice-half-cheetah.csv's points), 5 episodes a system
 #   wr2l train half-cheetah SETTINGS --steps 1M --seed SEED --threads 1 --no-report -o RUN
+
+# hopper-11.csv: statistics of fig2-hopper (wr2l reproduce) with one more method: algorithm = "wr2l", vary = ["all"],
+# "adversary.phase_one.search" = "surrogate", "ball.epsilon" = 0.03
