@@ -15,11 +15,11 @@
 //! of the agent's updates the opponent moves *down* the same critic. With weight or probability 0 it changes no bit.
 
 use wr2l_nn::{Activation, Normaliser, Policy, norm};
-use wr2l_rng::{Purpose, StreamKey};
+use wr2l_rng::{Purpose, Stream, StreamKey};
 use wr2l_sim::{ActionSpace, Outcome, SimSpec};
 
 use crate::ddpg_networks::{CriticStep, Net, QFunction, finite, follow};
-use crate::replay::{Draw, Replay};
+use crate::replay::{Draw, Replay, Transition};
 use crate::{
     Acting, Actor, CollectOptions, Company, DdpgConfig, Disturbance, Experience, Improvement, LaneBatch,
     Lanes, Learner, Means, Mixing, Player, Players, RlError, Skip, State, StateError, Stretch,
@@ -64,14 +64,17 @@ impl Ddpg {
         let key = StreamKey::new(seed, Purpose::Initialisation);
         let (obs_dim, act_dim) = (spec.obs_dim, spec.act_dim());
         let (actor, mover) = player(&config, obs_dim, &spec.actions, key.lane(0))?;
-        let sizes = [&[obs_dim + act_dim], config.hidden.as_slice(), &[1]].concat();
-        let critic = Net::new(&sizes, 1.0, config.minibatch, &mut key.lane(1).stream())?;
+        // What the critics are told of the dynamics.
+        let told = if config.critic_sees_dynamics { dim } else { 0 };
+        let sizes = [&[obs_dim + told + act_dim], config.hidden.as_slice(), &[1]].concat();
+        let critic = |lane| Net::new(&sizes, 1.0, config.minibatch, &mut key.lane(lane).stream());
+        let twin = config.twin_critics.then(|| critic(2)).transpose()?;
         Ok(Self {
             actor,
             mover,
-            critic: QFunction::new(critic),
+            critic: QFunction::new(critic(1)?, twin),
             opponent: None,
-            replay: Replay::new(obs_dim, act_dim, config.replay),
+            replay: Replay::new(obs_dim, act_dim, told, config.replay),
             lanes: Lanes::new(config.lanes, spec, dim),
             transitions: 0,
             updates: 0,
@@ -105,6 +108,7 @@ impl Ddpg {
     fn store(&mut self) {
         let (obs_dim, act_dim) = (self.actor.obs_dim(), self.actor.act_dim());
         let mut action = vec![0.0; act_dim];
+        let told = self.replay.dim();
         for lane in &self.batch {
             let mut successors = lane.successors.chunks_exact(obs_dim);
             let row = |t: usize| &lane.inputs[t * obs_dim..][..obs_dim];
@@ -119,45 +123,54 @@ impl Ddpg {
                 };
                 action.copy_from_slice(&lane.actions[t * act_dim..][..act_dim]);
                 action.iter_mut().for_each(|a: &mut f32| *a = a.clamp(-1.0, 1.0));
-                let terminated = *outcome == Outcome::Terminated;
-                self.replay.push(row(t), &action, next, lane.rewards[t], terminated);
+                self.replay.push(Transition {
+                    obs: row(t),
+                    action: &action,
+                    next,
+                    dynamics: &lane.dynamics[t * told..][..told],
+                    reward: lane.rewards[t],
+                    terminated: *outcome == Outcome::Terminated,
+                });
             }
         }
     }
 
-    /// One gradient step of critic and actor, and of the opponent when it is its turn, on the minibatch drawn.
-    fn update(&mut self, mixing: Option<Mixing>) -> CriticStep {
+    /// One gradient step of the critics on the minibatch drawn, and of the actor and the opponent when it is their turn.
+    fn update(&mut self, mixing: Option<Mixing>, stream: &mut Stream) -> CriticStep {
         let Self { config, mover, critic, opponent, draw, .. } = self;
-        let opponent = opponent.as_mut().map(|opponent| &mut opponent.mover);
-        let Some((mixing, opponent)) = mixing.zip(opponent) else {
-            let step = critic.learn(draw, mover, None, config);
-            critic.climb(&draw.obs, mover, None, 1.0, true, config.actor_learning_rate);
-            follow([mover, &mut critic.net], config.tau);
-            self.updates += 1;
+        let mut game = mixing.zip(opponent.as_mut().map(|opponent| &mut opponent.mover));
+        let disturbed = game.as_mut().map(|(mixing, opponent)| (&mut **opponent, mixing.means));
+        let step = critic.learn(draw, mover, disturbed, config, stream);
+        self.updates += 1;
+        let every = u64::from(config.actor_every.max(1));
+        if !self.updates.is_multiple_of(every) {
+            return step;
+        }
+        let rate = config.actor_learning_rate;
+        let Some((mixing, opponent)) = game else {
+            critic.climb(draw, mover, None, 1.0, true, rate);
+            follow([mover].into_iter().chain(critic.nets_mut()), config.tau);
             return step;
         };
-        let step = critic.learn(draw, mover, Some((opponent, mixing.means)), config);
         // In a blend the two are mixed before the critic sees them; who takes over acts alone.
         let (alpha, blended) = match mixing.means {
             Means::Blend { alpha } => (alpha, true),
             Means::TakeOver { alpha } => (alpha, false),
             Means::Force { .. } => (0.0, false),
         };
-        let rate = config.actor_learning_rate;
         let other = blended.then_some((&mut *opponent, alpha));
-        critic.climb(&draw.obs, mover, other, 1.0 - alpha, true, rate);
-        self.updates += 1;
-        if self.updates.is_multiple_of(u64::from(mixing.every.max(1))) {
+        critic.climb(draw, mover, other, 1.0 - alpha, true, rate);
+        if (self.updates / every).is_multiple_of(u64::from(mixing.every.max(1))) {
             let other = blended.then_some((&mut *mover, 1.0 - alpha));
-            critic.climb(&draw.obs, opponent, other, alpha, false, rate);
+            critic.climb(draw, opponent, other, alpha, false, rate);
         }
-        follow([mover, opponent, &mut critic.net], config.tau);
+        follow([mover, opponent].into_iter().chain(critic.nets_mut()), config.tau);
         step
     }
 
     /// Lets the policies act as the networks have become.
     fn publish(&mut self, iteration: u64) -> Result<(), RlError> {
-        let nets = [&self.mover, &self.critic.net].into_iter();
+        let nets = [&self.mover].into_iter().chain(self.critic.nets());
         if !finite(nets.chain(self.opponent.as_ref().map(|opponent| &opponent.mover))) {
             return Err(RlError::NotFinite { what: "a network parameter", iteration });
         }
@@ -198,7 +211,7 @@ impl Learner for Ddpg {
         if mixing.is_some() {
             self.add_opponent(seed)?;
         }
-        let DdpgConfig { horizon, rounds, updates, warm_up, minibatch, .. } = self.config;
+        let DdpgConfig { horizon, rounds, warm_up, minibatch, .. } = self.config;
         let mut report = Improvement::default();
         let (mut steps, mut sums) = (0_u64, CriticStep::default());
         for round in 0..u64::from(rounds) {
@@ -224,9 +237,9 @@ impl Learner for Ddpg {
                 continue;
             }
             let mut stream = StreamKey::new(seed, Purpose::Replay).iteration(number).stream();
-            for _ in 0..self.config.lanes * horizon * updates as usize {
+            for _ in 0..self.config.steps_a_round() {
                 self.replay.draw(minibatch, &mut stream, &mut self.draw);
-                let step = self.update(mixing);
+                let step = self.update(mixing, &mut stream);
                 sums.loss += step.loss;
                 sums.q += step.q;
                 steps += 1;
@@ -259,6 +272,9 @@ impl Learner for Ddpg {
         state.save("actor", &self.actor);
         state.save("mover", &self.mover);
         state.save("critic", &self.critic.net);
+        if let Some(twin) = &self.critic.twin {
+            state.save("twin", twin);
+        }
         state.save("replay", &self.replay);
         state.save("lanes", &self.lanes);
         state.put("transitions", self.transitions);
@@ -275,6 +291,9 @@ impl Learner for Ddpg {
         state.restore("actor", &mut self.actor)?;
         state.restore("mover", &mut self.mover)?;
         state.restore("critic", &mut self.critic.net)?;
+        if let Some(twin) = &mut self.critic.twin {
+            state.restore("twin", twin)?;
+        }
         state.restore("replay", &mut self.replay)?;
         state.restore("lanes", &mut self.lanes)?;
         self.transitions = state.count("transitions")?;

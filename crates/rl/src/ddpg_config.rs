@@ -1,14 +1,14 @@
-//! Options of DDPG.
+//! Options of DDPG and TD3.
 
 use serde::{Deserialize, Serialize};
 
 use crate::RlError;
-use crate::options::{positive, unit, whole, widths};
+use crate::options::{positive, unit, weight, whole, widths};
 
 /// Options of DDPG. The defaults are those of the usual benchmarks (Fujimoto et al. 2018 and after: replay of a million,
 /// τ 0.005, exploration N(0, 0.1), learning rates 1e-3), but with networks of 2 × 64 and minibatches of 64, the sizes
 /// of Tessler et al. 2019, which train ten times faster; `hidden = [256, 256]`, `minibatch = 256` are the other usual
-/// choice.
+/// choice. TD3 ([`DdpgConfig::td3`]) is DDPG with other values of the options from `twin_critics` on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DdpgConfig {
@@ -18,8 +18,8 @@ pub struct DdpgConfig {
     pub horizon: usize,
     /// Rounds of collecting and learning per iteration, the unit of the log.
     pub rounds: u32,
-    /// Gradient steps per transition. Usual: 1.
-    pub updates: u32,
+    /// Gradient steps per transition; may be a fraction. Usual: 1.
+    pub updates: f64,
     /// Transitions collected with actions at random before the first gradient step. Usual: 1,000–25,000.
     pub warm_up: u64,
     /// Transitions that the replay buffer holds. Usual: 1e5–1e6.
@@ -38,6 +38,18 @@ pub struct DdpgConfig {
     pub critic_learning_rate: f64,
     /// Widths of the hidden layers (ReLU) of actor and critic. Usual: 64 or 256, twice.
     pub hidden: Vec<usize>,
+    /// Whether there are two critics, and targets are made with the lower of their values.
+    pub twin_critics: bool,
+    /// Standard deviation of the noise on the actions that targets are made with, as a share of half the action range.
+    /// Usual: 0, TD3's 0.2.
+    pub target_noise: f64,
+    /// Bound of that noise. Usual: 0.5.
+    pub target_noise_clip: f64,
+    /// Gradient steps of the critics to one of the actor and the slow copies. Usual: 1, TD3's 2.
+    pub actor_every: u32,
+    /// Whether the critics are told the normalised dynamics z of a transition. The policy never is. Without effect where dynamics
+    /// do not vary. Usual: false, TD3 here: true.
+    pub critic_sees_dynamics: bool,
 }
 
 impl Default for DdpgConfig {
@@ -46,7 +58,7 @@ impl Default for DdpgConfig {
             lanes: 4,
             horizon: 8,
             rounds: 32,
-            updates: 1,
+            updates: 1.0,
             warm_up: 10_000,
             replay: 1_000_000,
             minibatch: 64,
@@ -56,11 +68,33 @@ impl Default for DdpgConfig {
             actor_learning_rate: 1e-3,
             critic_learning_rate: 1e-3,
             hidden: vec![64, 64],
+            twin_critics: false,
+            target_noise: 0.0,
+            target_noise_clip: 0.5,
+            actor_every: 1,
+            critic_sees_dynamics: false,
         }
     }
 }
 
 impl DdpgConfig {
+    /// The published options of TD3 (Fujimoto et al. 2018), but with networks and minibatches of DDPG's size here; and where
+    /// dynamics vary the critics are told.
+    pub fn td3() -> Self {
+        Self {
+            twin_critics: true,
+            target_noise: 0.2,
+            actor_every: 2,
+            critic_sees_dynamics: true,
+            ..Self::default()
+        }
+    }
+
+    /// Gradient steps after a round of collecting.
+    pub(crate) fn steps_a_round(&self) -> usize {
+        (self.lanes as f64 * self.horizon as f64 * self.updates).round() as usize
+    }
+
     /// Checks every option.
     ///
     /// # Errors
@@ -69,7 +103,11 @@ impl DdpgConfig {
         whole("lanes", self.lanes)?;
         whole("horizon", self.horizon)?;
         whole("rounds", self.rounds as usize)?;
-        whole("updates", self.updates as usize)?;
+        positive("updates", self.updates)?;
+        if self.steps_a_round() == 0 {
+            let reason = "must give at least one gradient step for lanes × horizon transitions";
+            return Err(RlError::Option { option: "updates", value: self.updates.to_string(), reason });
+        }
         whole("replay", self.replay)?;
         whole("minibatch", self.minibatch)?;
         unit("gamma", self.gamma)?;
@@ -77,7 +115,10 @@ impl DdpgConfig {
         positive("exploration", self.exploration)?;
         positive("actor_learning_rate", self.actor_learning_rate)?;
         positive("critic_learning_rate", self.critic_learning_rate)?;
-        widths("hidden", &self.hidden)
+        widths("hidden", &self.hidden)?;
+        weight("target_noise", self.target_noise)?;
+        positive("target_noise_clip", self.target_noise_clip)?;
+        whole("actor_every", self.actor_every as usize)
     }
 }
 
@@ -88,6 +129,10 @@ mod tests {
     #[test]
     fn defaults_are_valid_and_senseless_options_are_refused_by_name() {
         DdpgConfig::default().validate().unwrap();
+        DdpgConfig::td3().validate().unwrap();
+        let tenth = DdpgConfig { updates: 0.1, ..DdpgConfig::default() };
+        tenth.validate().unwrap();
+        assert_eq!(tenth.steps_a_round(), 3, "of 32 transitions");
         let refused = |change: fn(&mut DdpgConfig), name: &str| {
             let mut config = DdpgConfig::default();
             change(&mut config);
@@ -102,5 +147,10 @@ mod tests {
         refused(|c| c.gamma = f64::NAN, "gamma");
         refused(|c| c.actor_learning_rate = -1.0, "actor_learning_rate");
         refused(|c| c.hidden = vec![64, 0], "hidden");
+        refused(|c| c.updates = 0.01, "updates");
+        refused(|c| c.updates = f64::INFINITY, "updates");
+        refused(|c| c.target_noise = -0.1, "target_noise");
+        refused(|c| c.target_noise_clip = 0.0, "target_noise_clip");
+        refused(|c| c.actor_every = 0, "actor_every");
     }
 }

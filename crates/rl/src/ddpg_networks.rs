@@ -1,4 +1,4 @@
-//! DDPG's networks and one gradient step of each.
+//! The networks of DDPG and TD3, and one gradient step of each.
 
 use wr2l_nn::{Activation, Adam, AdamConfig, Mlp, MlpCache, tanh_in_place};
 use wr2l_rng::Stream;
@@ -99,43 +99,63 @@ pub(crate) struct CriticStep {
     pub(crate) q: f64,
 }
 
-/// The critic Q(s, a), and buffers for minibatches.
+/// The critic Q(s, a) or Q(s, z, a), perhaps a second one beside it, and buffers for minibatches.
 #[derive(Debug)]
 pub(crate) struct QFunction {
+    /// The one that is climbed.
     pub(crate) net: Net,
-    /// Observations and actions side by side, `[rows, obs_dim + act_dim]`.
+    /// The one that learns beside it, so that targets are not made with the higher of two guesses.
+    pub(crate) twin: Option<Net>,
+    /// Observations, dynamics if the critic is told, and actions side by side, `[rows, obs_dim + dim + act_dim]`.
     inputs: Vec<f32>,
     actions: Vec<f32>,
     other_actions: Vec<f32>,
     values: Vec<f32>,
+    other_values: Vec<f32>,
+    targets: Vec<f32>,
     d_values: Vec<f32>,
     d_inputs: Vec<f32>,
     d_actions: Vec<f32>,
 }
 
 impl QFunction {
-    pub(crate) fn new(net: Net) -> Self {
+    pub(crate) fn new(net: Net, twin: Option<Net>) -> Self {
         Self {
             net,
+            twin,
             inputs: Vec::new(),
             actions: Vec::new(),
             other_actions: Vec::new(),
             values: Vec::new(),
+            other_values: Vec::new(),
+            targets: Vec::new(),
             d_values: Vec::new(),
             d_inputs: Vec::new(),
             d_actions: Vec::new(),
         }
     }
 
-    /// One step of the critic towards y = r + γ Q'(s', a'), where a' is what the slow actor, disturbed by the slow
-    /// opponent, would do; 0 instead of Q' where s' is terminal. An opponent that takes over with probability α counts
-    /// by its expectation, (1 − α) Q'(s', μ'(s')) + α Q'(s', μ̄'(s')).
+    /// The critics.
+    pub(crate) fn nets(&self) -> impl Iterator<Item = &Net> {
+        [&self.net].into_iter().chain(&self.twin)
+    }
+
+    /// The critics, to be changed.
+    pub(crate) fn nets_mut(&mut self) -> impl Iterator<Item = &mut Net> {
+        [&mut self.net].into_iter().chain(&mut self.twin)
+    }
+
+    /// One step of the critics towards y = r + γ Q'(s', a'), where a' is what the slow actor, disturbed by the slow
+    /// opponent, would do, with noise from `stream` if there is to be any; Q' is the lower of two critics' values, and 0
+    /// where s' is terminal. An opponent that takes over with probability α counts by its expectation,
+    /// (1 − α) Q'(s', μ'(s')) + α Q'(s', μ̄'(s')).
     pub(crate) fn learn(
         &mut self,
         draw: &Draw,
         actor: &mut Net,
         opponent: Option<(&mut Net, Means)>,
         config: &DdpgConfig,
+        stream: &mut Stream,
     ) -> CriticStep {
         let rows = draw.rewards.len();
         bounded_of(actor, &draw.next, true, &mut self.actions);
@@ -148,45 +168,67 @@ impl QFunction {
                 Means::Force { .. } => {}
             }
         }
-        self.join(&draw.next, false);
-        self.values.clear();
-        self.values.extend_from_slice(self.net.target(&self.inputs));
+        smooth(config, stream, &mut self.actions);
+        self.join(&draw.next, &draw.dynamics, false);
+        self.lowest_targets();
         if other_weight > 0.0 {
-            self.join(&draw.next, true);
-            let others = self.net.target(&self.inputs);
-            for (value, other) in self.values.iter_mut().zip(others) {
-                *value = (1.0 - other_weight) * *value + other_weight * other;
+            smooth(config, stream, &mut self.other_actions);
+            self.targets.clone_from(&self.values);
+            self.join(&draw.next, &draw.dynamics, true);
+            self.lowest_targets();
+            for (other, own) in self.values.iter_mut().zip(&self.targets) {
+                *other = (1.0 - other_weight) * own + other_weight * *other;
             }
         }
-        self.actions.clear();
-        self.actions.extend_from_slice(&draw.actions);
-        self.join(&draw.obs, false);
         let gamma = config.gamma as f32;
-        let q = self.net.forward(&self.inputs);
+        self.targets.clear();
+        let futures = draw.goes_on.iter().zip(&self.values);
+        self.targets
+            .extend(draw.rewards.iter().zip(futures).map(|(r, (goes_on, q))| r + gamma * goes_on * q));
+        self.actions.clone_from(&draw.actions);
+        self.join(&draw.obs, &draw.dynamics, false);
+        let Self { net, twin, inputs, targets, d_values, .. } = self;
         let mut step = CriticStep::default();
-        self.d_values.clear();
-        for i in 0..rows {
-            let target = draw.rewards[i] + gamma * draw.goes_on[i] * self.values[i];
-            let error = q[i] - target;
-            step.loss += 0.5 * f64::from(error) * f64::from(error);
-            step.q += f64::from(q[i]);
-            self.d_values.push(error / rows as f32);
+        for net in [net].into_iter().chain(twin) {
+            d_values.clear();
+            for (q, target) in net.forward(inputs).iter().zip(&*targets) {
+                let error = q - target;
+                step.loss += 0.5 * f64::from(error) * f64::from(error);
+                step.q += f64::from(*q);
+                d_values.push(error / rows as f32);
+            }
+            net.descend(inputs, d_values, config.critic_learning_rate);
         }
-        self.net.descend(&self.inputs, &self.d_values, config.critic_learning_rate);
-        CriticStep { loss: step.loss / rows as f64, q: step.q / rows as f64 }
+        let values = (rows * self.nets().count()) as f64;
+        CriticStep { loss: step.loss / values, q: step.q / values }
+    }
+
+    /// The lowest value of the slow critics for the inputs that have been joined, into `values`.
+    fn lowest_targets(&mut self) {
+        let Self { net, twin, inputs, values, other_values, .. } = self;
+        values.clear();
+        values.extend_from_slice(net.target(inputs));
+        if let Some(twin) = twin {
+            other_values.clear();
+            other_values.extend_from_slice(twin.target(inputs));
+            for (value, other) in values.iter_mut().zip(other_values) {
+                *value = value.min(*other);
+            }
+        }
     }
 
     /// One step of `mover` up (or down) the critic, through the action that counts when `other` acts as well:
     /// (1 − α)·a + α·ā, or either with its probability. `share` is the mover's weight in it.
     pub(crate) fn climb(
         &mut self,
-        obs: &[f32],
+        draw: &Draw,
         mover: &mut Net,
         other: Option<(&mut Net, f64)>,
         share: f64,
         up: bool,
         learning_rate: f64,
     ) {
+        let Draw { obs, dynamics, .. } = draw;
         let act_dim = mover.mlp.outputs();
         let rows = obs.len() / mover.mlp.inputs();
         bounded_of(mover, obs, false, &mut self.d_actions);
@@ -195,7 +237,7 @@ impl QFunction {
             bounded_of(other, obs, false, &mut self.other_actions);
             blend(weight, &self.other_actions, &mut self.actions);
         }
-        self.join(obs, false);
+        self.join(obs, dynamics, false);
         self.net.forward(&self.inputs);
         let d = (if up { -share } else { share }) as f32 / rows as f32;
         self.d_values.clear();
@@ -213,16 +255,28 @@ impl QFunction {
         mover.descend(obs, d_actions, learning_rate);
     }
 
-    /// Puts observations and the actions (or the other ones) side by side.
-    fn join(&mut self, obs: &[f32], other: bool) {
+    /// Puts observations, dynamics and the actions (or the other ones) side by side.
+    fn join(&mut self, obs: &[f32], dynamics: &[f32], other: bool) {
         let actions = if other { &self.other_actions } else { &self.actions };
-        let rows = self.net.mlp.inputs();
-        let act_dim = actions.len() * rows / (obs.len() + actions.len());
-        let obs_dim = rows - act_dim;
+        let width = self.net.mlp.inputs();
+        let rows = (obs.len() + dynamics.len() + actions.len()) / width;
+        let (o, d, a) = (obs.len() / rows, dynamics.len() / rows, actions.len() / rows);
         self.inputs.clear();
-        for (obs, action) in obs.chunks_exact(obs_dim).zip(actions.chunks_exact(act_dim)) {
-            self.inputs.extend_from_slice(obs);
-            self.inputs.extend_from_slice(action);
+        for row in 0..rows {
+            self.inputs.extend_from_slice(&obs[row * o..][..o]);
+            self.inputs.extend_from_slice(&dynamics[row * d..][..d]);
+            self.inputs.extend_from_slice(&actions[row * a..][..a]);
+        }
+    }
+}
+
+/// Adds clipped noise to the actions that targets are made with, so that the critic is even around them.
+pub(crate) fn smooth(config: &DdpgConfig, stream: &mut Stream, actions: &mut [f32]) {
+    if config.target_noise > 0.0 {
+        for action in actions {
+            let noise = config.target_noise * stream.normal();
+            *action += noise.clamp(-config.target_noise_clip, config.target_noise_clip) as f32;
+            *action = action.clamp(-1.0, 1.0);
         }
     }
 }
@@ -255,6 +309,11 @@ pub(crate) fn follow<'a>(nets: impl IntoIterator<Item = &'a mut Net>, tau: f64) 
 
 #[cfg(test)]
 impl QFunction {
+    /// y of the last minibatch.
+    pub(crate) fn targets(&self) -> &[f32] {
+        &self.targets
+    }
+
     /// The mean of the last values computed.
     pub(crate) fn mean_value(&self) -> f64 {
         let values = self.net.cache.outputs();

@@ -4,15 +4,16 @@ use wr2l_rng::Stream;
 
 use crate::{Persist, State, StateError};
 
-/// The most recent transitions, up to a capacity, one row of f32 each: observation, action, next observation, reward,
-/// and 0 where the next state is terminal, else 1. A time limit is no terminal state.
+/// The most recent transitions, up to a capacity, one row of f32 each: observation, action, next observation, normalised
+/// dynamics (if they are asked for), reward, and 0 where the next state is terminal, else 1. A time limit is no terminal state.
 ///
-/// A row is contiguous: a sample costs two or three cache lines. Memory is `4 · (2·obs_dim + act_dim + 2)` bytes a
-/// transition, 108 MB for a million of the Hopper's.
+/// A row is contiguous: a sample costs two or three cache lines. Memory is `4 · (2·obs_dim + act_dim + dim + 2)` bytes a
+/// transition, 108 MB for a million of the Hopper's without dynamics.
 #[derive(Clone, Debug)]
 pub(crate) struct Replay {
     obs_dim: usize,
     act_dim: usize,
+    dim: usize,
     capacity: usize,
     /// `[capacity, width]`.
     rows: Vec<f32>,
@@ -30,22 +31,41 @@ pub(crate) struct Draw {
     pub(crate) actions: Vec<f32>,
     /// `[n, obs_dim]`.
     pub(crate) next: Vec<f32>,
+    /// `[n, dim]`.
+    pub(crate) dynamics: Vec<f32>,
     /// `[n]`.
     pub(crate) rewards: Vec<f32>,
     /// 0 where the next state is terminal, else 1, `[n]`.
     pub(crate) goes_on: Vec<f32>,
 }
 
+/// A transition to be stored.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Transition<'a> {
+    pub(crate) obs: &'a [f32],
+    pub(crate) action: &'a [f32],
+    pub(crate) next: &'a [f32],
+    pub(crate) dynamics: &'a [f32],
+    pub(crate) reward: f64,
+    pub(crate) terminated: bool,
+}
+
 impl Replay {
-    /// Room for `capacity` transitions, at least one.
-    pub(crate) fn new(obs_dim: usize, act_dim: usize, capacity: usize) -> Self {
+    /// Room for `capacity` transitions, at least one, with `dim` numbers of their dynamics each.
+    pub(crate) fn new(obs_dim: usize, act_dim: usize, dim: usize, capacity: usize) -> Self {
         let capacity = capacity.max(1);
-        let rows = vec![0.0; capacity * (2 * obs_dim + act_dim + 2)];
-        Self { obs_dim, act_dim, capacity, rows, len: 0, next: 0 }
+        let mut replay = Self { obs_dim, act_dim, dim, capacity, rows: Vec::new(), len: 0, next: 0 };
+        replay.rows = vec![0.0; capacity * replay.width()];
+        replay
     }
 
     fn width(&self) -> usize {
-        2 * self.obs_dim + self.act_dim + 2
+        2 * self.obs_dim + self.act_dim + self.dim + 2
+    }
+
+    /// Numbers of its dynamics that are stored with a transition.
+    pub(crate) fn dim(&self) -> usize {
+        self.dim
     }
 
     /// Transitions stored.
@@ -60,14 +80,22 @@ impl Replay {
     }
 
     /// Stores a transition, in the place of the oldest one if the buffer is full. No allocation.
-    pub(crate) fn push(&mut self, obs: &[f32], action: &[f32], next: &[f32], reward: f64, terminated: bool) {
-        let (n, m, width) = (self.obs_dim, self.act_dim, self.width());
-        let row = &mut self.rows[self.next * width..][..width];
-        row[..n].copy_from_slice(obs);
-        row[n..n + m].copy_from_slice(action);
-        row[n + m..2 * n + m].copy_from_slice(next);
-        row[width - 2] = reward as f32;
-        row[width - 1] = if terminated { 0.0 } else { 1.0 };
+    pub(crate) fn push(&mut self, transition: Transition<'_>) {
+        let Transition { obs, action, next, dynamics, reward, terminated } = transition;
+        let width = self.width();
+        let mut rest = &mut self.rows[self.next * width..][..width];
+        let ends = [reward as f32, if terminated { 0.0 } else { 1.0 }];
+        for (part, len) in [
+            (obs, self.obs_dim),
+            (action, self.act_dim),
+            (next, self.obs_dim),
+            (dynamics, self.dim),
+            (&ends, 2),
+        ] {
+            let (place, after) = rest.split_at_mut(len);
+            place.copy_from_slice(part);
+            rest = after;
+        }
         self.next = (self.next + 1) % self.capacity;
         self.len = (self.len + 1).min(self.capacity);
     }
@@ -84,6 +112,7 @@ impl Replay {
             draw.obs.extend_from_slice(&row[..o]);
             draw.actions.extend_from_slice(&row[o..o + a]);
             draw.next.extend_from_slice(&row[o + a..2 * o + a]);
+            draw.dynamics.extend_from_slice(&row[2 * o + a..width - 2]);
             draw.rewards.push(row[width - 2]);
             draw.goes_on.push(row[width - 1]);
         }
@@ -92,8 +121,8 @@ impl Replay {
 
 impl Draw {
     fn clear(&mut self) {
-        for column in [&mut self.obs, &mut self.actions, &mut self.next, &mut self.rewards, &mut self.goes_on]
-        {
+        let Self { obs, actions, next, dynamics, rewards, goes_on } = self;
+        for column in [obs, actions, next, dynamics, rewards, goes_on] {
             column.clear();
         }
     }
@@ -135,12 +164,19 @@ mod tests {
     /// Transition number i, recognisable by its reward.
     fn push(replay: &mut Replay, i: usize) {
         let x = i as f32;
-        replay.push(&[x, x + 0.25], &[-x], &[x + 1.0, x + 1.25], i as f64, i.is_multiple_of(3));
+        replay.push(Transition {
+            obs: &[x, x + 0.25],
+            action: &[-x],
+            next: &[x + 1.0, x + 1.25],
+            dynamics: &[x + 0.5; 3][..replay.dim],
+            reward: i as f64,
+            terminated: i.is_multiple_of(3),
+        });
     }
 
     #[test]
     fn a_transition_comes_back_as_it_was_and_the_oldest_gives_way() {
-        let mut replay = Replay::new(2, 1, 5);
+        let mut replay = Replay::new(2, 1, 3, 5);
         for i in 0..13 {
             push(&mut replay, i);
             assert_eq!(replay.len(), (i + 1).min(5));
@@ -153,6 +189,7 @@ mod tests {
             assert_eq!(draw.obs[2 * i..2 * i + 2], [x, x + 0.25]);
             assert_eq!(draw.actions[i], -x);
             assert_eq!(draw.next[2 * i..2 * i + 2], [x + 1.0, x + 1.25]);
+            assert_eq!(draw.dynamics[3 * i..3 * i + 3], [x + 0.5; 3]);
             assert_eq!(draw.goes_on[i], if (x as usize).is_multiple_of(3) { 0.0 } else { 1.0 });
         }
     }
@@ -161,7 +198,7 @@ mod tests {
     fn every_transition_is_equally_likely() {
         // Once partly filled, once after the buffer has come round.
         for (capacity, pushed, cells) in [(100, 20, 20), (20, 53, 20)] {
-            let mut replay = Replay::new(2, 1, capacity);
+            let mut replay = Replay::new(2, 1, 0, capacity);
             (0..pushed).for_each(|i| push(&mut replay, i));
             let mut counts = vec![0.0; cells];
             let (mut draw, mut stream) = (Draw::default(), stream(1));
@@ -177,7 +214,7 @@ mod tests {
 
     #[test]
     fn the_same_stream_draws_the_same_minibatch() {
-        let mut replay = Replay::new(2, 1, 50);
+        let mut replay = Replay::new(2, 1, 0, 50);
         (0..70).for_each(|i| push(&mut replay, i));
         let draw = |lane| {
             let mut draw = Draw::default();
@@ -190,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_million_transitions_of_the_hopper_take_less_than_150_megabytes() {
-        let replay = Replay::new(11, 3, 1_000_000);
+        let replay = Replay::new(11, 3, 0, 1_000_000);
         assert_eq!(replay.bytes(), 1_000_000 * 4 * (2 * 11 + 3 + 2));
         assert!(replay.bytes() < 150_000_000);
         assert_eq!(replay.rows.capacity(), replay.rows.len(), "and nothing is held besides");
@@ -199,23 +236,23 @@ mod tests {
     #[test]
     fn it_is_taken_back_as_it_was_and_nonsense_is_refused() {
         for pushed in [0, 3, 5, 8] {
-            let mut replay = Replay::new(2, 1, 5);
+            let mut replay = Replay::new(2, 1, 0, 5);
             (0..pushed).for_each(|i| push(&mut replay, i));
             let mut state = State::default();
             replay.save(&mut state);
             let state = state.into_owned();
-            let mut back = Replay::new(2, 1, 5);
+            let mut back = Replay::new(2, 1, 0, 5);
             push(&mut back, 99);
             back.restore(&mut state.clone()).unwrap();
             assert_eq!((&back.rows, back.len, back.next), (&replay.rows, replay.len, replay.next));
             if pushed == 8 {
-                assert!(Replay::new(2, 1, 4).restore(&mut state.clone()).is_err(), "more than fits");
-                assert!(Replay::new(3, 1, 5).restore(&mut state.clone()).is_err(), "other shapes");
+                assert!(Replay::new(2, 1, 0, 4).restore(&mut state.clone()).is_err(), "more than fits");
+                assert!(Replay::new(3, 1, 0, 5).restore(&mut state.clone()).is_err(), "other shapes");
             }
         }
         let mut state = State::default();
         state.put("rows", vec![f32::NAN; 7]);
         state.put("next", 1_u64);
-        assert!(Replay::new(2, 1, 5).restore(&mut state).is_err());
+        assert!(Replay::new(2, 1, 0, 5).restore(&mut state).is_err());
     }
 }

@@ -104,6 +104,9 @@ pub struct AdversaryConfig {
     /// `wasserstein`: share of the learner's lanes that keep the reference dynamics, in [0, 1). 0 is the paper. Usual: 0 to
     /// 0.5.
     pub nominal_share: f64,
+    /// `wasserstein`: share of the learner's lanes whose episodes run each under a point of its own, uniform in the ball, in
+    /// [0, 1), with `nominal_share` less than 1. 0 is the paper. Usual: 0 to 0.5.
+    pub uniform_share: f64,
     /// `wasserstein`: the inner loop.
     pub phase_one: PhaseOne,
     /// Options of `population`.
@@ -118,6 +121,7 @@ impl Default for AdversaryConfig {
             return_discount: 1.0,
             worst_cases: 1,
             nominal_share: 0.0,
+            uniform_share: 0.0,
             phase_one: PhaseOne::default(),
             population: PopulationConfig::default(),
         }
@@ -142,6 +146,15 @@ impl AdversaryConfig {
         check_positive("episodes", self.episodes as f64)?;
         check_positive("worst_cases", self.worst_cases as f64)?;
         check_share("nominal_share", self.nominal_share)?;
+        check_share("uniform_share", self.uniform_share)?;
+        if self.nominal_share + self.uniform_share >= 1.0 {
+            let requirement = "with `nominal_share` it must be less than 1";
+            return Err(RobustError::Parameter {
+                name: "uniform_share",
+                value: self.uniform_share,
+                requirement,
+            });
+        }
         self.population.validate()?;
         self.phase_one.validate()
     }
@@ -180,6 +193,11 @@ mod tests {
             (AdversaryConfig { return_discount: f64::NAN, ..AdversaryConfig::default() }, "return_discount"),
             (AdversaryConfig { worst_cases: 0, ..AdversaryConfig::default() }, "worst_cases"),
             (AdversaryConfig { nominal_share: 1.0, ..AdversaryConfig::default() }, "nominal_share"),
+            (AdversaryConfig { uniform_share: -0.1, ..AdversaryConfig::default() }, "uniform_share"),
+            (
+                AdversaryConfig { nominal_share: 0.5, uniform_share: 0.5, ..AdversaryConfig::default() },
+                "uniform_share",
+            ),
             (AdversaryConfig { episodes: 0, ..AdversaryConfig::default() }, "episodes"),
         ] {
             let error = config.validate().unwrap_err();

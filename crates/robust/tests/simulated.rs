@@ -325,6 +325,46 @@ fn lanes_take_the_points_in_turn_and_some_keep_the_reference() {
 }
 
 #[test]
+fn a_share_of_the_lanes_has_random_points_of_the_ball_and_goes_on_with_them() {
+    let simulator = hopper();
+    let (estimate, ball) = ball(&simulator, &small());
+    let mut config =
+        AdversaryConfig { nominal_share: 0.25, uniform_share: 0.25, ..AdversaryConfig::default() };
+    config.phase_one.search = SearchKind::Surrogate;
+    let mut adversary = Wasserstein::new(estimate.clone(), ball.clone(), config).unwrap();
+    let choice = choose(&mut adversary, &simulator, 0, 1);
+    let worst = choice.report.worst.clone().unwrap();
+    // What uniform sampling would give the lane.
+    let mut uniform = Uniform::new(ball.clone(), config).unwrap();
+    let uniform = choose(&mut uniform, &simulator, 0, 1).source;
+    let z = |source: &dyn DynamicsSource, lane, episode| {
+        let mut z = vec![f64::NAN; 2];
+        source.z(lane, episode, &mut z);
+        z
+    };
+    for episode in 0..3 {
+        for lane in 0..8 {
+            let expected = match lane {
+                3 | 7 => vec![0.0, 0.0],
+                2 | 6 => z(&uniform, lane, episode),
+                _ => worst.clone(),
+            };
+            assert_eq!(z(&choice.source, lane, episode), expected, "lane {lane}, episode {episode}");
+            assert!(ball.contains(&expected));
+        }
+    }
+    assert_ne!(z(&uniform, 2, 0), z(&uniform, 2, 1));
+
+    let mut state = State::default();
+    adversary.save(&mut state);
+    let mut state = state.into_owned();
+    let mut resumed = Wasserstein::new(estimate, ball, config).unwrap();
+    resumed.restore(&mut state).unwrap();
+    state.finish().unwrap();
+    assert_eq!(lanes(&resumed.source().unwrap(), 8, 2), lanes(&choice.source, 8, 2));
+}
+
+#[test]
 fn the_population_holds_the_worst_points_it_has_seen_and_goes_on_from_its_state() {
     // An untrained policy drops the pendulum after a few steps; a shorter pole falls faster.
     let simulator = simulator(TaskName::InvertedPendulum, &["pole_length"]);

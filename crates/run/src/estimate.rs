@@ -79,7 +79,8 @@ fn usual_length(plan: &Plan) -> f64 {
 /// Whether [`Speed::measure`] would find the same for both.
 fn is_as_fast(one: &Plan, other: &Plan) -> bool {
     let game = |plan: &Plan| (plan.task, plan.physics, plan.learner, plan.adversary.kind);
-    game(one) == game(other) && one.ppo == other.ppo && one.trpo == other.trpo && one.ddpg == other.ddpg
+    game(one) == game(other)
+        && (&one.ppo, &one.trpo, &one.ddpg, &one.td3) == (&other.ppo, &other.trpo, &other.ddpg, &other.td3)
 }
 
 /// Seconds a step, on one thread.
@@ -95,7 +96,8 @@ impl Speed {
     /// Measures some iterations of the run, and some episodes.
     fn measure(plan: &Plan) -> Result<Self, RunError> {
         // What is done only at the beginning of a run says nothing of the rest.
-        let plan = Plan { ddpg: DdpgConfig { warm_up: 0, ..plan.ddpg.clone() }, ..plan.clone() };
+        let cold = |config: &DdpgConfig| DdpgConfig { warm_up: 0, ..config.clone() };
+        let plan = Plan { ddpg: cold(&plan.ddpg), td3: cold(&plan.td3), ..plan.clone() };
         let simulator = plan.simulator()?;
         let mut workers = Workers::new(&simulator, 1)?;
         let mut learner = learner(&plan, &simulator)?;

@@ -18,6 +18,7 @@ pub(crate) fn learner(plan: &Plan, simulator: &Simulator) -> Result<Box<dyn Lear
         LearnerKind::Ppo => Box::new(Ppo::new(plan.ppo.clone(), spec, dim, plan.seed)?),
         LearnerKind::Trpo => Box::new(Trpo::new(plan.trpo.clone(), spec, dim, plan.seed)?),
         LearnerKind::Ddpg => Box::new(Ddpg::new(plan.ddpg.clone(), spec, dim, plan.seed)?),
+        LearnerKind::Td3 => Box::new(Ddpg::new(plan.td3.clone(), spec, dim, plan.seed)?),
     })
 }
 

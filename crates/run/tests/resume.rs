@@ -54,6 +54,13 @@ fn plan(algorithm: Algorithm, more: &[&str]) -> Plan {
         "ddpg.replay=500",
         "ddpg.minibatch=16",
         "ddpg.hidden=[8]",
+        "td3.lanes=2",
+        "td3.horizon=8",
+        "td3.rounds=8",
+        "td3.warm_up=200",
+        "td3.replay=500",
+        "td3.minibatch=16",
+        "td3.hidden=[8]",
     ];
     let fewer = ["ppo.episodes=20", "adversary.kind=cvar"];
     let fewer: &[&str] = if algorithm == Algorithm::Epopt { &fewer } else { &[] };
@@ -108,11 +115,17 @@ fn same(a: &Path, b: &Path, what: &str) {
 fn every_algorithm_goes_on_bit_for_bit_wherever_it_was_stopped() {
     let root = tempfile::tempdir().unwrap();
     let of_all = Algorithm::ALL.into_iter().map(|algorithm| (algorithm.to_string(), plan(algorithm, &[])));
-    let lanes = ["adversary.every=200", "adversary.worst_cases=3", "adversary.nominal_share=0.25"];
-    let others: [(&str, &[&str]); 3] = [
+    let lanes = [
+        "adversary.every=200",
+        "adversary.worst_cases=2",
+        "adversary.nominal_share=0.25",
+        "adversary.uniform_share=0.25",
+    ];
+    let others: [(&str, &[&str]); 4] = [
         ("gradient", &["adversary.phase_one.search=gradient", "adversary.phase_one.gradient.pairs=4"]),
         ("worst cases by lane", &lanes),
         ("population", &["adversary.kind=population"]),
+        ("wr2l with td3", &["learner=td3", "adversary.every=200"]),
     ];
     let of_wr2l = others.map(|(name, more)| (name.to_owned(), plan(Algorithm::Wr2l, more)));
     for (name, plan) in of_all.chain(of_wr2l) {

@@ -143,10 +143,10 @@ pub(crate) struct TrainArgs {
     /// The task; may come from the experiment file instead.
     #[arg(value_parser = task_parser(), required_unless_present = "plan")]
     pub(crate) task: Option<TaskName>,
-    /// wr2l, ppo, ppo-uniform, ppo-boundary, trpo, ddpg, epopt, rarl, pr-mdp or nr-mdp [default: wr2l].
+    /// wr2l, ppo, ppo-uniform, ppo-boundary, trpo, ddpg, td3, epopt, rarl, pr-mdp or nr-mdp [default: wr2l].
     #[arg(long, value_name = "NAME")]
     pub(crate) algorithm: Option<String>,
-    /// Another learner than the algorithm's: ppo, trpo or ddpg.
+    /// Another learner than the algorithm's: ppo, trpo, ddpg or td3.
     #[arg(long, value_name = "NAME")]
     pub(crate) learner: Option<String>,
     /// Another adversary than the algorithm's: nominal, uniform, boundary, wasserstein, population, cvar, force or action.

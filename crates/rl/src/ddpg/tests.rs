@@ -1,4 +1,5 @@
 use super::*;
+use crate::ddpg_networks::smooth;
 use crate::{Fixed, Workers};
 use wr2l_sim::{Divergence, Simulator, Task, TaskName};
 
@@ -21,8 +22,13 @@ fn small() -> DdpgConfig {
     }
 }
 
+fn small_td3() -> DdpgConfig {
+    let DdpgConfig { twin_critics, target_noise, actor_every, .. } = DdpgConfig::td3();
+    DdpgConfig { twin_critics, target_noise, actor_every, ..small() }
+}
+
 fn ddpg(simulator: &Simulator, config: DdpgConfig) -> Ddpg {
-    Ddpg::new(config, simulator.spec(), 0, 1).unwrap()
+    Ddpg::new(config, simulator.spec(), simulator.space().dim(), 1).unwrap()
 }
 
 fn improve(learner: &mut Ddpg, workers: &mut Workers, iteration: u64, company: Company<'_>) -> Improvement {
@@ -34,12 +40,13 @@ fn improve(learner: &mut Ddpg, workers: &mut Workers, iteration: u64, company: C
 /// The learner after four iterations, as bits, and what it reported.
 fn trained(
     simulator: &Simulator,
+    config: &DdpgConfig,
     company: Company<'_>,
     threads: usize,
     grouping: usize,
 ) -> (Vec<u32>, String) {
     let mut workers = Workers::with_lanes(simulator, threads, grouping).unwrap();
-    let mut learner = ddpg(simulator, small());
+    let mut learner = ddpg(simulator, config.clone());
     let reports: Vec<_> = (0..4).map(|i| improve(&mut learner, &mut workers, i, company)).collect();
     let numbers = [learner.actor.params(), learner.critic.net.params()].concat();
     let mut draw = Draw::default();
@@ -56,12 +63,15 @@ fn mixed(means: Means) -> Company<'static> {
 fn an_opponent_of_weight_or_probability_zero_changes_no_bit() {
     for task in [TaskName::InvertedPendulum, TaskName::Hopper] {
         let simulator = simulator(task);
-        let alone = trained(&simulator, Company::Nobody, 1, 1);
-        for means in [Means::TakeOver { alpha: 0.0 }, Means::Blend { alpha: 0.0 }] {
-            assert!(alone == trained(&simulator, mixed(means), 1, 1), "{task} {means:?}");
-        }
-        for means in [Means::TakeOver { alpha: 0.2 }, Means::Blend { alpha: 0.2 }] {
-            assert!(alone != trained(&simulator, mixed(means), 1, 1), "{task} {means:?}");
+        // The noise of TD3's targets goes to both players, and takes a draw more of the stream.
+        for config in [small(), DdpgConfig { target_noise: 0.0, ..small_td3() }] {
+            let alone = trained(&simulator, &config, Company::Nobody, 1, 1);
+            for means in [Means::TakeOver { alpha: 0.0 }, Means::Blend { alpha: 0.0 }] {
+                assert!(alone == trained(&simulator, &config, mixed(means), 1, 1), "{task} {means:?}");
+            }
+            for means in [Means::TakeOver { alpha: 0.2 }, Means::Blend { alpha: 0.2 }] {
+                assert!(alone != trained(&simulator, &config, mixed(means), 1, 1), "{task} {means:?}");
+            }
         }
     }
 }
@@ -69,10 +79,12 @@ fn an_opponent_of_weight_or_probability_zero_changes_no_bit() {
 #[test]
 fn the_same_bits_for_any_threads_and_grouping() {
     let simulator = simulator(TaskName::Hopper);
-    for company in [Company::Nobody, mixed(Means::TakeOver { alpha: 0.2 })] {
-        let reference = trained(&simulator, company, 1, 1);
-        for (threads, grouping) in [(2, 1), (1, 3), (2, 2)] {
-            assert!(reference == trained(&simulator, company, threads, grouping));
+    for config in [small(), small_td3()] {
+        for company in [Company::Nobody, mixed(Means::TakeOver { alpha: 0.2 })] {
+            let reference = trained(&simulator, &config, company, 1, 1);
+            for (threads, grouping) in [(2, 1), (1, 3), (2, 2)] {
+                assert!(reference == trained(&simulator, &config, company, threads, grouping));
+            }
         }
     }
 }
@@ -161,7 +173,7 @@ fn critic_targets_bootstrap_through_time_limits() {
         let mut q = 0.0;
         for _ in 0..3000 {
             learner.replay.draw(16, &mut stream, &mut learner.draw);
-            q = learner.update(None).q;
+            q = learner.update(None, &mut stream).q;
         }
         q
     };
@@ -178,7 +190,7 @@ fn the_actor_climbs_the_critic_and_the_opponent_descends_it() {
         let mut learner = ddpg(&simulator, DdpgConfig { warm_up: 60, ..small() });
         improve(&mut learner, &mut workers, 0, mixed(means));
         learner.replay.draw(16, &mut StreamKey::new(1, Purpose::Test).stream(), &mut learner.draw);
-        let obs = learner.draw.obs.clone();
+        let draw = learner.draw.clone();
         let blended = matches!(means, Means::Blend { .. });
         // The mean of Q where `mover` acts, `other` blended in with this weight.
         let worth = |learner: &mut Ddpg, agent: bool, change: bool| {
@@ -186,7 +198,7 @@ fn the_actor_climbs_the_critic_and_the_opponent_descends_it() {
             let (mover, other, weight) =
                 if agent { (mover, &mut opponent.mover, 0.3) } else { (&mut opponent.mover, mover, 0.7) };
             let rate = if change { 1e-4 } else { 0.0 };
-            critic.climb(&obs, mover, blended.then_some((other, weight)), 1.0 - weight, agent, rate);
+            critic.climb(&draw, mover, blended.then_some((other, weight)), 1.0 - weight, agent, rate);
             critic.mean_value()
         };
         let before = worth(&mut learner, true, true);
@@ -232,20 +244,25 @@ fn a_task_of_choices_is_refused_with_a_sentence() {
 #[test]
 fn a_restored_learner_goes_on_bit_for_bit() {
     let simulator = simulator(TaskName::Hopper);
-    for company in [Company::Nobody, mixed(Means::Blend { alpha: 0.2 })] {
+    let configs = [small(), small_td3()];
+    for (config, company) in configs
+        .iter()
+        .flat_map(|config| [(config, Company::Nobody), (config, mixed(Means::Blend { alpha: 0.2 }))])
+    {
         let mut workers = Workers::new(&simulator, 1).unwrap();
-        let mut learner = ddpg(&simulator, small());
+        let mut learner = ddpg(&simulator, config.clone());
         (0..2).for_each(|i| drop(improve(&mut learner, &mut workers, i, company)));
         let mut state = State::default();
         learner.save(&mut state);
         let mut state = state.into_owned();
-        let mut other = ddpg(&simulator, small());
+        let mut other = ddpg(&simulator, config.clone());
         other.restore(&mut state).unwrap();
         state.finish().unwrap();
         let (a, b) =
             (improve(&mut learner, &mut workers, 2, company), improve(&mut other, &mut workers, 2, company));
         assert_eq!(format!("{a:?}"), format!("{b:?}"));
         assert_eq!(learner.actor.params(), other.actor.params());
+        assert!(learner.critic.nets().map(Net::params).eq(other.critic.nets().map(Net::params)));
     }
 }
 
@@ -261,4 +278,105 @@ fn weights_that_are_no_numbers_are_an_error_and_the_policy_stays() {
     let error = learner.improve(Experience::alone(&mut workers, &source, 1, 1, 0.0)).unwrap_err();
     assert!(matches!(error, RlError::NotFinite { iteration: 1, .. }));
     assert_eq!(before, learner.actor.params());
+}
+
+/// A learner after its first iteration, with a minibatch drawn.
+fn begun(simulator: &Simulator, config: DdpgConfig) -> Ddpg {
+    let mut workers = Workers::new(simulator, 1).unwrap();
+    let mut learner = ddpg(simulator, config);
+    improve(&mut learner, &mut workers, 0, Company::Nobody);
+    learner.replay.draw(16, &mut StreamKey::new(1, Purpose::Test).stream(), &mut learner.draw);
+    learner
+}
+
+#[test]
+fn targets_are_made_with_the_lower_of_two_critics_that_differ() {
+    let simulator = simulator(TaskName::Hopper);
+    let mut learner = begun(&simulator, DdpgConfig { target_noise: 0.0, ..small_td3() });
+    let Ddpg { config, mover, critic, draw, .. } = &mut learner;
+    // Critics that do not move.
+    config.critic_learning_rate = 0.0;
+    let mut stream = StreamKey::new(1, Purpose::Test).stream();
+    let both = critic.learn(draw, mover, None, config, &mut stream);
+    let targets = critic.targets().to_vec();
+    let twin = critic.twin.take().unwrap();
+    critic.learn(draw, mover, None, config, &mut stream);
+    let first = critic.targets().to_vec();
+    critic.net = twin;
+    critic.learn(draw, mover, None, config, &mut stream);
+    let second = critic.targets().to_vec();
+    let lower: Vec<f32> = first.iter().zip(&second).map(|(a, b)| a.min(*b)).collect();
+    assert_eq!(targets, lower);
+    assert!(lower != first && lower != second, "neither is the lower one everywhere");
+    assert!(both.loss.is_finite() && both.q.is_finite());
+}
+
+#[test]
+fn the_noise_of_targets_has_its_bounds_and_no_bias() {
+    let config = DdpgConfig { target_noise: 0.2, target_noise_clip: 0.3, ..small() };
+    let mut stream = StreamKey::new(1, Purpose::Test).stream();
+    let mut actions = vec![0.5; 20_000];
+    smooth(&config, &mut stream, &mut actions);
+    assert!(actions.iter().all(|a| (a - 0.5).abs() < 0.3 + 1e-6));
+    assert!(actions.iter().any(|a| *a < 0.2 + 1e-6) && actions.iter().any(|a| *a > 0.8 - 1e-6));
+    let mean = actions.iter().map(|a| f64::from(*a)).sum::<f64>() / actions.len() as f64;
+    assert!((mean - 0.5).abs() < 0.005, "{mean}");
+    let mut actions = vec![0.9; 1000];
+    smooth(&config, &mut stream, &mut actions);
+    assert!(
+        actions.contains(&1.0) && actions.iter().all(|a| *a <= 1.0),
+        "no action beyond what the robot can do"
+    );
+}
+
+#[test]
+fn the_actor_waits_its_turn_and_a_fraction_of_a_step_a_transition_is_kept() {
+    let simulator = simulator(TaskName::Hopper);
+    let mut learner = begun(&simulator, DdpgConfig { actor_every: 3, updates: 0.4, ..small() });
+    // Four rounds of 21 transitions; warm after the second.
+    assert_eq!(learner.updates, 3 * 8);
+    let mut stream = StreamKey::new(1, Purpose::Test).stream();
+    let moves: Vec<(bool, bool)> = (0..6)
+        .map(|_| {
+            let before = (learner.mover.params().to_vec(), learner.critic.net.params().to_vec());
+            learner.update(None, &mut stream);
+            (before.0 != learner.mover.params(), before.1 != learner.critic.net.params())
+        })
+        .collect();
+    let every_third = [(false, true), (false, true), (true, true)];
+    assert_eq!(moves, [every_third, every_third].concat());
+}
+
+#[test]
+fn a_critic_that_sees_the_dynamics_tells_them_apart_and_the_policy_does_not() {
+    // One state and one action, worth as much as its dynamics say; episodes end at once.
+    let task = Task::new(TaskName::Hopper);
+    let space = task.space().select(&["friction"]).unwrap();
+    let simulator = Simulator::new(task, None, space).unwrap();
+    let spread = |critic_sees_dynamics| {
+        let config = DdpgConfig { critic_sees_dynamics, critic_learning_rate: 3e-3, ..small_td3() };
+        let mut learner = ddpg(&simulator, config);
+        assert_eq!(learner.actor.obs_dim(), simulator.spec().obs_dim, "the policy is told nothing");
+        let mut lane = lane(&learner, [Outcome::Terminated; 5]);
+        let (n, m) = (learner.actor.obs_dim(), learner.actor.act_dim());
+        lane.inputs = vec![0.3; 5 * n];
+        lane.actions = vec![0.0; 5 * m];
+        lane.dynamics = vec![-1.0, -0.5, 0.0, 0.5, 1.0];
+        lane.rewards = lane.dynamics.iter().map(|z| f64::from(*z)).collect();
+        learner.batch = vec![lane];
+        learner.store();
+        learner.config.actor_learning_rate = 0.0;
+        let mut stream = StreamKey::new(1, Purpose::Test).stream();
+        let losses: Vec<f64> = (0..2000)
+            .map(|_| {
+                learner.replay.draw(16, &mut stream, &mut learner.draw);
+                learner.update(None, &mut stream).loss
+            })
+            .collect();
+        losses[1900..].iter().sum::<f64>() / 100.0
+    };
+    // ½ of the variance of the rewards, 0.5, is what nobody knows who is not told.
+    let (told, untold) = (spread(true), spread(false));
+    assert!(told < 1e-3, "{told}");
+    assert!((untold - 0.25).abs() < 0.05, "{untold}");
 }

@@ -98,38 +98,60 @@ impl DynamicsSource for Source {
     }
 }
 
-/// Points that the learner's lanes take in turn; some lanes keep the reference.
-#[derive(Clone, Debug, PartialEq)]
+/// Points that the learner's lanes take in turn; some lanes keep the reference, and some have random dynamics.
+#[derive(Clone, Debug)]
 pub struct PerLane {
     points: Vec<Vec<f64>>,
     nominal_share: f64,
+    /// Random points for a share of all lanes.
+    random: Option<(UniformSource, f64)>,
 }
 
 impl PerLane {
     /// `points` (`[d]` each) for the lanes but a share of `nominal_share`, in [0, 1), spread evenly over them. All
     /// lanes keep the reference if there are no points.
     pub fn new(points: Vec<Vec<f64>>, nominal_share: f64) -> Self {
-        Self { points, nominal_share }
+        Self { points, nominal_share, random: None }
+    }
+
+    /// A share of the lanes, in [0, 1) and with the others' less than 1, spread evenly over those that do not keep the
+    /// reference, has a point of `source` for every episode.
+    #[must_use]
+    pub fn and_random(self, source: UniformSource, share: f64) -> Self {
+        Self { random: Some((source, share)), ..self }
     }
 
     /// The same, or the reference of `dim` parameters for all lanes if there are no points.
-    fn or_reference(points: &[Vec<f64>], nominal_share: f64, dim: usize) -> Source {
-        match points.is_empty() {
+    fn or_reference(self, dim: usize) -> Source {
+        match self.points.is_empty() {
             true => Source::Fixed(Fixed(vec![0.0; dim])),
-            false => Source::PerLane(Self::new(points.to_vec(), nominal_share)),
+            false => Source::PerLane(self),
         }
     }
 }
 
+/// Of the first `lanes` lanes those in a share that is spread evenly over all.
+fn among(lanes: u64, share: f64) -> u64 {
+    (lanes as f64 * share).floor() as u64
+}
+
 impl DynamicsSource for PerLane {
-    fn z(&self, lane: u64, _: u64, out: &mut [f64]) {
-        let nominal_before = |lane: u64| (lane as f64 * self.nominal_share).floor() as u64;
-        let before = nominal_before(lane);
-        if self.points.is_empty() || nominal_before(lane + 1) > before {
-            out.fill(0.0);
-        } else {
-            out.copy_from_slice(&self.points[(lane - before) as usize % self.points.len()]);
+    fn z(&self, lane: u64, episode: u64, out: &mut [f64]) {
+        let nominal = among(lane, self.nominal_share);
+        if self.points.is_empty() || among(lane + 1, self.nominal_share) > nominal {
+            return out.fill(0.0);
         }
+        let mut place = lane - nominal;
+        if let Some((source, share)) = &self.random {
+            // Its share of the lanes that are left.
+            let share = share / (1.0 - self.nominal_share);
+            let random = among(place, share);
+            if among(place + 1, share) > random {
+                return source.z(lane, episode, out);
+            }
+            place -= random;
+        }
+        out.copy_from_slice(&self.points[place as usize % self.points.len()]);
     }
 }
 

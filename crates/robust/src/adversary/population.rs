@@ -69,7 +69,8 @@ impl Population {
     }
 
     fn per_lane(&self) -> Source {
-        PerLane::or_reference(&self.members, self.config.population.nominal_share, self.ball.dim())
+        let share = self.config.population.nominal_share;
+        PerLane::new(self.members.clone(), share).or_reference(self.ball.dim())
     }
 }
 

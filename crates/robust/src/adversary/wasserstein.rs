@@ -2,7 +2,7 @@
 
 use wr2l_rl::{Actor, Fixed, State, StateError, Workers};
 
-use super::{Adversary, Choice, PerLane, Report, Source, Turn};
+use super::{Adversary, Choice, PerLane, Report, Source, Turn, Uniform};
 use crate::ball::Ball;
 use crate::config::AdversaryConfig;
 use crate::{BallEstimate, Objective, RobustError, SimulatedReturn};
@@ -12,7 +12,8 @@ use crate::{BallEstimate, Objective, RobustError, SimulatedReturn};
 /// that it looks at, the dynamics in force stay.
 ///
 /// The learner trains under that point alone, or some of its lanes under earlier ones
-/// ([`AdversaryConfig::worst_cases`]) and under the reference ([`AdversaryConfig::nominal_share`]).
+/// ([`AdversaryConfig::worst_cases`]), under the reference ([`AdversaryConfig::nominal_share`]) and under random points of the
+/// ball ([`AdversaryConfig::uniform_share`]).
 #[derive(Clone, Debug)]
 pub struct Wasserstein {
     estimate: BallEstimate,
@@ -23,6 +24,8 @@ pub struct Wasserstein {
     latest: Vec<Vec<f64>>,
     /// Worst cases found so far; modulo their number the place of the oldest.
     found: u64,
+    /// Where the random points come from.
+    random: Uniform,
 }
 
 impl Wasserstein {
@@ -31,13 +34,14 @@ impl Wasserstein {
     /// # Errors
     /// [`AdversaryConfig::validate`]'s.
     pub fn new(estimate: BallEstimate, ball: Ball, config: AdversaryConfig) -> Result<Self, RobustError> {
-        config.validate()?;
-        Ok(Self { estimate, ball, config, latest: Vec::new(), found: 0 })
+        let random = Uniform::new(ball.clone(), config)?;
+        Ok(Self { estimate, ball, config, latest: Vec::new(), found: 0, random })
     }
 
     /// Whether all lanes train under the newest worst case, as in the paper.
     fn newest_alone(&self) -> bool {
-        self.config.worst_cases == 1 && self.config.nominal_share == 0.0
+        let AdversaryConfig { worst_cases, nominal_share, uniform_share, .. } = self.config;
+        worst_cases == 1 && nominal_share == 0.0 && uniform_share == 0.0
     }
 
     /// Dynamics of the lanes once a turn has found `newest`.
@@ -56,7 +60,13 @@ impl Wasserstein {
     }
 
     fn per_lane(&self) -> Source {
-        PerLane::or_reference(&self.latest, self.config.nominal_share, self.ball.dim())
+        let mut lanes = PerLane::new(self.latest.clone(), self.config.nominal_share);
+        if let Some(Source::Uniform(random)) = self.random.source()
+            && self.config.uniform_share > 0.0
+        {
+            lanes = lanes.and_random(random, self.config.uniform_share);
+        }
+        lanes.or_reference(self.ball.dim())
     }
 }
 
@@ -72,6 +82,9 @@ impl Adversary for Wasserstein {
         for earlier in &mut self.latest {
             // The ball may have shrunk since.
             *earlier = ball.pull_inside(earlier)?;
+        }
+        if self.config.uniform_share > 0.0 {
+            self.random.choose(turn, actor, workers)?;
         }
         let mut objective =
             SimulatedReturn::new(workers, actor, episodes, return_discount, turn.seed, turn.index);
@@ -117,11 +130,13 @@ impl Adversary for Wasserstein {
         if !self.newest_alone() {
             state.put("latest", self.latest.concat());
             state.put("found", vec![self.found]);
+            state.within("random", |state| self.random.save(state));
         }
     }
 
     fn restore(&mut self, state: &mut State<'_>) -> Result<(), StateError> {
         (self.latest, self.found) = (Vec::new(), 0);
+        state.within("random", |state| self.random.restore(state))?;
         if !state.holds("latest") {
             return Ok(());
         }

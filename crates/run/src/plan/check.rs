@@ -18,19 +18,22 @@ impl Plan {
         match (self.learner, self.adversary.kind) {
             (LearnerKind::Ppo | LearnerKind::Trpo, AdversaryKind::Action) => Some(format!(
                 "the adversary `action` improves by descending the learner's critic Q(s, a), which `{}` does not have; \
-                 use the learner `ddpg`",
+                 use the learner `td3` or `ddpg`",
                 self.learner.as_str()
             )),
-            (LearnerKind::Ddpg, AdversaryKind::Cvar) => Some(
-                "the adversary `cvar` picks the worst whole episodes of a fresh batch, and `ddpg` learns from single \
-                 transitions of all times; use the learner `ppo` or `trpo`"
-                    .into(),
-            ),
-            (LearnerKind::Ddpg, _) if matches!(task.actions, ActionSpace::Discrete { .. }) => Some(format!(
-                "`ddpg` needs actions that are real numbers, and those of `{}` are choices; use the learner `ppo` or \
-                 `trpo`",
-                self.task
+            (learner, AdversaryKind::Cvar) if learner.replays() => Some(format!(
+                "the adversary `cvar` picks the worst whole episodes of a fresh batch, and `{}` learns from single \
+                 transitions of all times; use the learner `ppo` or `trpo`",
+                learner.as_str()
             )),
+            (learner, _) if learner.replays() && matches!(task.actions, ActionSpace::Discrete { .. }) => {
+                Some(format!(
+                    "`{}` needs actions that are real numbers, and those of `{}` are choices; use the learner `ppo` or \
+                     `trpo`",
+                    learner.as_str(),
+                    self.task
+                ))
+            }
             (_, AdversaryKind::Force) if task.forces.is_empty() => {
                 Some(format!("the adversary `force` needs bodies to push, and `{}` has none", self.task))
             }
@@ -72,13 +75,14 @@ impl Plan {
         options("ppo", self.ppo.validate())?;
         options("trpo", self.trpo.validate())?;
         options("ddpg", self.ddpg.validate())?;
+        options("td3", self.td3.validate())?;
         options("adversary.force.trpo", self.adversary.force.trpo.validate())?;
         let episodes = match self.learner {
             LearnerKind::Ppo => self.ppo.episodes,
             LearnerKind::Trpo => self.trpo.episodes,
-            LearnerKind::Ddpg => 0,
+            LearnerKind::Ddpg | LearnerKind::Td3 => 0,
         };
-        if self.adversary.kind == AdversaryKind::Cvar && episodes == 0 && self.learner != LearnerKind::Ddpg {
+        if self.adversary.kind == AdversaryKind::Cvar && episodes == 0 && !self.learner.replays() {
             let message = "must be at least 1 with the adversary `cvar`, which picks the worst of whole episodes; 100 is usual";
             return complain(&format!("{}.episodes", self.learner.as_str()), message.into());
         }
@@ -128,31 +132,34 @@ impl Plan {
             LearnerKind::Ppo => self.ppo.lanes,
             LearnerKind::Trpo => self.trpo.lanes,
             LearnerKind::Ddpg => self.ddpg.lanes,
+            LearnerKind::Td3 => self.td3.lanes,
         };
-        let AdversaryPlan { worst_cases, nominal_share, .. } = self.adversary;
-        let nominal = (lanes as f64 * nominal_share).floor();
-        if nominal_share > 0.0 && nominal == 0.0 {
-            let message = format!("is less than one of the learner's lanes, of which there are {lanes}");
-            return Err(Complaint::new("adversary.nominal_share", message));
+        let AdversaryPlan { worst_cases, nominal_share, uniform_share, .. } = self.adversary;
+        let mut left = lanes as f64;
+        for (key, share) in [("nominal_share", nominal_share), ("uniform_share", uniform_share)] {
+            let taken = (lanes as f64 * share).floor();
+            if share > 0.0 && taken == 0.0 {
+                let message = format!("is less than one of the learner's lanes, of which there are {lanes}");
+                return Err(Complaint::new(&format!("adversary.{key}"), message));
+            }
+            left -= taken;
         }
-        if worst_cases as f64 > (lanes as f64 - nominal).max(1.0) {
-            let message = format!(
-                "more than the learner's lanes that do not keep the reference, {} of {lanes}",
-                lanes as f64 - nominal
-            );
+        if worst_cases as f64 > left.max(1.0) {
+            let message =
+                format!("more than the learner's lanes that are left for worst cases, {left} of {lanes}");
             return Err(Complaint::new("adversary.worst_cases", message));
         }
         Ok(())
     }
 
     /// How many numbers, to an order of magnitude, some options ask to be held in memory at once.
-    fn sizes(&self) -> [(&'static str, f64); 20] {
+    fn sizes(&self) -> [(&'static str, f64); 24] {
         let phase_one = &self.adversary.phase_one;
         let points = 2.0 * phase_one.gradient.pairs as f64;
         let episodes = self.adversary.episodes as f64;
         let squares = |hidden: &[usize]| hidden.iter().map(|&width| (width as f64).powi(2)).sum();
         let limit = f64::from(Task::new(self.task).spec().episode_limit);
-        let Self { ppo, trpo, ddpg, .. } = self;
+        let Self { ppo, trpo, ddpg, td3, .. } = self;
         let pusher = &self.adversary.force.trpo;
         [
             ("ppo.lanes", ppo.lanes as f64 * 64.0),
@@ -167,6 +174,10 @@ impl Plan {
             ("ddpg.replay", ddpg.replay as f64 * 64.0),
             ("ddpg.minibatch", ddpg.minibatch as f64 * 64.0),
             ("ddpg.hidden", squares(&ddpg.hidden)),
+            ("td3.horizon", td3.lanes as f64 * td3.horizon as f64 * 64.0),
+            ("td3.replay", td3.replay as f64 * 64.0),
+            ("td3.minibatch", td3.minibatch as f64 * 64.0),
+            ("td3.hidden", squares(&td3.hidden)),
             ("adversary.force.trpo.horizon", pusher.lanes as f64 * pusher.horizon as f64 * 64.0),
             ("adversary.force.trpo.hidden", squares(&pusher.hidden)),
             ("ball.pairs.count", self.ball.pairs.count as f64 * 64.0),

@@ -7,13 +7,19 @@ use super::layers::Layer;
 use super::{AdversaryKind, AdversaryPlan, EXCLUSIVE, LearnerKind, Plan};
 
 /// Options that came after plans had been written without them, and what programs did before.
-fn introduced() -> [(&'static str, Option<Value>); 13] {
+fn introduced() -> [(&'static str, Option<Value>); 20] {
     [
         ("adversary.phase_one.search", Some(Value::from("gradient"))),
         ("adversary.worst_cases", Some(Value::from(1))),
         ("adversary.nominal_share", Some(Value::from(0.0))),
+        ("adversary.uniform_share", Some(Value::from(0.0))),
         ("ppo.critic_sees_dynamics", Some(Value::from(false))),
         ("ppo.initial_std", Some(Value::from(1.0))),
+        ("ddpg.twin_critics", Some(Value::from(false))),
+        ("ddpg.target_noise", Some(Value::from(0.0))),
+        ("ddpg.target_noise_clip", Some(Value::from(0.5))),
+        ("ddpg.actor_every", Some(Value::from(1))),
+        ("ddpg.critic_sees_dynamics", Some(Value::from(false))),
         // Whoever has these options came with them.
         ("adversary.phase_one.surrogate", None),
         ("adversary.population", None),
@@ -23,6 +29,7 @@ fn introduced() -> [(&'static str, Option<Value>); 13] {
         ("adversary.force", None),
         ("trpo", None),
         ("ddpg", None),
+        ("td3", None),
     ]
 }
 
@@ -69,6 +76,7 @@ impl Plan {
             phase_one,
             worst_cases,
             nominal_share,
+            uniform_share,
             population,
             region,
             cvar,
@@ -79,7 +87,8 @@ impl Plan {
         let kind = plan.adversary.kind;
         let own = &mut plan.adversary;
         if kind != AdversaryKind::Wasserstein {
-            (own.phase_one, own.worst_cases, own.nominal_share) = (phase_one, worst_cases, nominal_share);
+            (own.phase_one, own.worst_cases) = (phase_one, worst_cases);
+            (own.nominal_share, own.uniform_share) = (nominal_share, uniform_share);
         }
         if kind != AdversaryKind::Population {
             own.population = population;
@@ -107,6 +116,9 @@ impl Plan {
         }
         if plan.learner != LearnerKind::Ddpg {
             plan.ddpg = preset.ddpg;
+        }
+        if plan.learner != LearnerKind::Td3 {
+            plan.td3 = preset.td3;
         }
         plan
     }

@@ -58,6 +58,8 @@ pub struct Plan {
     pub trpo: TrpoConfig,
     /// Options of the learner `ddpg`.
     pub ddpg: DdpgConfig,
+    /// Options of the learner `td3`.
+    pub td3: DdpgConfig,
     /// The short evaluation at the end of training.
     pub report: Report,
 }
@@ -72,15 +74,23 @@ pub enum LearnerKind {
     Trpo,
     /// Deep deterministic policy gradients.
     Ddpg,
+    /// Twin delayed deep deterministic policy gradients.
+    Td3,
 }
 
 impl LearnerKind {
+    /// Whether it learns from single transitions of all times, with a critic Q(s, a).
+    pub(crate) fn replays(self) -> bool {
+        matches!(self, Self::Ddpg | Self::Td3)
+    }
+
     /// The name as the user types it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ppo => "ppo",
             Self::Trpo => "trpo",
             Self::Ddpg => "ddpg",
+            Self::Td3 => "td3",
         }
     }
 }
@@ -146,6 +156,8 @@ pub struct AdversaryPlan {
     pub worst_cases: usize,
     /// See [`AdversaryConfig::nominal_share`].
     pub nominal_share: f64,
+    /// See [`AdversaryConfig::uniform_share`].
+    pub uniform_share: f64,
     /// The inner loop of `wasserstein`.
     pub phase_one: PhaseOne,
     /// Options of `population`.
@@ -169,6 +181,7 @@ impl AdversaryPlan {
             return_discount: self.return_discount,
             worst_cases: self.worst_cases,
             nominal_share: self.nominal_share,
+            uniform_share: self.uniform_share,
             phase_one: self.phase_one,
             population: self.population,
         }

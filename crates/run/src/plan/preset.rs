@@ -27,6 +27,8 @@ pub enum Algorithm {
     Trpo,
     /// DDPG at the reference dynamics.
     Ddpg,
+    /// TD3 at the reference dynamics.
+    Td3,
     /// EPOpt (Rajeswaran et al. 2017): PPO on the worst episodes under dynamics uniform in the ball.
     Epopt,
     /// Robust adversarial reinforcement learning (Pinto et al. 2017): TRPO, pushed by a second policy.
@@ -39,13 +41,14 @@ pub enum Algorithm {
 
 impl Algorithm {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Ppo,
         Self::PpoUniform,
         Self::PpoBoundary,
         Self::Wr2l,
         Self::Trpo,
         Self::Ddpg,
+        Self::Td3,
         Self::Epopt,
         Self::Rarl,
         Self::PrMdp,
@@ -61,6 +64,7 @@ impl Algorithm {
             Self::Wr2l => "wr2l",
             Self::Trpo => "trpo",
             Self::Ddpg => "ddpg",
+            Self::Td3 => "td3",
             Self::Epopt => "epopt",
             Self::Rarl => "rarl",
             Self::PrMdp => "pr-mdp",
@@ -77,6 +81,7 @@ impl Algorithm {
             Self::Wr2l => (LearnerKind::Ppo, AdversaryKind::Wasserstein),
             Self::Trpo => (LearnerKind::Trpo, AdversaryKind::Nominal),
             Self::Ddpg => (LearnerKind::Ddpg, AdversaryKind::Nominal),
+            Self::Td3 => (LearnerKind::Td3, AdversaryKind::Nominal),
             Self::Epopt => (LearnerKind::Ppo, AdversaryKind::Cvar),
             Self::Rarl => (LearnerKind::Trpo, AdversaryKind::Force),
             Self::PrMdp | Self::NrMdp => (LearnerKind::Ddpg, AdversaryKind::Action),
@@ -138,6 +143,7 @@ impl Plan {
             },
             trpo: trpo(task),
             ddpg: DdpgConfig::default(),
+            td3: DdpgConfig::td3(),
             report: Report { sweep: usual_sweep(task, 15, 5), episodes: 5 },
         }
     }
@@ -149,6 +155,7 @@ fn adversary(kind: AdversaryKind, task: TaskName) -> AdversaryPlan {
         return_discount,
         worst_cases,
         nominal_share,
+        uniform_share,
         phase_one,
         population,
         ..
@@ -174,6 +181,7 @@ fn adversary(kind: AdversaryKind, task: TaskName) -> AdversaryPlan {
         return_discount,
         worst_cases,
         nominal_share,
+        uniform_share,
         phase_one,
         population,
         region: RegionConfig::default(),

@@ -98,6 +98,16 @@ fn mistakes_are_refused_with_their_place() {
         ("adversary.worst_cases = 9", "`adversary.worst_cases`: more than the learner's lanes"),
         ("adversary.nominal_share = 1", "`adversary.nominal_share`: it must lie in [0, 1)"),
         ("adversary.nominal_share = 0.1", "`adversary.nominal_share`: is less than one"),
+        ("adversary.uniform_share = -0.1", "`adversary.uniform_share`: it must lie in [0, 1)"),
+        ("adversary.uniform_share = 0.1", "`adversary.uniform_share`: is less than one"),
+        (
+            "adversary = { uniform_share = 0.5, nominal_share = 0.5 }",
+            "`adversary.uniform_share`: with `nominal_share` it must be less than 1",
+        ),
+        (
+            "adversary = { uniform_share = 0.5, worst_cases = 5 }",
+            "`adversary.worst_cases`: more than the learner's lanes that are left for worst cases, 4 of 8",
+        ),
         (
             "adversary.population.nominal_share = 1.5",
             "`adversary.population.nominal_share`: it must lie in [0, 1)",
@@ -123,7 +133,7 @@ fn mistakes_are_refused_with_their_place() {
 /// The cart-pole has choices for actions, and nothing to push.
 fn works_on_the_cart_pole(algorithm: Algorithm) -> bool {
     let (learner, adversary) = algorithm.players();
-    learner != LearnerKind::Ddpg && adversary != AdversaryKind::Force
+    !learner.replays() && adversary != AdversaryKind::Force
 }
 
 fn with(settings: &[&str]) -> Result<Plan, SettingError> {
@@ -143,6 +153,8 @@ fn learners_and_adversaries_combine_freely_and_the_method_says_which() {
         (&["adversary.kind=cvar"], Algorithm::Epopt, "epopt"),
         (&["algorithm=nr-mdp"], Algorithm::NrMdp, "nr-mdp"),
         (&["algorithm=wr2l", "learner=ddpg"], Algorithm::Wr2l, "ddpg-wasserstein"),
+        (&["adversary.kind=nominal", "learner=td3"], Algorithm::Td3, "td3"),
+        (&["algorithm=pr-mdp", "learner=td3"], Algorithm::PrMdp, "td3-action"),
     ] {
         let plan = with(&[&["task=hopper"], settings].concat()).unwrap();
         assert_eq!((plan.algorithm, plan.method().as_str()), (algorithm, method), "{settings:?}");
@@ -167,8 +179,12 @@ fn what_makes_no_sense_is_refused_with_a_sentence_about_who_said_it() {
             &["algorithm=pr-mdp", "learner=ppo"][..],
             "--set learner=ppo: `learner`: the adversary `action` improves by",
         ),
-        (&["learner=trpo", "adversary.kind=action"], "which `trpo` does not have; use the learner `ddpg`"),
+        (
+            &["learner=trpo", "adversary.kind=action"],
+            "which `trpo` does not have; use the learner `td3` or `ddpg`",
+        ),
         (&["algorithm=epopt", "learner=ddpg"], "the adversary `cvar` picks the worst whole episodes"),
+        (&["algorithm=epopt", "learner=td3"], "and `td3` learns from single transitions"),
         (&["algorithm=epopt", "ppo.episodes=0"], "`ppo.episodes`: must be at least 1"),
         (&["algorithm=epopt", "learner=trpo"], "`trpo.episodes`: must be at least 1"),
         (&["task=cartpole", "algorithm=ddpg"], "those of `cartpole` are choices"),
@@ -200,6 +216,8 @@ fn what_makes_no_sense_is_refused_with_a_sentence_about_who_said_it() {
         (&["algorithm=trpo", "trpo.damping=-1"], "`trpo.damping`: must not be negative"),
         (&["algorithm=ddpg", "ddpg.tau=2"], "`ddpg.tau`: must lie in [0, 1]"),
         (&["algorithm=ddpg", "ddpg.replay=9e15"], "`ddpg.replay`: asks for"),
+        (&["algorithm=td3", "td3.replay=9e15"], "`td3.replay`: asks for"),
+        (&["algorithm=td3", "td3.updates=0.01"], "`td3.updates`: must give at least one gradient step"),
         (&["learner=sac"], "`learner`: no such value"),
     ] {
         let message = with(&[&["task=hopper"], settings].concat()).unwrap_err().to_string();
