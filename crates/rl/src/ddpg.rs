@@ -1,4 +1,4 @@
-//! Deep deterministic policy gradients (Lillicrap et al. 2016).
+//! Deep deterministic policy gradients (Lillicrap et al. 2016), and with other options TD3 (Fujimoto et al. 2018).
 //!
 //! Collecting and learning alternate: `lanes × horizon` transitions go into the replay buffer, then as many gradient
 //! steps follow, each on a minibatch drawn uniformly from it:
@@ -7,6 +7,9 @@
 //!    terminal state is worth 0: where an episode ended by its time limit, y goes on with Q'**;
 //! 2. the actor moves up the critic, ∇_θ Q(s, μ_θ(s));
 //! 3. the slow copies follow by a share τ.
+//!
+//! In TD3 there are two critics, y is made with the lower of their values and with noise on μ'(s'), and the steps 2 and 3,
+//! up the first critic, come once after several of the first. Critics may be told the dynamics z of a transition.
 //!
 //! Actions are bounded by tanh; exploration adds Gaussian noise. The first transitions come from actions at random.
 //!
@@ -25,7 +28,7 @@ use crate::{
     Lanes, Learner, Means, Mixing, Player, Players, RlError, Skip, State, StateError, Stretch,
 };
 
-/// The DDPG learner: actor, critic, their slow copies and the replay buffer; and an opponent, once there is one.
+/// The learner DDPG or TD3: actor, critics, their slow copies and the replay buffer; and an opponent, once there is one.
 #[derive(Debug)]
 pub struct Ddpg {
     config: DdpgConfig,
@@ -59,7 +62,7 @@ impl Ddpg {
     pub fn new(config: DdpgConfig, spec: &SimSpec, dim: usize, seed: u64) -> Result<Self, RlError> {
         config.validate()?;
         if let ActionSpace::Discrete { .. } = spec.actions {
-            return Err(RlError::Actions { learner: "ddpg" });
+            return Err(RlError::Actions { learner: name(&config) });
         }
         let key = StreamKey::new(seed, Purpose::Initialisation);
         let (obs_dim, act_dim) = (spec.obs_dim, spec.act_dim());
@@ -182,6 +185,11 @@ impl Ddpg {
     }
 }
 
+/// What a learner with these options is called.
+fn name(config: &DdpgConfig) -> &'static str {
+    if config.twin_critics { "td3" } else { "ddpg" }
+}
+
 /// A policy that acts within bounds, with its exploration noise, and its network.
 fn player(
     config: &DdpgConfig,
@@ -202,7 +210,7 @@ impl Learner for Ddpg {
         let Experience { workers, source, seed, iteration, company, selection, .. } = experience;
         if selection.chooses() {
             let remedy = "learns from single transitions of all times";
-            return Err(RlError::Selection { learner: "ddpg", remedy });
+            return Err(RlError::Selection { learner: name(&self.config), remedy });
         }
         let mixing = match company {
             Company::Mixed(mixing) => Some(mixing),
@@ -226,7 +234,7 @@ impl Learner for Ddpg {
                     disturbance: Some(Disturbance { actor: &opponent.actor, means: mixing.means }),
                     learner: Player::Agent,
                 },
-                _ => company.players(&self.actor, "ddpg")?,
+                _ => company.players(&self.actor, name(&self.config))?,
             };
             workers.collect(players, source, &mut self.lanes, options, &mut self.batch)?;
             self.store();

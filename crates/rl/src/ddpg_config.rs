@@ -18,7 +18,7 @@ pub struct DdpgConfig {
     pub horizon: usize,
     /// Rounds of collecting and learning per iteration, the unit of the log.
     pub rounds: u32,
-    /// Gradient steps per transition; may be a fraction. Usual: 1.
+    /// Gradient steps per transition; may be a fraction, rounded to whole steps per lanes × horizon transitions. Usual: 1.
     pub updates: f64,
     /// Transitions collected with actions at random before the first gradient step. Usual: 1,000–25,000.
     pub warm_up: u64,
@@ -104,6 +104,10 @@ impl DdpgConfig {
         whole("horizon", self.horizon)?;
         whole("rounds", self.rounds as usize)?;
         positive("updates", self.updates)?;
+        if self.updates > 1e3 {
+            let reason = "must not exceed 1000";
+            return Err(RlError::Option { option: "updates", value: self.updates.to_string(), reason });
+        }
         if self.steps_a_round() == 0 {
             let reason = "must give at least one gradient step for lanes × horizon transitions";
             return Err(RlError::Option { option: "updates", value: self.updates.to_string(), reason });

@@ -308,6 +308,14 @@ pub(crate) fn follow<'a>(nets: impl IntoIterator<Item = &'a mut Net>, tau: f64) 
 }
 
 #[cfg(test)]
+impl Net {
+    /// The parameters of the slow copy.
+    pub(crate) fn slow(&self) -> &[f32] {
+        &self.target
+    }
+}
+
+#[cfg(test)]
 impl QFunction {
     /// y of the last minibatch.
     pub(crate) fn targets(&self) -> &[f32] {

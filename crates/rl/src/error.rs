@@ -40,7 +40,7 @@ pub enum RlError {
     /// A learner was given company that it cannot play against.
     #[error(
         "an opponent whose actions mix with the agent's descends the critic Q(s, a) of its learner, and `{learner}` has \
-         none: it needs `ddpg`"
+         none: it needs `td3` or `ddpg`"
     )]
     Company {
         /// The learner.

@@ -1,4 +1,4 @@
-//! How a policy is run and improved: rollouts, advantage estimation, PPO, TRPO, DDPG.
+//! How a policy is run and improved: rollouts, advantage estimation, PPO, TRPO, DDPG, TD3.
 //!
 //! [`Workers`] are threads with simulators of their own. They run whole episodes ([`Workers::episodes`]) or fill a
 //! learner's batches from lanes that live on ([`Workers::collect`]); either is a pure function of policy, dynamics,

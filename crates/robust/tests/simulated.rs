@@ -2,7 +2,7 @@
 
 use wr2l_rl::{Actor, DynamicsSource, Learner, Ppo, PpoConfig, State, StopFlag, Workers};
 use wr2l_robust::adversary::{
-    Boundary, Choice, Nominal, PerLane, Population, PopulationConfig, Turn, Uniform, Wasserstein,
+    Boundary, Choice, Nominal, PerLane, Population, PopulationConfig, Source, Turn, Uniform, Wasserstein,
 };
 use wr2l_robust::ball::Ball;
 use wr2l_robust::hessian::{StateWeights, TransitionModel, ZeroOrder};
@@ -322,6 +322,35 @@ fn lanes_take_the_points_in_turn_and_some_keep_the_reference() {
     assert_eq!(eight.concat(), [1.0, 2.0, 3.0, 0.0, 4.0, 5.0, 6.0, 0.0]);
     assert_eq!(lanes(&PerLane::new(points(2), 0.0), 4, 1).concat(), [1.0, 2.0, 1.0, 2.0]);
     assert_eq!(lanes(&PerLane::new(Vec::new(), 0.0), 2, 1).concat(), [0.0, 0.0]);
+}
+
+#[test]
+fn every_share_has_its_lanes_however_it_is_rounded() {
+    let simulator = hopper();
+    let (_, ball) = ball(&simulator, &small());
+    let mut uniform = Uniform::new(ball, AdversaryConfig::default()).unwrap();
+    let Source::Uniform(random) = choose(&mut uniform, &simulator, 0, 1).source else { unreachable!() };
+    let worst = vec![7.0, 7.0];
+    for (count, nominal, share, expected) in [
+        (8, 0.25, 0.25, (2, 2)),
+        (10, 0.2, 0.3, (2, 3)),
+        (10, 0.2, 0.6, (2, 6)),
+        (20, 0.25, 0.35, (5, 7)),
+        (4, 0.4, 0.4, (1, 2)),
+        (8, 0.2, 0.7, (1, 6)),
+        (5, 0.0, 0.0, (0, 0)),
+    ] {
+        let source = PerLane::new(vec![worst.clone()], nominal).and_random(random.clone(), share);
+        let z = lanes(&source, count as u64, 2);
+        let at = |point: &[f64]| z.iter().filter(|z| *z == point).count();
+        let (at_reference, at_worst) = (at(&[0.0, 0.0]), at(&worst));
+        assert_eq!((at_reference, count - at_reference - at_worst), expected, "{count} {nominal} {share}");
+        assert_eq!(PerLane::counts(count, nominal, share), expected);
+        // Without a worst case, its lanes alone keep the reference.
+        let source = PerLane::new(Vec::new(), nominal).and_random(random.clone(), share);
+        let z = lanes(&source, count as u64, 2);
+        assert_eq!(z.iter().filter(|z| *z == &[0.0, 0.0]).count(), count - expected.1);
+    }
 }
 
 #[test]

@@ -24,10 +24,10 @@ use crate::watch::TurnDone;
 /// | `diverged` | episodes whose physics broke down |
 /// | `seconds` | wall time since the start |
 /// | `steps_per_second` | policy steps per second of this iteration |
-/// | `skipped` | why the policy was left as it was: `no-gradient`, `not-finite`, `no-curvature`, `no-progress` (TRPO), `warm-up` (DDPG); usually empty |
+/// | `skipped` | why the policy was left as it was: `no-gradient`, `not-finite`, `no-curvature`, `no-progress` (TRPO), `warm-up` (DDPG, TD3); usually empty |
 ///
-/// For TRPO `policy_loss` is minus the gain in the surrogate, and `entropy`, `kl` are those of the step; for DDPG it is
-/// minus the mean of Q, `gradient_norm` is the critic's, and what does not apply is empty.
+/// For TRPO `policy_loss` is minus the gain in the surrogate, and `entropy`, `kl` are those of the step; for DDPG and TD3 it
+/// is minus the mean of Q, `gradient_norm` is the first critic's, and what does not apply is empty.
 pub const COLUMNS: [&str; 19] = [
     "iteration",
     "steps",

@@ -63,8 +63,7 @@ fn mixed(means: Means) -> Company<'static> {
 fn an_opponent_of_weight_or_probability_zero_changes_no_bit() {
     for task in [TaskName::InvertedPendulum, TaskName::Hopper] {
         let simulator = simulator(task);
-        // The noise of TD3's targets goes to both players, and takes a draw more of the stream.
-        for config in [small(), DdpgConfig { target_noise: 0.0, ..small_td3() }] {
+        for config in [small(), small_td3()] {
             let alone = trained(&simulator, &config, Company::Nobody, 1, 1);
             for means in [Means::TakeOver { alpha: 0.0 }, Means::Blend { alpha: 0.0 }] {
                 assert!(alone == trained(&simulator, &config, mixed(means), 1, 1), "{task} {means:?}");
@@ -284,7 +283,8 @@ fn weights_that_are_no_numbers_are_an_error_and_the_policy_stays() {
 fn begun(simulator: &Simulator, config: DdpgConfig) -> Ddpg {
     let mut workers = Workers::new(simulator, 1).unwrap();
     let mut learner = ddpg(simulator, config);
-    improve(&mut learner, &mut workers, 0, Company::Nobody);
+    let source = Fixed(vec![0.0; simulator.space().dim()]);
+    learner.improve(Experience::alone(&mut workers, &source, 1, 0, 0.0)).unwrap();
     learner.replay.draw(16, &mut StreamKey::new(1, Purpose::Test).stream(), &mut learner.draw);
     learner
 }
@@ -299,6 +299,8 @@ fn targets_are_made_with_the_lower_of_two_critics_that_differ() {
     let mut stream = StreamKey::new(1, Purpose::Test).stream();
     let both = critic.learn(draw, mover, None, config, &mut stream);
     let targets = critic.targets().to_vec();
+    critic.learn(draw, mover, None, &DdpgConfig { target_noise: 0.2, ..config.clone() }, &mut stream);
+    assert_ne!(targets, critic.targets(), "noise goes to the actions that targets are made with");
     let twin = critic.twin.take().unwrap();
     critic.learn(draw, mover, None, config, &mut stream);
     let first = critic.targets().to_vec();
@@ -329,6 +331,31 @@ fn the_noise_of_targets_has_its_bounds_and_no_bias() {
     );
 }
 
+fn slow_copies(learner: &Ddpg) -> Vec<f32> {
+    [&learner.mover].into_iter().chain(learner.critic.nets()).flat_map(|net| net.slow().to_vec()).collect()
+}
+
+#[test]
+fn the_opponent_moves_once_in_so_many_moves_of_the_actor() {
+    let simulator = simulator(TaskName::Hopper);
+    let mut workers = Workers::new(&simulator, 1).unwrap();
+    let mut learner = ddpg(&simulator, small_td3());
+    let mixing = Mixing { means: Means::TakeOver { alpha: 0.3 }, every: 3 };
+    improve(&mut learner, &mut workers, 0, Company::Mixed(mixing));
+    learner.updates = 0;
+    let mut stream = StreamKey::new(1, Purpose::Test).stream();
+    let opponent = |learner: &Ddpg| learner.opponent.as_ref().unwrap().mover.params().to_vec();
+    let moves: Vec<u32> = (1..=12)
+        .filter(|_| {
+            let before = opponent(&learner);
+            learner.replay.draw(16, &mut stream, &mut learner.draw);
+            learner.update(Some(mixing), &mut stream);
+            before != opponent(&learner)
+        })
+        .collect();
+    assert_eq!(moves, [6, 12], "the actor moves in every second step");
+}
+
 #[test]
 fn the_actor_waits_its_turn_and_a_fraction_of_a_step_a_transition_is_kept() {
     let simulator = simulator(TaskName::Hopper);
@@ -339,8 +366,11 @@ fn the_actor_waits_its_turn_and_a_fraction_of_a_step_a_transition_is_kept() {
     let moves: Vec<(bool, bool)> = (0..6)
         .map(|_| {
             let before = (learner.mover.params().to_vec(), learner.critic.net.params().to_vec());
+            let slow = slow_copies(&learner);
             learner.update(None, &mut stream);
-            (before.0 != learner.mover.params(), before.1 != learner.critic.net.params())
+            let moved = before.0 != learner.mover.params();
+            assert_eq!(moved, slow != slow_copies(&learner), "the slow copies follow when the actor moves");
+            (moved, before.1 != learner.critic.net.params())
         })
         .collect();
     let every_third = [(false, true), (false, true), (true, true)];
@@ -376,6 +406,17 @@ fn a_critic_that_sees_the_dynamics_tells_them_apart_and_the_policy_does_not() {
         losses[1900..].iter().sum::<f64>() / 100.0
     };
     // ½ of the variance of the rewards, 0.5, is what nobody knows who is not told.
+    // And the value of the next state is that under its own dynamics.
+    let targets = |z: f32| {
+        let mut learner =
+            begun(&simulator, DdpgConfig { target_noise: 0.0, critic_sees_dynamics: true, ..small_td3() });
+        learner.config.critic_learning_rate = 0.0;
+        let Ddpg { config, mover, critic, draw, .. } = &mut learner;
+        draw.dynamics.fill(z);
+        critic.learn(draw, mover, None, config, &mut StreamKey::new(1, Purpose::Test).stream());
+        critic.targets().to_vec()
+    };
+    assert_ne!(targets(-0.5), targets(0.5));
     let (told, untold) = (spread(true), spread(false));
     assert!(told < 1e-3, "{told}");
     assert!((untold - 0.25).abs() < 0.05, "{untold}");

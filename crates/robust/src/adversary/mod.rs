@@ -74,7 +74,7 @@ pub enum Source {
     Fixed(Fixed),
     /// A random point for each.
     Uniform(UniformSource),
-    /// The same for all of a lane.
+    /// For each lane a point, or a random one for each of its episodes.
     PerLane(PerLane),
 }
 
@@ -121,37 +121,51 @@ impl PerLane {
         Self { random: Some((source, share)), ..self }
     }
 
-    /// The same, or the reference of `dim` parameters for all lanes if there are no points.
+    /// The same, or the reference of `dim` parameters for all lanes if there are neither points nor random ones.
     fn or_reference(self, dim: usize) -> Source {
-        match self.points.is_empty() {
+        match self.points.is_empty() && self.random.is_none() {
             true => Source::Fixed(Fixed(vec![0.0; dim])),
             false => Source::PerLane(self),
         }
     }
+
+    /// How many of `lanes` lanes keep the reference, and how many have random points, if these shares of them do.
+    pub fn counts(lanes: usize, nominal_share: f64, random_share: f64) -> (usize, usize) {
+        let nominal = nominal_among(lanes as u64, nominal_share);
+        let random = random_among(lanes as u64 - nominal, nominal_share, random_share);
+        (nominal as usize, random as usize)
+    }
 }
 
-/// Of the first `lanes` lanes those in a share that is spread evenly over all.
-fn among(lanes: u64, share: f64) -> u64 {
+/// Of the first `lanes` lanes those that keep the reference.
+fn nominal_among(lanes: u64, share: f64) -> u64 {
     (lanes as f64 * share).floor() as u64
+}
+
+/// Of the first `lanes` lanes that do not keep the reference those that have random points.
+fn random_among(lanes: u64, nominal_share: f64, share: f64) -> u64 {
+    // Its share of the lanes that are left; what rounding takes from a whole number is given back.
+    (lanes as f64 * share / (1.0 - nominal_share) + 1e-9).floor() as u64
 }
 
 impl DynamicsSource for PerLane {
     fn z(&self, lane: u64, episode: u64, out: &mut [f64]) {
-        let nominal = among(lane, self.nominal_share);
-        if self.points.is_empty() || among(lane + 1, self.nominal_share) > nominal {
+        let nominal = nominal_among(lane, self.nominal_share);
+        if nominal_among(lane + 1, self.nominal_share) > nominal {
             return out.fill(0.0);
         }
         let mut place = lane - nominal;
         if let Some((source, share)) = &self.random {
-            // Its share of the lanes that are left.
-            let share = share / (1.0 - self.nominal_share);
-            let random = among(place, share);
-            if among(place + 1, share) > random {
+            let random = random_among(place, self.nominal_share, *share);
+            if random_among(place + 1, self.nominal_share, *share) > random {
                 return source.z(lane, episode, out);
             }
             place -= random;
         }
-        out.copy_from_slice(&self.points[place as usize % self.points.len()]);
+        match self.points.len() {
+            0 => out.fill(0.0),
+            count => out.copy_from_slice(&self.points[place as usize % count]),
+        }
     }
 }
 

@@ -136,6 +136,7 @@ impl Adversary for Wasserstein {
 
     fn restore(&mut self, state: &mut State<'_>) -> Result<(), StateError> {
         (self.latest, self.found) = (Vec::new(), 0);
+        // A plan that asks for random points only now has them from the next turn on.
         state.within("random", |state| self.random.restore(state))?;
         if !state.holds("latest") {
             return Ok(());
@@ -157,6 +158,7 @@ impl Adversary for Wasserstein {
     }
 
     fn source(&self) -> Option<Source> {
-        (!self.latest.is_empty()).then(|| self.per_lane())
+        let random = self.config.uniform_share > 0.0 && self.random.source().is_some();
+        (random || !self.latest.is_empty()).then(|| self.per_lane())
     }
 }

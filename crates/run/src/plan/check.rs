@@ -3,6 +3,7 @@
 use toml::{Table, Value};
 use wr2l_rl::RlError;
 use wr2l_robust::RobustError;
+use wr2l_robust::adversary::PerLane;
 use wr2l_sim::{ActionSpace, Task};
 
 use super::layers::Complaint;
@@ -93,9 +94,6 @@ impl Plan {
         if self.adversary.every == 0 {
             return complain("adversary.every", "must be at least 1".into());
         }
-        if self.adversary.kind == AdversaryKind::Wasserstein && episodes == 0 {
-            self.check_lanes()?;
-        }
         let AdversaryPlan { cvar, action, force, .. } = &self.adversary;
         for (section, checked) in [
             ("adversary.cvar", cvar.validate()),
@@ -112,6 +110,9 @@ impl Plan {
                 Err(other) => return complain(section, other.to_string()),
             }
         }
+        if self.adversary.kind == AdversaryKind::Wasserstein && episodes == 0 {
+            self.check_lanes()?;
+        }
         if let Ok(space) = self.space()
             && let Err(bad) = self.adversary.region.bounds(&space)
         {
@@ -126,7 +127,7 @@ impl Plan {
         }
     }
 
-    /// Whether there are lanes enough for the worst cases and the reference.
+    /// Whether there are lanes enough for the worst cases, the reference and random points.
     fn check_lanes(&self) -> Result<(), Complaint> {
         let lanes = match self.learner {
             LearnerKind::Ppo => self.ppo.lanes,
@@ -135,16 +136,17 @@ impl Plan {
             LearnerKind::Td3 => self.td3.lanes,
         };
         let AdversaryPlan { worst_cases, nominal_share, uniform_share, .. } = self.adversary;
-        let mut left = lanes as f64;
-        for (key, share) in [("nominal_share", nominal_share), ("uniform_share", uniform_share)] {
-            let taken = (lanes as f64 * share).floor();
-            if share > 0.0 && taken == 0.0 {
+        let (nominal, random) = PerLane::counts(lanes, nominal_share, uniform_share);
+        for (key, share, taken) in
+            [("nominal_share", nominal_share, nominal), ("uniform_share", uniform_share, random)]
+        {
+            if share > 0.0 && taken == 0 {
                 let message = format!("is less than one of the learner's lanes, of which there are {lanes}");
                 return Err(Complaint::new(&format!("adversary.{key}"), message));
             }
-            left -= taken;
         }
-        if worst_cases as f64 > left.max(1.0) {
+        let left = lanes - nominal - random;
+        if worst_cases > left.max(1) {
             let message =
                 format!("more than the learner's lanes that are left for worst cases, {left} of {lanes}");
             return Err(Complaint::new("adversary.worst_cases", message));

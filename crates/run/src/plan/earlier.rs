@@ -153,6 +153,20 @@ mod tests {
     }
 
     #[test]
+    fn a_plan_of_before_td3_is_the_same_run_today() {
+        let today = Plan::preset(Algorithm::PrMdp, TaskName::HalfCheetah);
+        let mut table: Table = today.to_toml().parse().unwrap();
+        remove(&mut table, "td3");
+        for (key, _) in introduced().into_iter().filter(|(key, _)| key.starts_with("ddpg.")) {
+            remove(&mut table, key);
+        }
+        // It was a whole number then.
+        overlay(&mut table, &nested("ddpg.updates", Value::from(1)));
+        let then = resolved(toml::to_string(&table).unwrap());
+        assert_eq!(then, today);
+    }
+
+    #[test]
     fn what_a_plan_of_today_or_an_experiment_says_is_not_touched() {
         let today = Plan::preset(Algorithm::Wr2l, TaskName::HalfCheetah);
         assert_eq!(resolved(today.to_toml()), today);
@@ -175,6 +189,10 @@ mod tests {
             ("ppo-boundary", "adversary.nominal_share=0.5", "ball.epsilon=7"),
             ("wr2l", "ddpg.gamma=0.9", "adversary.nominal_share=0.5"),
             ("pr-mdp", "ppo.gamma=0.9", "ddpg.gamma=0.9"),
+            ("ddpg", "td3.gamma=0.9", "ddpg.gamma=0.9"),
+            ("td3", "ddpg.gamma=0.9", "td3.gamma=0.9"),
+            ("ppo-boundary", "adversary.uniform_share=0.5", "ball.epsilon=7"),
+            ("wr2l", "td3.gamma=0.9", "adversary.uniform_share=0.5"),
             ("rarl", "adversary.action.alpha=0.2", "adversary.force.bound=2"),
         ] {
             assert_eq!(plan(algorithm, &[unused]), plan(algorithm, &[]), "{algorithm} {unused}");

@@ -228,7 +228,10 @@ impl Plan {
                 Algorithm::of(named("learner"), named("adversary.kind"))
             }
         };
-        let defaults = Table::try_from(Self::preset(algorithm, task))
+        // A mistake in the name is found below.
+        let learner =
+            last("learner").and_then(|(_, value)| read(value).ok()).unwrap_or(algorithm.players().0);
+        let defaults = Table::try_from(Self::preset_for(algorithm, learner, task))
             .expect("a preset has no map keys but strings and no number beyond i64");
         let layers: Vec<Layer> = layers
             .iter()

@@ -105,6 +105,14 @@ fn mistakes_are_refused_with_their_place() {
             "`adversary.uniform_share`: with `nominal_share` it must be less than 1",
         ),
         (
+            "adversary = { uniform_share = 0.5, nominal_share = 0.5, worst_cases = 2 }",
+            "`adversary.uniform_share`: with `nominal_share` it must be less than 1",
+        ),
+        (
+            "adversary = { uniform_share = 0.7, nominal_share = 0.2, worst_cases = 2 }",
+            "`adversary.worst_cases`: more than the learner's lanes that are left for worst cases, 1 of 8",
+        ),
+        (
             "adversary = { uniform_share = 0.5, worst_cases = 5 }",
             "`adversary.worst_cases`: more than the learner's lanes that are left for worst cases, 4 of 8",
         ),
@@ -139,6 +147,18 @@ fn works_on_the_cart_pole(algorithm: Algorithm) -> bool {
 fn with(settings: &[&str]) -> Result<Plan, SettingError> {
     let layers: Vec<Layer> = settings.iter().map(|setting| Layer::set(setting).unwrap()).collect();
     Plan::resolve(&layers)
+}
+
+#[test]
+fn the_ball_fits_a_learner_that_somebody_names() {
+    let epsilon = |settings: &[&str]| with(settings).unwrap().ball.epsilon;
+    assert_eq!(epsilon(&["task=half-cheetah"]), 10.0);
+    assert_eq!(epsilon(&["task=half-cheetah", "learner=td3"]), 3.0);
+    assert_eq!(epsilon(&["task=half-cheetah", "learner=td3", "ball.epsilon=7"]), 7.0);
+    assert_eq!(epsilon(&["task=hopper", "learner=td3"]), epsilon(&["task=hopper"]));
+    assert!(
+        with(&["task=half-cheetah", "learner=td4"]).unwrap_err().to_string().contains("did you mean `td3`")
+    );
 }
 
 #[test]
@@ -218,6 +238,7 @@ fn what_makes_no_sense_is_refused_with_a_sentence_about_who_said_it() {
         (&["algorithm=ddpg", "ddpg.replay=9e15"], "`ddpg.replay`: asks for"),
         (&["algorithm=td3", "td3.replay=9e15"], "`td3.replay`: asks for"),
         (&["algorithm=td3", "td3.updates=0.01"], "`td3.updates`: must give at least one gradient step"),
+        (&["algorithm=ddpg", "ddpg.updates=1e18"], "`ddpg.updates`: must not exceed 1000"),
         (&["learner=sac"], "`learner`: no such value"),
     ] {
         let message = with(&[&["task=hopper"], settings].concat()).unwrap_err().to_string();
