@@ -142,7 +142,7 @@ impl Plan {
         {
             if share > 0.0 && taken == 0 {
                 let message = format!("is less than one of the learner's lanes, of which there are {lanes}");
-                return Err(Complaint::new(&format!("adversary.{key}"), message));
+                return Err(Complaint::new(format!("adversary.{key}"), message));
             }
         }
         let left = lanes - nominal - random;
