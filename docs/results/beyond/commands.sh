@@ -48,5 +48,12 @@ done
 # (choice-half-cheetah.csv's points), 5 episodes a system
 #   wr2l train half-cheetah SETTINGS --steps 1M --seed SEED --threads 1 --no-report -o RUN
 
+# choice-td3.csv: the learner TD3, the same commands and points (inverted-pendulum: --sweep pole_length=0.35:2.95:27; --vary all:
+# --random 200 --half-width 0.4 --seed 7), mean actions and drawn ones. Trained on ed4956a's tree; the first runs, before critics were told by default, had
+# --set td3.critic_sees_dynamics=true
+# td3/: statistics and figures of
+#   wr2l reproduce docs/results/beyond/td3/td3-half-cheetah.toml docs/results/beyond/td3/td3-half-cheetah-21.toml -o td3
+# trained and evaluated on the same tree; one run that `reproduce` trained anew had the same policy, byte for byte
+
 # hopper-11.csv: statistics of fig2-hopper (wr2l reproduce) with one more method: algorithm = "wr2l", vary = ["all"],
 # "adversary.phase_one.search" = "surrogate", "ball.epsilon" = 0.03
