@@ -49,8 +49,8 @@ done
 #   wr2l train half-cheetah SETTINGS --steps 1M --seed SEED --threads 1 --no-report -o RUN
 
 # choice-td3.csv: the learner TD3, the same commands and points (inverted-pendulum: --sweep pole_length=0.35:2.95:27; --vary all:
-# --random 200 --half-width 0.4 --seed 7), mean actions and drawn ones. Trained on ed4956a's tree; the first runs, before critics were told by default, had
-# --set td3.critic_sees_dynamics=true
+# --random 200 --half-width 0.4 --seed 7), mean actions and drawn ones. Trained on ed4956a's tree; the first runs, up to those with half of the lanes at
+# the reference, on a state of it before `adversary.uniform_share` and with --set td3.critic_sees_dynamics=true, which was not the default yet
 # td3/: statistics and figures of
 #   wr2l reproduce docs/results/beyond/td3/td3-half-cheetah.toml docs/results/beyond/td3/td3-half-cheetah-21.toml -o td3
 # trained and evaluated on the same tree; one run that `reproduce` trained anew had the same policy, byte for byte

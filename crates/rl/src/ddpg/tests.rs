@@ -48,7 +48,8 @@ fn trained(
     let mut workers = Workers::with_lanes(simulator, threads, grouping).unwrap();
     let mut learner = ddpg(simulator, config.clone());
     let reports: Vec<_> = (0..4).map(|i| improve(&mut learner, &mut workers, i, company)).collect();
-    let numbers = [learner.actor.params(), learner.critic.net.params()].concat();
+    let critics = learner.critic.nets().flat_map(|net| net.params().to_vec());
+    let numbers: Vec<f32> = learner.actor.params().iter().copied().chain(critics).collect();
     let mut draw = Draw::default();
     learner.replay.draw(400, &mut StreamKey::new(1, Purpose::Test).stream(), &mut draw);
     let numbers = [numbers, draw.actions, draw.rewards, draw.next].concat();
@@ -405,8 +406,7 @@ fn a_critic_that_sees_the_dynamics_tells_them_apart_and_the_policy_does_not() {
             .collect();
         losses[1900..].iter().sum::<f64>() / 100.0
     };
-    // ½ of the variance of the rewards, 0.5, is what nobody knows who is not told.
-    // And the value of the next state is that under its own dynamics.
+    // The value of the next state is that under the transition's dynamics.
     let targets = |z: f32| {
         let mut learner =
             begun(&simulator, DdpgConfig { target_noise: 0.0, critic_sees_dynamics: true, ..small_td3() });
@@ -417,6 +417,7 @@ fn a_critic_that_sees_the_dynamics_tells_them_apart_and_the_policy_does_not() {
         critic.targets().to_vec()
     };
     assert_ne!(targets(-0.5), targets(0.5));
+    // ½ of the variance of the rewards, 0.5, is what nobody knows who is not told.
     let (told, untold) = (spread(true), spread(false));
     assert!(told < 1e-3, "{told}");
     assert!((untold - 0.25).abs() < 0.05, "{untold}");

@@ -2,7 +2,7 @@
 
 use wr2l_rl::{Actor, Fixed, State, StateError, Workers};
 
-use super::{Adversary, Choice, PerLane, Report, Source, Turn, Uniform};
+use super::{Adversary, Choice, PerLane, Report, Source, Turn, Uniform, UniformSource};
 use crate::ball::Ball;
 use crate::config::AdversaryConfig;
 use crate::{BallEstimate, Objective, RobustError, SimulatedReturn};
@@ -61,12 +61,18 @@ impl Wasserstein {
 
     fn per_lane(&self) -> Source {
         let mut lanes = PerLane::new(self.latest.clone(), self.config.nominal_share);
-        if let Some(Source::Uniform(random)) = self.random.source()
-            && self.config.uniform_share > 0.0
-        {
+        if let Some(random) = self.random() {
             lanes = lanes.and_random(random, self.config.uniform_share);
         }
         lanes.or_reference(self.ball.dim())
+    }
+
+    /// Random points of the ball, if some lanes have them and a turn was taken.
+    fn random(&self) -> Option<UniformSource> {
+        match self.random.source() {
+            Some(Source::Uniform(random)) if self.config.uniform_share > 0.0 => Some(random),
+            _ => None,
+        }
     }
 }
 
@@ -158,7 +164,6 @@ impl Adversary for Wasserstein {
     }
 
     fn source(&self) -> Option<Source> {
-        let random = self.config.uniform_share > 0.0 && self.random.source().is_some();
-        (random || !self.latest.is_empty()).then(|| self.per_lane())
+        (!self.latest.is_empty() || self.random().is_some()).then(|| self.per_lane())
     }
 }
