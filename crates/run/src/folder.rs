@@ -241,6 +241,10 @@ fn make_folders(path: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut made: Vec<PathBuf> = Vec::new();
     for folder in missing.into_iter().rev() {
         if let Err(error) = std::fs::create_dir(folder) {
+            // Somebody else has made it in this moment, a run that was started together with this one.
+            if error.kind() == std::io::ErrorKind::AlreadyExists && folder.is_dir() {
+                continue;
+            }
             for folder in made.iter().rev() {
                 let _ = std::fs::remove_dir(folder);
             }
@@ -259,6 +263,26 @@ fn is_trace(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn runs_that_are_started_together_may_all_make_the_folder_of_runs() {
+        let root = tempfile::tempdir().unwrap();
+        for round in 0..20 {
+            let runs = root.path().join(format!("{round}/a/b/runs"));
+            let start = std::sync::Barrier::new(8);
+            std::thread::scope(|scope| {
+                let starting = [(); 8].map(|()| {
+                    scope.spawn(|| {
+                        start.wait();
+                        RunFolder::create_named(&runs, "run").map(|folder| folder.path().to_owned())
+                    })
+                });
+                let mut made = starting.map(|thread| thread.join().unwrap().unwrap());
+                made.sort();
+                assert!(made.windows(2).all(|pair| pair[0] != pair[1]), "each has one of its own: {made:?}");
+            });
+        }
+    }
 
     #[test]
     fn what_a_run_killed_before_its_plan_was_written_leaves_is_in_nobodys_way() {
