@@ -147,6 +147,9 @@ pub struct CollectOptions {
     pub discount: f64,
     /// Where actions come from.
     pub acting: Acting,
+    /// Probability that an action uniform in its space is carried out instead of the agent's, anew in every step. What is
+    /// recorded is the agent's: chance is a part of the dynamics.
+    pub random_actions: f64,
 }
 
 /// What a lane contributes to a batch.
@@ -226,6 +229,8 @@ struct LaneScript<'a> {
     pause: usize,
     /// Action noise of agent and opponent.
     noise: [Stream; 2],
+    /// When chance acts, and how.
+    chance: Stream,
     /// Scratch: dynamics in z and in physical units, and a raw observation.
     z: Vec<f64>,
     phi: Vec<f64>,
@@ -263,6 +268,7 @@ impl<'a> LaneScript<'a> {
             learner,
             pause: usize::MAX,
             noise: purposes.map(stream),
+            chance: stream(Purpose::RandomAction),
         }
     }
 
@@ -345,6 +351,11 @@ impl Script for LaneScript<'_> {
             Player::Agent => agent,
             Player::Opponent => opponent,
         }
+    }
+
+    fn chance(&mut self) -> Option<&mut Stream> {
+        let alpha = self.options.random_actions;
+        (alpha > 0.0 && self.chance.uniform(0.0, 1.0) < alpha).then_some(&mut self.chance)
     }
 
     fn record(

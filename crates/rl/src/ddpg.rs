@@ -207,7 +207,8 @@ fn player(
 
 impl Learner for Ddpg {
     fn improve(&mut self, experience: Experience<'_>) -> Result<Improvement, RlError> {
-        let Experience { workers, source, seed, iteration, company, selection, .. } = experience;
+        let Experience { workers, source, seed, iteration, company, selection, random_actions, .. } =
+            experience;
         if selection.chooses() {
             let remedy = "learns from single transitions of all times";
             return Err(RlError::Selection { learner: name(&self.config), remedy });
@@ -226,8 +227,14 @@ impl Learner for Ddpg {
             let number = iteration * u64::from(rounds) + round;
             let acting = if self.transitions < warm_up { Acting::Random } else { Acting::Sample };
             let stretch = Stretch::Steps(horizon);
-            let options =
-                CollectOptions { seed, iteration: number, stretch, discount: self.config.gamma, acting };
+            let options = CollectOptions {
+                seed,
+                iteration: number,
+                stretch,
+                discount: self.config.gamma,
+                acting,
+                random_actions,
+            };
             let players = match (mixing, &self.opponent) {
                 (Some(mixing), Some(opponent)) => Players {
                     agent: &self.actor,

@@ -18,6 +18,11 @@ pub(crate) trait Script {
     /// The stream of a player's action noise; asked for only when its actions are random.
     fn noise(&mut self, player: Player) -> &mut Stream;
 
+    /// Whether chance acts in this step, and the stream that it draws from.
+    fn chance(&mut self) -> Option<&mut Stream> {
+        None
+    }
+
     /// Takes note of a step; `false` ends the script. May reset the lane to go on with another episode.
     fn record(
         &mut self,
@@ -199,6 +204,13 @@ pub(crate) fn drive<S: Script>(
             }
         }
         scratch.act(&players, acting, sim)?;
+        for (lane, script) in scripts.iter_mut().enumerate() {
+            if let Some(stream) = script.as_mut().and_then(Script::chance) {
+                let width = players.agent.act_dim();
+                let action = &mut scratch.actions[lane * width..][..width];
+                players.agent.action_space().draw(|low, high| stream.uniform(low, high), action);
+            }
+        }
         sim.step(&scratch.actions, &scratch.active, &mut scratch.rewards, &mut scratch.outcomes);
         for lane in 0..lanes {
             let Some(script) = &mut scripts[lane] else { continue };

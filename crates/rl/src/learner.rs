@@ -23,6 +23,8 @@ pub struct Experience<'a> {
     pub company: Company<'a>,
     /// Which episodes to learn from.
     pub selection: Selection,
+    /// See [`CollectOptions::random_actions`](crate::CollectOptions::random_actions).
+    pub random_actions: f64,
 }
 
 impl<'a> Experience<'a> {
@@ -35,7 +37,7 @@ impl<'a> Experience<'a> {
         progress: f64,
     ) -> Self {
         let (company, selection) = (Company::Nobody, Selection::default());
-        Self { workers, source, seed, iteration, progress, company, selection }
+        Self { workers, source, seed, iteration, progress, company, selection, random_actions: 0.0 }
     }
 }
 

@@ -213,14 +213,21 @@ impl<'a, H: Half> Turn<'a, H> {
 
 impl Learner for Ppo {
     fn improve(&mut self, experience: Experience<'_>) -> Result<Improvement, RlError> {
-        let Experience { workers, source, seed, iteration, progress, company, selection } = experience;
+        let Experience { workers, source, seed, iteration, progress, company, selection, random_actions } =
+            experience;
         if selection.chooses() && self.config.episodes == 0 {
             let remedy = "needs `ppo.episodes`";
             return Err(RlError::Selection { learner: "ppo", remedy });
         }
         let (_, stretch) = self.config.lanes();
-        let options =
-            CollectOptions { seed, iteration, stretch, discount: self.config.gamma, acting: Acting::Sample };
+        let options = CollectOptions {
+            seed,
+            iteration,
+            stretch,
+            discount: self.config.gamma,
+            acting: Acting::Sample,
+            random_actions,
+        };
         let begun = Instant::now();
         let players = company.players(&self.actor, "ppo")?;
         workers.collect(players, source, &mut self.lanes, options, &mut self.batch)?;
@@ -314,6 +321,7 @@ mod tests {
             stretch: Stretch::Steps(64),
             discount: 0.99,
             acting: Acting::Sample,
+            random_actions: 0.0,
         };
         let source = Fixed(Vec::new());
         workers

@@ -293,14 +293,21 @@ fn mean(mut sum: Vec<f64>, n: usize) -> Vec<f64> {
 
 impl Learner for Trpo {
     fn improve(&mut self, experience: Experience<'_>) -> Result<Improvement, RlError> {
-        let Experience { workers, source, seed, iteration, company, selection, .. } = experience;
+        let Experience { workers, source, seed, iteration, company, selection, random_actions, .. } =
+            experience;
         if selection.chooses() && self.config.episodes == 0 {
             let remedy = "needs `trpo.episodes`";
             return Err(RlError::Selection { learner: "trpo", remedy });
         }
         let (_, stretch) = self.config.lanes();
-        let options =
-            CollectOptions { seed, iteration, stretch, discount: self.config.gamma, acting: Acting::Sample };
+        let options = CollectOptions {
+            seed,
+            iteration,
+            stretch,
+            discount: self.config.gamma,
+            acting: Acting::Sample,
+            random_actions,
+        };
         let players = company.players(&self.actor, "trpo")?;
         workers.collect(players, source, &mut self.lanes, options, &mut self.batch)?;
         let mut report = Improvement::of(&self.batch);

@@ -86,8 +86,14 @@ fn disturbed(
     let mut batch = Vec::new();
     for (iteration, acting) in [Acting::Random, Acting::Sample].into_iter().enumerate() {
         let stretch = Stretch::Steps(60);
-        let options =
-            CollectOptions { seed: 3, iteration: iteration as u64, stretch, discount: 0.99, acting };
+        let options = CollectOptions {
+            seed: 3,
+            iteration: iteration as u64,
+            stretch,
+            discount: 0.99,
+            acting,
+            random_actions: 0.0,
+        };
         let players =
             Players { agent: &agent, disturbance: Some(Disturbance { actor: &by, means }), learner };
         workers.collect(players, &Fixed(Vec::new()), &mut lanes, options, &mut batch).unwrap();
@@ -102,6 +108,45 @@ fn disturbed_batches_have_the_same_bits_for_any_threads_and_grouping() {
         let reference = disturbed(&simulator, 1, 1, Player::Agent, means);
         for (threads, grouping) in [(2, 1), (1, 5), (2, 2)] {
             assert!(reference == disturbed(&simulator, threads, grouping, Player::Agent, means), "{means:?}");
+        }
+    }
+}
+
+/// Two batches of the same lanes, with a share of actions at random.
+fn by_chance(simulator: &Simulator, agent: &Actor, random_actions: f64, threads: usize) -> Vec<LaneBatch> {
+    let mut workers = Workers::with_lanes(simulator, threads, threads).unwrap();
+    let mut lanes = Lanes::new(5, simulator.spec(), 0);
+    let mut batch = Vec::new();
+    for iteration in 0..2 {
+        let stretch = Stretch::Steps(60);
+        let options = CollectOptions {
+            seed: 3,
+            iteration,
+            stretch,
+            discount: 0.99,
+            acting: Acting::Sample,
+            random_actions,
+        };
+        workers.collect(Players::alone(agent), &Fixed(Vec::new()), &mut lanes, options, &mut batch).unwrap();
+    }
+    batch
+}
+
+#[test]
+fn chance_acts_as_often_as_asked_and_what_is_recorded_is_the_agents() {
+    for task in [TaskName::HalfCheetah, TaskName::CartPole] {
+        let simulator = simulator(task);
+        let [one, other] = [5, 77]
+            .map(|seed| Trpo::new(TrpoConfig::default(), simulator.spec(), 0, seed).unwrap().actor().clone());
+        let undisturbed = by_chance(&simulator, &one, 0.0, 1);
+        assert!(undisturbed != by_chance(&simulator, &one, 0.3, 1), "{task}");
+        assert!(by_chance(&simulator, &one, 0.3, 1) == by_chance(&simulator, &one, 0.3, 2), "{task}");
+        // Where nothing but chance acts, who the agent is makes no difference to where the robot goes.
+        let [a, b] = [&one, &other].map(|agent| by_chance(&simulator, agent, 1.0, 1));
+        for (a, b) in a.iter().zip(&b) {
+            assert_eq!(a.inputs, b.inputs, "{task}");
+            assert_eq!(a.rewards, b.rewards, "{task}");
+            assert_ne!(a.log_probs, b.log_probs, "{task}");
         }
     }
 }
@@ -132,7 +177,8 @@ fn whole_episodes_are_whole() {
     for iteration in 0..2 {
         let stretch = Stretch::Episode;
         let acting = Acting::Sample;
-        let options = CollectOptions { seed: 3, iteration, stretch, discount: 0.99, acting };
+        let options =
+            CollectOptions { seed: 3, iteration, stretch, discount: 0.99, acting, random_actions: 0.0 };
         workers.collect(Players::alone(&agent), &Fixed(Vec::new()), &mut lanes, options, &mut batch).unwrap();
         for (lane, state) in batch.iter().zip(&lanes.states) {
             assert_eq!((lane.finished.len(), lane.dropped), (1, 0));

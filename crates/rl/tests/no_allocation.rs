@@ -28,7 +28,8 @@ fn batches_of_any_length_allocate_equally_often() {
         let mut batch = Vec::new();
         let mut count = |steps, iteration| {
             let (stretch, acting) = (Stretch::Steps(steps), Acting::Sample);
-            let options = CollectOptions { seed: 3, iteration, stretch, discount: 0.99, acting };
+            let options =
+                CollectOptions { seed: 3, iteration, stretch, discount: 0.99, acting, random_actions: 0.0 };
             let players = Players::alone(&actor);
             measure(|| workers.collect(players, &source, &mut lanes, options, &mut batch).unwrap())
                 .count_total

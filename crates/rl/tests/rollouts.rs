@@ -123,6 +123,7 @@ fn collect(
             stretch: Stretch::Steps(70),
             discount: 0.99,
             acting: Acting::Sample,
+            random_actions: 0.0,
         };
         let mut batch = Vec::new();
         workers.collect(Players::alone(&actor), *source, &mut lanes, options, &mut batch).unwrap();
@@ -159,8 +160,14 @@ fn a_batch_that_was_used_before_comes_out_like_a_new_one() {
         let mut collect = |n, steps| {
             let mut lanes = Lanes::new(n, simulator.spec(), 1);
             let stretch = Stretch::Steps(steps);
-            let options =
-                CollectOptions { seed: 3, iteration: 0, stretch, discount: 0.99, acting: Acting::Sample };
+            let options = CollectOptions {
+                seed: 3,
+                iteration: 0,
+                stretch,
+                discount: 0.99,
+                acting: Acting::Sample,
+                random_actions: 0.0,
+            };
             workers.collect(Players::alone(&actor), &source, &mut lanes, options, &mut batch).unwrap();
             lanes
         };
@@ -273,6 +280,7 @@ fn diverged_episodes_end_are_counted_and_leave_no_numbers() {
         stretch: Stretch::Steps(30),
         discount: 0.99,
         acting: Acting::Sample,
+        random_actions: 0.0,
     };
     let mut batch = Vec::new();
     workers.collect(Players::alone(&actor), &Fixed(Vec::new()), &mut lanes, options, &mut batch).unwrap();
@@ -304,6 +312,7 @@ fn the_successor_of_a_time_limit_is_the_last_state_not_the_next_episodes_first()
         stretch: Stretch::Steps(1001),
         discount: 0.99,
         acting: Acting::Sample,
+        random_actions: 0.0,
     };
     let mut batch = Vec::new();
     workers.collect(Players::alone(&actor), &Fixed(Vec::new()), &mut lanes, options, &mut batch).unwrap();
@@ -368,6 +377,7 @@ fn a_raised_flag_stops_episodes_and_never_a_batch() {
         stretch: Stretch::Steps(70),
         discount: 0.99,
         acting: Acting::Sample,
+        random_actions: 0.0,
     };
     assert!(
         workers

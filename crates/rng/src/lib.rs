@@ -64,6 +64,8 @@ pub enum Purpose {
     OpponentMinibatch = 21,
     /// Initial weights of an adversary's policy.
     OpponentInitialisation = 22,
+    /// Actions at random in place of the agent's during learning: when, and which.
+    RandomAction = 23,
     /// Resamples of a bootstrap.
     Bootstrap = 64,
     /// Tests and examples.

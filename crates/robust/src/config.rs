@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::RobustError;
-use crate::adversary::PopulationConfig;
+use crate::adversary::{PopulationConfig, TailConfig};
 use crate::ball::Metric;
 use crate::error::{check_positive, check_share};
 use crate::hessian::{GaussNewton, StateWeights, TransportEstimator, ZeroOrder};
@@ -93,9 +93,9 @@ pub struct AdversaryConfig {
     /// Share of training over which ε grows linearly to its full value, in 20 steps; 0 for full from the start
     /// (the paper). In [0, 1]. Usual: 0 or 0.3 to 0.7.
     pub epsilon_ramp: f64,
-    /// `wasserstein`, `population`: episodes m that each value of J is averaged over. Usual: 1 to 16.
+    /// `wasserstein`, `population`, `tail`: episodes m that each value of J is averaged over. Usual: 1 to 16.
     pub episodes: usize,
-    /// `wasserstein`, `population`: discount per step in J. 1 is what evaluation measures; Eq. 2
+    /// `wasserstein`, `population`, `tail`: discount per step in J. 1 is what evaluation measures; Eq. 2
     /// has a discount, which blinds the adversary to what happens late in an episode.
     pub return_discount: f64,
     /// `wasserstein`: how many of its latest worst cases the learner's lanes train under, in turn. 1 is the paper: all
@@ -111,6 +111,8 @@ pub struct AdversaryConfig {
     pub phase_one: PhaseOne,
     /// Options of `population`.
     pub population: PopulationConfig,
+    /// Options of `tail`.
+    pub tail: TailConfig,
 }
 
 impl Default for AdversaryConfig {
@@ -124,6 +126,7 @@ impl Default for AdversaryConfig {
             uniform_share: 0.0,
             phase_one: PhaseOne::default(),
             population: PopulationConfig::default(),
+            tail: TailConfig::default(),
         }
     }
 }
@@ -156,6 +159,7 @@ impl AdversaryConfig {
             });
         }
         self.population.validate()?;
+        self.tail.validate()?;
         self.phase_one.validate()
     }
 

@@ -2,7 +2,8 @@
 
 use wr2l_rl::{Actor, DynamicsSource, Learner, Ppo, PpoConfig, State, StopFlag, Workers};
 use wr2l_robust::adversary::{
-    Boundary, Choice, Nominal, PerLane, Population, PopulationConfig, Source, Turn, Uniform, Wasserstein,
+    Boundary, Choice, Nominal, PerLane, Population, PopulationConfig, Source, Tail, TailConfig, Turn,
+    Uniform, Wasserstein,
 };
 use wr2l_robust::ball::Ball;
 use wr2l_robust::hessian::{StateWeights, TransitionModel, ZeroOrder};
@@ -425,6 +426,56 @@ fn the_population_holds_the_worst_points_it_has_seen_and_goes_on_from_its_state(
     let mut damaged = State::default();
     damaged.put("members", vec![f64::NAN]);
     assert!(resumed.restore(&mut damaged).is_err());
+}
+
+#[test]
+fn the_tail_is_the_share_of_the_ball_where_the_return_is_lowest_and_goes_on_from_its_state() {
+    // An untrained policy drops the pendulum after a few steps; a shorter pole falls faster. So the worst share β of the
+    // interval [−w, w] is [−w, −w + 2wβ].
+    let simulator = simulator(TaskName::InvertedPendulum, &["pole_length"]);
+    let (estimate, ball) = ball(&simulator, &BallConfig { half_width: Some(0.4), ..small() });
+    let tail = |share| {
+        let tail = TailConfig { share, evaluations: 40, memory: 2 };
+        let config = AdversaryConfig { episodes: 64, tail, ..AdversaryConfig::default() };
+        Tail::new(estimate.clone(), ball.clone(), config).unwrap()
+    };
+    let mut adversary = tail(0.25);
+    assert!(adversary.source().is_none(), "no turn was taken");
+    let first = choose(&mut adversary, &simulator, 0, 2);
+    let points = lanes(&first.source, 400, 1);
+    assert!(points.iter().all(|z| ball.contains(z)));
+    let outside = points.iter().filter(|z| z[0] > -0.1).count();
+    assert!(outside < 20, "{outside} of 400 are not from the worst quarter, [-0.4, -0.2], or near it");
+    assert!(points.iter().any(|z| z[0] > -0.3), "they fill the quarter");
+    let report = &first.report;
+    assert!(report.value.unwrap() < report.reference_value.unwrap());
+    assert!(report.worst.as_ref().unwrap()[0] < 0.0);
+
+    // The whole ball is the uniform adversary's, point for point.
+    let whole = choose(&mut tail(1.0), &simulator, 0, 1);
+    let uniform =
+        choose(&mut Uniform::new(ball.clone(), AdversaryConfig::default()).unwrap(), &simulator, 0, 1);
+    assert_eq!(lanes(&whole.source, 50, 1), lanes(&uniform.source, 50, 1));
+
+    let second = choose(&mut adversary, &simulator, 1, 1);
+    let stay = lanes(&second.source, 400, 1).iter().zip(&points).filter(|(a, b)| a == b).count();
+    assert!(stay > 200, "episodes whose point stays in the share go on: {stay} of 400");
+    let mut state = State::default();
+    adversary.save(&mut state);
+    let mut state = state.into_owned();
+    let mut resumed = tail(0.25);
+    resumed.restore(&mut state).unwrap();
+    state.finish().unwrap();
+    assert_eq!(lanes(&resumed.source().unwrap(), 50, 1), lanes(&second.source, 50, 1));
+    let (one, two) = (choose(&mut adversary, &simulator, 2, 1), choose(&mut resumed, &simulator, 2, 2));
+    assert_eq!(lanes(&one.source, 50, 1), lanes(&two.source, 50, 1));
+    assert_eq!(one.report, two.report);
+
+    let mut damaged = State::default();
+    adversary.save(&mut damaged);
+    let mut damaged = damaged.into_owned();
+    damaged.put("seen", vec![f64::NAN]);
+    assert!(tail(0.25).restore(&mut damaged).is_err());
 }
 
 #[test]

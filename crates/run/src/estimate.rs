@@ -159,6 +159,7 @@ fn adversary_steps(plan: &Plan) -> f64 {
         AdversaryKind::Population => {
             (1 + adversary.population.members + adversary.population.candidates) as f64
         }
+        AdversaryKind::Tail => (1 + adversary.tail.evaluations) as f64,
         AdversaryKind::Boundary => 0.0,
         _ => return 0.0,
     };

@@ -1,7 +1,9 @@
 //! The two players of a run, as the plan names them: the learner and the adversary.
 
 use wr2l_rl::{Ddpg, Learner, Ppo, State, Trpo, Workers};
-use wr2l_robust::adversary::{Action, Boundary, Cvar, Force, Nominal, Population, Uniform, Wasserstein};
+use wr2l_robust::adversary::{
+    Action, Boundary, Cvar, Force, Nominal, Population, Tail, Uniform, Wasserstein,
+};
 use wr2l_robust::ball::Ball;
 use wr2l_robust::{Adversary, BallEstimate};
 use wr2l_sim::Simulator;
@@ -102,6 +104,7 @@ impl Opponent {
             AdversaryKind::Uniform => Box::new(uniform(ball)?),
             AdversaryKind::Boundary => Box::new(Boundary::new(estimate, ball, config)?),
             AdversaryKind::Wasserstein => Box::new(Wasserstein::new(estimate, ball, config)?),
+            AdversaryKind::Tail => Box::new(Tail::new(estimate, ball, config)?),
             AdversaryKind::Population => Box::new(Population::new(estimate, ball, config)?),
             AdversaryKind::Nominal | AdversaryKind::Action | AdversaryKind::Force => Box::new(Nominal),
         };

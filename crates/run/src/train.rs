@@ -346,6 +346,7 @@ impl<'a> Run<'a> {
             progress: self.course.steps as f64 / self.plan.steps as f64,
             company: adversary.map_or(Company::Nobody, |adversary| adversary.company()),
             selection: adversary.map_or_else(Selection::default, |adversary| adversary.selection()),
+            random_actions: self.plan.adversary.random_actions,
         };
         let improvement = self.learner.improve(experience).map_err(|error| match error {
             RlError::NotFinite { what, .. } => {

@@ -121,10 +121,11 @@ fn every_algorithm_goes_on_bit_for_bit_wherever_it_was_stopped() {
         "adversary.nominal_share=0.25",
         "adversary.uniform_share=0.25",
     ];
-    let others: [(&str, &[&str]); 4] = [
+    let others: [(&str, &[&str]); 5] = [
         ("gradient", &["adversary.phase_one.search=gradient", "adversary.phase_one.gradient.pairs=4"]),
         ("worst cases by lane", &lanes),
         ("population", &["adversary.kind=population"]),
+        ("tail", &["adversary.kind=tail", "adversary.every=200", "adversary.random_actions=0.2"]),
         ("wr2l with td3", &["learner=td3", "adversary.every=200"]),
     ];
     let of_wr2l = others.map(|(name, more)| (name.to_owned(), plan(Algorithm::Wr2l, more)));

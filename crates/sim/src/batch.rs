@@ -30,6 +30,19 @@ impl ActionSpace {
             Self::Discrete { .. } => 1,
         }
     }
+
+    /// Writes an action uniform in the space into `action`, `[dim]`, from numbers that `uniform` draws between two bounds, the
+    /// lower included.
+    pub fn draw(&self, mut uniform: impl FnMut(f64, f64) -> f64, action: &mut [f64]) {
+        match self {
+            Self::Continuous { low, high } => {
+                for ((action, &low), &high) in action.iter_mut().zip(low).zip(high) {
+                    *action = uniform(low, high);
+                }
+            }
+            Self::Discrete { n } => action.fill_with(|| uniform(0.0, *n as f64).floor()),
+        }
+    }
 }
 
 /// The shapes and limits of a task's simulator.
@@ -288,5 +301,39 @@ pub(crate) fn judge_outcome(
         (verdict.reward, Outcome::Truncated)
     } else {
         (verdict.reward, Outcome::Running)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ActionSpace;
+    use wr2l_rng::{Purpose, StreamKey};
+
+    #[test]
+    fn random_actions_fill_their_space_and_do_not_leave_it() {
+        let mut stream = StreamKey::new(1, Purpose::Test).stream();
+        let mut draw = |space: &ActionSpace| {
+            let mut action = vec![f64::NAN; space.dim()];
+            space.draw(|low, high| stream.uniform(low, high), &mut action);
+            action
+        };
+        let space = ActionSpace::Continuous { low: vec![-3.0, 0.5], high: vec![3.0, 1.0] };
+        let drawn: Vec<Vec<f64>> = (0..4000).map(|_| draw(&space)).collect();
+        for (i, (low, high)) in [(-3.0, 3.0), (0.5, 1.0)].into_iter().enumerate() {
+            let mean = drawn.iter().map(|a| a[i]).sum::<f64>() / 4000.0;
+            assert!(drawn.iter().all(|a| (low..high).contains(&a[i])));
+            // Six standard errors of the mean of uniform numbers.
+            assert!(
+                (mean - 0.5 * (low + high)).abs() < 6.0 * (high - low) / (12.0_f64 * 4000.0).sqrt(),
+                "{mean}"
+            );
+        }
+        let mut counts = [0; 3];
+        for _ in 0..3000 {
+            let choice = draw(&ActionSpace::Discrete { n: 3 })[0];
+            assert_eq!(choice.fract(), 0.0);
+            counts[choice as usize] += 1;
+        }
+        assert!(counts.iter().all(|&count| (850..1150).contains(&count)), "{counts:?}");
     }
 }

@@ -164,13 +164,17 @@ fn the_paper_s_algorithm_is_one_flag_away() {
     assert!(folder.read("mine/plan.toml").contains("hessian = \"gauss-newton\""), "--set wins");
     folder.write(
         "own.toml",
-        "[adversary]\nworst_cases = 4\nnominal_share = 0.25\nuniform_share = 0.25\nepsilon_ramp = 0.5\n",
+        "[adversary]\nworst_cases = 4\nnominal_share = 0.25\nuniform_share = 0.25\nrandom_actions = 0.1\nepsilon_ramp = 0.5\n",
     );
     folder.done(&format!("train cartpole --plan own.toml --paper {small} -o over"));
     let plan = folder.read("over/plan.toml");
-    for line in
-        ["worst_cases = 1\n", "nominal_share = 0.0\n", "uniform_share = 0.0\n", "epsilon_ramp = 0.0\n"]
-    {
+    for line in [
+        "worst_cases = 1\n",
+        "nominal_share = 0.0\n",
+        "uniform_share = 0.0\n",
+        "random_actions = 0.0\n",
+        "epsilon_ramp = 0.0\n",
+    ] {
         assert!(plan.contains(line), "{line}: {plan}");
     }
     folder.refused("train cartpole --paper --algorithm ppo -o other", 2, &["--paper", "--algorithm"]);

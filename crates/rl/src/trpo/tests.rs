@@ -38,6 +38,7 @@ fn collect(workers: &mut Workers, trpo: &mut Trpo) {
         stretch: Stretch::Steps(trpo.config.horizon),
         discount: 0.99,
         acting: Acting::Sample,
+        random_actions: 0.0,
     };
     workers
         .collect(

@@ -94,6 +94,7 @@ impl Adversary for Force {
                 progress: turn.progress,
                 company: Company::Pushing { agent: actor, bound: self.bound },
                 selection: Selection::default(),
+                random_actions: 0.0,
             })?;
             simulator_steps += done.transitions as u64;
             report.diverged += u64::from(done.diverged);

@@ -10,6 +10,7 @@
 //! | [`Boundary`] | for every turn a random point of the ball's boundary: the control for what the gradient adds |
 //! | [`Wasserstein`] | for every turn the worst point of the ball, by Phase I of Algorithm 1 |
 //! | [`Population`] | for every turn several of the worst of many points, beside the reference |
+//! | [`Tail`] | for every episode a random point of the worst share of the ball, as a model of the return sees it |
 //! | [`Cvar`] | as [`Uniform`], and the learner learns from the worst episodes alone (EPOpt) |
 //! | [`Force`] | the reference dynamics; a second policy pushes the robot (RARL) |
 //! | [`Action`] | the reference dynamics; a second policy's actions mix with the learner's (PR-MDP, NR-MDP) |
@@ -24,6 +25,7 @@ mod force;
 mod nominal;
 mod population;
 mod region;
+mod tail;
 mod uniform;
 mod wasserstein;
 
@@ -34,6 +36,7 @@ pub use force::{Force, ForceConfig};
 pub use nominal::Nominal;
 pub use population::{Population, PopulationConfig};
 pub use region::{BadRange, DynamicsBox, RegionConfig, Shape};
+pub use tail::{Tail, TailConfig, TailSource};
 pub use uniform::{Uniform, UniformSource};
 pub use wasserstein::Wasserstein;
 
@@ -76,6 +79,8 @@ pub enum Source {
     Uniform(UniformSource),
     /// For each lane a point, or a random one for each of its episodes.
     PerLane(PerLane),
+    /// A random point of the worst share of the ball for each.
+    Tail(TailSource),
 }
 
 impl Source {
@@ -83,7 +88,7 @@ impl Source {
     pub fn point(&self) -> Option<&[f64]> {
         match self {
             Self::Fixed(Fixed(z)) => Some(z),
-            Self::Uniform(_) | Self::PerLane(_) => None,
+            Self::Uniform(_) | Self::PerLane(_) | Self::Tail(_) => None,
         }
     }
 }
@@ -94,6 +99,7 @@ impl DynamicsSource for Source {
             Self::Fixed(fixed) => fixed.z(lane, episode, out),
             Self::Uniform(uniform) => uniform.z(lane, episode, out),
             Self::PerLane(points) => points.z(lane, episode, out),
+            Self::Tail(tail) => tail.z(lane, episode, out),
         }
     }
 }

@@ -94,6 +94,10 @@ impl Plan {
         if self.adversary.every == 0 {
             return complain("adversary.every", "must be at least 1".into());
         }
+        let chance = self.adversary.random_actions;
+        if !(0.0..1.0).contains(&chance) {
+            return complain("adversary.random_actions", format!("it must lie in [0, 1), got {chance}"));
+        }
         let AdversaryPlan { cvar, action, force, .. } = &self.adversary;
         for (section, checked) in [
             ("adversary.cvar", cvar.validate()),
@@ -155,7 +159,7 @@ impl Plan {
     }
 
     /// How many numbers, to an order of magnitude, some options ask to be held in memory at once.
-    fn sizes(&self) -> [(&'static str, f64); 24] {
+    fn sizes(&self) -> [(&'static str, f64); 26] {
         let phase_one = &self.adversary.phase_one;
         let points = 2.0 * phase_one.gradient.pairs as f64;
         let episodes = self.adversary.episodes as f64;
@@ -186,6 +190,12 @@ impl Plan {
             ("ball.pairs.pool", self.ball.pairs.pool as f64 * 64.0),
             ("adversary.phase_one.gradient.pairs", points * episodes * 64.0),
             ("adversary.phase_one.surrogate.budget", phase_one.surrogate.budget as f64 * episodes * 64.0),
+            ("adversary.tail.evaluations", self.adversary.tail.evaluations as f64 * episodes * 64.0),
+            // Each turn's are fitted together, by features of about two hundred numbers.
+            (
+                "adversary.tail.memory",
+                self.adversary.tail.memory as f64 * self.adversary.tail.evaluations as f64 * 256.0,
+            ),
             ("adversary.phase_one.starts", phase_one.starts as f64 * episodes * 64.0),
             ("report.episodes", f64::from(self.report.episodes) * 64.0),
         ]

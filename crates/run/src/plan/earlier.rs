@@ -7,12 +7,13 @@ use super::layers::Layer;
 use super::{AdversaryKind, AdversaryPlan, EXCLUSIVE, LearnerKind, Plan};
 
 /// Options that came after plans had been written without them, and what programs did before.
-fn introduced() -> [(&'static str, Option<Value>); 20] {
+fn introduced() -> [(&'static str, Option<Value>); 22] {
     [
         ("adversary.phase_one.search", Some(Value::from("gradient"))),
         ("adversary.worst_cases", Some(Value::from(1))),
         ("adversary.nominal_share", Some(Value::from(0.0))),
         ("adversary.uniform_share", Some(Value::from(0.0))),
+        ("adversary.random_actions", Some(Value::from(0.0))),
         ("ppo.critic_sees_dynamics", Some(Value::from(false))),
         ("ppo.initial_std", Some(Value::from(1.0))),
         ("ddpg.twin_critics", Some(Value::from(false))),
@@ -23,6 +24,7 @@ fn introduced() -> [(&'static str, Option<Value>); 20] {
         // Whoever has these options came with them.
         ("adversary.phase_one.surrogate", None),
         ("adversary.population", None),
+        ("adversary.tail", None),
         ("adversary.region", None),
         ("adversary.cvar", None),
         ("adversary.action", None),
@@ -78,6 +80,7 @@ impl Plan {
             nominal_share,
             uniform_share,
             population,
+            tail,
             region,
             cvar,
             action,
@@ -92,6 +95,9 @@ impl Plan {
         }
         if kind != AdversaryKind::Population {
             own.population = population;
+        }
+        if kind != AdversaryKind::Tail {
+            own.tail = tail;
         }
         if !matches!(kind, AdversaryKind::Uniform | AdversaryKind::Cvar) {
             own.region = region;
@@ -194,6 +200,7 @@ mod tests {
             ("ppo-boundary", "adversary.uniform_share=0.5", "ball.epsilon=7"),
             ("wr2l", "td3.gamma=0.9", "adversary.uniform_share=0.5"),
             ("rarl", "adversary.action.alpha=0.2", "adversary.force.bound=2"),
+            ("wr2l", "adversary.tail.share=0.2", "adversary.random_actions=0.1"),
         ] {
             assert_eq!(plan(algorithm, &[unused]), plan(algorithm, &[]), "{algorithm} {unused}");
             assert_ne!(plan(algorithm, &[used]), plan(algorithm, &[]), "{algorithm} {used}");

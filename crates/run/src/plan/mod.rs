@@ -13,7 +13,9 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 use wr2l_eval::{Axis, Grid, Systems};
 use wr2l_rl::{DdpgConfig, PpoConfig, TrpoConfig};
-use wr2l_robust::adversary::{ActionConfig, CvarConfig, ForceConfig, PopulationConfig, RegionConfig, Shape};
+use wr2l_robust::adversary::{
+    ActionConfig, CvarConfig, ForceConfig, PopulationConfig, RegionConfig, Shape, TailConfig,
+};
 use wr2l_robust::phase_one::PhaseOne;
 use wr2l_robust::{AdversaryConfig, BallConfig};
 use wr2l_sim::{DynamicsSpace, Physics, Simulator, Task, TaskName};
@@ -109,6 +111,8 @@ pub enum AdversaryKind {
     Wasserstein,
     /// Beyond the paper: for every turn several of the worst of many points of the ball, beside the reference.
     Population,
+    /// Beyond the paper: for every episode a random point of the worst share of the ball, as a model of the return sees it.
+    Tail,
     /// EPOpt: as `uniform`, and only the worst episodes are learnt from.
     Cvar,
     /// RARL: a second policy pushes bodies of the robot.
@@ -126,6 +130,7 @@ impl AdversaryKind {
             Self::Boundary => "boundary",
             Self::Wasserstein => "wasserstein",
             Self::Population => "population",
+            Self::Tail => "tail",
             Self::Cvar => "cvar",
             Self::Force => "force",
             Self::Action => "action",
@@ -158,10 +163,15 @@ pub struct AdversaryPlan {
     pub nominal_share: f64,
     /// See [`AdversaryConfig::uniform_share`].
     pub uniform_share: f64,
+    /// Probability that chance acts instead of the agent, anew in every step of training, with an action uniform in its space;
+    /// also where nobody plays. In [0, 1). Usual: 0 to 0.2.
+    pub random_actions: f64,
     /// The inner loop of `wasserstein`.
     pub phase_one: PhaseOne,
     /// Options of `population`.
     pub population: PopulationConfig,
+    /// Options of `tail`.
+    pub tail: TailConfig,
     /// Where `uniform` and `cvar` draw dynamics from.
     pub region: RegionConfig,
     /// Options of `cvar`.
@@ -184,6 +194,7 @@ impl AdversaryPlan {
             uniform_share: self.uniform_share,
             phase_one: self.phase_one,
             population: self.population,
+            tail: self.tail,
         }
     }
 }

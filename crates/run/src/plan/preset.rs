@@ -163,6 +163,7 @@ fn adversary(kind: AdversaryKind, task: TaskName) -> AdversaryPlan {
         uniform_share,
         phase_one,
         population,
+        tail,
         ..
     } = AdversaryConfig::default();
     // A turn costs 2 · pairs · episodes · max_inner episodes, and a line search each. So the adversary takes up to ten
@@ -187,8 +188,10 @@ fn adversary(kind: AdversaryKind, task: TaskName) -> AdversaryPlan {
         worst_cases,
         nominal_share,
         uniform_share,
+        random_actions: 0.0,
         phase_one,
         population,
+        tail,
         region: RegionConfig::default(),
         cvar: CvarConfig::default(),
         action: ActionConfig::default(),

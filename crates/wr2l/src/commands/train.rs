@@ -59,6 +59,7 @@ fn as_printed() -> Vec<Layer> {
         Layer::argument("--paper", "adversary.worst_cases", 1),
         Layer::argument("--paper", "adversary.nominal_share", 0.0),
         Layer::argument("--paper", "adversary.uniform_share", 0.0),
+        Layer::argument("--paper", "adversary.random_actions", 0.0),
         text("ball.hessian", "zero-order"),
         text("ball.transport", "gaussian"),
         Layer::argument("--paper", "ppo.critic_sees_dynamics", false),

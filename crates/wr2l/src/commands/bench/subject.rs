@@ -203,7 +203,8 @@ fn rollout(task: TaskName, physics: Physics, threads: usize) -> Result<Sampler, 
     Ok(Box::new(move |budget| {
         rate(budget, || {
             let (stretch, acting) = (Stretch::Steps(HORIZON), Acting::Sample);
-            let options = CollectOptions { seed: 1, iteration, stretch, discount: 0.99, acting };
+            let options =
+                CollectOptions { seed: 1, iteration, stretch, discount: 0.99, acting, random_actions: 0.0 };
             workers.collect(Players::alone(&actor), &source, &mut lanes, options, &mut batch)?;
             iteration += 1;
             Ok(n * HORIZON)

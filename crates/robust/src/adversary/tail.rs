@@ -1,0 +1,240 @@
+//! Beyond the paper: random dynamics from the worst share of the ball, as a model of the return sees it.
+//!
+//! Uniform sampling spends most episodes where the policy is at its best; the single worst case teaches one point of the
+//! ball and forgets the others. Between the two lies the conditional value at risk over the dynamics, the mean return over
+//! the worst share β of the ball. EPOpt maximises it by throwing away the best 1 − β of its episodes. Here a
+//! [`Surrogate`] says beforehand which dynamics those would be, so that every transition is learnt from.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use wr2l_rl::{Actor, DynamicsSource, State, StateError, Workers};
+use wr2l_rng::{Purpose, StreamKey};
+
+use super::{Adversary, Choice, Report, Source, Turn};
+use crate::attack::Surrogate;
+use crate::ball::{Ball, UniformBall};
+use crate::config::AdversaryConfig;
+use crate::error::check_positive;
+use crate::linalg::dot;
+use crate::{BallEstimate, Objective, RobustError, SimulatedReturn, objective};
+
+/// Options of [`Tail`].
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TailConfig {
+    /// Share β of the ball, that of the lowest return, which episodes have their dynamics from, in (0, 1]; with 1 it is
+    /// `uniform`. Usual: 0.1 to 0.7.
+    pub share: f64,
+    /// Random points of the ball at which a turn evaluates the return. Usual: 16 to 64.
+    pub evaluations: usize,
+    /// Turns whose evaluations the model is fitted to. The policy changes between turns; what the order of returns is
+    /// like changes less. Usual: 1 to 8.
+    pub memory: usize,
+}
+
+impl Default for TailConfig {
+    fn default() -> Self {
+        Self { share: 0.5, evaluations: 32, memory: 4 }
+    }
+}
+
+impl TailConfig {
+    /// Checks every option.
+    ///
+    /// # Errors
+    /// [`RobustError::Parameter`] for the first that makes no sense.
+    pub fn validate(&self) -> Result<(), RobustError> {
+        if !(self.share > 0.0 && self.share <= 1.0) {
+            let requirement = "it must lie in (0, 1]";
+            return Err(RobustError::Parameter { name: "tail.share", value: self.share, requirement });
+        }
+        check_positive("tail.evaluations", self.evaluations as f64)?;
+        check_positive("tail.memory", self.memory as f64)
+    }
+}
+
+/// For every episode a random point of the share of the ball where the return of the current policy is lowest.
+///
+/// A turn evaluates the return at random points of the ball and fits the model to what the last turns saw. An episode takes
+/// the first of its own sequence of uniform points that lies in the share, so that it goes on undisturbed while its
+/// point stays in it.
+#[derive(Clone, Debug)]
+pub struct Tail {
+    estimate: BallEstimate,
+    ball: Ball,
+    config: AdversaryConfig,
+    /// Normalised dynamics and returns of the last turns, the oldest first, each turn's points one after the other.
+    seen: Vec<Vec<f64>>,
+    values: Vec<f64>,
+    prepared: Option<Prepared>,
+}
+
+/// What the source of the last turn was made from, beside what was seen.
+#[derive(Clone, Debug)]
+struct Prepared {
+    epsilon: f64,
+    seed: u64,
+    turn: u64,
+    source: TailSource,
+}
+
+/// Points by which the return at the border of the share is estimated.
+const QUANTILE_POINTS: u64 = 256;
+/// Proposals after which an episode takes the lowest of them.
+const PROPOSALS: usize = 64;
+
+impl Tail {
+    /// Plays in `ball`, whose `estimate` measures W of the worst point for the log.
+    ///
+    /// # Errors
+    /// [`AdversaryConfig::validate`]'s.
+    pub fn new(estimate: BallEstimate, ball: Ball, config: AdversaryConfig) -> Result<Self, RobustError> {
+        config.validate()?;
+        Ok(Self { estimate, ball, config, seen: Vec::new(), values: Vec::new(), prepared: None })
+    }
+
+    /// The source of a turn, from what was seen up to it.
+    fn prepare(&mut self, epsilon: f64, seed: u64, turn: u64) -> Result<TailSource, RobustError> {
+        let key = StreamKey::new(seed, Purpose::Starts).iteration(turn).lane(u64::MAX);
+        let region = self.ball.with_epsilon(epsilon)?.uniform()?;
+        let points: Vec<Vec<f64>> =
+            (0..QUANTILE_POINTS).map(|k| region.sample(&mut key.episode(k).stream())).collect();
+        let mut spread = vec![0.0; self.ball.dim()];
+        for z in &points {
+            spread.iter_mut().zip(z).for_each(|(s, z)| *s += z * z / QUANTILE_POINTS as f64);
+        }
+        // A coordinate that is fixed stays so.
+        spread.iter_mut().for_each(|s| *s = if *s > 0.0 { s.sqrt() } else { 1.0 });
+        let scaled: Vec<Vec<f64>> = self.seen.iter().map(|z| scale(z, &spread)).collect();
+        let model = Surrogate::fit(&scaled, &self.values, &mut key.episode(u64::MAX).stream())?;
+        let mut source = TailSource(Arc::new(Share { region, spread, model, border: f64::INFINITY, seed }));
+        let mut levels: Vec<f64> = points.iter().map(|z| source.0.level(z)).collect();
+        levels.sort_by(f64::total_cmp);
+        let last = (self.config.tail.share * levels.len() as f64).ceil() as usize;
+        if let (Some(share), true) = (Arc::get_mut(&mut source.0), last < levels.len()) {
+            share.border = levels[last.max(1) - 1];
+        }
+        self.prepared = Some(Prepared { epsilon, seed, turn, source: source.clone() });
+        Ok(source)
+    }
+}
+
+fn scale(z: &[f64], spread: &[f64]) -> Vec<f64> {
+    z.iter().zip(spread).map(|(z, s)| z / s).collect()
+}
+
+impl Adversary for Tail {
+    fn choose(
+        &mut self,
+        turn: &Turn<'_>,
+        actor: &Actor,
+        workers: &mut Workers,
+    ) -> Result<Choice, RobustError> {
+        let AdversaryConfig { episodes, return_discount, tail, .. } = self.config;
+        let epsilon = self.config.ramped(self.ball.epsilon(), turn.progress);
+        let region = self.ball.with_epsilon(epsilon)?.uniform()?;
+        let mut points = vec![vec![0.0; self.ball.dim()]];
+        for k in 0..tail.evaluations as u64 {
+            let key = StreamKey::new(turn.seed, Purpose::Starts).iteration(turn.index).lane(k);
+            points.push(region.sample(&mut key.stream()));
+        }
+        let mut objective =
+            SimulatedReturn::new(workers, actor, episodes, return_discount, turn.seed, turn.index);
+        let values = objective::evaluate(&mut objective, &points.concat(), 0);
+        let (diverged, searched) = (objective.diverged(), objective.simulator_steps());
+        let mut report = Report { epsilon: Some(epsilon), diverged, ..Report::default() };
+        let values = match values {
+            Ok(values) => values,
+            // Where the physics breaks down J cannot be compared: what was seen before stays, and the log says why.
+            Err(RobustError::Diverged { .. }) if !self.seen.is_empty() => {
+                let source = Source::Tail(self.prepare(epsilon, turn.seed, turn.index)?);
+                return Ok(Choice { source, report, simulator_steps: searched });
+            }
+            Err(error) => return Err(error),
+        };
+        let worst = (1..values.len()).reduce(|a, b| if values[b] < values[a] { b } else { a }).unwrap_or(0);
+        report.reference_value = Some(values[0]);
+        report.value = Some(values[worst]);
+        report.worst = Some(points[worst].clone());
+        report.taylor = Some(self.ball.value(&points[worst]));
+        let (measured, one_step) = self.estimate.measure_or_none(workers, &points[worst])?;
+        report.measured = measured;
+        self.seen.extend(points);
+        self.values.extend(values);
+        let most = tail.memory * (tail.evaluations + 1);
+        let old = self.values.len().saturating_sub(most);
+        self.seen.drain(..old);
+        self.values.drain(..old);
+        let source = Source::Tail(self.prepare(epsilon, turn.seed, turn.index)?);
+        Ok(Choice { source, report, simulator_steps: searched + one_step })
+    }
+
+    fn save<'a>(&'a self, state: &mut State<'a>) {
+        if let Some(Prepared { epsilon, seed, turn, .. }) = &self.prepared {
+            state.put("seen", self.seen.concat());
+            state.put("values", self.values.as_slice());
+            state.put("epsilon", *epsilon);
+            state.put("seed", *seed);
+            state.put("turn", *turn);
+        }
+    }
+
+    fn restore(&mut self, state: &mut State<'_>) -> Result<(), StateError> {
+        (self.seen, self.values, self.prepared) = (Vec::new(), Vec::new(), None);
+        if !state.holds("epsilon") {
+            return Ok(());
+        }
+        self.seen = super::take_points(state, "seen", self.ball.dim(), usize::MAX)?;
+        self.values = state.take_finite("values", self.seen.len())?;
+        let (epsilon, seed, turn) = (state.one("epsilon")?, state.one("seed")?, state.count("turn")?);
+        self.prepare(epsilon, seed, turn).map_err(|error| state.unusable("epsilon", error))?;
+        Ok(())
+    }
+
+    fn source(&self) -> Option<Source> {
+        self.prepared.as_ref().map(|prepared| Source::Tail(prepared.source.clone()))
+    }
+}
+
+/// Random points of the worst share of a ball, one per lane and episode.
+#[derive(Clone, Debug)]
+pub struct TailSource(Arc<Share>);
+
+#[derive(Debug)]
+struct Share {
+    region: UniformBall,
+    /// Standard deviation of each coordinate over the ball.
+    spread: Vec<f64>,
+    model: Surrogate,
+    /// The model's level at the border of the share; infinite for the whole ball.
+    border: f64,
+    seed: u64,
+}
+
+impl Share {
+    /// What the model says of a point: the higher, the higher the return.
+    fn level(&self, z: &[f64]) -> f64 {
+        dot(&self.model.features(&scale(z, &self.spread)), self.model.mean())
+    }
+}
+
+impl DynamicsSource for TailSource {
+    fn z(&self, lane: u64, episode: u64, out: &mut [f64]) {
+        let share = self.0.as_ref();
+        let mut stream = StreamKey::new(share.seed, Purpose::Dynamics).lane(lane).episode(episode).stream();
+        let mut lowest = f64::INFINITY;
+        for _ in 0..PROPOSALS {
+            let z = share.region.sample(&mut stream);
+            let level = if share.border.is_finite() { share.level(&z) } else { f64::NEG_INFINITY };
+            if level < lowest {
+                lowest = level;
+                out.copy_from_slice(&z);
+            }
+            // All before were above the border.
+            if level <= share.border {
+                return;
+            }
+        }
+    }
+}
