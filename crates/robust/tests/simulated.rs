@@ -268,13 +268,21 @@ fn where_the_physics_diverges_there_is_no_return_and_the_dynamics_stay() {
 
     // Those of every lane, if they differ: the reference before anything was found, what was found afterwards.
     let config = AdversaryConfig { worst_cases: 2, nominal_share: 0.5, ..AdversaryConfig::default() };
-    let mut wasserstein = Wasserstein::new(estimate, ball, config).unwrap();
+    let mut wasserstein = Wasserstein::new(estimate.clone(), ball.clone(), config).unwrap();
     let choice =
         wasserstein.choose(&Turn { index: 0, current: &[0.0, 0.0], ..turn }, &broken, &mut workers).unwrap();
     assert_eq!(point(&choice), [0.0, 0.0]);
     let found = choose(&mut wasserstein, &simulator, 1, 1);
     let choice = wasserstein.choose(&Turn { index: 2, ..turn }, &broken, &mut workers).unwrap();
     assert_eq!(lanes(&choice.source, 4, 2), lanes(&found.source, 4, 2));
+
+    let mut tail = Tail::new(estimate, ball, AdversaryConfig::default()).unwrap();
+    let choice = tail.choose(&Turn { index: 0, ..turn }, &broken, &mut workers).unwrap();
+    assert_eq!(point(&choice), [0.0, 0.0]);
+    assert!(choice.report.diverged > 0 && tail.source().is_none());
+    choose(&mut tail, &simulator, 1, 1);
+    let choice = tail.choose(&Turn { index: 2, ..turn }, &broken, &mut workers).unwrap();
+    assert!(matches!(choice.source, Source::Tail(_)) && choice.report.value.is_none());
 }
 
 #[test]
@@ -471,11 +479,15 @@ fn the_tail_is_the_share_of_the_ball_where_the_return_is_lowest_and_goes_on_from
     assert_eq!(lanes(&one.source, 50, 1), lanes(&two.source, 50, 1));
     assert_eq!(one.report, two.report);
 
-    let mut damaged = State::default();
-    adversary.save(&mut damaged);
-    let mut damaged = damaged.into_owned();
-    damaged.put("seen", vec![f64::NAN]);
-    assert!(tail(0.25).restore(&mut damaged).is_err());
+    for (seen, values) in [(f64::NAN, vec![1.0]), (0.1, vec![f64::NAN]), (0.1, vec![1.0, 2.0])] {
+        let mut damaged = State::default();
+        damaged.put("seen", vec![seen]);
+        damaged.put("values", values);
+        damaged.put("epsilon", ball.epsilon());
+        damaged.put("seed", 3_u64);
+        damaged.put("turn", 0_u64);
+        assert!(tail(0.25).restore(&mut damaged).is_err());
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use wr2l_rl::{Actor, DynamicsSource, State, StateError, Workers};
+use wr2l_rl::{Actor, DynamicsSource, Fixed, State, StateError, Workers};
 use wr2l_rng::{Purpose, StreamKey};
 
 use super::{Adversary, Choice, Report, Source, Turn};
@@ -146,9 +146,13 @@ impl Adversary for Tail {
         let mut report = Report { epsilon: Some(epsilon), diverged, ..Report::default() };
         let values = match values {
             Ok(values) => values,
-            // Where the physics breaks down J cannot be compared: what was seen before stays, and the log says why.
-            Err(RobustError::Diverged { .. }) if !self.seen.is_empty() => {
-                let source = Source::Tail(self.prepare(epsilon, turn.seed, turn.index)?);
+            // Where the physics breaks down J cannot be compared: what was seen before stays, at first the reference, and the
+            // log says why.
+            Err(RobustError::Diverged { .. }) => {
+                let source = match self.seen.is_empty() {
+                    true => Source::Fixed(Fixed(vec![0.0; self.ball.dim()])),
+                    false => Source::Tail(self.prepare(epsilon, turn.seed, turn.index)?),
+                };
                 return Ok(Choice { source, report, simulator_steps: searched });
             }
             Err(error) => return Err(error),
@@ -224,10 +228,10 @@ impl DynamicsSource for TailSource {
         let share = self.0.as_ref();
         let mut stream = StreamKey::new(share.seed, Purpose::Dynamics).lane(lane).episode(episode).stream();
         let mut lowest = f64::INFINITY;
-        for _ in 0..PROPOSALS {
+        for proposal in 0..PROPOSALS {
             let z = share.region.sample(&mut stream);
             let level = if share.border.is_finite() { share.level(&z) } else { f64::NEG_INFINITY };
-            if level < lowest {
+            if proposal == 0 || level < lowest {
                 lowest = level;
                 out.copy_from_slice(&z);
             }
