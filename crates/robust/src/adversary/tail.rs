@@ -64,13 +64,14 @@ pub struct Tail {
     estimate: BallEstimate,
     ball: Ball,
     config: AdversaryConfig,
-    /// Normalised dynamics and returns of the last turns, the oldest first, each turn's points one after the other.
+    /// Normalised dynamics that the last turns looked at, the oldest first.
     seen: Vec<Vec<f64>>,
+    /// The return at each of them.
     values: Vec<f64>,
     prepared: Option<Prepared>,
 }
 
-/// What the source of the last turn was made from, beside what was seen.
+/// The last turn's source, and what it was made from beside what was seen.
 #[derive(Clone, Debug)]
 struct Prepared {
     epsilon: f64,
@@ -79,7 +80,7 @@ struct Prepared {
     source: TailSource,
 }
 
-/// Points by which the return at the border of the share is estimated.
+/// Points by which the level at the border of the share is estimated.
 const QUANTILE_POINTS: u64 = 256;
 /// Proposals after which an episode takes the lowest of them.
 const PROPOSALS: usize = 64;
@@ -108,13 +109,14 @@ impl Tail {
         spread.iter_mut().for_each(|s| *s = if *s > 0.0 { s.sqrt() } else { 1.0 });
         let scaled: Vec<Vec<f64>> = self.seen.iter().map(|z| scale(z, &spread)).collect();
         let model = Surrogate::fit(&scaled, &self.values, &mut key.episode(u64::MAX).stream())?;
-        let mut source = TailSource(Arc::new(Share { region, spread, model, border: f64::INFINITY, seed }));
-        let mut levels: Vec<f64> = points.iter().map(|z| source.0.level(z)).collect();
+        let mut share = Share { region, spread, model, border: f64::INFINITY, seed };
+        let mut levels: Vec<f64> = points.iter().map(|z| share.level(z)).collect();
         levels.sort_by(f64::total_cmp);
-        let last = (self.config.tail.share * levels.len() as f64).ceil() as usize;
-        if let (Some(share), true) = (Arc::get_mut(&mut source.0), last < levels.len()) {
-            share.border = levels[last.max(1) - 1];
+        let inside = (self.config.tail.share * levels.len() as f64).ceil() as usize;
+        if inside < levels.len() {
+            share.border = levels[inside.max(1) - 1];
         }
+        let source = TailSource(Arc::new(share));
         self.prepared = Some(Prepared { epsilon, seed, turn, source: source.clone() });
         Ok(source)
     }
