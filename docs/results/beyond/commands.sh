@@ -55,5 +55,11 @@ done
 #   wr2l reproduce docs/results/beyond/td3/td3-half-cheetah.toml docs/results/beyond/td3/td3-half-cheetah-21.toml -o td3
 # trained and evaluated on the same tree; one run that `reproduce` trained anew had the same policy, byte for byte
 
+# choice-tail.csv: the adversary `tail`, lanes with random dynamics and actions at random; the same commands and points, mean actions and drawn ones.
+# Trained on the tree before 9237b85, in which the options are
+# tail/: statistics and figure of
+#   wr2l reproduce docs/results/beyond/tail/tail-walker2d.toml -o tail
+# on 9237b85's tree; statistics are rounded to four digits
+
 # hopper-11.csv: statistics of fig2-hopper (wr2l reproduce) with one more method: algorithm = "wr2l", vary = ["all"],
 # "adversary.phase_one.search" = "surrogate", "ball.epsilon" = 0.03
