@@ -152,6 +152,31 @@ fn chance_acts_as_often_as_asked_and_what_is_recorded_is_the_agents() {
 }
 
 #[test]
+fn chance_acts_in_as_many_steps_as_asked() {
+    let simulator = simulator(TaskName::HalfCheetah);
+    let agent = trpo(&simulator).actor().clone();
+    let first_rewards = |random_actions| {
+        let mut workers = Workers::new(&simulator, 1).unwrap();
+        let mut lanes = Lanes::new(2000, simulator.spec(), 0);
+        let mut batch = Vec::new();
+        let options = CollectOptions {
+            seed: 3,
+            iteration: 0,
+            stretch: Stretch::Steps(1),
+            discount: 0.99,
+            acting: Acting::Sample,
+            random_actions,
+        };
+        workers.collect(Players::alone(&agent), &Fixed(Vec::new()), &mut lanes, options, &mut batch).unwrap();
+        batch.iter().map(|lane| lane.rewards[0]).collect::<Vec<f64>>()
+    };
+    // All else is the same: the reward of a first step is another one where chance acted.
+    let changed = first_rewards(0.0).iter().zip(first_rewards(0.1)).filter(|(a, b)| **a != *b).count();
+    // Binomial(2000, 0.1): five standard deviations are 67.
+    assert!((133..=267).contains(&changed), "{changed}");
+}
+
+#[test]
 fn the_opponent_learns_from_its_own_actions_and_the_opposite_of_the_reward() {
     let simulator = simulator(TaskName::HalfCheetah);
     let batch = disturbed(&simulator, 1, 1, Player::Opponent, Means::Force { bound: 3.0 });

@@ -112,6 +112,19 @@ fn same(a: &Path, b: &Path, what: &str) {
 }
 
 #[test]
+fn chance_reaches_every_learner() {
+    let root = tempfile::tempdir().unwrap();
+    for algorithm in [Algorithm::Ppo, Algorithm::Trpo, Algorithm::Ddpg, Algorithm::Td3] {
+        let [without, with] = ["0.0", "0.5"].map(|share| {
+            let path = root.path().join(format!("{algorithm}-{share}"));
+            begin(&plan(algorithm, &[&format!("adversary.random_actions={share}")]), &path, None);
+            content(&path, "metrics.csv")
+        });
+        assert!(without != with, "{algorithm}");
+    }
+}
+
+#[test]
 fn every_algorithm_goes_on_bit_for_bit_wherever_it_was_stopped() {
     let root = tempfile::tempdir().unwrap();
     let of_all = Algorithm::ALL.into_iter().map(|algorithm| (algorithm.to_string(), plan(algorithm, &[])));

@@ -149,7 +149,7 @@ pub(crate) struct TrainArgs {
     /// Another learner than the algorithm's: ppo, trpo, ddpg or td3.
     #[arg(long, value_name = "NAME")]
     pub(crate) learner: Option<String>,
-    /// Another adversary than the algorithm's: nominal, uniform, boundary, wasserstein, population, cvar, force or action.
+    /// Another adversary than the algorithm's: nominal, uniform, boundary, wasserstein, population, tail, cvar, force or action.
     #[arg(long, value_name = "NAME")]
     pub(crate) adversary: Option<String>,
     /// Algorithm 1 as the paper prints it: gradient steps from the reference to the worst case, in the ball of the

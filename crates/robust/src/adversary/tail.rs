@@ -24,7 +24,8 @@ use crate::{BallEstimate, Objective, RobustError, SimulatedReturn, objective};
 #[serde(deny_unknown_fields, default)]
 pub struct TailConfig {
     /// Share β of the ball, that of the lowest return, which episodes have their dynamics from, in (0, 1]; with 1 it is
-    /// `uniform`. Usual: 0.1 to 0.7.
+    /// `uniform`. Usual: 0.1 to 0.7. Below about 0.05 it is not exact: the border is one of 256 levels, and an episode looks at 64
+    /// points at most.
     pub share: f64,
     /// Random points of the ball at which a turn evaluates the return. Usual: 16 to 64.
     pub evaluations: usize,
@@ -57,8 +58,8 @@ impl TailConfig {
 /// For every episode a random point of the share of the ball where the return of the current policy is lowest.
 ///
 /// A turn evaluates the return at random points of the ball and fits the model to what the last turns saw. An episode takes
-/// the first of its own sequence of uniform points that lies in the share, so that it goes on undisturbed while its
-/// point stays in it.
+/// the first of its own sequence of uniform points that lies in the share, so that most episodes go on undisturbed when a turn
+/// moves the border a little.
 #[derive(Clone, Debug)]
 pub struct Tail {
     estimate: BallEstimate,

@@ -164,7 +164,7 @@ pub struct AdversaryPlan {
     /// See [`AdversaryConfig::uniform_share`].
     pub uniform_share: f64,
     /// Probability that chance acts instead of the agent, anew in every step of training, with an action uniform in its space;
-    /// also where nobody plays. In [0, 1). Usual: 0 to 0.2.
+    /// also where nobody plays. What an adversary simulates for itself is without. In [0, 1). Usual: 0 to 0.2.
     pub random_actions: f64,
     /// The inner loop of `wasserstein`.
     pub phase_one: PhaseOne,
