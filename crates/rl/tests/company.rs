@@ -113,65 +113,59 @@ fn disturbed_batches_have_the_same_bits_for_any_threads_and_grouping() {
 }
 
 /// Two batches of the same lanes, with a share of actions at random.
-fn by_chance(simulator: &Simulator, agent: &Actor, random_actions: f64, threads: usize) -> Vec<LaneBatch> {
+fn by_chance(
+    simulator: &Simulator,
+    agent: &Actor,
+    (lanes, steps): (usize, usize),
+    random_actions: f64,
+    threads: usize,
+) -> Vec<LaneBatch> {
     let mut workers = Workers::with_lanes(simulator, threads, threads).unwrap();
-    let mut lanes = Lanes::new(5, simulator.spec(), 0);
-    let mut batch = Vec::new();
+    let mut lanes = Lanes::new(lanes, simulator.spec(), 0);
+    let mut batches = Vec::new();
     for iteration in 0..2 {
-        let stretch = Stretch::Steps(60);
         let options = CollectOptions {
             seed: 3,
             iteration,
-            stretch,
+            stretch: Stretch::Steps(steps),
             discount: 0.99,
             acting: Acting::Sample,
             random_actions,
         };
+        let mut batch = Vec::new();
         workers.collect(Players::alone(agent), &Fixed(Vec::new()), &mut lanes, options, &mut batch).unwrap();
+        batches.extend(batch);
     }
-    batch
+    batches
 }
 
 #[test]
-fn chance_acts_as_often_as_asked_and_what_is_recorded_is_the_agents() {
+fn where_nothing_but_chance_acts_the_robot_goes_the_same_way_for_every_agent() {
     for task in [TaskName::HalfCheetah, TaskName::CartPole] {
         let simulator = simulator(task);
         let [one, other] = [5, 77]
             .map(|seed| Trpo::new(TrpoConfig::default(), simulator.spec(), 0, seed).unwrap().actor().clone());
-        let undisturbed = by_chance(&simulator, &one, 0.0, 1);
-        assert!(undisturbed != by_chance(&simulator, &one, 0.3, 1), "{task}");
-        assert!(by_chance(&simulator, &one, 0.3, 1) == by_chance(&simulator, &one, 0.3, 2), "{task}");
-        // Where nothing but chance acts, who the agent is makes no difference to where the robot goes.
-        let [a, b] = [&one, &other].map(|agent| by_chance(&simulator, agent, 1.0, 1));
-        for (a, b) in a.iter().zip(&b) {
+        let batches = |agent, share, threads| by_chance(&simulator, agent, (5, 60), share, threads);
+        assert!(batches(&one, 0.0, 1) != batches(&one, 0.3, 1), "{task}");
+        assert!(batches(&one, 0.3, 1) == batches(&one, 0.3, 2), "{task}: the same bits for any threads");
+        for (a, b) in batches(&one, 1.0, 1).iter().zip(&batches(&other, 1.0, 1)) {
             assert_eq!(a.inputs, b.inputs, "{task}");
             assert_eq!(a.rewards, b.rewards, "{task}");
+            // What is recorded is the agent's own.
             assert_ne!(a.log_probs, b.log_probs, "{task}");
         }
     }
 }
 
 #[test]
-fn chance_acts_in_as_many_steps_as_asked() {
+fn chance_acts_in_as_many_steps_as_asked_and_every_action_recorded_is_the_agents() {
     let simulator = simulator(TaskName::HalfCheetah);
     let agent = trpo(&simulator).actor().clone();
-    let first_rewards = |random_actions| {
-        let mut workers = Workers::new(&simulator, 1).unwrap();
-        let mut lanes = Lanes::new(2000, simulator.spec(), 0);
-        let mut batch = Vec::new();
-        let options = CollectOptions {
-            seed: 3,
-            iteration: 0,
-            stretch: Stretch::Steps(1),
-            discount: 0.99,
-            acting: Acting::Sample,
-            random_actions,
-        };
-        workers.collect(Players::alone(&agent), &Fixed(Vec::new()), &mut lanes, options, &mut batch).unwrap();
-        batch.iter().map(|lane| lane.rewards[0]).collect::<Vec<f64>>()
-    };
-    // All else is the same: the reward of a first step is another one where chance acted.
-    let changed = first_rewards(0.0).iter().zip(first_rewards(0.1)).filter(|(a, b)| **a != *b).count();
+    let [without, with] = [0.0, 0.1].map(|share| by_chance(&simulator, &agent, (2000, 1), share, 1));
+    // First steps: all else is the same, so that the reward is another one where chance acted.
+    let firsts = || without.iter().zip(&with).take(2000);
+    assert!(firsts().all(|(a, b)| a.actions == b.actions && a.log_probs == b.log_probs));
+    let changed = firsts().filter(|(a, b)| a.rewards != b.rewards).count();
     // Binomial(2000, 0.1): five standard deviations are 67.
     assert!((133..=267).contains(&changed), "{changed}");
 }

@@ -136,11 +136,20 @@ pub(crate) fn check_positive(name: &'static str, value: f64) -> Result<(), Robus
     }
 }
 
-/// Checks that a share of the lanes leaves some for the others.
+/// Checks a share that may be nothing and must leave something.
 pub(crate) fn check_share(name: &'static str, value: f64) -> Result<(), RobustError> {
     if (0.0..1.0).contains(&value) {
         Ok(())
     } else {
         Err(RobustError::Parameter { name, value, requirement: "it must lie in [0, 1)" })
+    }
+}
+
+/// Checks a share that may be the whole and must not be nothing.
+pub(crate) fn check_fraction(name: &'static str, value: f64) -> Result<(), RobustError> {
+    if value > 0.0 && value <= 1.0 {
+        Ok(())
+    } else {
+        Err(RobustError::Parameter { name, value, requirement: "it must lie in (0, 1]" })
     }
 }

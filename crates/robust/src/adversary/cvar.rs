@@ -5,6 +5,7 @@ use wr2l_rl::{Actor, Selection, State, StateError, Workers};
 
 use super::{Adversary, Choice, Source, Turn, Uniform};
 use crate::RobustError;
+use crate::error::check_fraction;
 
 /// Options of [`Cvar`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,11 +30,7 @@ impl CvarConfig {
     /// # Errors
     /// [`RobustError::Parameter`] for the first that makes no sense.
     pub fn validate(&self) -> Result<(), RobustError> {
-        if self.fraction > 0.0 && self.fraction <= 1.0 {
-            return Ok(());
-        }
-        let requirement = "it must lie in (0, 1]";
-        Err(RobustError::Parameter { name: "fraction", value: self.fraction, requirement })
+        check_fraction("fraction", self.fraction)
     }
 }
 

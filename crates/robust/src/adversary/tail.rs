@@ -15,7 +15,7 @@ use super::{Adversary, Choice, Report, Source, Turn};
 use crate::attack::Surrogate;
 use crate::ball::{Ball, UniformBall};
 use crate::config::AdversaryConfig;
-use crate::error::check_positive;
+use crate::error::{check_fraction, check_positive};
 use crate::linalg::dot;
 use crate::{BallEstimate, Objective, RobustError, SimulatedReturn, objective};
 
@@ -46,10 +46,7 @@ impl TailConfig {
     /// # Errors
     /// [`RobustError::Parameter`] for the first that makes no sense.
     pub fn validate(&self) -> Result<(), RobustError> {
-        if !(self.share > 0.0 && self.share <= 1.0) {
-            let requirement = "it must lie in (0, 1]";
-            return Err(RobustError::Parameter { name: "tail.share", value: self.share, requirement });
-        }
+        check_fraction("tail.share", self.share)?;
         check_positive("tail.evaluations", self.evaluations as f64)?;
         check_positive("tail.memory", self.memory as f64)
     }

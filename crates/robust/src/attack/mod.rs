@@ -26,7 +26,7 @@ use wr2l_rng::{Purpose, StreamKey};
 
 use crate::RobustError;
 use crate::ball::Ball;
-use crate::error::{check_finite, check_positive};
+use crate::error::{check_finite, check_fraction, check_positive, check_share};
 use crate::objective::Objective;
 use explorer::{Explorer, Point};
 
@@ -115,12 +115,9 @@ impl SurrogateSearch {
         check_positive("budget", self.budget as f64)?;
         check_positive("finalists", self.finalists as f64)?;
         check_positive("round", self.round as f64)?;
-        let share = |name, value, sound: bool, requirement| {
-            if sound { Ok(()) } else { Err(RobustError::Parameter { name, value, requirement }) }
-        };
-        share("first", self.first, self.first > 0.0 && self.first <= 1.0, "it must lie in (0, 1]")?;
-        share("again", self.again, (0.0..1.0).contains(&self.again), "it must lie in [0, 1)")?;
-        share("last", self.last, (0.0..1.0).contains(&self.last), "it must lie in [0, 1)")
+        check_fraction("first", self.first)?;
+        check_share("again", self.again)?;
+        check_share("last", self.last)
     }
 
     /// Minimises J over the ball.
