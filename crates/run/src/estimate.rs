@@ -78,7 +78,9 @@ fn usual_length(plan: &Plan) -> f64 {
 
 /// Whether [`Speed::measure`] would find the same for both.
 fn is_as_fast(one: &Plan, other: &Plan) -> bool {
-    let game = |plan: &Plan| (plan.task, plan.physics, plan.learner, plan.adversary.kind);
+    let game = |plan: &Plan| {
+        (plan.task, plan.physics, plan.learner, plan.adversary.kind, plan.adversary.random_actions)
+    };
     game(one) == game(other)
         && (&one.ppo, &one.trpo, &one.ddpg, &one.td3) == (&other.ppo, &other.trpo, &other.ddpg, &other.td3)
 }
@@ -112,6 +114,7 @@ impl Speed {
         let (mut transitions, mut iteration) = (0, 0);
         while iteration == 0 || begun.elapsed() < TRIAL {
             let mut experience = Experience::alone(&mut workers, &source, plan.seed, iteration, 0.0);
+            experience.random_actions = plan.adversary.random_actions;
             if let Some(Opponent { adversary, .. }) = &mut opponent {
                 let turn = Turn { seed: plan.seed, index: iteration, progress: 0.0, current: &z };
                 adversary.choose(&turn, learner.actor(), experience.workers)?;

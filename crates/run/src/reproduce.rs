@@ -461,7 +461,7 @@ mod tests {
         let folder = output.path().join("runs").join("of-an-earlier-version");
         std::fs::create_dir_all(&folder).unwrap();
         let text = agenda.jobs[1].plan.to_toml();
-        let today = ["worst_cases", "nominal_share", "uniform_share", "initial_std"];
+        let today = ["worst_cases", "nominal_share", "uniform_share", "random_actions", "initial_std"];
         let then: Vec<&str> =
             text.lines().filter(|line| !today.iter().any(|option| line.starts_with(option))).collect();
         assert!(then.len() < text.lines().count());
