@@ -56,7 +56,7 @@ done
 # trained and evaluated on the same tree; one run that `reproduce` trained anew had the same policy, byte for byte
 
 # choice-tail.csv: the adversary `tail`, lanes with random dynamics and actions at random; the same commands and points, mean actions and drawn ones.
-# Trained on the tree before 9237b85, in which the options are
+# Trained on 89bec2f and states between it and 9237b85, with the options as 9237b85 has them
 # tail/: statistics and figure of
 #   wr2l reproduce docs/results/beyond/tail/tail-walker2d.toml -o tail
 # on 9237b85's tree; statistics are rounded to four digits
