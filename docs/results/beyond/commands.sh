@@ -69,6 +69,5 @@ done
 # choice-entropy.csv: the weight of the entropy; the same commands and points, mean actions and drawn ones. What stands in brackets was a state of the code
 # that was not kept
 # entropy/: statistics and figures of
-#   wr2l reproduce docs/results/beyond/entropy/entropy-hopper.toml docs/results/beyond/entropy/entropy-walker2d.toml \
-#     docs/results/beyond/entropy/entropy-half-cheetah.toml -o entropy
+#   wr2l reproduce docs/results/beyond/entropy/*.toml -o entropy
 # statistics are rounded to four digits
