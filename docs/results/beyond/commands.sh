@@ -70,4 +70,5 @@ done
 # that was not kept
 # entropy/: statistics and figures of
 #   wr2l reproduce docs/results/beyond/entropy/*.toml -o entropy
+# trained on 2c24e85's tree;
 # statistics are rounded to four digits

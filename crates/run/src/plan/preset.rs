@@ -214,8 +214,8 @@ fn ball(task: TaskName, learner: LearnerKind) -> BallConfig {
 }
 
 /// The published settings; under changing dynamics, where those tend to end standing still on the robots that can fall, a
-/// longer horizon, and entropy: as much as keeps the noise of the actions from fading, without which the worst dynamics are
-/// never learnt. The robot that cannot fall settles in a slow gait with them, and does not with a
+/// longer horizon, and entropy: as much as keeps the noise of the actions from fading, without which many runs stay on a
+/// plateau under the worst dynamics. The robot that cannot fall settles in a slow gait with them, and does not with a
 /// shorter horizon and less noise at the start.
 fn ppo(task: TaskName, robust: bool) -> PpoConfig {
     let usual = PpoConfig::default();
