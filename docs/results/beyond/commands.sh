@@ -72,3 +72,9 @@ done
 #   wr2l reproduce docs/results/beyond/entropy/*.toml -o entropy
 # trained on 2c24e85's tree;
 # statistics are rounded to four digits
+
+# choice-average.csv: the exponential mean of the policy's weights over a share of the run (`averaged`; empty: the last policy), in runs of choice-entropy.csv, mean
+# actions; the code was not kept
+# controls/: statistics and figures of
+#   wr2l reproduce docs/results/beyond/controls/*.toml -o controls
+# trained on 59aee38's tree; statistics are rounded to four digits
