@@ -220,6 +220,10 @@ pub struct Report {
 /// Keys that replace each other: setting one in a layer unsets the others below it.
 const EXCLUSIVE: &[&[&str]] = &[&["ball.epsilon", "ball.half_width"]];
 
+/// Options of the adversary `wasserstein` alone.
+const SINGLE: &[&str] =
+    &["adversary.phase_one", "adversary.worst_cases", "adversary.nominal_share", "adversary.uniform_share"];
+
 impl Plan {
     /// Puts a plan together: the defaults of the algorithm's preset for the task, and `layers` over them in order.
     ///
@@ -239,10 +243,16 @@ impl Plan {
                 Algorithm::of(named("learner"), named("adversary.kind"))
             }
         };
-        // A mistake in the name is found below.
-        let learner =
-            last("learner").and_then(|(_, value)| read(value).ok()).unwrap_or(algorithm.players().0);
-        let defaults = Table::try_from(Self::preset_for(algorithm, learner, task))
+        // Mistakes in the names are found below.
+        let learner = last("learner").and_then(|(_, value)| read(value).ok());
+        let adversary = match (last("adversary.kind"), last("algorithm")) {
+            (Some((_, value)), _) => read(value).ok(),
+            (None, Some(_)) => None,
+            // Whoever sets an option of the single worst case means it.
+            (None, None) if SINGLE.iter().any(|key| last(key).is_some()) => None,
+            (None, None) => preset::usual_adversary(task, learner),
+        };
+        let defaults = Table::try_from(Self::preset_for(algorithm, learner, adversary, task))
             .expect("a preset has no map keys but strings and no number beyond i64");
         let layers: Vec<Layer> = layers
             .iter()

@@ -157,9 +157,33 @@ fn with(settings: &[&str]) -> Result<Plan, SettingError> {
 }
 
 #[test]
+fn the_robot_that_cannot_fall_meets_several_worst_cases_unless_somebody_is_named() {
+    let plays = |settings: &[&str]| {
+        let plan = with(settings).unwrap();
+        (plan.method(), plan.ppo.critic_sees_dynamics)
+    };
+    let is = |method: &str, told: bool| (method.to_owned(), told);
+    assert_eq!(plays(&["task=half-cheetah"]), is("ppo-population", true));
+    assert_eq!(plays(&["task=half-cheetah", "learner=ppo"]), is("ppo-population", true));
+    for named in [
+        "algorithm=wr2l",
+        "adversary.kind=wasserstein",
+        "adversary.worst_cases=4",
+        "adversary.phase_one.surrogate.budget=32",
+    ] {
+        assert_eq!(plays(&["task=half-cheetah", named]), is("wr2l", false));
+    }
+    assert_eq!(plays(&["task=half-cheetah", "learner=td3"]), is("td3-wasserstein", false));
+    assert_eq!(plays(&["task=hopper"]), is("wr2l", false));
+    assert_eq!(plays(&["task=hopper", "adversary.kind=population"]), is("ppo-population", true));
+    let own = ["task=half-cheetah", "ppo.critic_sees_dynamics=false", "adversary.kind=population"];
+    assert_eq!(plays(&own), is("ppo-population", false));
+}
+
+#[test]
 fn the_ball_fits_a_learner_that_somebody_names() {
     let epsilon = |settings: &[&str]| with(settings).unwrap().ball.epsilon;
-    assert_eq!(epsilon(&["task=half-cheetah"]), 10.0);
+    assert_eq!(epsilon(&["task=half-cheetah"]), 30.0);
     assert_eq!(epsilon(&["task=half-cheetah", "learner=td3"]), 3.0);
     assert_eq!(epsilon(&["task=half-cheetah", "learner=td3", "ball.epsilon=7"]), 7.0);
     assert_eq!(epsilon(&["task=hopper", "learner=td3"]), epsilon(&["task=hopper"]));
