@@ -78,3 +78,8 @@ done
 # controls/: statistics and figures of
 #   wr2l reproduce docs/results/beyond/controls/*.toml -o controls
 # trained on 59aee38's tree; statistics are rounded to four digits
+
+# choice-radius.csv: the radius of the ball, several worst cases, and what the default million steps bring; the same commands and points, mean actions and drawn ones
+# radius/: statistics and figures of
+#   wr2l reproduce docs/results/beyond/radius/*.toml -o radius
+# both trained on b29b1f4's tree, as controls/controls-half-cheetah-21 was; statistics are rounded to four digits
