@@ -82,4 +82,4 @@ done
 # choice-radius.csv: the radius of the ball, several worst cases, and what the default million steps bring; the same commands and points, mean actions and drawn ones
 # radius/: statistics and figures of
 #   wr2l reproduce docs/results/beyond/radius/*.toml -o radius
-# both trained on b29b1f4's tree, as controls/controls-half-cheetah-21 was; statistics are rounded to four digits
+# both trained on b29b1f4's tree, as controls-half-cheetah-21 and controls-hopper-11 of controls/ were; statistics are rounded to four digits
