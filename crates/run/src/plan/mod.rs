@@ -220,7 +220,7 @@ pub struct Report {
 /// Keys that replace each other: setting one in a layer unsets the others below it.
 const EXCLUSIVE: &[&[&str]] = &[&["ball.epsilon", "ball.half_width"]];
 
-/// Options of the adversary `wasserstein` alone.
+/// Options that only the adversary `wasserstein` reads.
 const SINGLE: &[&str] =
     &["adversary.phase_one", "adversary.worst_cases", "adversary.nominal_share", "adversary.uniform_share"];
 
