@@ -53,6 +53,40 @@ fn every_path_that_the_front_matter_names_exists() {
     assert!(missing.is_empty(), "named, but not there:\n{}", missing.join("\n"));
 }
 
+/// The name that a heading's link has on GitHub.
+fn anchor(heading: &str) -> String {
+    // A superscript is no digit there.
+    let kept = |c: &char| c.is_alphabetic() || c.is_ascii_digit() || " -_".contains(*c);
+    let kept = heading.trim().chars().filter(kept);
+    kept.flat_map(char::to_lowercase).map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+/// Figures, tables, other pages and their sections.
+#[test]
+fn every_link_of_a_page_leads_somewhere() {
+    let mut dead = Vec::new();
+    let mut links = 0;
+    for page in tracked_files().iter().filter(|path| path.extension().is_some_and(|e| e == "md")) {
+        let Ok(text) = fs::read_to_string(page) else { continue };
+        let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        for link in targets.filter(|link| !link.contains("://")) {
+            links += 1;
+            let (path, section) = link.split_once('#').unwrap_or((link, ""));
+            let file = if path.is_empty() { page.clone() } else { page.with_file_name("").join(path) };
+            let there = |file: &Path| {
+                let text = read(file);
+                let mut headings = text.lines().filter(|line| line.starts_with('#'));
+                headings.any(|line| anchor(line.trim_start_matches('#')) == section)
+            };
+            if !file.exists() || !(section.is_empty() || there(&file)) {
+                dead.push(format!("{}: {link}", page.display()));
+            }
+        }
+    }
+    assert!(dead.is_empty(), "links to nothing:\n{}", dead.join("\n"));
+    assert!(links > 100 || tracked_files().is_empty(), "{links} links were found");
+}
+
 #[test]
 fn every_crate_uses_only_what_the_architecture_lets_it() {
     let architecture = read(&root().join("ARCHITECTURE.md"));

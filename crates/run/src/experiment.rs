@@ -368,6 +368,7 @@ impl EvaluationPlan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::AdversaryKind;
 
     #[test]
     fn every_experiment_of_the_paper_is_sound_and_committed() {
@@ -400,6 +401,19 @@ mod tests {
                 let published = if robot && dynamics_vary { 0.003 } else { 0.0 };
                 assert_eq!(plan.ppo.entropy, published, "{}, {}", experiment.name, plan.method());
             }
+        }
+    }
+
+    /// Their rows' name says when EPOpt began to select.
+    #[test]
+    fn the_papers_robots_keep_the_epopt_they_were_published_with() {
+        let all = select_experiments(&[], false, None).unwrap();
+        let plans = all.iter().flat_map(|e| &e.methods).flat_map(|m| &m.plans);
+        let epopt: Vec<_> = plans.filter(|plan| plan.adversary.kind == AdversaryKind::Cvar).collect();
+        assert_eq!(epopt.len(), 15, "five seeds on three robots");
+        for plan in epopt {
+            let published = if plan.task == TaskName::HalfCheetah { (10, 20) } else { (100, 100) };
+            assert_eq!((plan.adversary.cvar.after, plan.ppo.episodes), published, "{}", plan.task);
         }
     }
 

@@ -3,6 +3,8 @@
 #   cargo build --release && mkdir evidence && cd evidence && bash ../docs/results/beyond/commands.sh
 # Results do not depend on --threads. A policy that exists is not trained again.
 set -euo pipefail
+# Of the grids in controls/, entropy/, radius/, tail/, td3/, hopper.csv and hopper-11.csv no rows per system were kept, and of the figures nothing to draw them from;
+# the names of their rows were made to say what was run afterwards, in figures by hand.
 wr2l=${WR2L:-../target/release/wr2l}
 # The paper's search and a smaller weight of the entropy, which were the defaults then.
 gradient="--set adversary.phase_one.search=gradient --set ppo.entropy=0.003"
@@ -55,7 +57,8 @@ done
 # the reference, on a state of it before `adversary.uniform_share` and with --set td3.critic_sees_dynamics=true, which was not the default yet
 # td3/: statistics and figures of
 #   wr2l reproduce docs/results/beyond/td3/td3-half-cheetah.toml docs/results/beyond/td3/td3-half-cheetah-21.toml -o td3
-# trained and evaluated on the same tree; one run that `reproduce` trained anew had the same policy, byte for byte
+# trained and evaluated on the same tree; one run that `reproduce` trained anew had the same policy, byte for byte. td3-half-cheetah-worst.csv has the lowest
+# return of all systems that the searches found, not system 0's as wr2l gives it now: no rows per system are left to make it from
 
 # choice-tail.csv: the adversary `tail`, lanes with random dynamics and actions at random; the same commands and points, mean actions and drawn ones.
 # Trained on 89bec2f and states between it and 9237b85, with the options as 9237b85 has them
