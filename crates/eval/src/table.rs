@@ -24,6 +24,13 @@ pub struct Provenance {
     pub systems: String,
 }
 
+impl Provenance {
+    /// Whether the systems are what a search for the worst found, each policy's own.
+    pub fn searched(&self) -> bool {
+        self.systems.starts_with("worst in ")
+    }
+}
+
 /// How a policy came about; what is not known of it is `None`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Training {
@@ -155,18 +162,28 @@ pub struct Table {
 }
 
 impl Table {
-    /// Statistics of the mean returns over all systems that have one.
+    /// The systems that statistics are over: all of them; of what a search for the worst found the first alone. It was
+    /// chosen on other episodes, so that its return is not too low by selection, as the lowest of all would be.
+    fn counted(&self) -> &[Row] {
+        let count = if self.provenance.searched() { self.rows.len().min(1) } else { self.rows.len() };
+        &self.rows[..count]
+    }
+
+    /// Statistics of the mean returns over all systems that have one; of what a search for the worst found they are all
+    /// the return of system 0, the worst found.
     ///
     /// # Errors
     /// [`StatisticsError::Empty`] if no system has a value.
     pub fn statistics(&self) -> Result<Statistics, StatisticsError> {
-        let means: Vec<f64> = self.rows.iter().filter(|row| row.has_value()).map(|row| row.mean).collect();
+        let means: Vec<f64> =
+            self.counted().iter().filter(|row| row.has_value()).map(|row| row.mean).collect();
         Statistics::of(&means)
     }
 
-    /// The system with the smallest mean return, the first of equals; `None` if no system has a value.
+    /// The system with the smallest mean return, the first of equals; of what a search for the worst found system 0.
+    /// `None` if there is none with a value.
     pub fn worst(&self) -> Option<&Row> {
-        self.rows.iter().filter(|row| row.has_value()).min_by(|a, b| a.mean.total_cmp(&b.mean))
+        self.counted().iter().filter(|row| row.has_value()).min_by(|a, b| a.mean.total_cmp(&b.mean))
     }
 
     /// Number of systems without a value, because every episode diverged.
@@ -222,6 +239,8 @@ impl Table {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     pub(crate) fn provenance(method: &str, policy: &str) -> Provenance {
@@ -305,6 +324,34 @@ pub(crate) mod tests {
         let empty = Table { rows: table.rows[5..].to_vec(), ..table };
         assert_eq!(empty.statistics(), Err(StatisticsError::Empty));
         assert!(empty.worst().is_none());
+    }
+
+    proptest! {
+        /// The lowest of several noisy returns is lower than any of them truly is.
+        #[test]
+        fn the_worst_found_is_system_0_whatever_else_the_search_found(
+            returns in prop::collection::vec(-1e4..1e4_f64, 1..9),
+        ) {
+            let rows: Vec<Row> = returns.iter().map(|&ret| Row::new(vec![ret], &episodes(&[ret]))).collect();
+            let mut found = Table { parameters: vec!["a".into()], rows, nominal: None, ..table("wr2l", "a") };
+            let lowest = returns.iter().copied().fold(f64::INFINITY, f64::min);
+            prop_assert_eq!(found.statistics().unwrap().worst, lowest, "a grid's worst is its lowest");
+            found.provenance.systems = "worst in box 0.5".into();
+            let s = found.statistics().unwrap();
+            prop_assert_eq!((s.count, found.worst().unwrap().phi[0]), (1, returns[0]));
+            for value in [s.mean, s.median, s.iqm, s.cvar10, s.worst] {
+                prop_assert_eq!(value, returns[0]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_worst_system_whose_episodes_all_diverged_has_no_return_and_no_other_takes_its_place() {
+        let mut found = table("wr2l", "a");
+        found.rows.rotate_right(1);
+        found.provenance.systems = "worst in ball".into();
+        assert_eq!(found.statistics(), Err(StatisticsError::Empty));
+        assert!(found.worst().is_none());
     }
 
     #[test]

@@ -306,7 +306,7 @@ impl SystemSet {
     /// [`FigureError::Empty`] for no table; [`FigureError::Data`] if tables are over different systems.
     pub fn new(name: String, tables: &[Table], outline: Vec<(f64, f64)>) -> Result<Self, FigureError> {
         let first = tables.first().ok_or_else(|| FigureError::Empty("no table".into()))?;
-        let worst = first.provenance.systems.starts_with("worst");
+        let worst = first.provenance.searched();
         let systems = |table: &Table| table.rows.iter().map(|row| row.phi.clone()).collect::<Vec<_>>();
         for table in tables {
             if !worst && (table.parameters != first.parameters || systems(table) != systems(first)) {
@@ -316,11 +316,14 @@ impl SystemSet {
         }
         let episodes = first.rows.first().map_or(0, |row| row.episodes);
         let actions = if first.provenance.stochastic { "sampled" } else { "mean" };
+        let systems = match first.rows.len() {
+            _ if worst => "the worst system found for each policy".into(),
+            1 => "1 system".into(),
+            count => format!("{count} systems"),
+        };
         let note = format!(
-            "{} ({}), {episodes} episodes each, {actions} actions, {} physics",
-            if first.rows.len() == 1 { "1 system".into() } else { format!("{} systems", first.rows.len()) },
-            first.provenance.systems,
-            first.provenance.physics
+            "{systems} ({}), {episodes} episodes each, {actions} actions, {} physics",
+            first.provenance.systems, first.provenance.physics
         );
         let axes = first.axes().filter(|_| !worst);
         let axes = axes.map(|axes| axes.iter().map(|axis| axis.values().to_vec()).collect());

@@ -329,7 +329,7 @@ pub(crate) type Outlines<'a> = dyn Fn(&str, &str) -> Vec<(f64, f64)> + 'a;
 /// Draws the figure that suits the tables, which are over the same systems; `false` if none does.
 pub(crate) fn draw_tables(tables: &[Table], svg: &Path, outline: &Outlines<'_>) -> Result<bool, RunError> {
     let Some(first) = tables.first() else { return Ok(false) };
-    if first.provenance.systems.starts_with("worst") {
+    if first.provenance.searched() {
         return Ok(false);
     }
     let space = Task::new(first.provenance.task.parse()?).space();

@@ -167,8 +167,7 @@ fn belong_together(a: &Table, b: &Table) -> bool {
         && p.seed == q.seed
         && p.stochastic == q.stochastic
         && a.parameters == b.parameters;
-    alike
-        && (p.systems.starts_with("worst") || a.rows.iter().map(|r| &r.phi).eq(b.rows.iter().map(|r| &r.phi)))
+    alike && (p.searched() || a.rows.iter().map(|r| &r.phi).eq(b.rows.iter().map(|r| &r.phi)))
 }
 
 fn set_name(table: &Table) -> String {
@@ -179,7 +178,7 @@ fn set_name(table: &Table) -> String {
     let systems = &table.provenance.systems;
     match systems.as_str() {
         "grid" => names,
-        _ if systems.starts_with("worst") => format!("{systems}, {names}"),
+        _ if table.provenance.searched() => format!("{systems}, {names}"),
         _ => format!("{} random systems in the {systems}, {names}", table.rows.len()),
     }
 }

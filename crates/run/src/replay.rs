@@ -70,7 +70,7 @@ fn ends(values: &[f64]) -> [f64; 2] {
 
 /// Whether the tables are over systems that all policies share.
 fn is_shared(tables: &[Table]) -> bool {
-    tables.first().is_some_and(|table| !table.provenance.systems.starts_with("worst"))
+    tables.first().is_some_and(|table| !table.provenance.searched())
 }
 
 fn first_of_methods(tables: &[Table]) -> Vec<(&str, &Table)> {

@@ -55,6 +55,11 @@ fn tables_over_other_systems_are_refused_unless_they_are_each_policys_worst() {
         table.provenance.systems = "worst in ball".into();
     }
     assert!(SystemSet::new("x".into(), &tables, Vec::new()).unwrap().worst);
+    // What else the second policy's search found has no part in its numbers, though it is lower.
+    tables[1].rows.reverse();
+    let set = SystemSet::new("x".into(), &tables, Vec::new()).unwrap();
+    assert_eq!(set.summary.rows[1][3..7], ["2.0", "2.0", "2.0", "2.0"]);
+    assert!(set.note.starts_with("the worst system found for each policy (worst in ball)"), "{}", set.note);
     assert!(SystemSet::new("x".into(), &[], Vec::new()).is_err());
 }
 
