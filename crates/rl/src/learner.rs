@@ -19,6 +19,8 @@ pub struct Experience<'a> {
     pub iteration: u64,
     /// Fraction of the run's step budget already used, in [0, 1]: anneals learning rates.
     pub progress: f64,
+    /// Fraction of it that a transition uses; 0 where there is no budget.
+    pub transition_share: f64,
     /// Who else acts.
     pub company: Company<'a>,
     /// Which episodes to learn from.
@@ -37,7 +39,17 @@ impl<'a> Experience<'a> {
         progress: f64,
     ) -> Self {
         let (company, selection) = (Company::Nobody, Selection::default());
-        Self { workers, source, seed, iteration, progress, company, selection, random_actions: 0.0 }
+        Self {
+            workers,
+            source,
+            seed,
+            iteration,
+            progress,
+            transition_share: 0.0,
+            company,
+            selection,
+            random_actions: 0.0,
+        }
     }
 }
 
@@ -169,9 +181,8 @@ pub struct PhaseSeconds {
 impl Improvement {
     /// What was collected, nothing learnt yet.
     pub(crate) fn of(batch: &[LaneBatch]) -> Self {
-        let mut report = Self::default();
+        let mut report = Self { transitions: transitions(batch), ..Self::default() };
         for lane in batch {
-            report.transitions += lane.rewards.len();
             report.finished.extend(&lane.finished);
             report.dropped += lane.dropped;
         }
@@ -189,6 +200,11 @@ impl Improvement {
         self.dropped += other.dropped;
         self.diverged += other.diverged;
     }
+}
+
+/// Transitions in a batch, diverged ones included.
+pub(crate) fn transitions(batch: &[LaneBatch]) -> usize {
+    batch.iter().map(|lane| lane.rewards.len()).sum()
 }
 
 /// Why a learner left its policy as it was.

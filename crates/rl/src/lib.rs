@@ -44,7 +44,7 @@ pub use learner::{Company, Experience, Improvement, Learner, Mixing, PhaseSecond
 pub use players::{Acting, Disturbance, Means, Player, Players};
 pub use ppo::Ppo;
 pub use ppo_config::PpoConfig;
-pub use selection::Selection;
+pub use selection::{Begin, Selection};
 pub use state::{Array, Number, Persist, State, StateError};
 pub use trpo::Trpo;
 pub use trpo_config::TrpoConfig;

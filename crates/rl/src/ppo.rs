@@ -12,12 +12,14 @@ use wr2l_rng::{Purpose, StreamKey};
 use wr2l_sim::SimSpec;
 
 use crate::helper::with_helper;
+use crate::learner::transitions;
 use crate::ppo_loss::{Losses, Minibatch};
 use crate::ppo_networks::{CriticHalf, Half, PolicyHalf};
 use crate::samples::{Estimation, Samples};
+use crate::selection::kept;
 use crate::{
     Acting, Actor, CollectOptions, Experience, Improvement, LaneBatch, Lanes, Learner, PhaseSeconds,
-    PpoConfig, RlError, Selection, State, StateError,
+    PpoConfig, RlError, State, StateError,
 };
 
 /// Normalised observations are clipped to ± this.
@@ -75,15 +77,15 @@ impl Ppo {
         &self.config
     }
 
-    /// Values, scaled rewards, advantages and targets of the collected batch.
-    fn prepare(&mut self, selection: Selection, iteration: u64) -> Result<(), RlError> {
+    /// Values, scaled rewards, advantages and targets of the share of the collected batch that is learnt from.
+    fn prepare(&mut self, fraction: f64, iteration: u64) -> Result<(), RlError> {
         let Self { config, critic, batch, samples, reward_moments, .. } = self;
         for lane in batch.iter() {
             reward_moments.merge(&lane.discounted_moments)?;
         }
         let reward_scale = config.normalise_rewards.then(|| Estimation::reward_scale(reward_moments));
         let estimation = Estimation { gamma: config.gamma, lambda: config.lambda, reward_scale };
-        let kept = selection.kept(batch, iteration);
+        let kept = kept(fraction, batch);
         samples.prepare(batch, &kept, |states, values| critic.values(states, values), estimation, iteration)
     }
 
@@ -213,8 +215,17 @@ impl<'a, H: Half> Turn<'a, H> {
 
 impl Learner for Ppo {
     fn improve(&mut self, experience: Experience<'_>) -> Result<Improvement, RlError> {
-        let Experience { workers, source, seed, iteration, progress, company, selection, random_actions } =
-            experience;
+        let Experience {
+            workers,
+            source,
+            seed,
+            iteration,
+            progress,
+            transition_share,
+            company,
+            selection,
+            random_actions,
+        } = experience;
         if selection.chooses() && self.config.episodes == 0 {
             let remedy = "needs `ppo.episodes`";
             return Err(RlError::Selection { learner: "ppo", remedy });
@@ -232,7 +243,9 @@ impl Learner for Ppo {
         let players = company.players(&self.actor, "ppo")?;
         workers.collect(players, source, &mut self.lanes, options, &mut self.batch)?;
         let collected = Instant::now();
-        self.prepare(selection, iteration)?;
+        let used = progress + transition_share * transitions(&self.batch) as f64;
+        let fraction = selection.in_force(iteration, used);
+        self.prepare(fraction, iteration)?;
         let explained_variance = self.samples.explained_variance();
         let rate =
             self.config.learning_rate * if self.config.anneal { (1.0 - progress).max(0.0) } else { 1.0 };
@@ -339,7 +352,7 @@ mod tests {
             ppo.batch[1].log_probs[step] = f32::NAN;
             ppo.batch[1].actions[step] = 1.0;
         }
-        ppo.prepare(Selection::default(), 0).unwrap();
+        ppo.prepare(1.0, 0).unwrap();
         assert_eq!(ppo.samples.valid.len(), 128 - 3);
         ppo.update(1, 0, 3e-4, 1).unwrap();
         assert!(ppo.policy.params().iter().chain(ppo.critic.params()).all(|p| p.is_finite()));
@@ -349,7 +362,7 @@ mod tests {
     fn a_gradient_that_is_not_finite_is_an_error() {
         let (mut workers, mut ppo) = setting();
         collect(&mut workers, &mut ppo);
-        ppo.prepare(Selection::default(), 0).unwrap();
+        ppo.prepare(1.0, 0).unwrap();
         ppo.samples.advantages[100] = f32::NAN;
         for threads in [1, 2] {
             let error = ppo.update(1, 0, 3e-4, threads).unwrap_err();
@@ -364,14 +377,14 @@ mod tests {
         for lane in &mut ppo.batch {
             lane.outcomes.fill(Outcome::Diverged(Divergence::Simulator));
         }
-        assert_eq!(ppo.prepare(Selection::default(), 7).unwrap_err(), RlError::NothingValid { iteration: 7 });
+        assert_eq!(ppo.prepare(1.0, 7).unwrap_err(), RlError::NothingValid { iteration: 7 });
     }
 
     #[test]
     fn rewards_are_scaled_by_the_deviation_of_the_discounted_return() {
         let (mut workers, mut ppo) = setting();
         collect(&mut workers, &mut ppo);
-        ppo.prepare(Selection::default(), 0).unwrap();
+        ppo.prepare(1.0, 0).unwrap();
         let deviation = ppo.reward_moments.variance(0).sqrt();
         assert!(deviation > 1.0);
         assert!((ppo.samples.rewards[5] - 1.0 / deviation).abs() < 1e-6);
@@ -387,7 +400,7 @@ mod tests {
                 ppo.config.kl_limit = kl_limit;
                 ppo.config.epochs = 4;
                 collect(&mut workers, &mut ppo);
-                ppo.prepare(Selection::default(), 0).unwrap();
+                ppo.prepare(1.0, 0).unwrap();
                 let (losses, norm, epochs) = ppo.update(1, 0, 3e-3, threads).unwrap();
                 let bits = |params: &[f32]| params.iter().map(|p| p.to_bits()).collect::<Vec<_>>();
                 (losses, norm.to_bits(), epochs, bits(ppo.policy.params()), bits(ppo.critic.params()))

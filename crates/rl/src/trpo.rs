@@ -20,10 +20,12 @@ use wr2l_sim::{ActionSpace, SimSpec};
 
 use crate::conjugate_gradient::{conjugate_gradient, dot};
 use crate::critic::Critic;
+use crate::learner::transitions;
 use crate::samples::{Estimation, Samples};
+use crate::selection::kept;
 use crate::{
     Acting, Actor, CollectOptions, Company, Experience, Improvement, LaneBatch, Lanes, Learner, RlError,
-    Selection, Skip, State, StateError, TrpoConfig,
+    Skip, State, StateError, TrpoConfig,
 };
 
 /// Normalised observations are clipped to ± this.
@@ -150,14 +152,14 @@ impl Trpo {
     }
 
     /// Values, scaled rewards, advantages (shifted and scaled to mean 0 and variance 1) and targets of the batch.
-    fn prepare(&mut self, selection: Selection, iteration: u64) -> Result<(), RlError> {
+    fn prepare(&mut self, fraction: f64, iteration: u64) -> Result<(), RlError> {
         let Self { config, critic, batch, samples, reward_moments, .. } = self;
         for lane in batch.iter() {
             reward_moments.merge(&lane.discounted_moments)?;
         }
         let reward_scale = config.normalise_rewards.then(|| Estimation::reward_scale(reward_moments));
         let estimation = Estimation { gamma: config.gamma, lambda: config.lambda, reward_scale };
-        let kept = selection.kept(batch, iteration);
+        let kept = kept(fraction, batch);
         samples.prepare(
             batch,
             &kept,
@@ -293,8 +295,17 @@ fn mean(mut sum: Vec<f64>, n: usize) -> Vec<f64> {
 
 impl Learner for Trpo {
     fn improve(&mut self, experience: Experience<'_>) -> Result<Improvement, RlError> {
-        let Experience { workers, source, seed, iteration, company, selection, random_actions, .. } =
-            experience;
+        let Experience {
+            workers,
+            source,
+            seed,
+            iteration,
+            progress,
+            transition_share,
+            company,
+            selection,
+            random_actions,
+        } = experience;
         if selection.chooses() && self.config.episodes == 0 {
             let remedy = "needs `trpo.episodes`";
             return Err(RlError::Selection { learner: "trpo", remedy });
@@ -312,7 +323,9 @@ impl Learner for Trpo {
         workers.collect(players, source, &mut self.lanes, options, &mut self.batch)?;
         let mut report = Improvement::of(&self.batch);
         report.learning_rate = self.config.critic_learning_rate;
-        match self.prepare(selection, iteration) {
+        let used = progress + transition_share * transitions(&self.batch) as f64;
+        let fraction = selection.in_force(iteration, used);
+        match self.prepare(fraction, iteration) {
             // Neither policy nor critic can learn from it.
             Err(RlError::NotFinite { .. }) => report.skipped = Some(Skip::NotFinite),
             Err(error) => return Err(error),

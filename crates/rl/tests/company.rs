@@ -2,9 +2,9 @@
 
 use wr2l_nn::{Normaliser, Policy};
 use wr2l_rl::{
-    Acting, Actor, CollectOptions, Company, Disturbance, Experience, Fixed, Improvement, LaneBatch, Lanes,
-    Learner, Means, Mixing, Player, Players, Ppo, PpoConfig, RlError, Selection, Stretch, Trpo, TrpoConfig,
-    Workers,
+    Acting, Actor, Begin, CollectOptions, Company, Disturbance, Experience, Fixed, Improvement, LaneBatch,
+    Lanes, Learner, Means, Mixing, Player, Players, Ppo, PpoConfig, RlError, Selection, Stretch, Trpo,
+    TrpoConfig, Workers,
 };
 use wr2l_rng::{Purpose, StreamKey};
 use wr2l_sim::{ActionSpace, Simulator, Task, TaskName};
@@ -225,9 +225,13 @@ fn keeping_all_episodes_is_not_selecting_bit_for_bit_and_keeping_fewer_is_someth
         bits(learner.actor())
     };
     let all = run(Selection::default());
-    assert_eq!(all, run(Selection { fraction: 1.0, after: 2 }));
-    assert_eq!(all, run(Selection { fraction: 0.1, after: 4 }), "all are kept during the first iterations");
-    assert_ne!(all, run(Selection { fraction: 0.1, after: 3 }));
+    assert_eq!(all, run(Selection { fraction: 1.0, begin: Begin::Iteration(2) }));
+    assert_eq!(
+        all,
+        run(Selection { fraction: 0.1, begin: Begin::Iteration(4) }),
+        "all are kept during the first iterations"
+    );
+    assert_ne!(all, run(Selection { fraction: 0.1, begin: Begin::Iteration(3) }));
 }
 
 #[test]
@@ -241,7 +245,7 @@ fn what_makes_no_sense_is_refused_with_a_sentence() {
         let error = learner.improve(Experience { company: mixed, ..experience }).unwrap_err();
         assert!(matches!(error, RlError::Company { .. }) && error.to_string().contains("`ddpg`"), "{error}");
         let experience = Experience::alone(&mut workers, &source, 5, 0, 0.0);
-        let selection = Selection { fraction: 0.5, after: 0 };
+        let selection = Selection { fraction: 0.5, begin: Begin::Iteration(0) };
         let error = learner.improve(Experience { selection, ..experience }).unwrap_err();
         assert!(error.to_string().contains(".episodes`"), "{error}");
     }

@@ -140,7 +140,7 @@ fn epopt_that_keeps_all_episodes_is_ppo_uniform_bit_for_bit() {
     };
     let common = AdversaryConfig::default();
     let cvar = |fraction, after| {
-        let config = CvarConfig { fraction, after };
+        let config = CvarConfig { fraction, after: Some(after), ..CvarConfig::default() };
         Cvar::new(Uniform::new(ball.clone(), common).unwrap(), config).unwrap()
     };
     let mut uniform = Uniform::new(ball.clone(), common).unwrap();

@@ -98,7 +98,7 @@ pub fn open_contestants<P: AsRef<Path>>(paths: &[P]) -> Result<Vec<Contestant>, 
     for i in 0..paths.len() {
         for j in 0..i {
             let same_file = paths[i].canonicalize().ok() == paths[j].canonicalize().ok();
-            let plan = |k: usize| contestants[k].plan.as_ref().map(Plan::relevant);
+            let plan = |k: usize| contestants[k].plan.as_ref();
             let same_plan = plan(i).is_some() && plan(i) == plan(j);
             if same_file || same_plan {
                 let (a, b) = (paths[j].display(), paths[i].display());
@@ -132,7 +132,7 @@ fn name_of(path: &Path) -> String {
 /// Which method each policy stands for in tables and figures: the one it was given, else its algorithm, if all runs of that algorithm here
 /// differ in nothing but their seed; else every one of them stands for itself.
 pub fn methods(contestants: &[Contestant]) -> Vec<String> {
-    let comparable = |plan: &Option<Plan>| plan.as_ref().map(|plan| Plan { seed: 0, ..plan.relevant() });
+    let comparable = |plan: &Option<Plan>| plan.as_ref().map(|plan| Plan { seed: 0, ..plan.clone() });
     contestants
         .iter()
         .map(|one| {

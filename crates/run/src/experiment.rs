@@ -54,10 +54,9 @@ pub struct Method {
 }
 
 impl Method {
-    /// Whether both train the same policies, whatever they say about players who do not play.
+    /// Whether both train the same policies.
     fn is(&self, other: &Self) -> bool {
-        let first = |method: &Self| method.plans.first().map(Plan::relevant);
-        first(self) == first(other)
+        self.plans.first() == other.plans.first()
     }
 }
 
@@ -305,7 +304,8 @@ fn method(
         layers.extend(entry.set.iter().map(|(key, value)| argument(key, value.clone())));
         let plan = Plan::resolve(&layers)?;
         if quick {
-            layers.extend(HURRY.iter().map(|(key, value)| argument(key, Value::Integer(*value))));
+            let read = HURRY.iter().filter(|(key, _)| plan.reads(key));
+            layers.extend(read.map(|(key, value)| argument(key, Value::Integer(*value))));
             // Checked as it is before it is made small.
             plans.push(Plan::resolve(&layers)?);
         } else {

@@ -1,6 +1,6 @@
 //! What stops a run rather than let it go on with numbers that mean nothing, and what it warns of.
 
-use wr2l_rl::{Actor, Improvement, Skip};
+use wr2l_rl::{Actor, Begin, Improvement, Selection, Skip};
 
 use crate::course::{Course, mean_over_sound};
 use crate::plan::Plan;
@@ -72,6 +72,17 @@ pub(crate) fn diverging(course: &Course, plan: &Plan) -> Option<String> {
             course.diverged_in_training,
             course.episodes,
             100.0 * share,
+        )
+    })
+}
+
+/// A warning, if a run of so many iterations is over before the selection of its episodes began.
+pub(crate) fn never_selected(selection: &Selection, iterations: u64) -> Option<String> {
+    let Begin::Iteration(first) = selection.begin else { return None };
+    (selection.chooses() && iterations <= first).then(|| {
+        format!(
+            "the worst episodes were never selected: `adversary.cvar.after` is {first} iterations, and the run had \
+             {iterations}; `adversary.cvar.begin` counts in shares of the step budget"
         )
     })
 }

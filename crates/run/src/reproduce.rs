@@ -82,8 +82,6 @@ pub struct Job {
     pub plan: Plan,
     /// Where it stands.
     pub status: JobStatus,
-    /// [`Plan::relevant`] of its plan.
-    relevant: Plan,
 }
 
 /// What there is to do for some experiments.
@@ -115,19 +113,18 @@ impl Agenda {
         let there = plans_in(&runs);
         let mut jobs: Vec<Job> = Vec::new();
         for plan in experiments.iter().flat_map(|e| &e.methods).flat_map(|m| &m.plans) {
-            let relevant = plan.relevant();
-            if jobs.iter().any(|job| job.relevant == relevant) {
+            if jobs.iter().any(|job| job.plan == *plan) {
                 continue;
             }
-            let own = run_name(&relevant);
+            let own = run_name(plan);
             // A run of an earlier version may lie under another name: its plan lacked today's options.
-            let earlier = there.iter().filter(|(_, known)| *known == relevant).map(|(name, _)| name.clone());
+            let earlier = there.iter().filter(|(_, known)| known == plan).map(|(name, _)| name.clone());
             let (status, name) = std::iter::once(own)
                 .chain(earlier)
-                .map(|name| (status(&runs.join(&name), &relevant), name))
+                .map(|name| (status(&runs.join(&name), plan), name))
                 .min_by_key(|(status, _)| *status)
                 .expect("there is its own name at least");
-            jobs.push(Job { folder: runs.join(&name), name, plan: plan.clone(), relevant, status });
+            jobs.push(Job { folder: runs.join(&name), name, plan: plan.clone(), status });
         }
         Ok(Self { output: output.to_owned(), experiments, jobs })
     }
@@ -269,10 +266,7 @@ impl Agenda {
     fn contestants(&self, experiment: &Experiment) -> Result<Vec<Contestant>, RunError> {
         let mut contestants = Vec::new();
         for method in &experiment.methods {
-            let job = |plan: &Plan| {
-                let relevant = plan.relevant();
-                self.jobs.iter().find(|job| job.relevant == relevant)
-            };
+            let job = |plan: &Plan| self.jobs.iter().find(|job| job.plan == *plan);
             for job in method.plans.iter().filter_map(job) {
                 let mut one = Contestant::open(&job.folder)?;
                 one.method = Some(method.name.clone());
@@ -343,29 +337,29 @@ impl Agenda {
     }
 }
 
-/// The folders in `runs` whose plans can be read, with what is relevant of these.
+/// The folders in `runs` whose plans can be read, with these.
 fn plans_in(runs: &Path) -> Vec<(String, Plan)> {
     let Ok(entries) = std::fs::read_dir(runs) else { return Vec::new() };
     let mut plans: Vec<(String, Plan)> = entries
         .filter_map(|entry| {
             let entry = entry.ok()?;
             let plan = Plan::read(&entry.path().join("plan.toml")).ok()?;
-            Some((entry.file_name().into_string().ok()?, plan.relevant()))
+            Some((entry.file_name().into_string().ok()?, plan))
         })
         .collect();
     plans.sort_by(|a, b| a.0.cmp(&b.0));
     plans
 }
 
-/// Name of the folder of a run: the same for plans that agree in what is relevant, another for any other.
-fn run_name(relevant: &Plan) -> String {
-    let print = Fingerprint::of("run").text(&Plan { seed: 0, ..relevant.clone() }.to_toml()).key();
-    format!("{}-{}-{:08x}-s{}", relevant.task, relevant.algorithm, print >> 32, relevant.seed)
+/// Name of the folder of a run: the same for equal plans, another for any other.
+fn run_name(plan: &Plan) -> String {
+    let print = Fingerprint::of("run").text(&Plan { seed: 0, ..plan.clone() }.to_toml()).key();
+    format!("{}-{}-{:08x}-s{}", plan.task, plan.algorithm, print >> 32, plan.seed)
 }
 
-fn status(folder: &Path, relevant: &Plan) -> JobStatus {
+fn status(folder: &Path, plan: &Plan) -> JobStatus {
     let complete = RunFolder::open(folder).is_ok_and(|run| {
-        let same = Plan::read(&run.file("plan.toml")).is_ok_and(|known| known.relevant() == *relevant);
+        let same = Plan::read(&run.file("plan.toml")).is_ok_and(|known| known == *plan);
         same && run.file("policy.safetensors").is_file() && Summary::read(&run).is_some_and(|s| s.complete)
     });
     if complete {
@@ -445,8 +439,7 @@ mod tests {
     fn the_name_of_a_run_depends_on_its_plan() {
         let experiments = crate::select_experiments(&["fig4".into()], false, None).unwrap();
         let plans: Vec<&Plan> = experiments[0].methods.iter().flat_map(|m| &m.plans).collect();
-        let names: std::collections::BTreeSet<String> =
-            plans.iter().map(|plan| run_name(&plan.relevant())).collect();
+        let names: std::collections::BTreeSet<String> = plans.iter().map(|plan| run_name(plan)).collect();
         assert_eq!(names.len(), plans.len());
     }
 
@@ -456,7 +449,7 @@ mod tests {
         let experiments = || crate::select_experiments(&["fig4".into()], false, Some(1)).unwrap();
         let name = |agenda: &Agenda| agenda.jobs[1].name.clone();
         let agenda = Agenda::new(experiments(), output.path()).unwrap();
-        assert_eq!(name(&agenda), run_name(&agenda.jobs[1].relevant));
+        assert_eq!(name(&agenda), run_name(&agenda.jobs[1].plan));
 
         let folder = output.path().join("runs").join("of-an-earlier-version");
         std::fs::create_dir_all(&folder).unwrap();

@@ -253,6 +253,11 @@ impl<'a> Run<'a> {
             checkpoint_seconds: self.pace.total.as_secs_f64(),
             course: self.course,
         };
+        if let Some(warning) = self.opponent.as_ref().and_then(|opponent| {
+            guard::never_selected(&opponent.adversary.selection(), trained.last.iteration)
+        }) {
+            observer.warning(&warning);
+        }
         if ending != Ending::Interrupted {
             Summary::new(self.plan, &trained).write(self.folder)?;
         }
@@ -344,6 +349,7 @@ impl<'a> Run<'a> {
             seed: self.plan.seed,
             iteration,
             progress: self.course.steps as f64 / self.plan.steps as f64,
+            transition_share: 1.0 / self.plan.steps as f64,
             company: adversary.map_or(Company::Nobody, |adversary| adversary.company()),
             selection: adversary.map_or_else(Selection::default, |adversary| adversary.selection()),
             random_actions: self.plan.adversary.random_actions,

@@ -30,10 +30,14 @@ impl Observer for Stopper {
 
 /// A few iterations on the inverted pendulum, on which every algorithm runs, with turns of the adversary if there is one.
 fn plan(algorithm: Algorithm, more: &[&str]) -> Plan {
-    let mut layers = vec![
-        Layer::argument("", "task", "inverted-pendulum"),
-        Layer::argument("", "algorithm", algorithm.to_string()),
-    ];
+    let resolve = |settings: &[&str]| {
+        let names = [
+            Layer::argument("", "task", "inverted-pendulum"),
+            Layer::argument("", "algorithm", algorithm.to_string()),
+        ];
+        let settings = settings.iter().map(|setting| Layer::set(setting).unwrap());
+        Plan::resolve(&names.into_iter().chain(settings).collect::<Vec<_>>())
+    };
     let settings = [
         "steps=1000",
         "adversary.every=400",
@@ -62,10 +66,17 @@ fn plan(algorithm: Algorithm, more: &[&str]) -> Plan {
         "td3.minibatch=16",
         "td3.hidden=[8]",
     ];
-    let fewer = ["ppo.episodes=20", "adversary.kind=cvar"];
-    let fewer: &[&str] = if algorithm == Algorithm::Epopt { &fewer } else { &[] };
-    layers.extend(settings.iter().chain(fewer).chain(more).map(|setting| Layer::set(setting).unwrap()));
-    Plan::resolve(&layers).unwrap()
+    let fewer: &[&str] = match algorithm {
+        Algorithm::Epopt => &["ppo.episodes=20"],
+        // The fewest transitions that the paper collects.
+        Algorithm::Wr2lPaper => &["steps=20000", "ppo.horizon=625"],
+        _ => &[],
+    };
+    let own = [fewer, more].concat();
+    // Those that somebody reads, and that the paper leaves open.
+    let fits = |setting: &&str| resolve(&[&[*setting], &own[..]].concat()).is_ok();
+    let settings: Vec<&str> = settings.into_iter().filter(fits).chain(own.iter().copied()).collect();
+    resolve(&settings).unwrap()
 }
 
 fn options(stopper: &Stopper) -> TrainOptions {

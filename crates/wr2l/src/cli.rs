@@ -143,7 +143,7 @@ pub(crate) struct TrainArgs {
     /// The task; may come from the experiment file instead.
     #[arg(value_parser = task_parser(), required_unless_present = "plan")]
     pub(crate) task: Option<TaskName>,
-    /// wr2l, ppo, ppo-uniform, ppo-boundary, trpo, ddpg, td3, epopt, rarl, pr-mdp or nr-mdp [default: wr2l; on
+    /// wr2l, wr2l-paper, ppo, ppo-uniform, ppo-boundary, trpo, ddpg, td3, epopt, rarl, pr-mdp or nr-mdp [default: wr2l; on
     /// half-cheetah, where nothing is named, with the adversary population].
     #[arg(long, value_name = "NAME")]
     pub(crate) algorithm: Option<String>,
@@ -153,8 +153,7 @@ pub(crate) struct TrainArgs {
     /// Another adversary than the algorithm's: nominal, uniform, boundary, wasserstein, population, tail, cvar, force or action.
     #[arg(long, value_name = "NAME")]
     pub(crate) adversary: Option<String>,
-    /// Algorithm 1 as the paper prints it: gradient steps from the reference to the worst case, in the ball of the
-    /// zero-order Hessian.
+    /// Algorithm 1 as the paper prints it, with nothing of ours that the paper fixes: short for `--algorithm wr2l-paper`.
     #[arg(long, conflicts_with_all = ["algorithm", "learner", "adversary"])]
     pub(crate) paper: bool,
     /// Policy steps to train for, e.g. 2M.
@@ -221,28 +220,28 @@ pub(crate) struct EvaluateArgs {
     #[arg(long)]
     pub(crate) worst_case: bool,
     /// Where random systems and the worst case lie: `box` around the nominal values, the `ball` of a run, or the `shell`
-    /// around that ball, out to twice its size (random systems only).
-    #[arg(long, value_name = "REGION", value_enum, default_value = "box")]
-    pub(crate) within: Within,
-    /// Half-width of the box, relative to the nominal values.
-    #[arg(long, value_name = "R", value_parser = number, default_value = "0.5")]
-    pub(crate) half_width: f64,
+    /// around that ball, out to twice its size (random systems only) [default: box].
+    #[arg(long, value_name = "REGION", value_enum)]
+    pub(crate) within: Option<Within>,
+    /// Half-width of the box, relative to the nominal values [default: 0.5].
+    #[arg(long, value_name = "R", value_parser = number)]
+    pub(crate) half_width: Option<f64>,
     /// Parameters that vary in the box: names or patterns [default: all].
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) vary: Option<Vec<String>>,
     /// The run whose ball it is [default: the first RUN that was trained in one].
     #[arg(long, value_name = "RUN")]
     pub(crate) ball: Option<PathBuf>,
-    /// Seed of the random systems, the same for every run.
-    #[arg(long, value_name = "S", value_parser = count, default_value = "0")]
-    pub(crate) systems_seed: u64,
-    /// Episodes that the search for the worst case may spend on each policy.
-    #[arg(long, value_name = "N", value_parser = count, default_value = "10k")]
-    pub(crate) budget: u64,
+    /// Seed of the random systems, the same for every run [default: 0].
+    #[arg(long, value_name = "S", value_parser = count)]
+    pub(crate) systems_seed: Option<u64>,
+    /// Episodes that the search for the worst case may spend on each policy [default: 10k].
+    #[arg(long, value_name = "N", value_parser = count)]
+    pub(crate) budget: Option<u64>,
     /// How it is searched: by a `surrogate` of the return that learns from every episode, or along the `gradient` from
-    /// several starts, as training does.
-    #[arg(long, value_name = "HOW", value_enum, default_value = "surrogate")]
-    pub(crate) search: SearchHow,
+    /// several starts, as training does [default: surrogate].
+    #[arg(long, value_name = "HOW", value_enum)]
+    pub(crate) search: Option<SearchHow>,
     /// Episodes per system.
     #[arg(long, value_name = "N", value_parser = episodes, default_value = "20")]
     pub(crate) episodes: u32,

@@ -113,7 +113,19 @@ fn what_makes_no_sense_is_refused_before_any_work() {
     refused("run --random 5 --half-width=-1", &["half-width"]);
     refused("run --random 5 --within disc", &["ball"]);
     refused("run --random 5 --vary gravty", &["did you mean `gravity`?"]);
-    refused("run --random 5 --within ball --vary gravity", &["--vary is for the box"]);
+    for (flags, flag, readers) in [
+        ("--random 5 --within ball --vary gravity", "--vary", "in the box"),
+        ("--random 5 --within ball --half-width 0.1", "--half-width", "in the box"),
+        ("--within ball", "--within", "--random and --worst-case"),
+        ("--sweep gravity=5:15:3 --vary gravity", "--vary", "in the box"),
+        ("--random 5 --ball run", "--ball", "--within ball and --within shell"),
+        ("--worst-case --systems-seed 1", "--systems-seed", "--random"),
+        ("--random 5 --budget 100", "--budget", "--worst-case"),
+        ("--random 5 --search gradient", "--search", "--worst-case"),
+    ] {
+        let unread = format!("{flag}: nothing that was asked for reads it; only ");
+        refused(&format!("run {flags}"), &[&unread, readers]);
+    }
     refused("plain --random 5 --within ball", &["--ball"]);
     refused("plain --random 5 --within ball --ball plain", &["`plain` was not trained in a ball"]);
     refused("run --worst-case --within shell", &["not in a shell"]);

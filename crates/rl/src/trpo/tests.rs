@@ -27,7 +27,7 @@ fn improve(workers: &mut Workers, trpo: &mut Trpo, iteration: u64) -> Improvemen
 fn prepared(task: TaskName, config: TrpoConfig) -> Trpo {
     let (mut workers, mut trpo) = setting(task, config);
     collect(&mut workers, &mut trpo);
-    trpo.prepare(Selection::default(), 0).unwrap();
+    trpo.prepare(1.0, 0).unwrap();
     trpo
 }
 
@@ -168,7 +168,7 @@ fn a_reward_or_advantage_that_is_not_finite_is_survived_and_reported() {
         let (mut workers, mut trpo) = setting(TaskName::Hopper, config);
         collect(&mut workers, &mut trpo);
         trpo.batch[1].rewards[7] = bad;
-        let error = trpo.prepare(Selection::default(), 0).unwrap_err();
+        let error = trpo.prepare(1.0, 0).unwrap_err();
         assert!(matches!(error, RlError::NotFinite { .. }));
 
         let mut trpo = prepared(TaskName::Hopper, small());
@@ -232,7 +232,7 @@ fn a_diverged_step_never_reaches_the_networks() {
         trpo.batch[1].rewards[step] = 0.0;
         trpo.batch[1].log_probs[step] = f32::NAN;
     }
-    trpo.prepare(Selection::default(), 0).unwrap();
+    trpo.prepare(1.0, 0).unwrap();
     assert_eq!(trpo.samples.valid.len(), 140 - 3);
     assert!(trpo.step().0.unwrap().params.iter().all(|p| p.is_finite()));
 }

@@ -1,11 +1,11 @@
 //! EPOpt (Rajeswaran et al. 2017): domain randomisation, of which the learner sees the worst.
 
 use serde::{Deserialize, Serialize};
-use wr2l_rl::{Actor, Selection, State, StateError, Workers};
+use wr2l_rl::{Actor, Begin, Selection, State, StateError, Workers};
 
 use super::{Adversary, Choice, Source, Turn, Uniform};
 use crate::RobustError;
-use crate::error::check_fraction;
+use crate::error::{check_fraction, check_share};
 
 /// Options of [`Cvar`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,13 +14,18 @@ pub struct CvarConfig {
     /// Share ε of a batch's episodes, those of lowest return, that the learner learns from, in (0, 1]; with 1 it is
     /// `uniform`. Usual: 0.1–0.3.
     pub fraction: f64,
-    /// Iterations of the learner during which it learns from all episodes. Usual: 50–100.
-    pub after: u64,
+    /// Share of the step budget during which the learner learns from all episodes, in [0, 1), so that it has something to
+    /// select among. Usual: 0.1–0.5.
+    pub begin: f64,
+    /// Instead of `begin`: iterations of the learner during which it learns from all episodes, as the authors count, to whom
+    /// 100 were two thirds of a run or less. A run whose budget ends before never selects.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<u64>,
 }
 
 impl Default for CvarConfig {
     fn default() -> Self {
-        Self { fraction: 0.1, after: 100 }
+        Self { fraction: 0.1, begin: 0.25, after: None }
     }
 }
 
@@ -30,7 +35,8 @@ impl CvarConfig {
     /// # Errors
     /// [`RobustError::Parameter`] for the first that makes no sense.
     pub fn validate(&self) -> Result<(), RobustError> {
-        check_fraction("fraction", self.fraction)
+        check_fraction("fraction", self.fraction)?;
+        check_share("begin", self.begin)
     }
 }
 
@@ -64,7 +70,8 @@ impl Adversary for Cvar {
     }
 
     fn selection(&self) -> Selection {
-        Selection { fraction: self.config.fraction, after: self.config.after }
+        let CvarConfig { fraction, begin, after } = self.config;
+        Selection { fraction, begin: after.map_or(Begin::Share(begin), Begin::Iteration) }
     }
 
     fn save<'a>(&'a self, state: &mut State<'a>) {

@@ -92,6 +92,7 @@ impl Adversary for Force {
                 seed: turn.seed,
                 iteration: turn.index * iterations + i,
                 progress: turn.progress,
+                transition_share: 0.0,
                 company: Company::Pushing { agent: actor, bound: self.bound },
                 selection: Selection::default(),
                 random_actions: 0.0,

@@ -4,7 +4,7 @@ use toml::{Table, Value};
 
 use super::keys::{lookup, nested, overlay};
 use super::layers::Layer;
-use super::{AdversaryKind, AdversaryPlan, EXCLUSIVE, LearnerKind, Plan};
+use super::{EXCLUSIVE, Plan};
 
 /// Options that came after plans had been written without them, and what programs did before.
 fn introduced() -> [(&'static str, Option<Value>); 22] {
@@ -35,25 +35,50 @@ fn introduced() -> [(&'static str, Option<Value>); 22] {
     ]
 }
 
-/// What to lay below `layer` if it is the whole plan of a run that an earlier version wrote: a run means what it meant when
-/// it was made, however presets have changed since. `None` for any other file, whose gaps the preset fills.
-pub(super) fn below(layer: &Layer, defaults: &Table) -> Option<Layer> {
+/// What a file says that holds a whole plan, as a run writes it.
+pub(super) struct Whole {
+    /// The plan that it is by itself.
+    own: Plan,
+    /// Whether it also holds the options of players who do not play, as version 0.1 wrote them.
+    of_everybody: bool,
+}
+
+impl Whole {
+    /// Whether a setting in the file may have no reader in the run that is made of it: it has one in the file's own plan, which
+    /// somebody else changed, or is there because an earlier version wrote down everything.
+    pub(super) fn excuses(&self, key: &str) -> bool {
+        self.of_everybody || key == "vary" || self.own.reads(key)
+    }
+
+    /// What to lay below `layer`, which this is: a run means what it meant when it was made, however presets have changed
+    /// since.
+    pub(super) fn below(&self, layer: &Layer) -> Layer {
+        let mut table = Table::new();
+        for (key, value) in introduced() {
+            let missing = lookup(layer.table(), key).is_none() && self.own.reads(key);
+            if let Some(value) = value.filter(|_| missing) {
+                overlay(&mut table, &nested(key, value));
+            }
+        }
+        layer.sibling(table)
+    }
+}
+
+/// The whole plan that `layer` holds: nothing is missing but what nobody in it reads, and what came after it was written.
+/// `None` for any other file, whose gaps the preset fills.
+pub(super) fn whole(layer: &Layer, defaults: &Table) -> Option<Whole> {
     let introduced = introduced();
     let may_lack = |key: &str| {
         introduced.iter().any(|(name, _)| *name == key) || EXCLUSIVE.iter().any(|group| group.contains(&key))
     };
     let mut missing = Vec::new();
     gaps(defaults, layer.table(), "", &mut missing);
-    if missing.is_empty() || !missing.iter().all(|key| may_lack(key)) {
-        return None;
-    }
-    let mut table = Table::new();
-    for (key, value) in introduced {
-        if let Some(value) = value.filter(|_| lookup(layer.table(), key).is_none()) {
-            overlay(&mut table, &nested(key, value));
-        }
-    }
-    (!table.is_empty()).then(|| layer.sibling(table))
+    let of_everybody = missing.iter().all(|key| may_lack(key));
+    let mut table = defaults.clone();
+    overlay(&mut table, layer.table());
+    let own: Plan = Value::Table(table).try_into().ok()?;
+    (of_everybody || missing.iter().all(|key| may_lack(key) || !own.reads(key)))
+        .then_some(Whole { own, of_everybody })
 }
 
 /// The dotted keys that `all` has and `some` has not; of a table that is missing its own alone.
@@ -65,68 +90,6 @@ fn gaps(all: &Table, some: &Table, prefix: &str, missing: &mut Vec<String>) {
             (Value::Table(all), Some(Value::Table(some))) => gaps(all, some, &format!("{key}."), missing),
             _ => {}
         }
-    }
-}
-
-impl Plan {
-    /// The plan with the preset's values where it says something about players who do not play: two plans that agree in
-    /// this are of the same run.
-    pub(crate) fn relevant(&self) -> Self {
-        let mut plan = self.clone();
-        let preset = Self::preset(plan.algorithm, plan.task);
-        let AdversaryPlan {
-            phase_one,
-            worst_cases,
-            nominal_share,
-            uniform_share,
-            population,
-            tail,
-            region,
-            cvar,
-            action,
-            force,
-            ..
-        } = preset.adversary;
-        let kind = plan.adversary.kind;
-        let own = &mut plan.adversary;
-        if kind != AdversaryKind::Wasserstein {
-            (own.phase_one, own.worst_cases) = (phase_one, worst_cases);
-            (own.nominal_share, own.uniform_share) = (nominal_share, uniform_share);
-        }
-        if kind != AdversaryKind::Population {
-            own.population = population;
-        }
-        if kind != AdversaryKind::Tail {
-            own.tail = tail;
-        }
-        if !matches!(kind, AdversaryKind::Uniform | AdversaryKind::Cvar) {
-            own.region = region;
-        }
-        if kind != AdversaryKind::Cvar {
-            own.cvar = cvar;
-        }
-        if kind != AdversaryKind::Action {
-            own.action = action;
-        }
-        if kind != AdversaryKind::Force {
-            own.force = force;
-        }
-        if !plan.trains_in_ball() {
-            plan.ball = preset.ball;
-        }
-        if plan.learner != LearnerKind::Ppo {
-            plan.ppo = preset.ppo;
-        }
-        if plan.learner != LearnerKind::Trpo {
-            plan.trpo = preset.trpo;
-        }
-        if plan.learner != LearnerKind::Ddpg {
-            plan.ddpg = preset.ddpg;
-        }
-        if plan.learner != LearnerKind::Td3 {
-            plan.td3 = preset.td3;
-        }
-        plan
     }
 }
 
@@ -147,7 +110,7 @@ mod tests {
     #[test]
     fn the_plan_of_an_earlier_version_means_what_it_meant() {
         let today = Plan::preset(Algorithm::Wr2l, TaskName::HalfCheetah);
-        let mut table: Table = today.to_toml().parse().unwrap();
+        let mut table = today.to_table();
         for (key, _) in introduced() {
             remove(&mut table, key);
         }
@@ -161,7 +124,7 @@ mod tests {
     #[test]
     fn a_plan_of_before_td3_is_the_same_run_today() {
         let today = Plan::preset(Algorithm::PrMdp, TaskName::HalfCheetah);
-        let mut table: Table = today.to_toml().parse().unwrap();
+        let mut table = today.to_table();
         remove(&mut table, "td3");
         for (key, _) in introduced().into_iter().filter(|(key, _)| key.starts_with("ddpg.")) {
             remove(&mut table, key);
@@ -180,30 +143,26 @@ mod tests {
     }
 
     #[test]
-    fn who_does_not_play_makes_no_difference_and_who_does_makes_one() {
-        let plan = |algorithm: &str, settings: &[&str]| {
-            let mut layers = vec![
-                Layer::argument("task", "task", "hopper"),
-                Layer::argument("algorithm", "algorithm", algorithm),
-            ];
-            layers.extend(settings.iter().map(|setting| Layer::set(setting).unwrap()));
-            Plan::resolve(&layers).unwrap().relevant()
+    fn a_whole_plan_of_version_0_1_may_say_anything_of_players_who_do_not_play() {
+        let mut table = Plan::preset(Algorithm::Ppo, TaskName::Hopper).to_table();
+        overlay(&mut table, &nested("trpo.gamma", Value::from(0.5)));
+        overlay(&mut table, &nested("adversary.phase_one.search", Value::from("gradient")));
+        let then = resolved(toml::to_string(&table).unwrap());
+        assert_eq!(then, Plan::preset(Algorithm::Ppo, TaskName::Hopper), "it is the same run");
+    }
+
+    #[test]
+    fn a_whole_plan_of_today_takes_another_adversary_and_keeps_what_that_one_reads() {
+        let today = Plan::preset(Algorithm::Wr2l, TaskName::Hopper);
+        let text = today.to_toml();
+        let with = |extra: &str, kind: &str| {
+            let file = Layer::text(Path::new("plan.toml"), format!("{text}{extra}")).unwrap();
+            Plan::resolve(&[file, Layer::set(&format!("adversary.kind={kind}")).unwrap()])
         };
-        for (algorithm, unused, used) in [
-            ("ppo", "adversary.phase_one.search=gradient", "ppo.gamma=0.9"),
-            ("ppo", "ball.epsilon=7", "ppo.initial_std=0.5"),
-            ("ppo-boundary", "adversary.nominal_share=0.5", "ball.epsilon=7"),
-            ("wr2l", "ddpg.gamma=0.9", "adversary.nominal_share=0.5"),
-            ("pr-mdp", "ppo.gamma=0.9", "ddpg.gamma=0.9"),
-            ("ddpg", "td3.gamma=0.9", "ddpg.gamma=0.9"),
-            ("td3", "ddpg.gamma=0.9", "td3.gamma=0.9"),
-            ("ppo-boundary", "adversary.uniform_share=0.5", "ball.epsilon=7"),
-            ("wr2l", "td3.gamma=0.9", "adversary.uniform_share=0.5"),
-            ("rarl", "adversary.action.alpha=0.2", "adversary.force.bound=2"),
-            ("wr2l", "adversary.tail.share=0.2", "adversary.random_actions=0.1"),
-        ] {
-            assert_eq!(plan(algorithm, &[unused]), plan(algorithm, &[]), "{algorithm} {unused}");
-            assert_ne!(plan(algorithm, &[used]), plan(algorithm, &[]), "{algorithm} {used}");
-        }
+        let population = with("", "population").unwrap();
+        assert_eq!(population.adversary.population, today.adversary.population);
+        assert_eq!(population.ball, today.ball);
+        let refusal = with("[adversary.population]\nmembers = 3\n", "wasserstein").unwrap_err().to_string();
+        assert!(refusal.contains("only the adversary `population` does"), "{refusal}");
     }
 }

@@ -64,6 +64,27 @@ pub(super) fn remove(table: &mut Table, key: &str) {
     }
 }
 
+/// The dotted keys that hold values and no further keys, with their values.
+pub(super) fn leaves(table: &Table) -> Vec<(String, Value)> {
+    fn add(table: &Table, prefix: &str, to: &mut Vec<(String, Value)>) {
+        for (name, value) in table {
+            let key = format!("{prefix}{name}");
+            match value {
+                Value::Table(inner) => add(inner, &format!("{key}."), to),
+                value => to.push((key, value.clone())),
+            }
+        }
+    }
+    let mut all = Vec::new();
+    add(table, "", &mut all);
+    all
+}
+
+/// Whether `key` is `at`, or one below it.
+pub(super) fn is_within(key: &str, at: &str) -> bool {
+    key.strip_prefix(at).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
 /// Byte offset of the deepest part of `key` that `text` sets.
 pub(super) fn locate(text: &str, key: &str) -> Option<usize> {
     let document = DeTable::parse(text).ok()?;

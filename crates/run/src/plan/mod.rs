@@ -5,7 +5,9 @@ mod earlier;
 mod keys;
 mod layers;
 mod messages;
+mod paper;
 mod preset;
+mod readers;
 
 use std::path::Path;
 
@@ -14,7 +16,7 @@ use toml::{Table, Value};
 use wr2l_eval::{Axis, Grid, Systems};
 use wr2l_rl::{DdpgConfig, PpoConfig, TrpoConfig};
 use wr2l_robust::adversary::{
-    ActionConfig, CvarConfig, ForceConfig, PopulationConfig, RegionConfig, Shape, TailConfig,
+    ActionConfig, CvarConfig, ForceConfig, PopulationConfig, RegionConfig, TailConfig,
 };
 use wr2l_robust::phase_one::PhaseOne;
 use wr2l_robust::{AdversaryConfig, BallConfig};
@@ -26,8 +28,11 @@ pub use preset::{Algorithm, usual_sweep};
 
 use crate::error::RunError;
 use crate::files::write_file;
+use earlier::{Whole, whole};
+use keys::{leaves, lookup, remove};
 use layers::{Complaint, resolve};
 use messages::readable;
+use preset::usual_adversary;
 
 /// Everything that determines a run. The same plan gives the same policy, byte for byte, on machines with the same
 /// vector instructions, for any number of threads.
@@ -218,11 +223,8 @@ pub struct Report {
 }
 
 /// Keys that replace each other: setting one in a layer unsets the others below it.
-const EXCLUSIVE: &[&[&str]] = &[&["ball.epsilon", "ball.half_width"]];
-
-/// Options that only the adversary `wasserstein` reads.
-const SINGLE: &[&str] =
-    &["adversary.phase_one", "adversary.worst_cases", "adversary.nominal_share", "adversary.uniform_share"];
+const EXCLUSIVE: &[&[&str]] =
+    &[&["ball.epsilon", "ball.half_width"], &["adversary.cvar.begin", "adversary.cvar.after"]];
 
 impl Plan {
     /// Puts a plan together: the defaults of the algorithm's preset for the task, and `layers` over them in order.
@@ -248,18 +250,23 @@ impl Plan {
         let adversary = match (last("adversary.kind"), last("algorithm")) {
             (Some((_, value)), _) => read(value).ok(),
             (None, Some(_)) => None,
-            // Whoever sets an option of the single worst case means it.
-            (None, None) if SINGLE.iter().any(|key| last(key).is_some()) => None,
-            (None, None) => preset::usual_adversary(task, learner),
+            (None, None) => usual_adversary(task, learner).filter(|usual| {
+                // Whoever sets an option that it does not read, and the preset's own adversary does, means that one.
+                let [preset, with] =
+                    [None, Some(*usual)].map(|who| Self::preset_for(algorithm, learner, who, task));
+                let keys = layers.iter().flat_map(|layer| leaves(layer.table()));
+                !keys.into_iter().any(|(key, _)| !with.reads(&key) && preset.reads(&key))
+            }),
         };
-        let defaults = Table::try_from(Self::preset_for(algorithm, learner, adversary, task))
-            .expect("a preset has no map keys but strings and no number beyond i64");
-        let layers: Vec<Layer> = layers
+        let defaults = Self::preset_for(algorithm, learner, adversary, task).to_table();
+        let wholes: Vec<Option<Whole>> = layers.iter().map(|layer| whole(layer, &defaults)).collect();
+        let laid: Vec<Layer> = layers
             .iter()
-            .flat_map(|layer| [earlier::below(layer, &defaults), Some(layer.clone())])
+            .zip(&wholes)
+            .flat_map(|(layer, whole)| [whole.as_ref().map(|whole| whole.below(layer)), Some(layer.clone())])
             .flatten()
             .collect();
-        let mut plan: Self = resolve(defaults, &layers, EXCLUSIVE, Self::check)?;
+        let mut plan: Self = resolve(defaults, &laid, EXCLUSIVE, Self::check)?;
         if let Some(message) = plan.makes_no_sense() {
             let names = ["learner", "adversary.kind", "task", "algorithm"];
             let complaint = |key: &str| Complaint::new(key, message.as_str());
@@ -273,7 +280,21 @@ impl Plan {
         if let Ok(space) = plan.space() {
             plan.vary = space.names().map(str::to_owned).collect();
         }
-        Ok(plan)
+        for (layer, whole) in layers.iter().zip(&wholes) {
+            for (key, _) in leaves(layer.table()) {
+                let excused = whole.as_ref().is_some_and(|whole| whole.excuses(&key));
+                if let Some(reader) = plan.reader_missing(&key).filter(|_| !excused) {
+                    let message = format!("nobody in this run reads it; only {reader} does");
+                    return Err(layer.complain(Complaint::new(key, message)));
+                }
+            }
+        }
+        if let Some(complaint) = plan.departs_from_the_paper() {
+            let blamed = layers.iter().rev().find(|layer| layer.get(&complaint.key).is_some());
+            return Err(blamed.unwrap_or(layer).complain(complaint));
+        }
+        let Self { algorithm, learner, adversary: AdversaryPlan { kind, .. }, task, .. } = plan;
+        Ok(plan.without_the_unread(&Self::preset_for(algorithm, Some(learner), Some(kind), task).to_table()))
     }
 
     /// The plan in a file written by [`Plan::write`], or any complete one.
@@ -289,17 +310,25 @@ impl Plan {
         Self::resolve(&[layer])
     }
 
-    /// The plan as TOML, from which [`Plan::resolve`] gives the identical plan.
+    /// The plan as TOML, from which [`Plan::resolve`] gives the identical plan: the options that somebody in it reads.
     pub fn to_toml(&self) -> String {
-        let mut table = Table::try_from(self).expect("a plan has string keys and no number beyond TOML's");
-        if self.ball.half_width.is_some()
-            && let Some(Value::Table(ball)) = table.get_mut("ball")
-        {
-            // It does not count then.
-            ball.remove("epsilon");
+        let mut table = self.to_table();
+        self.keep_the_read(&mut table);
+        for group in EXCLUSIVE {
+            // The last of them has no value unless it counts; the others do not then.
+            if let Some((last, others)) = group.split_last()
+                && lookup(&table, last).is_some()
+            {
+                others.iter().for_each(|key| remove(&mut table, key));
+            }
         }
         let text = toml::to_string(&table).expect("a table has string keys");
         format!("# Everything that determines this run. `wr2l train --plan plan.toml` repeats it.\n\n{text}")
+    }
+
+    /// Every option, also those of players who do not play.
+    fn to_table(&self) -> Table {
+        Table::try_from(self).expect("a plan has string keys and no number beyond TOML's")
     }
 
     /// Writes [`Plan::to_toml`] to a file.
@@ -324,13 +353,6 @@ impl Plan {
     /// [`RunError::Sim`], [`RunError::Space`].
     pub fn simulator(&self) -> Result<Simulator, RunError> {
         Ok(Simulator::new(Task::new(self.task), Some(self.physics), self.space()?)?)
-    }
-
-    /// Whether the run's dynamics are those of the Wasserstein ball.
-    pub fn trains_in_ball(&self) -> bool {
-        let AdversaryPlan { kind, region, .. } = &self.adversary;
-        let drawn = matches!(kind, AdversaryKind::Uniform | AdversaryKind::Cvar);
-        kind.needs_ball() && !(drawn && region.shape == Shape::Box)
     }
 
     /// The systems of the evaluation at the end of training; `None` if it is switched off.

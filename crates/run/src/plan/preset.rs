@@ -8,7 +8,8 @@ use wr2l_robust::phase_one::{PhaseOne, SearchKind, Start};
 use wr2l_robust::{AdversaryConfig, BallConfig};
 use wr2l_sim::{Physics, TaskName};
 
-use super::{AdversaryKind, AdversaryPlan, LearnerKind, Plan, Report, Stop};
+use super::keys::{nested, overlay};
+use super::{AdversaryKind, AdversaryPlan, LearnerKind, Plan, Report, Stop, paper};
 
 /// A named algorithm.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +24,8 @@ pub enum Algorithm {
     /// Wasserstein Robust Reinforcement Learning.
     #[default]
     Wr2l,
+    /// The same as the paper prints it: `--paper`.
+    Wr2lPaper,
     /// TRPO at the reference dynamics.
     Trpo,
     /// DDPG at the reference dynamics.
@@ -41,11 +44,12 @@ pub enum Algorithm {
 
 impl Algorithm {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Ppo,
         Self::PpoUniform,
         Self::PpoBoundary,
         Self::Wr2l,
+        Self::Wr2lPaper,
         Self::Trpo,
         Self::Ddpg,
         Self::Td3,
@@ -62,6 +66,7 @@ impl Algorithm {
             Self::PpoUniform => "ppo-uniform",
             Self::PpoBoundary => "ppo-boundary",
             Self::Wr2l => "wr2l",
+            Self::Wr2lPaper => "wr2l-paper",
             Self::Trpo => "trpo",
             Self::Ddpg => "ddpg",
             Self::Td3 => "td3",
@@ -78,7 +83,7 @@ impl Algorithm {
             Self::Ppo => (LearnerKind::Ppo, AdversaryKind::Nominal),
             Self::PpoUniform => (LearnerKind::Ppo, AdversaryKind::Uniform),
             Self::PpoBoundary => (LearnerKind::Ppo, AdversaryKind::Boundary),
-            Self::Wr2l => (LearnerKind::Ppo, AdversaryKind::Wasserstein),
+            Self::Wr2l | Self::Wr2lPaper => (LearnerKind::Ppo, AdversaryKind::Wasserstein),
             Self::Trpo => (LearnerKind::Trpo, AdversaryKind::Nominal),
             Self::Ddpg => (LearnerKind::Ddpg, AdversaryKind::Nominal),
             Self::Td3 => (LearnerKind::Td3, AdversaryKind::Nominal),
@@ -114,8 +119,19 @@ impl std::fmt::Display for Algorithm {
 
 impl Plan {
     /// The defaults of `algorithm` on `task`.
+    #[cfg(test)]
     pub(super) fn preset(algorithm: Algorithm, task: TaskName) -> Self {
         Self::preset_for(algorithm, None, None, task)
+    }
+
+    /// The plan with all that the paper fixes, and what is chosen where it is open.
+    fn changed_to_the_papers(self) -> Self {
+        let mut table = self.to_table();
+        let own = [("algorithm", Algorithm::Wr2lPaper.as_str().into())];
+        for (key, value) in own.into_iter().chain(paper::fixed()).chain(paper::chosen(self.task)) {
+            overlay(&mut table, &nested(key, value));
+        }
+        table.try_into().expect("a plan with other values of its own options")
     }
 
     /// The same where somebody has named the learner or the adversary, so that the others' defaults fit them.
@@ -130,6 +146,10 @@ impl Plan {
         let adversary = adversary.unwrap_or(kind);
         // Who does not play in the ball trains in the untouched reference model, as the published returns were obtained.
         let robust = kind.needs_ball();
+        if algorithm == Algorithm::Wr2lPaper {
+            return Self::preset_for(Algorithm::Wr2l, Some(learner), Some(adversary), task)
+                .changed_to_the_papers();
+        }
         let usual: Vec<String> = usual_vary(task).iter().map(|&name| name.to_owned()).collect();
         Self {
             algorithm,
@@ -148,10 +168,7 @@ impl Plan {
                     mode: if algorithm == Algorithm::NrMdp { Mode::Blend } else { Mode::TakeOver },
                     ..ActionConfig::default()
                 },
-                cvar: CvarConfig {
-                    after: if task == TaskName::HalfCheetah { 10 } else { CvarConfig::default().after },
-                    ..CvarConfig::default()
-                },
+                cvar: CvarConfig::default(),
                 force: ForceConfig { trpo: trpo(task), ..ForceConfig::default() },
                 kind: adversary,
                 ..adversary_plan(kind, task)

@@ -18,11 +18,13 @@ fn a_written_plan_reads_back_identical() {
             let plan = Plan::resolve(&[
                 Layer::argument("", "task", task.as_str()),
                 Layer::argument("", "algorithm", algorithm.as_str()),
-                Layer::set("ppo.learning_rate=0.1234567890123456789").unwrap(),
-                Layer::set("vary=[\"all\"]").unwrap(),
-            ])
-            .unwrap();
-            assert_eq!(plan.vary.len(), Task::new(task).space().dim(), "patterns are resolved");
+                Layer::set("adversary.random_actions=0.1234567890123456789").unwrap(),
+            ]);
+            // The paper has no chance in it.
+            let Ok(plan) = plan else {
+                assert_eq!(algorithm, Algorithm::Wr2lPaper);
+                continue;
+            };
             assert_eq!(Plan::resolve(&[file(&plan.to_toml())]).unwrap(), plan);
         }
     }
@@ -253,11 +255,11 @@ fn what_makes_no_sense_is_refused_with_a_sentence_about_who_said_it() {
             "`adversary.cvar.fraction`: it must lie in (0, 1]",
         ),
         (
-            &["adversary.region.ranges.torso_densty=[1,2]"],
+            &["algorithm=ppo-uniform", "adversary.region.ranges.torso_densty=[1,2]"],
             "`adversary.region.ranges.torso_densty`: no such parameter varies",
         ),
         (
-            &["adversary.region.ranges.friction=[3,1]"],
+            &["algorithm=ppo-uniform", "adversary.region.ranges.friction=[3,1]"],
             "`adversary.region.ranges.friction`: it must be [low, high]",
         ),
         (&["adversary.region.ranges.friction=[1]"], "`adversary.region.ranges.friction`: "),
@@ -288,6 +290,104 @@ fn whoever_draws_from_a_box_does_not_train_in_the_ball() {
     assert!(in_ball(&[]) && in_ball(&["algorithm=ppo-uniform"]) && in_ball(&["algorithm=epopt"]));
     let boxed = "adversary.region.shape=box";
     assert!(!in_ball(&["algorithm=ppo-uniform", boxed]) && !in_ball(&["algorithm=epopt", boxed]));
-    assert!(in_ball(&["algorithm=wr2l", boxed]), "which has no use for it");
+    assert!(with(&["task=hopper", "algorithm=wr2l", boxed]).is_err(), "which has no use for it");
     assert!(!in_ball(&["algorithm=ppo"]) && !in_ball(&["algorithm=rarl"]));
+}
+
+/// The faults were found by these: each was taken and left the policy as it was.
+#[test]
+fn a_setting_that_nobody_reads_is_refused_with_who_would() {
+    for (text, expected) in [
+        (
+            "algorithm = \"wr2l\"\n[adversary.region]\nshape = \"box\"",
+            "`adversary.region.shape`: nobody in this run reads it; only an adversary that draws from a region",
+        ),
+        (
+            "algorithm = \"ppo-uniform\"\n[adversary.region]\nranges = { friction = [1.0, 2.0] }",
+            "`adversary.region.ranges.friction`: nobody in this run reads it; only `adversary.region.shape = \"box\"`",
+        ),
+        (
+            "algorithm = \"ppo-uniform\"\nadversary.region.shape = \"box\"\n[ball]\nepsilon = 0.3",
+            "`ball.epsilon`: nobody in this run reads it; only an adversary that plays in the ball",
+        ),
+        ("algorithm = \"td3\"\n[ppo]\nlearning_rate = 1e-5", "only the learner `ppo` does"),
+        ("algorithm = \"ppo\"\n[ball]\nepsilon = 1", "`ball.epsilon`: nobody in this run reads it"),
+        ("algorithm = \"ppo\"\nvary = \"friction\"", "`vary`"),
+        ("algorithm = \"rarl\"\nadversary.action.alpha = 0.2", "only the adversary `action` does"),
+        ("adversary.phase_one.starts = 3", "only `adversary.phase_one.search = \"gradient\"` does"),
+    ] {
+        let message = message(&[file(&format!("task = \"hopper\"\n{text}\n"))]);
+        assert!(message.starts_with("e.toml, line ") && message.contains(expected), "{text}: {message}");
+    }
+    // Where the layers do not name the reader, a later one may.
+    let with_td3 = [file("task = \"hopper\"\n[ppo]\nclip = 0.1\n"), Layer::argument("", "learner", "td3")];
+    assert!(message(&with_td3).starts_with("e.toml, line 3: `ppo.clip`: nobody"));
+    let gradient = [
+        file("task = \"hopper\"\nadversary.phase_one.starts = 3\n"),
+        Layer::set("adversary.phase_one.search=gradient").unwrap(),
+    ];
+    assert_eq!(Plan::resolve(&gradient).unwrap().adversary.phase_one.starts, 3);
+}
+
+/// The keys in which two plans differ.
+fn differing(one: &Plan, other: &Plan) -> Vec<String> {
+    let (one, other) = (leaves(&one.to_table()), leaves(&other.to_table()));
+    let of_either = |a: &[(String, Value)], b: &[(String, Value)]| -> Vec<String> {
+        a.iter().filter(|entry| !b.contains(entry)).map(|(key, _)| key.clone()).collect()
+    };
+    let mut keys = [of_either(&one, &other), of_either(&other, &one)].concat();
+    keys.sort();
+    keys.dedup();
+    keys
+}
+
+#[test]
+fn every_preset_differs_from_the_one_it_refines_by_what_it_should() {
+    for task in TaskName::ALL {
+        let plan =
+            |algorithm: &str| with(&[&format!("task={task}"), &format!("algorithm={algorithm}")]).unwrap();
+        let by = |one: &str, other: &str| differing(&plan(one), &plan(other));
+        let reads = |algorithm: &str, key: &str| plan(algorithm).reads(key);
+        // Domain randomisation, and what is selected from it.
+        assert_eq!(by("epopt", "ppo-uniform"), ["adversary.kind", "algorithm", "ppo.episodes"], "{task}");
+        assert!(
+            reads("epopt", "adversary.cvar.fraction") && !reads("ppo-uniform", "adversary.cvar.fraction")
+        );
+        assert!(plan("epopt").adversary.cvar.begin < 1.0 && plan("epopt").adversary.cvar.after.is_none());
+        // The three in the ball differ in who plays, and in nothing else.
+        for other in ["ppo-boundary", "wr2l"] {
+            assert_eq!(by(other, "ppo-uniform"), ["adversary.kind", "algorithm"], "{other} on {task}");
+        }
+        assert!(by("wr2l", "wr2l-paper").contains(&"adversary.phase_one.search".to_owned()), "{task}");
+        if task != TaskName::CartPole {
+            assert_eq!(by("pr-mdp", "nr-mdp"), ["adversary.action.mode", "algorithm"], "{task}");
+            assert_eq!(by("pr-mdp", "ddpg"), ["adversary.kind", "algorithm"], "{task}");
+            assert!(by("rarl", "trpo").contains(&"adversary.kind".to_owned()), "{task}");
+        }
+    }
+}
+
+#[test]
+fn what_the_paper_fixes_is_kept_and_the_rest_can_be_set() {
+    let paper = ["task=hopper", "algorithm=wr2l-paper"];
+    assert_eq!(with(&paper).unwrap().method(), "wr2l-paper");
+    for (key, value) in super::paper::fixed() {
+        let same = format!("{key}={value}");
+        assert!(with(&[&paper[..], &[&same]].concat()).is_ok(), "{same}");
+    }
+    for (set, expected) in [
+        ("ppo.gamma=0.995", "`ppo.gamma`: the paper has 0.99"),
+        ("ppo.entropy=0.005", "`ppo.entropy`: the paper has 0"),
+        ("adversary.every=8192", "`adversary.every`: the paper has 1"),
+        ("ball.hessian=gauss-newton", "`ball.hessian`: the paper has \"zero-order\""),
+        ("adversary.return_discount=1", "`adversary.return_discount`: the paper has 0.99"),
+        ("learner=td3", "`learner`: the paper has \"ppo\""),
+        ("ppo.horizon=256", "`ppo.lanes` × `ppo.horizon` is 2048"),
+    ] {
+        let message = with(&[&paper[..], &[set]].concat()).unwrap_err().to_string();
+        assert!(message.starts_with(&format!("--set {set}: ")) && message.contains(expected), "{message}");
+    }
+    for open in ["steps=10k", "ball.epsilon=0.1", "adversary.episodes=4", "stop.entropy_below=-3"] {
+        assert!(with(&[&paper[..], &[open]].concat()).is_ok(), "{open}");
+    }
 }

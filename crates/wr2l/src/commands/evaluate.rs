@@ -4,7 +4,9 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use serde_json::json;
-use wr2l::eval::{Evaluation, Region, Row, Search, SearchKind, Systems, Table, summary};
+use wr2l::eval::{
+    Evaluation, Fingerprint, HALF_WIDTH, Region, Row, Search, SearchKind, Systems, Table, summary,
+};
 use wr2l::run::{
     BallSummary, Contestant, Destination, RunError, WorstCase, common_task, evaluate_all, open_contestants,
     sweep_stem, sweep_systems, usual_sweep, worst_of_all, write_results,
@@ -25,7 +27,13 @@ enum Request {
     Worst(Box<WorstCase>),
 }
 
+/// Episodes of the search for the worst case, without a flag that says so.
+const BUDGET: u64 = 10_000;
+/// Names that a file's name may spell out.
+const SPELT_OUT: usize = 4;
+
 pub(crate) fn run(args: &EvaluateArgs) -> Result<(), RunError> {
+    refuse_unread(args)?;
     let contestants = open_contestants(&args.runs)?;
     let task = common_task(&contestants)?;
     let physics: Option<Physics> = args.physics.as_deref().map(str::parse).transpose()?;
@@ -90,6 +98,28 @@ fn make(
     Ok((tables, files))
 }
 
+/// Refuses a flag that nothing which was asked for reads.
+fn refuse_unread(args: &EvaluateArgs) -> Result<(), RunError> {
+    let (drawn, searched) = (args.random.is_some(), args.worst_case);
+    let placed = drawn || searched;
+    let boxed = args.within.is_none_or(|within| within == Within::Box);
+    let flags = [
+        ("--within", args.within.is_some(), placed, "--random and --worst-case"),
+        ("--half-width", args.half_width.is_some(), placed && boxed, "--random and --worst-case in the box"),
+        ("--vary", args.vary.is_some(), placed && boxed, "--random and --worst-case in the box"),
+        ("--ball", args.ball.is_some(), placed && !boxed, "--within ball and --within shell"),
+        ("--systems-seed", args.systems_seed.is_some(), drawn, "--random"),
+        ("--budget", args.budget.is_some(), searched, "--worst-case"),
+        ("--search", args.search.is_some(), searched, "--worst-case"),
+    ];
+    match flags.into_iter().find(|(_, given, read, _)| *given && !read) {
+        Some((flag, _, _, readers)) => {
+            Err(RunError::Usage(format!("{flag}: nothing that was asked for reads it; only {readers} would")))
+        }
+        None => Ok(()),
+    }
+}
+
 /// What is asked for, with the stem of its files.
 fn requests_of(
     args: &EvaluateArgs,
@@ -108,15 +138,22 @@ fn requests_of(
     }
     let (region, space) = region(args, task, contestants)?;
     let mut place = region.label().replace(' ', "-");
-    if args.vary.is_some() {
-        place = space.names().fold(place, |place, name| place + "-" + name);
+    if args.vary.is_some() && space.dim() < Task::new(task).space().dim() {
+        place = match space.dim() {
+            ..=SPELT_OUT => space.names().fold(place, |place, name| place + "-" + name),
+            // Which ones: no file system takes twenty names in one.
+            many => {
+                let names = Fingerprint::of("parameters").text(&space.names().collect::<Vec<_>>().join(","));
+                format!("{place}-{many}-parameters-{:08x}", names.key() >> 32)
+            }
+        };
     }
     if let Some(count) = args.random {
         let count = usize::try_from(count).unwrap_or(usize::MAX);
         if count == 0 {
             return Err(RunError::Usage("--random 0: evaluate at least one system".into()));
         }
-        let systems = region.systems(&space, count, args.systems_seed)?;
+        let systems = region.systems(&space, count, args.systems_seed.unwrap_or(0))?;
         requests.push((format!("random-{count}-{place}"), Request::On(systems)));
     }
     if args.worst_case {
@@ -125,10 +162,10 @@ fn requests_of(
             return Err(RunError::Usage(format!("--worst-case --within shell: {why}")));
         };
         let kind = match args.search {
-            SearchHow::Surrogate => SearchKind::Surrogate,
-            SearchHow::Gradient => SearchKind::Gradient,
+            None | Some(SearchHow::Surrogate) => SearchKind::Surrogate,
+            Some(SearchHow::Gradient) => SearchKind::Gradient,
         };
-        let search = Search::usual(kind, space.dim(), args.budget);
+        let search = Search::usual(kind, space.dim(), args.budget.unwrap_or(BUDGET));
         let worst = WorstCase { space, set, label: region.label(), search };
         requests.push((format!("worst-{place}"), Request::Worst(Box::new(worst))));
     }
@@ -141,13 +178,11 @@ fn region(
     task: TaskName,
     contestants: &[Contestant],
 ) -> Result<(Region, DynamicsSpace), RunError> {
-    if args.within == Within::Box {
+    let within = args.within.unwrap_or(Within::Box);
+    if within == Within::Box {
         let space = Task::new(task).space();
         let space = args.vary.as_ref().map_or(Ok(space.clone()), |names| space.select(names))?;
-        return Ok((Region::Box(args.half_width), space));
-    }
-    if args.vary.is_some() {
-        return Err(RunError::Usage("--vary is for the box: a ball has the parameters of its run".into()));
+        return Ok((Region::Box(args.half_width.unwrap_or(HALF_WIDTH)), space));
     }
     let ball: BallSummary = match &args.ball {
         Some(path) => Contestant::open(path)?.ball.ok_or_else(|| {
@@ -159,7 +194,7 @@ fn region(
     };
     let space = ball.space(task)?;
     let ball = ball.ball()?;
-    let region = if args.within == Within::Ball { Region::Ball(ball) } else { Region::Shell(ball) };
+    let region = if within == Within::Ball { Region::Ball(ball) } else { Region::Shell(ball) };
     Ok((region, space))
 }
 

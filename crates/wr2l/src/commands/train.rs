@@ -6,7 +6,7 @@ use wr2l::run::{Layer, Plan, RunError, RunFolder, train};
 
 use super::{Done, training};
 use crate::cli::{ExperimentArgs, TrainArgs};
-use crate::output::{print, thousands, warn};
+use crate::output::{print, thousands};
 
 /// Where runs go without `-o`.
 const RUNS: &str = "runs";
@@ -21,49 +21,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<Done, RunError> {
     if !args.training.quiet && !args.training.json {
         print(&introduction(&plan, &folder, options.threads)).inspect_err(|_| folder.clone().abandon())?;
     }
-    if let Some(unused) = unused(&args.experiment, &plan) {
-        warn(&unused);
-    }
     training::run(&args.training, &plan, &folder, |observer| train(&plan, &folder, &options, observer))
-}
-
-/// What was asked for and has no effect, in a sentence.
-fn unused(args: &ExperimentArgs, plan: &Plan) -> Option<String> {
-    let asked = [
-        ("--epsilon", args.epsilon.is_some()),
-        ("--half-width", args.half_width.is_some()),
-        ("--vary", args.vary.is_some()),
-    ];
-    let flags: Vec<&str> = asked.iter().filter(|(_, given)| *given).map(|(flag, _)| *flag).collect();
-    (!plan.adversary.kind.needs_ball() && !flags.is_empty()).then(|| {
-        format!(
-            "{} trains at the reference dynamics alone: {} has no effect",
-            plan.method(),
-            flags.join(" and ")
-        )
-    })
-}
-
-/// What `--paper` stands for: Algorithm 1 with Propositions 1 and 2, and nothing besides.
-fn as_printed() -> Vec<Layer> {
-    let text = |key: &str, value: &str| Layer::argument("--paper", key, value);
-    vec![
-        text("algorithm", "wr2l"),
-        text("learner", "ppo"),
-        text("adversary.kind", "wasserstein"),
-        text("adversary.phase_one.search", "gradient"),
-        text("adversary.phase_one.start", "reference"),
-        Layer::argument("--paper", "adversary.phase_one.starts", 1),
-        text("adversary.phase_one.gradient.estimator", "average"),
-        Layer::argument("--paper", "adversary.epsilon_ramp", 0.0),
-        Layer::argument("--paper", "adversary.worst_cases", 1),
-        Layer::argument("--paper", "adversary.nominal_share", 0.0),
-        Layer::argument("--paper", "adversary.uniform_share", 0.0),
-        Layer::argument("--paper", "adversary.random_actions", 0.0),
-        text("ball.hessian", "zero-order"),
-        text("ball.transport", "gaussian"),
-        Layer::argument("--paper", "ppo.critic_sees_dynamics", false),
-    ]
 }
 
 /// Everything the user said, lowest layer first.
@@ -76,7 +34,7 @@ fn layers(args: &TrainArgs) -> Result<Vec<Layer>, RunError> {
         layers.push(Layer::argument(format!("task {task}"), "task", task.as_str()));
     }
     if args.paper {
-        layers.extend(as_printed());
+        layers.push(Layer::argument("--paper", "algorithm", "wr2l-paper"));
     }
     if let Some(algorithm) = &args.algorithm {
         let shown = format!("--algorithm {algorithm}");
