@@ -412,7 +412,8 @@ mod tests {
         let epopt: Vec<_> = plans.filter(|plan| plan.adversary.kind == AdversaryKind::Cvar).collect();
         assert_eq!(epopt.len(), 15, "five seeds on three robots");
         for plan in epopt {
-            let published = if plan.task == TaskName::HalfCheetah { (10, 20) } else { (100, 100) };
+            let published =
+                if plan.task == TaskName::HalfCheetah { (Some(10), 20) } else { (Some(100), 100) };
             assert_eq!((plan.adversary.cvar.after, plan.ppo.episodes), published, "{}", plan.task);
         }
     }
