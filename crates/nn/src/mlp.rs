@@ -2,16 +2,17 @@
 
 use crate::dots::Dots;
 use crate::error::NnError;
-use crate::init::orthogonal;
 use crate::lanes::{InstructionSet, LANES};
 use crate::matmul::{MatMul, Matrix, Start};
 use crate::tanh::tanh_in_place;
 use std::ops::Range;
-use wr2l_rng::Stream;
 
+mod initial;
+mod layer_norm;
 mod layers;
 mod tangent;
 
+use layer_norm::{Denormalise, Normalise};
 use layers::{Backward, ReluInPlace, Transpose};
 
 /// What the hidden layers of a network do to their sums.
@@ -28,7 +29,8 @@ pub enum Activation {
 ///
 /// The network owns no numbers: its parameters are a flat `[parameters] f32` slice that the caller owns,
 /// layer after layer, weights before biases. Weights of a hidden layer are `[inputs, outputs]` row-major,
-/// those of the output layer `[outputs, inputs]`, so that inner loops always run over the wide side.
+/// those of the output layer `[outputs, inputs]`, so that inner loops always run over the wide side. With layer
+/// normalisation ([`Mlp::with_layer_norm`]) a hidden layer's biases are followed by its gains and shifts.
 ///
 /// The outputs for a row depend on nothing but parameters and that row: alone or in a batch of any size, the
 /// bits are the same. They differ between instruction sets by rounding alone (see [`InstructionSet`]).
@@ -59,6 +61,24 @@ struct Layer {
     outputs: usize,
     weights: Range<usize>,
     biases: Range<usize>,
+    norm: Option<Norm>,
+}
+
+impl Layer {
+    /// Of all the numbers those of the biases, gains and shifts; the latter are none without layer normalisation.
+    fn beside_weights<'a>(&self, numbers: &'a mut [f32]) -> [&'a mut [f32]; 3] {
+        let end = self.norm.as_ref().map_or(self.biases.end, |norm| norm.shifts.end);
+        let (biases, rest) = numbers[self.biases.start..end].split_at_mut(self.outputs);
+        let (gains, shifts) = rest.split_at_mut(rest.len() / 2);
+        [biases, gains, shifts]
+    }
+}
+
+/// Where the parameters of a layer's normalisation are.
+#[derive(Clone, Debug)]
+struct Norm {
+    gains: Range<usize>,
+    shifts: Range<usize>,
 }
 
 /// What [`Mlp::forward`] leaves for [`Mlp::backward`], and the scratch of both; made once by [`Mlp::cache`].
@@ -68,6 +88,10 @@ pub struct MlpCache {
     rows: usize,
     /// Per hidden layer `[rows, padded width]`.
     activations: Vec<Vec<f32>>,
+    /// Per hidden layer its normalised sums, `[rows, padded width]`, and one over their deviations, `[rows]`; empty without
+    /// layer normalisation.
+    normalised: Vec<Vec<f32>>,
+    inverse: Vec<Vec<f32>>,
     /// `[rows, outputs]`.
     outputs: Vec<f32>,
     /// Gradients with respect to a hidden layer `[rows, padded width]`: the current one and the next one.
@@ -99,6 +123,24 @@ impl MlpCache {
     }
 }
 
+/// The layers of these widths, one after the other.
+fn layout(sizes: &[usize], layer_norm: bool) -> Vec<Layer> {
+    let mut end = 0;
+    let mut take = |len: usize| {
+        end += len;
+        end - len..end
+    };
+    let last = sizes.len() - 2;
+    let layer = |(l, pair): (usize, &[usize])| Layer {
+        inputs: pair[0],
+        outputs: pair[1],
+        weights: take(pair[0] * pair[1]),
+        biases: take(pair[1]),
+        norm: (layer_norm && l < last).then(|| Norm { gains: take(pair[1]), shifts: take(pair[1]) }),
+    };
+    sizes.windows(2).enumerate().map(layer).collect()
+}
+
 /// Width of a padded row: the next multiple of the vector length.
 fn padded(width: usize) -> usize {
     width.next_multiple_of(LANES)
@@ -122,21 +164,16 @@ impl Mlp {
         if sizes.len() < 2 || sizes.contains(&0) {
             return Err(NnError::Sizes { sizes: sizes.to_vec() });
         }
-        let mut end = 0;
-        let mut take = |len: usize| {
-            end += len;
-            end - len..end
-        };
-        let layers = sizes
-            .windows(2)
-            .map(|pair| Layer {
-                inputs: pair[0],
-                outputs: pair[1],
-                weights: take(pair[0] * pair[1]),
-                biases: take(pair[1]),
-            })
-            .collect();
+        let layers = layout(sizes, false);
         Ok(Self { sizes: sizes.to_vec(), layers, activation: Activation::default(), instructions })
+    }
+
+    /// The same network with layer normalisation (Ba et al. 2016) between the sums of every hidden layer and its activation:
+    /// y = activation(g·n + s), n being the sums shifted and scaled to mean 0 and variance 1 within their row. It has two
+    /// more parameters a hidden unit. [`Mlp::tangent`] knows nothing of it.
+    #[must_use]
+    pub fn with_layer_norm(self) -> Self {
+        Self { layers: layout(&self.sizes, true), ..self }
     }
 
     /// The same network with another kind of hidden layers.
@@ -148,6 +185,11 @@ impl Mlp {
     /// What the hidden layers do to their sums.
     pub fn activation(&self) -> Activation {
         self.activation
+    }
+
+    /// Whether the sums of the hidden layers are normalised.
+    pub fn layer_norm(&self) -> bool {
+        self.layers.iter().any(|layer| layer.norm.is_some())
     }
 
     /// The layer widths, `[inputs, hidden…, outputs]`.
@@ -183,37 +225,18 @@ impl Mlp {
         &self.layers[..self.layers.len() - 1]
     }
 
-    /// Writes initial parameters: orthogonal weights, with gain √2 in the hidden layers and `output_gain` in
-    /// the output layer (0.01 for a policy, 1 for a critic), and zero biases (Saxe et al. 2014; Andrychowicz
-    /// et al. 2021 for the gains).
-    ///
-    /// # Panics
-    /// If `params` is not `[parameters]`.
-    pub fn initialise(&self, output_gain: f64, stream: &mut Stream, params: &mut [f32]) {
-        assert_eq!(params.len(), self.parameters(), "parameter vector");
-        params.fill(0.0);
-        for layer in self.hidden_layers() {
-            orthogonal(
-                layer.inputs,
-                layer.outputs,
-                2.0_f64.sqrt(),
-                stream,
-                &mut params[layer.weights.clone()],
-            );
-        }
-        let layer = self.output_layer();
-        orthogonal(layer.outputs, layer.inputs, output_gain, stream, &mut params[layer.weights.clone()]);
-    }
-
     /// Scratch for batches of up to `capacity` rows.
     pub fn cache(&self, capacity: usize) -> MlpCache {
         let hidden = self.hidden_layers();
         let widest = hidden.iter().map(|layer| padded(layer.outputs)).max().unwrap_or(0);
+        let normal = || hidden.iter().filter(|layer| layer.norm.is_some());
         let transposed = hidden.iter().map(|layer| layer.outputs * padded(layer.inputs)).max().unwrap_or(0);
         MlpCache {
             capacity,
             rows: 0,
             activations: hidden.iter().map(|layer| vec![0.0; capacity * padded(layer.outputs)]).collect(),
+            normalised: normal().map(|layer| vec![0.0; capacity * padded(layer.outputs)]).collect(),
+            inverse: normal().map(|_| vec![0.0; capacity]).collect(),
             outputs: Vec::with_capacity(capacity * self.outputs()),
             deltas: [vec![0.0; capacity * widest], vec![0.0; capacity * widest]],
             transposed: vec![0.0; transposed],
@@ -232,7 +255,8 @@ impl Mlp {
         assert!(rows <= cache.capacity, "{rows} rows in a cache for {}", cache.capacity);
         cache.rows = rows;
         let mut x = Matrix { data: inputs, stride: self.inputs() };
-        for (layer, activations) in self.hidden_layers().iter().zip(&mut cache.activations) {
+        let MlpCache { activations, normalised, inverse, outputs, .. } = cache;
+        for (l, (layer, activations)) in self.hidden_layers().iter().zip(activations).enumerate() {
             let stride = padded(layer.outputs);
             let y = &mut activations[..rows * stride];
             MatMul::<false> {
@@ -244,6 +268,16 @@ impl Mlp {
                 columns: layer.outputs,
             }
             .into(self.instructions, y, stride);
+            if let Some(Norm { gains, shifts }) = &layer.norm {
+                self.instructions.run(Normalise {
+                    y,
+                    stride,
+                    gains: &params[gains.clone()],
+                    shifts: &params[shifts.clone()],
+                    normalised: &mut normalised[l],
+                    inverse: &mut inverse[l],
+                });
+            }
             match self.activation {
                 Activation::Tanh => tanh_in_place(self.instructions, y),
                 Activation::Relu => self.instructions.run(ReluInPlace(y)),
@@ -251,13 +285,13 @@ impl Mlp {
             x = Matrix { data: y, stride };
         }
         let layer = self.output_layer();
-        cache.outputs.resize(rows * layer.outputs, 0.0);
+        outputs.resize(rows * layer.outputs, 0.0);
         Dots {
             x,
             weights: &params[layer.weights.clone()],
             biases: &params[layer.biases.clone()],
             inputs: layer.inputs,
-            y: &mut cache.outputs,
+            y: outputs,
         }
         .compute(self.instructions);
     }
@@ -315,7 +349,7 @@ impl Mlp {
             assert_eq!(d_inputs.len(), inputs.len(), "gradient of the inputs");
         }
         let hidden = self.hidden_layers();
-        let MlpCache { activations, deltas: [delta, next], transposed, .. } = cache;
+        let MlpCache { activations, normalised, inverse, deltas: [delta, next], transposed, .. } = cache;
         let x_of = |l: usize| match l.checked_sub(1) {
             None => Matrix { data: inputs, stride: self.inputs() },
             Some(below) => Matrix { data: &activations[below], stride: padded(hidden[below].outputs) },
@@ -365,16 +399,45 @@ impl Mlp {
         for (l, layer) in hidden.iter().enumerate().rev() {
             let stride = padded(layer.outputs);
             // Nobody asks for the gradient of the biases: it goes nowhere.
-            let d_biases = gradient.as_mut().map_or(&mut [][..], |g| &mut g[layer.biases.clone()]);
+            let [d_biases, d_gains, d_shifts] = match &mut gradient {
+                Some(gradient) => layer.beside_weights(gradient),
+                None => [&mut [][..], &mut [], &mut []],
+            };
+            // What is added last before the activation has the sum of its gradient.
+            let (d_added, d_inner) = match layer.norm {
+                Some(_) => (d_shifts, d_biases),
+                None => (d_biases, d_shifts),
+            };
             let delta_rows = &mut delta[..rows * stride];
             let y = &activations[l];
             match self.activation {
                 Activation::Tanh => {
-                    self.instructions.run(Backward::<false> { delta: delta_rows, y, d_biases, stride });
+                    self.instructions.run(Backward::<false> {
+                        delta: delta_rows,
+                        y,
+                        d_biases: d_added,
+                        stride,
+                    });
                 }
                 Activation::Relu => {
-                    self.instructions.run(Backward::<true> { delta: delta_rows, y, d_biases, stride });
+                    self.instructions.run(Backward::<true> {
+                        delta: delta_rows,
+                        y,
+                        d_biases: d_added,
+                        stride,
+                    });
                 }
+            }
+            if let Some(norm) = &layer.norm {
+                self.instructions.run(Denormalise {
+                    delta: &mut delta[..rows * stride],
+                    stride,
+                    gains: &params[norm.gains.clone()],
+                    normalised: &normalised[l],
+                    inverse: &inverse[l],
+                    d_gains,
+                    d_biases: d_inner,
+                });
             }
             let d_y = Matrix { data: delta, stride };
             if let Some(gradient) = &mut gradient {

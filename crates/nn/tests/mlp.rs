@@ -20,15 +20,28 @@ fn both() -> [InstructionSet; 2] {
     [InstructionSet::detect(), InstructionSet::portable()]
 }
 
-fn variants() -> impl Iterator<Item = (InstructionSet, Activation)> {
-    both().into_iter().flat_map(|set| [(set, Activation::Tanh), (set, Activation::Relu)])
+/// Networks of these widths: with either activation, with and without layer normalisation, on either instruction set.
+fn variants(sizes: &'static [usize]) -> impl Iterator<Item = Mlp> {
+    let kinds =
+        [Activation::Tanh, Activation::Relu].into_iter().flat_map(|kind| [(kind, false), (kind, true)]);
+    both().into_iter().flat_map(move |set| {
+        kinds.clone().map(move |(activation, norm)| {
+            let mlp = Mlp::with_instructions(sizes, set).unwrap().with_activation(activation);
+            if norm { mlp.with_layer_norm() } else { mlp }
+        })
+    })
+}
+
+/// What a failed comparison is called.
+fn name(mlp: &Mlp) -> String {
+    let (sizes, set) = (mlp.sizes(), mlp.instructions().name());
+    format!("{sizes:?} {set} {:?} layer_norm={}", mlp.activation(), mlp.layer_norm())
 }
 
 #[test]
 fn outputs_equal_the_reference() {
-    for (instructions, activation) in variants() {
-        for sizes in SHAPES {
-            let mlp = Mlp::with_instructions(sizes, instructions).unwrap().with_activation(activation);
+    for sizes in SHAPES {
+        for mlp in variants(sizes) {
             let mut stream = stream(1);
             let params = random_params(&mlp, &mut stream);
             let rows = 19;
@@ -39,16 +52,15 @@ fn outputs_equal_the_reference() {
                 .chunks_exact(mlp.inputs())
                 .flat_map(|row| reference::mlp(&mlp, &wide(&params), &wide(row)))
                 .collect();
-            assert_close(cache.outputs(), &expected, 2.0e-6, &format!("{sizes:?} {}", instructions.name()));
+            assert_close(cache.outputs(), &expected, 2.0e-6, &name(&mlp));
         }
     }
 }
 
 #[test]
 fn gradients_equal_central_differences() {
-    for (instructions, activation) in variants() {
-        for sizes in SHAPES {
-            let mlp = Mlp::with_instructions(sizes, instructions).unwrap().with_activation(activation);
+    for sizes in SHAPES {
+        for mlp in variants(sizes) {
             let mut stream = stream(2);
             let params = random_params(&mlp, &mut stream);
             let rows = 5;
@@ -69,7 +81,7 @@ fn gradients_equal_central_differences() {
                     .map(|(y, w)| y * w)
                     .sum()
             };
-            let what = format!("{sizes:?} {}", instructions.name());
+            let what = name(&mlp);
             let (p, x) = (wide(&params), wide(&inputs));
             assert_close(&got, &gradient(&p, |p| loss(p, &x)), 5.0e-6, &what);
             assert_close(&d_inputs, &gradient(&x, |x| loss(&p, x)), 5.0e-6, &what);
@@ -89,9 +101,8 @@ fn gradients_equal_central_differences() {
 
 #[test]
 fn a_row_has_the_same_bits_alone_and_in_any_batch() {
-    for instructions in both() {
-        for sizes in SHAPES {
-            let mlp = Mlp::with_instructions(sizes, instructions).unwrap();
+    for sizes in SHAPES {
+        for mlp in variants(sizes) {
             let mut stream = stream(3);
             let params = random_params(&mlp, &mut stream);
             let rows = 23;
@@ -107,8 +118,8 @@ fn a_row_has_the_same_bits_alone_and_in_any_batch() {
                 }
                 assert!(
                     together.iter().zip(&apart).all(|(a, b)| a.to_bits() == b.to_bits()),
-                    "{sizes:?} {} in batches of {batch}",
-                    instructions.name()
+                    "{} in batches of {batch}",
+                    name(&mlp)
                 );
             }
         }
@@ -135,6 +146,54 @@ fn instruction_sets_agree_within_rounding() {
         assert_close(&a.0, &wide(&b.0), 1.0e-6, "outputs");
         assert_close(&a.1, &wide(&b.1), 1.0e-6, "gradient");
     }
+}
+
+#[test]
+fn layer_norm_makes_a_layer_blind_to_the_scale_and_the_common_shift_of_its_sums() {
+    let (inputs, width) = (5, 19);
+    let mlp = Mlp::new(&[inputs, width, 2]).unwrap().with_layer_norm();
+    let mut stream = stream(8);
+    let mut params = random_params(&mlp, &mut stream);
+    let rows = normals(7 * inputs, 1.0, &mut stream);
+    let mut cache = mlp.cache(7);
+    mlp.forward(&params, &rows, &mut cache);
+    let before = wide(cache.outputs());
+    let (weights, biases) = (inputs * width, width);
+    // Ten times all sums of the layer, and 3 more.
+    params[..weights + biases].iter_mut().for_each(|p| *p *= 10.0);
+    params[weights..][..biases].iter_mut().for_each(|b| *b += 3.0);
+    mlp.forward(&params, &rows, &mut cache);
+    assert_close(cache.outputs(), &before, 1.0e-4, "scaled and shifted");
+    // Its own gains and shifts it is not blind to.
+    params[weights + biases..][..width].iter_mut().for_each(|g| *g *= 2.0);
+    mlp.forward(&params, &rows, &mut cache);
+    assert!(cache.outputs().iter().zip(&before).any(|(y, b)| (f64::from(*y) - b).abs() > 0.01));
+}
+
+#[test]
+fn layer_norm_begins_as_plain_normalisation_and_small_weights_are_as_small_as_stated() {
+    let mlp = Mlp::new(&[40, 60, 50, 30]).unwrap().with_layer_norm();
+    let mut params = vec![f32::NAN; mlp.parameters()];
+    let plain = Mlp::new(&[40, 60, 50, 30]).unwrap().parameters();
+    assert_eq!(mlp.parameters(), plain + 2 * (60 + 50), "a gain and a shift a hidden unit");
+    let (first, output) = (40 * 60 + 60, 50 * 30);
+    for small in [false, true] {
+        if small {
+            mlp.initialise_small(0.02, 3e-3, &mut stream(9), &mut params);
+        } else {
+            mlp.initialise(1.0, &mut stream(9), &mut params);
+        }
+        assert!(params[first..][..60].iter().all(|g| *g == 1.0));
+        assert!(params[first + 60..][..60].iter().all(|s| *s == 0.0));
+    }
+    let deviation =
+        |p: &[f32]| (p.iter().map(|p| f64::from(*p).powi(2)).sum::<f64>() / p.len() as f64).sqrt();
+    // 2,400 normal numbers: five standard errors are 7 %.
+    assert!((deviation(&params[..40 * 60]) / 0.02 - 1.0).abs() < 0.07);
+    let biases = &params[40 * 60..][..60];
+    assert!(biases.iter().all(|b| b.abs() < 1.0 / 40_f32.sqrt()) && biases.iter().any(|b| b.abs() > 0.12));
+    let last = &params[mlp.parameters() - output - 30..][..output];
+    assert!(last.iter().all(|w| w.abs() <= 3e-3) && last.iter().any(|w| w.abs() > 2.9e-3));
 }
 
 #[test]

@@ -14,7 +14,7 @@ impl Mlp {
     /// dy = du where y > 0.
     ///
     /// # Panics
-    /// If a slice has another length than stated.
+    /// If a slice has another length than stated, or the network has layer normalisation.
     pub fn tangent(
         &self,
         params: &[f32],
@@ -24,6 +24,7 @@ impl Mlp {
         d_outputs: &mut [f32],
     ) {
         let rows = cache.rows;
+        assert!(!self.layer_norm(), "no tangents through layer normalisation");
         assert_eq!(params.len(), self.parameters(), "parameter vector");
         assert_eq!(direction.len(), self.parameters(), "direction");
         assert_eq!(inputs.len(), rows * self.inputs(), "inputs of another forward pass");

@@ -19,6 +19,14 @@ pub(crate) fn wide(numbers: &[f32]) -> Vec<f64> {
     numbers.iter().map(|x| f64::from(*x)).collect()
 }
 
+/// g·(u − mean)/√(variance + 1e-5) + s.
+fn layer_norm(u: &[f64], gains: &[f64], shifts: &[f64]) -> Vec<f64> {
+    let n = u.len() as f64;
+    let mean = u.iter().sum::<f64>() / n;
+    let deviation = (u.iter().map(|u| (u - mean).powi(2)).sum::<f64>() / n + 1e-5).sqrt();
+    u.iter().zip(gains.iter().zip(shifts)).map(|(u, (g, s))| g * (u - mean) / deviation + s).collect()
+}
+
 /// Outputs of a network of the given layout for one input row.
 pub(crate) fn mlp(network: &Mlp, params: &[f64], input: &[f64]) -> Vec<f64> {
     let sizes = network.sizes();
@@ -33,14 +41,21 @@ pub(crate) fn mlp(network: &Mlp, params: &[f64], input: &[f64]) -> Vec<f64> {
         let last = l + 2 == sizes.len();
         let weights = &params[offset..offset + inputs * outputs];
         let biases = &params[offset + inputs * outputs..][..outputs];
-        let y = (0..outputs).map(|o| {
+        let sums = (0..outputs).map(|o| {
             let weight = |i: usize| if last { weights[o * inputs + i] } else { weights[i * outputs + o] };
-            let sum = biases[o] + (0..inputs).map(|i| weight(i) * x[i]).sum::<f64>();
-            if last { sum } else { activation(sum) }
+            biases[o] + (0..inputs).map(|i| weight(i) * x[i]).sum::<f64>()
         });
-        let y: Vec<f64> = y.collect();
-        x = y;
+        let mut y: Vec<f64> = sums.collect();
         offset += inputs * outputs + outputs;
+        if network.layer_norm() && !last {
+            let (gains, shifts) = (&params[offset..][..outputs], &params[offset + outputs..][..outputs]);
+            y = layer_norm(&y, gains, shifts);
+            offset += 2 * outputs;
+        }
+        if !last {
+            y.iter_mut().for_each(|y| *y = activation(*y));
+        }
+        x = y;
     }
     x
 }
