@@ -184,6 +184,19 @@ impl Normaliser {
             *out = z.clamp(-self.clip, self.clip) as f32;
         }
     }
+
+    /// Maps whole rows `[rows, dim]` of numbers that are f32 already, in place.
+    ///
+    /// # Panics
+    /// If the rows are not whole.
+    pub fn apply_in_place(&self, rows: &mut [f32]) {
+        assert!(rows.len().is_multiple_of(self.dim().max(1)), "whole rows");
+        for row in rows.chunks_exact_mut(self.dim().max(1)) {
+            for ((x, mean), inverse) in row.iter_mut().zip(&self.mean).zip(&self.inverse_deviation) {
+                *x = ((f64::from(*x) - mean) * inverse).clamp(-self.clip, self.clip) as f32;
+            }
+        }
+    }
 }
 
 fn refuse(what: &'static str, numbers: &[f64], valid: impl Fn(&f64) -> bool) -> Result<(), NnError> {
@@ -251,6 +264,21 @@ mod tests {
         assert_eq!(out, [3.25, -10.0]);
         Normaliser::identity(2).apply(&[3.25, -40.0], &mut out);
         assert_eq!(out, [3.25, -40.0]);
+    }
+
+    #[test]
+    fn rows_in_place_become_what_they_become_one_by_one() {
+        let moments = seen(&[vec![1.0, 2.0], vec![2.0, -4.0], vec![4.5, 3.0]], 2);
+        let normaliser = moments.normaliser(1.25);
+        let rows = [1.5_f32, 2.5, -3.0, 0.25, 9.0, -9.0];
+        let mut got = rows;
+        normaliser.apply_in_place(&mut got);
+        for (row, got) in rows.chunks(2).zip(got.chunks(2)) {
+            let mut expected = [0.0; 2];
+            normaliser.apply(&[f64::from(row[0]), f64::from(row[1])], &mut expected);
+            assert_eq!(got, expected);
+        }
+        assert!(got.contains(&1.25) && got.contains(&-1.25), "the limit holds: {got:?}");
     }
 
     #[test]

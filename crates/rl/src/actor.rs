@@ -84,6 +84,11 @@ impl Actor {
         self.params[..network.len()].copy_from_slice(network);
     }
 
+    /// Replaces the normaliser.
+    pub(crate) fn renew_normaliser(&mut self, normaliser: &Normaliser) {
+        self.normaliser.clone_from(normaliser);
+    }
+
     /// Scratch for acting on up to `rows` rows at once.
     pub fn scratch(&self, rows: usize) -> ActScratch {
         ActScratch { inputs: vec![0.0; rows * self.obs_dim()], cache: self.policy.cache(rows) }

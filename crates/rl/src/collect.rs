@@ -15,6 +15,20 @@ use crate::{Acting, Actor, DynamicsSource, Player, Players, Workers};
 pub struct Lanes {
     /// One state a lane.
     pub states: Vec<LaneState>,
+    /// Whether batches hold raw observations, for a learner that keeps transitions longer than a normaliser.
+    pub raw: bool,
+    /// How the noise of an action depends on that of the one before; `None` if it does not.
+    pub correlation: Option<Correlation>,
+}
+
+/// Action noise with a memory: y ← `keep`·y + `fresh`·n in every step, n being standard normal, and y = 0 where an episode
+/// begins. The policy's standard deviation multiplies y instead of n.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Correlation {
+    /// What stays of the last step's noise.
+    pub keep: f64,
+    /// What is new.
+    pub fresh: f64,
 }
 
 /// Where a lane stands in its current episode.
@@ -34,6 +48,8 @@ pub struct LaneState {
     pub length: u32,
     /// Discounted sum of the lane's past rewards in this episode, the quantity whose variance scales rewards.
     pub discounted: f64,
+    /// Noise of the last actions of agent and opponent, `[act_dim]` each, where it has a memory; else empty.
+    pub noise: [Vec<f64>; 2],
 }
 
 impl Lanes {
@@ -47,8 +63,9 @@ impl Lanes {
             ret: 0.0,
             length: 0,
             discounted: 0.0,
+            noise: [Vec::new(), Vec::new()],
         };
-        Self { states: vec![state; n] }
+        Self { states: vec![state; n], raw: false, correlation: None }
     }
 }
 
@@ -66,7 +83,7 @@ pub struct FinishedEpisode {
 /// What one lane contributed to a batch: a [`Stretch`] of transitions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LaneBatch {
-    /// Normalised observations as the learner's policy saw them, `[n, obs_dim]`.
+    /// Normalised observations as the learner's policy saw them, or raw ones ([`Lanes::raw`]), `[n, obs_dim]`.
     pub inputs: Vec<f32>,
     /// Normalised dynamics that each step ran under, `[n, dim]`.
     pub dynamics: Vec<f32>,
@@ -81,7 +98,7 @@ pub struct LaneBatch {
     pub outcomes: Vec<Outcome>,
     /// Steps whose successor state's value is needed: time limits, and the last step of a running episode.
     pub successor_steps: Vec<usize>,
-    /// Normalised observations of those successors, `[successor_steps.len(), obs_dim]`.
+    /// Observations of those successors, normalised or raw as the others, `[successor_steps.len(), obs_dim]`.
     pub successors: Vec<f32>,
     /// Episodes that ended in this batch.
     pub finished: Vec<FinishedEpisode>,
@@ -189,12 +206,22 @@ impl Workers {
         for lane in batch.iter_mut() {
             lane.clear(most, obs_dim, act_dim, space.dim());
         }
+        let Lanes { states, raw, correlation } = lanes;
+        let (raw, correlation) = (*raw, *correlation);
+        if correlation.is_some() {
+            let opponent = players.disturbance.map_or(0, |disturbance| disturbance.actor.act_dim());
+            for state in states.iter_mut() {
+                state.noise[0].resize(players.agent.act_dim(), 0.0);
+                state.noise[1].resize(opponent, 0.0);
+            }
+        }
         let space = &space;
         // Where all lanes run at once nothing can be handed over.
-        let whole = self.threads() == 1 || lanes.states.len() <= self.places();
-        let work = lanes.states.iter_mut().zip(batch.iter_mut()).enumerate();
+        let whole = self.threads() == 1 || states.len() <= self.places();
+        let work = states.iter_mut().zip(batch.iter_mut()).enumerate();
         let work = work.map(|(lane, (state, batch))| {
             let script = LaneScript::new(lane as u64, state, batch, source, space, options, players.learner);
+            let script = LaneScript { raw, correlation, ..script };
             if whole { script } else { script.in_pieces() }
         });
         let work = Mutex::new(work.collect::<VecDeque<_>>());
@@ -225,6 +252,9 @@ struct LaneScript<'a> {
     space: &'a DynamicsSpace,
     options: CollectOptions,
     learner: Player,
+    /// As in [`Lanes`].
+    raw: bool,
+    correlation: Option<Correlation>,
     /// Transitions in the batch at which the lane may pass to another worker.
     pause: usize,
     /// Action noise of agent and opponent.
@@ -266,6 +296,8 @@ impl<'a> LaneScript<'a> {
             space,
             options,
             learner,
+            raw: false,
+            correlation: None,
             pause: usize::MAX,
             noise: purposes.map(stream),
             chance: stream(Purpose::RandomAction),
@@ -315,13 +347,17 @@ impl<'a> LaneScript<'a> {
         self.state.ret = 0.0;
         self.state.length = 0;
         self.state.discounted = 0.0;
+        self.state.noise.iter_mut().for_each(|noise| noise.fill(0.0));
         Ok(())
     }
 
     /// Notes the state that the last step led to, because its value will be needed.
     fn note_successor(&mut self, actor: &Actor, sim: &Sim, lane: usize) {
         sim.observe(lane, &mut self.obs);
-        actor.normaliser().apply(&self.obs, &mut self.inputs);
+        match self.raw {
+            true => self.inputs.iter_mut().zip(&self.obs).for_each(|(input, obs)| *input = *obs as f32),
+            false => actor.normaliser().apply(&self.obs, &mut self.inputs),
+        }
         self.batch.successor_steps.push(self.batch.rewards.len() - 1);
         self.batch.successors.extend_from_slice(&self.inputs);
     }
@@ -353,6 +389,15 @@ impl Script for LaneScript<'_> {
         }
     }
 
+    fn correlate(&mut self, player: Player, noise: &mut [f64]) {
+        let Some(Correlation { keep, fresh }) = self.correlation else { return };
+        let past = &mut self.state.noise[usize::from(player == Player::Opponent)];
+        for (past, noise) in past.iter_mut().zip(noise) {
+            *past = keep * *past + fresh * *noise;
+            *noise = *past;
+        }
+    }
+
     fn chance(&mut self) -> Option<&mut Stream> {
         let alpha = self.options.random_actions;
         (alpha > 0.0 && self.chance.uniform(0.0, 1.0) < alpha).then_some(&mut self.chance)
@@ -375,7 +420,10 @@ impl Script for LaneScript<'_> {
         if batch.obs_moments.update(step.obs).is_err() {
             outcome = Outcome::Diverged(Divergence::State);
         }
-        batch.inputs.extend_from_slice(step.input);
+        match self.raw {
+            true => batch.inputs.extend(step.obs.iter().map(|&x| x as f32)),
+            false => batch.inputs.extend_from_slice(step.input),
+        }
         batch.dynamics.extend(state.z.iter().map(|&z| z as f32));
         batch.actions.extend_from_slice(step.action);
         batch.log_probs.push(step.log_prob);

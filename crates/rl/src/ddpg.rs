@@ -11,22 +11,28 @@
 //! In TD3 there are two critics, y is made with the lower of their values and with noise on μ'(s'), and the steps 2 and 3,
 //! up the first critic, come once after several of the first. Critics may be told the dynamics z of a transition.
 //!
-//! Actions are bounded by tanh; exploration adds Gaussian noise. The first transitions come from actions at random.
+//! Actions are bounded by tanh; exploration adds noise to them or to the weights ([`NoiseConfig`](crate::NoiseConfig)).
+//! The first transitions come from actions at random. Observations may be normalised by their running moments; the buffer
+//! holds them raw, and every minibatch is normalised as of now.
 //!
 //! Against an opponent whose actions mix with the agent's ([`Company::Mixed`]; Tessler et al. 2019) the buffer holds
 //! the actions that counted, the critic's targets and the actor's gradient see both players, and after every so many
 //! of the agent's updates the opponent moves *down* the same critic. With weight or probability 0 it changes no bit.
 
-use wr2l_nn::{Activation, Normaliser, Policy, norm};
+use wr2l_nn::{Normaliser, Policy, RunningMoments, norm};
 use wr2l_rng::{Purpose, Stream, StreamKey};
 use wr2l_sim::{ActionSpace, Outcome, SimSpec};
 
-use crate::ddpg_networks::{CriticStep, Net, QFunction, finite, follow};
+use crate::ddpg_exploration::{NoiseKind, ParameterNoise};
+use crate::ddpg_networks::{CriticStep, Net, QFunction, Role, finite, follow};
 use crate::replay::{Draw, Replay, Transition};
 use crate::{
     Acting, Actor, CollectOptions, Company, DdpgConfig, Disturbance, Experience, Improvement, LaneBatch,
     Lanes, Learner, Means, Mixing, Player, Players, RlError, Skip, State, StateError, Stretch,
 };
+
+/// Normalised observations are clipped to ± this.
+const OBSERVATION_CLIP: f64 = 10.0;
 
 /// The learner DDPG or TD3: actor, critics, their slow copies and the replay buffer; and an opponent, once there is one.
 #[derive(Debug)]
@@ -37,6 +43,11 @@ pub struct Ddpg {
     mover: Net,
     critic: QFunction,
     opponent: Option<Opponent>,
+    /// Who explores instead of the actors, if noise goes to the weights.
+    explorers: Option<ParameterNoise>,
+    /// Moments of the raw observations, and the normaliser of minibatches made of them.
+    observations: RunningMoments,
+    inputs: Normaliser,
     replay: Replay,
     lanes: Lanes,
     /// Transitions collected, and gradient steps made.
@@ -70,15 +81,24 @@ impl Ddpg {
         // What the critics are told of the dynamics.
         let told = if config.critic_sees_dynamics { dim } else { 0 };
         let sizes = [&[obs_dim + told + act_dim], config.hidden.as_slice(), &[1]].concat();
-        let critic = |lane| Net::new(&sizes, 1.0, config.minibatch, &mut key.lane(lane).stream());
+        let critic = |lane| Net::new(&sizes, Role::Critic, &config, &mut key.lane(lane).stream());
         let twin = config.twin_critics.then(|| critic(2)).transpose()?;
+        let by_weights = config.noise.kind == NoiseKind::Parameters;
+        let lanes = Lanes::new(config.lanes, spec, dim);
         Ok(Self {
+            explorers: by_weights.then(|| ParameterNoise::new(config.exploration, &actor)),
+            observations: RunningMoments::new(obs_dim),
+            inputs: Normaliser::identity(obs_dim),
             actor,
             mover,
             critic: QFunction::new(critic(1)?, twin),
             opponent: None,
             replay: Replay::new(obs_dim, act_dim, told, config.replay),
-            lanes: Lanes::new(config.lanes, spec, dim),
+            lanes: Lanes {
+                raw: config.normalise_observations,
+                correlation: config.noise.correlation(),
+                ..lanes
+            },
             transitions: 0,
             updates: 0,
             batch: Vec::new(),
@@ -138,6 +158,38 @@ impl Ddpg {
         }
     }
 
+    /// Takes in the moments of the last batch's observations.
+    fn learn_moments(&mut self) -> Result<(), RlError> {
+        if self.config.normalise_observations {
+            for lane in &self.batch {
+                self.observations.merge(&lane.obs_moments)?;
+            }
+            self.inputs = self.observations.normaliser(OBSERVATION_CLIP);
+        }
+        Ok(())
+    }
+
+    /// Draws a minibatch and normalises it.
+    fn draw(&mut self, stream: &mut Stream) {
+        self.replay.draw(self.config.minibatch, stream, &mut self.draw);
+        if self.config.normalise_observations {
+            self.inputs.apply_in_place(&mut self.draw.obs);
+            self.inputs.apply_in_place(&mut self.draw.next);
+        }
+    }
+
+    /// Whether the agent and the opponent move in this step, the `count`th in which anybody does, from 1.
+    fn turns(mixing: Mixing, count: u64) -> (bool, bool) {
+        let every = u64::from(mixing.every.max(1));
+        match mixing.in_turn {
+            true => {
+                let opponents = (count - 1).is_multiple_of(every + 1);
+                (!opponents, opponents)
+            }
+            false => (true, count.is_multiple_of(every)),
+        }
+    }
+
     /// One gradient step of the critics on the minibatch drawn, and of the actor and the opponent when it is their turn.
     fn update(&mut self, mixing: Option<Mixing>, stream: &mut Stream) -> CriticStep {
         let Self { config, mover, critic, opponent, draw, .. } = self;
@@ -161,9 +213,12 @@ impl Ddpg {
             Means::TakeOver { alpha } => (alpha, false),
             Means::Force { .. } => (0.0, false),
         };
-        let other = blended.then_some((&mut *opponent, alpha));
-        critic.climb(draw, mover, other, 1.0 - alpha, true, rate);
-        if (self.updates / every).is_multiple_of(u64::from(mixing.every.max(1))) {
+        let (agents_turn, opponents_turn) = Self::turns(mixing, self.updates / every);
+        if agents_turn {
+            let other = blended.then_some((&mut *opponent, alpha));
+            critic.climb(draw, mover, other, 1.0 - alpha, true, rate);
+        }
+        if opponents_turn {
             let other = blended.then_some((&mut *mover, 1.0 - alpha));
             critic.climb(draw, opponent, other, alpha, false, rate);
         }
@@ -178,8 +233,10 @@ impl Ddpg {
             return Err(RlError::NotFinite { what: "a network parameter", iteration });
         }
         self.actor.renew_network(self.mover.params());
+        self.actor.renew_normaliser(&self.inputs);
         if let Some(opponent) = &mut self.opponent {
             opponent.actor.renew_network(opponent.mover.params());
+            opponent.actor.renew_normaliser(&self.inputs);
         }
         Ok(())
     }
@@ -198,8 +255,9 @@ fn player(
     key: StreamKey,
 ) -> Result<(Actor, Net), RlError> {
     let sizes = [&[obs_dim], config.hidden.as_slice(), &[actions.dim()]].concat();
-    let net = Net::new(&sizes, 0.01, config.minibatch, &mut key.stream())?;
-    let policy = Policy::bounded(obs_dim, &config.hidden, actions.dim())?.with_activation(Activation::Relu);
+    let net = Net::new(&sizes, Role::Actor, config, &mut key.stream())?;
+    let policy =
+        Policy::bounded(obs_dim, &config.hidden, actions.dim())?.with_activation(config.units.into());
     let log_std = config.exploration.ln() as f32;
     let params = [net.params(), &vec![log_std; actions.dim()]].concat();
     Ok((Actor::new(policy, params, Normaliser::identity(obs_dim), actions.clone())?, net))
@@ -220,12 +278,20 @@ impl Learner for Ddpg {
         if mixing.is_some() {
             self.add_opponent(seed)?;
         }
-        let DdpgConfig { horizon, rounds, warm_up, minibatch, .. } = self.config;
+        let DdpgConfig { horizon, rounds, warm_up, exploration, noise, .. } = self.config;
         let mut report = Improvement::default();
         let (mut steps, mut sums) = (0_u64, CriticStep::default());
         for round in 0..u64::from(rounds) {
             let number = iteration * u64::from(rounds) + round;
-            let acting = if self.transitions < warm_up { Acting::Random } else { Acting::Sample };
+            let key = StreamKey::new(seed, Purpose::ParameterNoise).iteration(number);
+            let mut weights_noise = key.stream();
+            let by_weights = self.explorers.is_some();
+            let acting = match &self.explorers {
+                _ if self.transitions < warm_up => Acting::Random,
+                // Their noise is within them.
+                Some(_) => Acting::Mode,
+                None => Acting::Sample,
+            };
             let stretch = Stretch::Steps(horizon);
             let options = CollectOptions {
                 seed,
@@ -235,16 +301,26 @@ impl Learner for Ddpg {
                 acting,
                 random_actions,
             };
-            let players = match (mixing, &self.opponent) {
-                (Some(mixing), Some(opponent)) => Players {
-                    agent: &self.actor,
-                    disturbance: Some(Disturbance { actor: &opponent.actor, means: mixing.means }),
+            let opponent = mixing.and(self.opponent.as_ref());
+            let pair = opponent.map(|Opponent { actor, mover }| (actor, mover));
+            let (mut agent, mut other) = (&self.actor, opponent.map(|opponent| &opponent.actor));
+            if let Some(explorers) = &mut self.explorers {
+                let (noisy, noisy_other) =
+                    explorers.explorers((agent, &self.mover), pair, &self.lanes, &mut weights_noise);
+                agent = noisy;
+                other = if mixing.is_some_and(|mixing| mixing.explores) { noisy_other } else { other };
+            }
+            let players = match (mixing, other) {
+                (Some(Mixing { means, explores, .. }), Some(actor)) => Players {
+                    agent,
+                    disturbance: Some(Disturbance { actor, means, explores: explores && !by_weights }),
                     learner: Player::Agent,
                 },
-                _ => company.players(&self.actor, name(&self.config))?,
+                _ => company.players(agent, name(&self.config))?,
             };
             workers.collect(players, source, &mut self.lanes, options, &mut self.batch)?;
             self.store();
+            self.learn_moments()?;
             let collected = Improvement::of(&self.batch);
             self.transitions += collected.transitions as u64;
             report.add(collected);
@@ -253,7 +329,13 @@ impl Learner for Ddpg {
             }
             let mut stream = StreamKey::new(seed, Purpose::Replay).iteration(number).stream();
             for _ in 0..self.config.steps_a_round() {
-                self.replay.draw(minibatch, &mut stream, &mut self.draw);
+                self.draw(&mut stream);
+                if let Some(explorers) = &mut self.explorers
+                    && self.updates.is_multiple_of(u64::from(noise.every.max(1)))
+                {
+                    let by = (exploration, noise.factor);
+                    explorers.adapt(&mut self.mover, &self.draw.obs, by, &mut weights_noise);
+                }
                 let step = self.update(mixing, &mut stream);
                 sums.loss += step.loss;
                 sums.q += step.q;
@@ -294,6 +376,12 @@ impl Learner for Ddpg {
         state.save("lanes", &self.lanes);
         state.put("transitions", self.transitions);
         state.put("updates", self.updates);
+        if self.config.normalise_observations {
+            state.save("observations", &self.observations);
+        }
+        if let Some(explorers) = &self.explorers {
+            state.save("explorers", explorers);
+        }
         if let Some(opponent) = &self.opponent {
             state.within("opponent", |state| {
                 state.save("actor", &opponent.actor);
@@ -313,6 +401,13 @@ impl Learner for Ddpg {
         state.restore("lanes", &mut self.lanes)?;
         self.transitions = state.count("transitions")?;
         self.updates = state.count("updates")?;
+        if self.config.normalise_observations {
+            state.restore("observations", &mut self.observations)?;
+            self.inputs = self.observations.normaliser(OBSERVATION_CLIP);
+        }
+        if let Some(explorers) = &mut self.explorers {
+            state.restore("explorers", explorers)?;
+        }
         if state.holds("opponent.mover.params") {
             // Whatever its weights, they are overwritten.
             self.add_opponent(0).map_err(|error| state.unusable("opponent", error))?;
@@ -327,5 +422,7 @@ impl Learner for Ddpg {
     }
 }
 
+#[cfg(test)]
+mod option_tests;
 #[cfg(test)]
 mod tests;

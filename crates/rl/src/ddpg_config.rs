@@ -2,8 +2,30 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::RlError;
 use crate::options::{positive, unit, weight, whole, widths};
+use crate::{NoiseConfig, RlError};
+
+/// What the hidden layers do to their sums.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HiddenUnits {
+    /// max(u, 0).
+    #[default]
+    Relu,
+    /// tanh(u).
+    Tanh,
+}
+
+/// Weights that networks begin with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InitialWeights {
+    /// Orthogonal with gain √2, in the output layer 0.01 (actor) or 1 (critic); biases 0.
+    #[default]
+    Orthogonal,
+    /// N(0, 0.02²), in the output layer uniform in ±0.003; biases uniform in ±1/√inputs.
+    Small,
+}
 
 /// Options of DDPG. The defaults are those of the usual benchmarks (Fujimoto et al. 2018 and after: replay of a million,
 /// τ 0.005, exploration N(0, 0.1), learning rates 1e-3), but with networks of 2 × 64 and minibatches of 64, the sizes
@@ -30,14 +52,27 @@ pub struct DdpgConfig {
     pub gamma: f64,
     /// How far the target networks move towards the learnt ones in each gradient step. Usual: 0.001–0.01.
     pub tau: f64,
-    /// Standard deviation of the exploration noise, as a share of half the action range. Usual: 0.1–0.2.
+    /// Size of the exploration noise, as a share of half the action range: the standard deviation of Gaussian noise, σ of an
+    /// Ornstein–Uhlenbeck process, what noise on weights does to the actions. Usual: 0.1–0.2.
     pub exploration: f64,
+    /// What kind of noise it is.
+    pub noise: NoiseConfig,
     /// Adam's learning rate for the actor. Usual: 1e-4–1e-3.
     pub actor_learning_rate: f64,
     /// Adam's learning rate for the critic. Usual: 3e-4–1e-3.
     pub critic_learning_rate: f64,
-    /// Widths of the hidden layers (ReLU) of actor and critic. Usual: 64 or 256, twice.
+    /// Widths of the hidden layers of actor and critic. Usual: 64 or 256, twice.
     pub hidden: Vec<usize>,
+    /// What they do to their sums. Usual: `relu`.
+    pub units: HiddenUnits,
+    /// Weights that they begin with. Usual: `orthogonal`.
+    pub initial_weights: InitialWeights,
+    /// Whether the critic's hidden layers normalise their sums within each row (Ba et al. 2016). Usual: false.
+    pub critic_layer_norm: bool,
+    /// Weight of ½‖w‖² beside the mean squared error that the critic descends, w being all its parameters. Usual: 0–0.01.
+    pub critic_l2: f64,
+    /// Whether observations are shifted and scaled by their running moments, in the replay buffer by the latest. Usual: false.
+    pub normalise_observations: bool,
     /// Whether there are two critics, and targets are made with the lower of their values.
     pub twin_critics: bool,
     /// Standard deviation of the noise on the actions that targets are made with, as a share of half the action range.
@@ -65,9 +100,15 @@ impl Default for DdpgConfig {
             gamma: 0.99,
             tau: 0.005,
             exploration: 0.1,
+            noise: NoiseConfig::default(),
             actor_learning_rate: 1e-3,
             critic_learning_rate: 1e-3,
             hidden: vec![64, 64],
+            units: HiddenUnits::default(),
+            initial_weights: InitialWeights::default(),
+            critic_layer_norm: false,
+            critic_l2: 0.0,
+            normalise_observations: false,
             twin_critics: false,
             target_noise: 0.0,
             target_noise_clip: 0.5,
@@ -119,7 +160,9 @@ impl DdpgConfig {
         positive("exploration", self.exploration)?;
         positive("actor_learning_rate", self.actor_learning_rate)?;
         positive("critic_learning_rate", self.critic_learning_rate)?;
+        self.noise.validate()?;
         widths("hidden", &self.hidden)?;
+        weight("critic_l2", self.critic_l2)?;
         weight("target_noise", self.target_noise)?;
         positive("target_noise_clip", self.target_noise_clip)?;
         whole("actor_every", self.actor_every as usize)
@@ -156,5 +199,13 @@ mod tests {
         refused(|c| c.target_noise = -0.1, "target_noise");
         refused(|c| c.target_noise_clip = 0.0, "target_noise_clip");
         refused(|c| c.actor_every = 0, "actor_every");
+        refused(|c| c.critic_l2 = -1e-9, "critic_l2");
+        refused(|c| c.critic_l2 = f64::NAN, "critic_l2");
+        refused(|c| c.noise.theta = 0.0, "noise.theta");
+        refused(|c| c.noise.dt = f64::INFINITY, "noise.dt");
+        refused(|c| (c.noise.theta, c.noise.dt) = (0.2, 5.1), "noise.dt");
+        refused(|c| c.noise.factor = 1.0, "noise.factor");
+        refused(|c| c.noise.factor = f64::NAN, "noise.factor");
+        refused(|c| c.noise.every = 0, "noise.every");
     }
 }

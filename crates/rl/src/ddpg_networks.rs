@@ -5,7 +5,16 @@ use wr2l_rng::Stream;
 
 use crate::players::Means;
 use crate::replay::Draw;
-use crate::{DdpgConfig, Persist, RlError, State, StateError};
+use crate::{DdpgConfig, HiddenUnits, InitialWeights, Persist, RlError, State, StateError};
+
+/// What a network is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Acts: begins near 0 everywhere.
+    Actor,
+    /// Values states and actions.
+    Critic,
+}
 
 /// A network that learns, and the slow copy of it that targets are made with.
 #[derive(Debug)]
@@ -19,17 +28,31 @@ pub(crate) struct Net {
 }
 
 impl Net {
-    /// A freshly initialised ReLU network for up to `rows` rows at a time.
-    pub(crate) fn new(sizes: &[usize], gain: f64, rows: usize, stream: &mut Stream) -> Result<Self, RlError> {
-        let mlp = Mlp::new(sizes)?.with_activation(Activation::Relu);
+    /// A freshly initialised network with these widths, for minibatches.
+    pub(crate) fn new(
+        sizes: &[usize],
+        role: Role,
+        config: &DdpgConfig,
+        stream: &mut Stream,
+    ) -> Result<Self, RlError> {
+        let mut mlp = Mlp::new(sizes)?.with_activation(config.units.into());
+        if role == Role::Critic && config.critic_layer_norm {
+            mlp = mlp.with_layer_norm();
+        }
         let mut params = vec![0.0; mlp.parameters()];
-        mlp.initialise(gain, stream, &mut params);
+        match config.initial_weights {
+            InitialWeights::Orthogonal => {
+                let gain = if role == Role::Actor { 0.01 } else { 1.0 };
+                mlp.initialise(gain, stream, &mut params);
+            }
+            InitialWeights::Small => mlp.initialise_small(0.02, 3e-3, stream, &mut params),
+        }
         let adam = AdamConfig { epsilon: 1e-8, ..AdamConfig::default() };
         Ok(Self {
             target: params.clone(),
             gradient: vec![0.0; params.len()],
             adam: Adam::new(params.len(), adam),
-            cache: mlp.cache(rows),
+            cache: mlp.cache(config.minibatch),
             mlp,
             params,
         })
@@ -57,10 +80,33 @@ impl Net {
         self.cache.outputs()
     }
 
-    /// One step of Adam, after [`Net::forward`] on the same inputs.
-    fn descend(&mut self, inputs: &[f32], d_outputs: &[f32], learning_rate: f64) {
+    /// How far apart the actions of these weights and of the learnt ones are for `obs` (`[rows, obs_dim]`): the root of
+    /// the mean square. `actions` is scratch.
+    pub(crate) fn distance_of_actions(
+        &mut self,
+        weights: &[f32],
+        obs: &[f32],
+        actions: &mut Vec<f32>,
+    ) -> f64 {
+        self.mlp.forward(weights, obs, &mut self.cache);
+        actions.clear();
+        actions.extend_from_slice(self.cache.outputs());
+        let squares = actions.iter().zip(self.forward(obs)).map(|(a, b)| {
+            let difference = f64::from(a.tanh() - b.tanh());
+            difference * difference
+        });
+        (squares.sum::<f64>() / actions.len() as f64).sqrt()
+    }
+
+    /// One step of Adam, after [`Net::forward`] on the same inputs. To the gradient come `l2` times the parameters.
+    fn descend(&mut self, inputs: &[f32], d_outputs: &[f32], learning_rate: f64, l2: f64) {
         self.gradient.fill(0.0);
         self.mlp.backward(&self.params, inputs, d_outputs, &mut self.cache, &mut self.gradient, None);
+        if l2 > 0.0 {
+            for (gradient, param) in self.gradient.iter_mut().zip(&self.params) {
+                *gradient += l2 as f32 * param;
+            }
+        }
         self.adam.update(learning_rate, 1.0, &self.gradient, &mut self.params);
     }
 
@@ -87,6 +133,15 @@ impl Persist for Net {
         self.params = state.take_finite("params", self.params.len())?;
         self.target = state.take_finite("target", self.target.len())?;
         state.restore("adam", &mut self.adam)
+    }
+}
+
+impl From<HiddenUnits> for Activation {
+    fn from(units: HiddenUnits) -> Self {
+        match units {
+            HiddenUnits::Relu => Self::Relu,
+            HiddenUnits::Tanh => Self::Tanh,
+        }
     }
 }
 
@@ -197,7 +252,8 @@ impl QFunction {
                 step.q += f64::from(*q);
                 d_values.push(error / rows as f32);
             }
-            net.descend(inputs, d_values, config.critic_learning_rate);
+            // The errors' gradient is half of the mean squared error's, and so is this.
+            net.descend(inputs, d_values, config.critic_learning_rate, 0.5 * config.critic_l2);
         }
         let values = (rows * self.nets().count()) as f64;
         CriticStep { loss: step.loss / values, q: step.q / values }
@@ -252,7 +308,7 @@ impl QFunction {
                 *a = d * (1.0 - *a * *a);
             }
         }
-        mover.descend(obs, d_actions, learning_rate);
+        mover.descend(obs, d_actions, learning_rate, 0.0);
     }
 
     /// Puts observations, dynamics and the actions (or the other ones) side by side.

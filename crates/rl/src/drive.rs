@@ -18,6 +18,11 @@ pub(crate) trait Script {
     /// The stream of a player's action noise; asked for only when its actions are random.
     fn noise(&mut self, player: Player) -> &mut Stream;
 
+    /// Gives the noise just drawn for a player's action its memory of the steps before.
+    fn correlate(&mut self, player: Player, noise: &mut [f64]) {
+        let _ = (player, noise);
+    }
+
     /// Whether chance acts in this step, and the stream that it draws from.
     fn chance(&mut self) -> Option<&mut Stream> {
         None
@@ -77,11 +82,15 @@ impl Hand {
     }
 
     /// Draws the random numbers of a lane's action.
-    fn draw(&mut self, actor: &Actor, acting: Acting, lane: usize, stream: &mut Stream) {
+    fn draw(&mut self, actor: &Actor, acting: Acting, lane: usize, player: Player, script: &mut impl Script) {
         let noise = &mut self.noise[lane * actor.act_dim()..][..actor.act_dim()];
+        let stream = script.noise(player);
         match acting {
             Acting::Mode => {}
-            Acting::Sample => actor.draw_noise(stream, noise),
+            Acting::Sample => {
+                actor.draw_noise(stream, noise);
+                script.correlate(player, noise);
+            }
             Acting::Random => noise.fill_with(|| stream.uniform(-1.0, 1.0)),
         }
     }
@@ -125,7 +134,7 @@ impl DriveScratch {
     fn act(&mut self, players: &Players<'_>, acting: Acting, sim: &mut Sim) -> Result<(), SimError> {
         self.agent.act(players.agent, acting, &self.obs);
         if let (Some(hand), Some(disturbance)) = (&mut self.opponent, players.disturbance) {
-            hand.act(disturbance.actor, opponents(acting), &self.obs);
+            hand.act(disturbance.actor, disturbance.acting(acting), &self.obs);
             match disturbance.means {
                 Means::Force { bound } => self.push(&disturbance, bound, sim)?,
                 means => self.mix(players.agent, means),
@@ -163,9 +172,11 @@ impl DriveScratch {
     }
 }
 
-/// How the opponent acts: while the agent explores at random, from its policy.
-fn opponents(acting: Acting) -> Acting {
-    if acting == Acting::Mode { Acting::Mode } else { Acting::Sample }
+impl Disturbance<'_> {
+    /// How the opponent acts: while the agent explores at random, from its policy.
+    fn acting(&self, agent: Acting) -> Acting {
+        if agent == Acting::Mode || !self.explores { Acting::Mode } else { Acting::Sample }
+    }
 }
 
 /// Follows scripts on the lanes of `sim` until `next` has no more: a lane whose script has ended takes the next
@@ -195,12 +206,11 @@ pub(crate) fn drive<S: Script>(
             let Some(script) = script else { continue };
             sim.observe(lane, &mut scratch.obs[lane * obs_dim..][..obs_dim]);
             if acting != Acting::Mode {
-                scratch.agent.draw(players.agent, acting, lane, script.noise(Player::Agent));
+                scratch.agent.draw(players.agent, acting, lane, Player::Agent, script);
             }
             if let (Some(hand), Some(disturbance)) = (&mut scratch.opponent, players.disturbance) {
-                let stream = script.noise(Player::Opponent);
-                hand.draw(disturbance.actor, opponents(acting), lane, stream);
-                scratch.coins[lane] = disturbance.means.coin(stream);
+                hand.draw(disturbance.actor, disturbance.acting(acting), lane, Player::Opponent, script);
+                scratch.coins[lane] = disturbance.means.coin(script.noise(Player::Opponent));
             }
         }
         scratch.act(&players, acting, sim)?;

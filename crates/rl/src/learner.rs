@@ -85,6 +85,10 @@ pub struct Mixing {
     pub means: Means,
     /// The agent's updates to one of the opponent's. Usual: 10.
     pub every: u32,
+    /// Whether an update of the opponent takes the agent's turn, instead of following it.
+    pub in_turn: bool,
+    /// Whether the opponent explores as the agent does.
+    pub explores: bool,
 }
 
 impl<'a> Company<'a> {
@@ -93,7 +97,8 @@ impl<'a> Company<'a> {
     /// # Errors
     /// [`RlError::Company`] for [`Company::Mixed`].
     pub(crate) fn players(self, learner: &'a Actor, name: &'static str) -> Result<Players<'a>, RlError> {
-        let disturbance = |actor, bound| Some(Disturbance { actor, means: Means::Force { bound } });
+        let disturbance =
+            |actor, bound| Some(Disturbance { actor, means: Means::Force { bound }, explores: true });
         match self {
             Self::Nobody => Ok(Players::alone(learner)),
             Self::Pushed { by, bound } => {

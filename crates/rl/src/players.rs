@@ -33,6 +33,8 @@ pub struct Disturbance<'a> {
     pub actor: &'a Actor,
     /// What its actions do.
     pub means: Means,
+    /// Whether its actions are drawn from its policy where the agent's are; else they are its means.
+    pub explores: bool,
 }
 
 /// One of the two who act.

@@ -373,6 +373,9 @@ impl Persist for Normaliser {
     }
 }
 
+/// Where the noise of agent and opponent is kept.
+const NOISE: [&str; 2] = ["agent_noise", "opponent_noise"];
+
 impl Persist for Lanes {
     fn save<'a>(&'a self, state: &mut State<'a>) {
         let reals = |of: fn(&LaneState) -> &[f64]| -> Vec<f64> {
@@ -386,6 +389,13 @@ impl Persist for Lanes {
         state.put("episode", counts(|lane| lane.episode));
         state.put("started", counts(|lane| u64::from(lane.started)));
         state.put("length", counts(|lane| u64::from(lane.length)));
+        // Runs whose noise has no memory keep none.
+        for (player, name) in NOISE.into_iter().enumerate() {
+            let noise: Vec<f64> = self.states.iter().flat_map(|lane| lane.noise[player].clone()).collect();
+            if !noise.is_empty() {
+                state.put(name, noise);
+            }
+        }
     }
 
     fn restore(&mut self, state: &mut State<'_>) -> Result<(), StateError> {
@@ -408,6 +418,16 @@ impl Persist for Lanes {
             lane.started = started[i] != 0;
             let length = u32::try_from(lengths[i]).ok().filter(|&length| length <= u32::MAX / 2);
             lane.length = length.ok_or_else(|| state.unusable("length", "no episode is that long"))?;
+        }
+        for (player, name) in NOISE.into_iter().enumerate() {
+            let noise = if state.holds(name) { state.take_any::<f64>(name)? } else { Vec::new() };
+            if !noise.len().is_multiple_of(lanes.max(1)) || noise.iter().any(|x| !x.is_finite()) {
+                return Err(state.unusable(name, "it is not the noise of so many lanes"));
+            }
+            let width = noise.len() / lanes.max(1);
+            for (i, lane) in self.states.iter_mut().enumerate() {
+                lane.noise[player] = noise[i * width..][..width].to_vec();
+            }
         }
         Ok(())
     }

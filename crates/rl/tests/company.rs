@@ -94,8 +94,11 @@ fn disturbed(
             acting,
             random_actions: 0.0,
         };
-        let players =
-            Players { agent: &agent, disturbance: Some(Disturbance { actor: &by, means }), learner };
+        let players = Players {
+            agent: &agent,
+            disturbance: Some(Disturbance { actor: &by, means, explores: true }),
+            learner,
+        };
         workers.collect(players, &Fixed(Vec::new()), &mut lanes, options, &mut batch).unwrap();
     }
     batch
@@ -239,7 +242,12 @@ fn what_makes_no_sense_is_refused_with_a_sentence() {
     let simulator = simulator(TaskName::Hopper);
     let mut workers = Workers::new(&simulator, 1).unwrap();
     let source = Fixed(Vec::new());
-    let mixed = Company::Mixed(Mixing { means: Means::Blend { alpha: 0.1 }, every: 10 });
+    let mixed = Company::Mixed(Mixing {
+        means: Means::Blend { alpha: 0.1 },
+        every: 10,
+        in_turn: false,
+        explores: true,
+    });
     for learner in [&mut ppo(&simulator, 0) as &mut dyn Learner, &mut trpo(&simulator)] {
         let experience = Experience::alone(&mut workers, &source, 5, 0, 0.0);
         let error = learner.improve(Experience { company: mixed, ..experience }).unwrap_err();

@@ -66,6 +66,8 @@ pub enum Purpose {
     OpponentInitialisation = 22,
     /// Actions at random in place of the agent's during learning: when, and which.
     RandomAction = 23,
+    /// Noise on the weights of policies that explore.
+    ParameterNoise = 24,
     /// Resamples of a bootstrap.
     Bootstrap = 64,
     /// Tests and examples.

@@ -120,7 +120,7 @@ fn action_opponents_of_weight_zero_are_ddpg_bit_for_bit() {
     let ddpg = || Ddpg::new(config.clone(), simulator.spec(), 0, 3).unwrap();
     let alone = play(&simulator, &mut ddpg(), &mut Nominal, 0..3);
     for mode in [Mode::TakeOver, Mode::Blend] {
-        let action = |alpha| Action::new(ActionConfig { mode, alpha, every: 10 }).unwrap();
+        let action = |alpha| Action::new(ActionConfig { mode, alpha, ..ActionConfig::default() }).unwrap();
         assert_eq!(alone, play(&simulator, &mut ddpg(), &mut action(0.0), 0..3), "{mode:?}");
         assert_ne!(alone, play(&simulator, &mut ddpg(), &mut action(0.1), 0..3), "{mode:?}");
     }

@@ -3,13 +3,13 @@ use crate::ddpg_networks::smooth;
 use crate::{Fixed, Workers};
 use wr2l_sim::{Divergence, Simulator, Task, TaskName};
 
-fn simulator(task: TaskName) -> Simulator {
+pub(super) fn simulator(task: TaskName) -> Simulator {
     let task = Task::new(task);
     let space = task.space().select::<&str>(&[]).unwrap();
     Simulator::new(task, None, space).unwrap()
 }
 
-fn small() -> DdpgConfig {
+pub(super) fn small() -> DdpgConfig {
     DdpgConfig {
         lanes: 3,
         horizon: 7,
@@ -27,18 +27,23 @@ fn small_td3() -> DdpgConfig {
     DdpgConfig { twin_critics, target_noise, actor_every, ..small() }
 }
 
-fn ddpg(simulator: &Simulator, config: DdpgConfig) -> Ddpg {
+pub(super) fn ddpg(simulator: &Simulator, config: DdpgConfig) -> Ddpg {
     Ddpg::new(config, simulator.spec(), simulator.space().dim(), 1).unwrap()
 }
 
-fn improve(learner: &mut Ddpg, workers: &mut Workers, iteration: u64, company: Company<'_>) -> Improvement {
+pub(super) fn improve(
+    learner: &mut Ddpg,
+    workers: &mut Workers,
+    iteration: u64,
+    company: Company<'_>,
+) -> Improvement {
     let source = Fixed(Vec::new());
     let experience = Experience::alone(workers, &source, 1, iteration, 0.0);
     learner.improve(Experience { company, ..experience }).unwrap()
 }
 
 /// The learner after four iterations, as bits, and what it reported.
-fn trained(
+pub(super) fn trained(
     simulator: &Simulator,
     config: &DdpgConfig,
     company: Company<'_>,
@@ -56,8 +61,8 @@ fn trained(
     (numbers.iter().map(|p| p.to_bits()).collect(), format!("{reports:?}"))
 }
 
-fn mixed(means: Means) -> Company<'static> {
-    Company::Mixed(Mixing { means, every: 3 })
+pub(super) fn mixed(means: Means) -> Company<'static> {
+    Company::Mixed(Mixing { means, every: 3, in_turn: false, explores: true })
 }
 
 #[test]
@@ -281,7 +286,7 @@ fn weights_that_are_no_numbers_are_an_error_and_the_policy_stays() {
 }
 
 /// A learner after its first iteration, with a minibatch drawn.
-fn begun(simulator: &Simulator, config: DdpgConfig) -> Ddpg {
+pub(super) fn begun(simulator: &Simulator, config: DdpgConfig) -> Ddpg {
     let mut workers = Workers::new(simulator, 1).unwrap();
     let mut learner = ddpg(simulator, config);
     let source = Fixed(vec![0.0; simulator.space().dim()]);
@@ -341,20 +346,29 @@ fn the_opponent_moves_once_in_so_many_moves_of_the_actor() {
     let simulator = simulator(TaskName::Hopper);
     let mut workers = Workers::new(&simulator, 1).unwrap();
     let mut learner = ddpg(&simulator, small_td3());
-    let mixing = Mixing { means: Means::TakeOver { alpha: 0.3 }, every: 3 };
+    let mixing = Mixing { means: Means::TakeOver { alpha: 0.3 }, every: 3, in_turn: false, explores: true };
     improve(&mut learner, &mut workers, 0, Company::Mixed(mixing));
-    learner.updates = 0;
-    let mut stream = StreamKey::new(1, Purpose::Test).stream();
-    let opponent = |learner: &Ddpg| learner.opponent.as_ref().unwrap().mover.params().to_vec();
-    let moves: Vec<u32> = (1..=12)
-        .filter(|_| {
-            let before = opponent(&learner);
+    let mut moves = |mixing: Mixing| {
+        learner.updates = 0;
+        let mut stream = StreamKey::new(1, Purpose::Test).stream();
+        let movers = |learner: &Ddpg| {
+            (learner.mover.params().to_vec(), learner.opponent.as_ref().unwrap().mover.params().to_vec())
+        };
+        let (mut agents, mut opponents) = (Vec::new(), Vec::new());
+        for step in 1..=18 {
+            let before = movers(&learner);
             learner.replay.draw(16, &mut stream, &mut learner.draw);
             learner.update(Some(mixing), &mut stream);
-            before != opponent(&learner)
-        })
-        .collect();
-    assert_eq!(moves, [6, 12], "the actor moves in every second step");
+            let after = movers(&learner);
+            agents.extend((before.0 != after.0).then_some(step));
+            opponents.extend((before.1 != after.1).then_some(step));
+        }
+        (agents, opponents)
+    };
+    // The actor moves in every second step.
+    assert_eq!(moves(mixing), (vec![2, 4, 6, 8, 10, 12, 14, 16, 18], vec![6, 12, 18]));
+    let in_turn = Mixing { in_turn: true, ..mixing };
+    assert_eq!(moves(in_turn), (vec![4, 6, 8, 12, 14, 16], vec![2, 10, 18]), "one of four turns");
 }
 
 #[test]

@@ -27,11 +27,16 @@ pub struct ActionConfig {
     pub alpha: f64,
     /// The agent's gradient steps to one of the opponent's. Usual: 10.
     pub every: u32,
+    /// Whether an update of the opponent takes the place of one of the agent's, as in the authors' code, instead of
+    /// following it. Usual: false.
+    pub in_turn: bool,
+    /// Whether the opponent explores, by the same kind of noise as the agent. Usual: true.
+    pub explores: bool,
 }
 
 impl Default for ActionConfig {
     fn default() -> Self {
-        Self { mode: Mode::default(), alpha: 0.1, every: 10 }
+        Self { mode: Mode::default(), alpha: 0.1, every: 10, in_turn: false, explores: true }
     }
 }
 
@@ -74,12 +79,12 @@ impl Adversary for Action {
     }
 
     fn company(&self) -> Company<'_> {
-        let ActionConfig { mode, alpha, every } = self.0;
+        let ActionConfig { mode, alpha, every, in_turn, explores } = self.0;
         let means = match mode {
             Mode::TakeOver => Means::TakeOver { alpha },
             Mode::Blend => Means::Blend { alpha },
         };
-        Company::Mixed(Mixing { means, every })
+        Company::Mixed(Mixing { means, every, in_turn, explores })
     }
 }
 
