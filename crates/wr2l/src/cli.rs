@@ -143,8 +143,9 @@ pub(crate) struct TrainArgs {
     /// The task; may come from the experiment file instead.
     #[arg(value_parser = task_parser(), required_unless_present = "plan")]
     pub(crate) task: Option<TaskName>,
-    /// wr2l, wr2l-paper, ppo, ppo-uniform, ppo-boundary, trpo, ddpg, td3, epopt, rarl, pr-mdp or nr-mdp [default: wr2l; on
-    /// half-cheetah, where nothing is named, with the adversary population].
+    /// wr2l, wr2l-paper, ppo, ppo-uniform, ppo-boundary, trpo, ddpg, td3, epopt, rarl, pr-mdp, nr-mdp, or by their
+    /// authors' numbers rarl-authors, pr-mdp-authors or nr-mdp-authors [default: wr2l; on half-cheetah, where nothing is
+    /// named, with the adversary population].
     #[arg(long, value_name = "NAME")]
     pub(crate) algorithm: Option<String>,
     /// Another learner than the algorithm's: ppo, trpo, ddpg or td3.

@@ -7,7 +7,7 @@ use super::layers::Layer;
 use super::{EXCLUSIVE, Plan};
 
 /// Options that came after plans had been written without them, and what programs did before.
-fn introduced() -> [(&'static str, Option<Value>); 22] {
+fn introduced() -> [(&'static str, Option<Value>); 36] {
     [
         ("adversary.phase_one.search", Some(Value::from("gradient"))),
         ("adversary.worst_cases", Some(Value::from(1))),
@@ -21,6 +21,20 @@ fn introduced() -> [(&'static str, Option<Value>); 22] {
         ("ddpg.target_noise_clip", Some(Value::from(0.5))),
         ("ddpg.actor_every", Some(Value::from(1))),
         ("ddpg.critic_sees_dynamics", Some(Value::from(false))),
+        ("ddpg.noise", Some(gaussian())),
+        ("ddpg.units", Some(Value::from("relu"))),
+        ("ddpg.initial_weights", Some(Value::from("orthogonal"))),
+        ("ddpg.critic_layer_norm", Some(Value::from(false))),
+        ("ddpg.critic_l2", Some(Value::from(0.0))),
+        ("ddpg.normalise_observations", Some(Value::from(false))),
+        ("td3.noise", Some(gaussian())),
+        ("td3.units", Some(Value::from("relu"))),
+        ("td3.initial_weights", Some(Value::from("orthogonal"))),
+        ("td3.critic_layer_norm", Some(Value::from(false))),
+        ("td3.critic_l2", Some(Value::from(0.0))),
+        ("td3.normalise_observations", Some(Value::from(false))),
+        ("adversary.action.in_turn", Some(Value::from(false))),
+        ("adversary.action.explores", Some(Value::from(true))),
         // Whoever has these options came with them.
         ("adversary.phase_one.surrogate", None),
         ("adversary.population", None),
@@ -33,6 +47,11 @@ fn introduced() -> [(&'static str, Option<Value>); 22] {
         ("ddpg", None),
         ("td3", None),
     ]
+}
+
+/// Exploration as it was while there was one kind of noise.
+fn gaussian() -> Value {
+    Value::Table(nested("kind", Value::from("gaussian")))
 }
 
 /// What a file says that holds a whole plan, as a run writes it.

@@ -1,5 +1,6 @@
 //! The fully resolved experiment and how it is put together.
 
+mod authors;
 mod check;
 mod earlier;
 mod keys;

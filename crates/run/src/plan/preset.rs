@@ -40,11 +40,17 @@ pub enum Algorithm {
     PrMdp,
     /// NR-MDP (Tessler et al. 2019): DDPG, into whose actions a second policy's blend.
     NrMdp,
+    /// RARL by its authors' numbers.
+    RarlAuthors,
+    /// PR-MDP by its authors' numbers.
+    PrMdpAuthors,
+    /// NR-MDP by its authors' numbers.
+    NrMdpAuthors,
 }
 
 impl Algorithm {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::Ppo,
         Self::PpoUniform,
         Self::PpoBoundary,
@@ -57,6 +63,9 @@ impl Algorithm {
         Self::Rarl,
         Self::PrMdp,
         Self::NrMdp,
+        Self::RarlAuthors,
+        Self::PrMdpAuthors,
+        Self::NrMdpAuthors,
     ];
 
     /// The name as the user types it.
@@ -74,6 +83,9 @@ impl Algorithm {
             Self::Rarl => "rarl",
             Self::PrMdp => "pr-mdp",
             Self::NrMdp => "nr-mdp",
+            Self::RarlAuthors => "rarl-authors",
+            Self::PrMdpAuthors => "pr-mdp-authors",
+            Self::NrMdpAuthors => "nr-mdp-authors",
         }
     }
 
@@ -88,8 +100,10 @@ impl Algorithm {
             Self::Ddpg => (LearnerKind::Ddpg, AdversaryKind::Nominal),
             Self::Td3 => (LearnerKind::Td3, AdversaryKind::Nominal),
             Self::Epopt => (LearnerKind::Ppo, AdversaryKind::Cvar),
-            Self::Rarl => (LearnerKind::Trpo, AdversaryKind::Force),
-            Self::PrMdp | Self::NrMdp => (LearnerKind::Ddpg, AdversaryKind::Action),
+            Self::Rarl | Self::RarlAuthors => (LearnerKind::Trpo, AdversaryKind::Force),
+            Self::PrMdp | Self::NrMdp | Self::PrMdpAuthors | Self::NrMdpAuthors => {
+                (LearnerKind::Ddpg, AdversaryKind::Action)
+            }
         }
     }
 
@@ -165,7 +179,10 @@ impl Plan {
             stop: Stop { entropy_below: f64::NEG_INFINITY },
             adversary: AdversaryPlan {
                 action: ActionConfig {
-                    mode: if algorithm == Algorithm::NrMdp { Mode::Blend } else { Mode::TakeOver },
+                    mode: match algorithm {
+                        Algorithm::NrMdp | Algorithm::NrMdpAuthors => Mode::Blend,
+                        _ => Mode::TakeOver,
+                    },
                     ..ActionConfig::default()
                 },
                 cvar: CvarConfig::default(),
@@ -185,6 +202,7 @@ impl Plan {
             td3: DdpgConfig::td3(),
             report: Report { sweep: usual_sweep(task, 15, 5), episodes: 5 },
         }
+        .by_authors()
     }
 }
 

@@ -3,6 +3,7 @@
 //! from it.
 
 use toml::Table;
+use wr2l_rl::NoiseKind;
 use wr2l_robust::HessianMethod;
 use wr2l_robust::adversary::Shape;
 use wr2l_robust::gradient::GradientEstimator;
@@ -50,6 +51,26 @@ const ROWS: &[Row] = &[
         keys: &["td3.target_noise_clip"],
         read: |plan| plan.td3.target_noise > 0.0,
         reader: "a learner with `td3.target_noise`",
+    },
+    Row {
+        keys: &["ddpg.noise.theta", "ddpg.noise.dt"],
+        read: |plan| plan.ddpg.noise.kind == NoiseKind::OrnsteinUhlenbeck,
+        reader: "`ddpg.noise.kind = \"ornstein-uhlenbeck\"`",
+    },
+    Row {
+        keys: &["ddpg.noise.factor", "ddpg.noise.every"],
+        read: |plan| plan.ddpg.noise.kind == NoiseKind::Parameters,
+        reader: "`ddpg.noise.kind = \"parameters\"`",
+    },
+    Row {
+        keys: &["td3.noise.theta", "td3.noise.dt"],
+        read: |plan| plan.td3.noise.kind == NoiseKind::OrnsteinUhlenbeck,
+        reader: "`td3.noise.kind = \"ornstein-uhlenbeck\"`",
+    },
+    Row {
+        keys: &["td3.noise.factor", "td3.noise.every"],
+        read: |plan| plan.td3.noise.kind == NoiseKind::Parameters,
+        reader: "`td3.noise.kind = \"parameters\"`",
     },
     Row {
         keys: &["stop.entropy_below"],
