@@ -104,7 +104,7 @@ fn every_published_table_has_the_methods_of_its_experiment() {
 
 /// What a page writes, `1,234 [-5, 1,300]`, as numbers.
 fn numbers(cell: &str) -> Vec<f64> {
-    let cell = cell.replace(',', "").replace('*', "");
+    let cell = cell.replace([',', '*'], "");
     cell.split(['[', ']', ' ']).filter(|part| !part.is_empty()).map(|part| part.parse().unwrap()).collect()
 }
 
