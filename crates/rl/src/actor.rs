@@ -4,7 +4,7 @@ use wr2l_nn::{Head, NnError, Normaliser, Policy, PolicyCache};
 use wr2l_rng::Stream;
 use wr2l_sim::ActionSpace;
 
-use crate::{Persist, RlError, State, StateError};
+use crate::{History, Persist, RlError, State, StateError};
 
 /// A policy with its weights, its frozen observation normaliser and the bounds of its actions.
 #[derive(Clone, Debug)]
@@ -13,10 +13,11 @@ pub struct Actor {
     params: Vec<f32>,
     normaliser: Normaliser,
     actions: ActionSpace,
+    history: History,
 }
 
 impl Actor {
-    /// Puts a policy together.
+    /// Puts a policy together that remembers nothing: its inputs are an observation.
     ///
     /// # Errors
     /// [`RlError::Shape`] if weights, normaliser or action bounds do not fit the policy; [`RlError::NotFinite`] for
@@ -40,7 +41,17 @@ impl Actor {
         if params.iter().any(|w| !w.is_finite()) {
             return Err(RlError::NotFinite { what: "a policy weight", iteration: 0 });
         }
-        Ok(Self { policy, params, normaliser, actions })
+        let history = History::none(policy.mlp().inputs(), policy.action_dim());
+        Ok(Self { policy, params, normaliser, actions, history })
+    }
+
+    /// The same policy, whose inputs are an observation and a memory of `frames` frames ([`History`]).
+    ///
+    /// # Errors
+    /// [`RlError::Option`] for too many frames; [`RlError::Shape`] if that cannot be what its inputs are.
+    pub fn with_history(self, frames: usize) -> Result<Self, RlError> {
+        let history = History::that_makes(self.input_dim(), frames, self.act_dim())?;
+        Ok(Self { history, ..self })
     }
 
     /// The policy's layout.
@@ -53,7 +64,7 @@ impl Actor {
         &self.params
     }
 
-    /// The frozen observation normaliser.
+    /// The frozen normaliser of the inputs.
     pub fn normaliser(&self) -> &Normaliser {
         &self.normaliser
     }
@@ -65,6 +76,16 @@ impl Actor {
 
     /// Length of an observation.
     pub fn obs_dim(&self) -> usize {
+        self.history.obs_dim()
+    }
+
+    /// What it remembers.
+    pub fn history(&self) -> History {
+        self.history
+    }
+
+    /// Length of its inputs: of an observation and the memory behind it.
+    pub fn input_dim(&self) -> usize {
         self.policy.mlp().inputs()
     }
 
@@ -91,7 +112,7 @@ impl Actor {
 
     /// Scratch for acting on up to `rows` rows at once.
     pub fn scratch(&self, rows: usize) -> ActScratch {
-        ActScratch { inputs: vec![0.0; rows * self.obs_dim()], cache: self.policy.cache(rows) }
+        ActScratch { inputs: vec![0.0; rows * self.input_dim()], cache: self.policy.cache(rows) }
     }
 
     /// Draws the random numbers of one action, `[act_dim]`.
@@ -99,9 +120,9 @@ impl Actor {
         self.policy.draw_noise(stream, noise);
     }
 
-    /// Acts on raw observations.
+    /// Acts on raw inputs: observations, each with the memory behind it if the policy has a history ([`History`]).
     ///
-    /// - `obs`: `[rows, obs_dim]`;
+    /// - `raw`: `[rows, input_dim]`;
     /// - `noise`: `[rows, act_dim]` from [`Actor::draw_noise`], or `None` for the deterministic action;
     /// - `actions`: `[rows, act_dim]`, as drawn, before clipping ([`Actor::clip`]);
     /// - `log_probs`: `[rows]`, written only if there is noise.
@@ -112,17 +133,31 @@ impl Actor {
     /// If a slice has another length than stated, or there are more rows than the scratch was made for.
     pub fn act(
         &self,
-        obs: &[f64],
+        raw: &[f64],
+        noise: Option<&[f64]>,
+        scratch: &mut ActScratch,
+        actions: &mut [f32],
+        log_probs: &mut [f32],
+    ) {
+        self.act_on(raw, self.input_dim(), noise, scratch, actions, log_probs);
+    }
+
+    /// The same on rows of `stride` numbers, the first of which are the inputs.
+    pub(crate) fn act_on(
+        &self,
+        raw: &[f64],
+        stride: usize,
         noise: Option<&[f64]>,
         scratch: &mut ActScratch,
         actions: &mut [f32],
         log_probs: &mut [f32],
     ) {
         let ActScratch { inputs, cache } = scratch;
-        for (obs, input) in obs.chunks_exact(self.obs_dim()).zip(inputs.chunks_exact_mut(self.obs_dim())) {
-            self.normaliser.apply(obs, input);
+        let (rows, width) = (raw.len() / stride, self.input_dim());
+        for (raw, input) in raw.chunks_exact(stride).zip(inputs.chunks_exact_mut(width)) {
+            self.normaliser.apply(&raw[..width], input);
         }
-        self.policy.forward(&self.params, &inputs[..obs.len()], cache);
+        self.policy.forward(&self.params, &inputs[..rows * width], cache);
         match noise {
             Some(noise) => self.policy.sample(&self.params, noise, cache, actions, log_probs),
             None => self.policy.mode(cache, actions),

@@ -8,7 +8,7 @@ use wr2l_rng::{Purpose, Stream, StreamKey};
 use wr2l_sim::{BatchSim, Divergence, DynamicsSpace, Outcome, Sim, SimError, SimSpec};
 
 use crate::drive::{Script, Step, drive};
-use crate::{Acting, Actor, DynamicsSource, Player, Players, Workers};
+use crate::{Acting, Actor, DynamicsSource, History, Player, Players, Workers};
 
 /// The learner's lanes between two batches: plain data, from which any worker can go on.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +38,8 @@ pub struct LaneState {
     pub snapshot: Vec<f64>,
     /// Normalised dynamics of the current episode, `[dim]`.
     pub z: Vec<f64>,
+    /// What the agent remembers of the current episode, `[history.memory()]` ([`History`]); likewise meaningless.
+    pub memory: Vec<f64>,
     /// Number of the current episode on this lane.
     pub episode: u64,
     /// Whether the current episode has begun.
@@ -53,11 +55,12 @@ pub struct LaneState {
 }
 
 impl Lanes {
-    /// `n` lanes that have not begun.
+    /// `n` lanes that have not begun, of an agent that remembers nothing.
     pub fn new(n: usize, spec: &SimSpec, dim: usize) -> Self {
         let state = LaneState {
             snapshot: vec![0.0; spec.snapshot_len],
             z: vec![0.0; dim],
+            memory: Vec::new(),
             episode: 0,
             started: false,
             ret: 0.0,
@@ -66,6 +69,13 @@ impl Lanes {
             noise: [Vec::new(), Vec::new()],
         };
         Self { states: vec![state; n], raw: false, correlation: None }
+    }
+
+    /// The same lanes of an agent with a history. They must not have begun.
+    #[must_use]
+    pub fn with_history(mut self, history: History) -> Self {
+        self.states.iter_mut().for_each(|lane| lane.memory = vec![0.0; history.memory()]);
+        self
     }
 }
 
@@ -83,7 +93,8 @@ pub struct FinishedEpisode {
 /// What one lane contributed to a batch: a [`Stretch`] of transitions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LaneBatch {
-    /// Normalised observations as the learner's policy saw them, or raw ones ([`Lanes::raw`]), `[n, obs_dim]`.
+    /// Inputs as the learner's policy saw them, observations and the memory if there is one, normalised, or raw
+    /// ([`Lanes::raw`]), `[n, input_dim]`.
     pub inputs: Vec<f32>,
     /// Normalised dynamics that each step ran under, `[n, dim]`.
     pub dynamics: Vec<f32>,
@@ -98,13 +109,13 @@ pub struct LaneBatch {
     pub outcomes: Vec<Outcome>,
     /// Steps whose successor state's value is needed: time limits, and the last step of a running episode.
     pub successor_steps: Vec<usize>,
-    /// Observations of those successors, normalised or raw as the others, `[successor_steps.len(), obs_dim]`.
+    /// Inputs in those successors, normalised or raw as the others, `[successor_steps.len(), input_dim]`.
     pub successors: Vec<f32>,
     /// Episodes that ended in this batch.
     pub finished: Vec<FinishedEpisode>,
     /// Episodes dropped because the adversary moved.
     pub dropped: u32,
-    /// Moments of the raw observations, `[obs_dim]`.
+    /// Moments of the raw inputs, `[input_dim]`.
     pub obs_moments: RunningMoments,
     /// Moments of [`LaneState::discounted`] after each step.
     pub discounted_moments: RunningMoments,
@@ -131,22 +142,22 @@ impl LaneBatch {
 
     /// Forgets everything and makes room for all that a stretch of `horizon` steps can bring, so that the step loop
     /// never allocates. A batch that was as long before has the room already: its memory is warm.
-    fn clear(&mut self, horizon: usize, obs_dim: usize, act_dim: usize, dim: usize) {
+    fn clear(&mut self, horizon: usize, input_dim: usize, act_dim: usize, dim: usize) {
         fn clear<T>(column: &mut Vec<T>, room: usize) {
             column.clear();
             column.reserve_exact(room);
         }
-        clear(&mut self.inputs, horizon * obs_dim);
+        clear(&mut self.inputs, horizon * input_dim);
         clear(&mut self.dynamics, horizon * dim);
         clear(&mut self.actions, horizon * act_dim);
         clear(&mut self.log_probs, horizon);
         clear(&mut self.rewards, horizon);
         clear(&mut self.outcomes, horizon);
         clear(&mut self.successor_steps, horizon);
-        clear(&mut self.successors, horizon * obs_dim);
+        clear(&mut self.successors, horizon * input_dim);
         clear(&mut self.finished, horizon);
         self.dropped = 0;
-        self.obs_moments = RunningMoments::new(obs_dim);
+        self.obs_moments = RunningMoments::new(input_dim);
         self.discounted_moments = RunningMoments::new(1);
     }
 }
@@ -186,8 +197,11 @@ impl Workers {
     /// dynamics drops it and starts the next. The result is the same for any number of workers.
     ///
     /// # Errors
-    /// [`SimError::Space`] for dynamics outside their bounds, [`SimError::State`] for forces that the task does not take;
-    /// lanes and batch are then in an unspecified but valid state.
+    /// [`SimError::Space`] for dynamics outside their bounds, [`SimError::State`] for forces that the task does not take
+    /// or lanes of an agent with another history; lanes and batch are then in an unspecified but valid state.
+    ///
+    /// # Panics
+    /// If the opponent has a history that is not the agent's, or shapes are not the simulator's.
     pub fn collect(
         &mut self,
         players: Players<'_>,
@@ -197,14 +211,18 @@ impl Workers {
         batch: &mut Vec<LaneBatch>,
     ) -> Result<(), SimError> {
         let space = self.simulator().space().clone();
-        let (obs_dim, act_dim) = (self.spec().obs_dim, players.learner().act_dim());
+        let (input_dim, act_dim) = (players.learner().input_dim(), players.learner().act_dim());
+        let expected = players.agent.history().memory();
+        if let Some(lane) = lanes.states.iter().find(|lane| lane.memory.len() != expected) {
+            return Err(SimError::State { what: "a lane's memory", expected, got: lane.memory.len() });
+        }
         let most = match options.stretch {
             Stretch::Steps(steps) => steps,
             Stretch::Episode => self.spec().episode_limit as usize,
         };
         batch.resize_with(lanes.states.len(), LaneBatch::empty);
         for lane in batch.iter_mut() {
-            lane.clear(most, obs_dim, act_dim, space.dim());
+            lane.clear(most, input_dim, act_dim, space.dim());
         }
         let Lanes { states, raw, correlation } = lanes;
         let (raw, correlation) = (*raw, *correlation);
@@ -261,7 +279,7 @@ struct LaneScript<'a> {
     noise: [Stream; 2],
     /// When chance acts, and how.
     chance: Stream,
-    /// Scratch: dynamics in z and in physical units, and a raw observation.
+    /// Scratch: dynamics in z and in physical units, and inputs, raw and normalised.
     z: Vec<f64>,
     phi: Vec<f64>,
     obs: Vec<f64>,
@@ -333,7 +351,8 @@ impl<'a> LaneScript<'a> {
     }
 
     /// Starts the episode numbered `state.episode`.
-    fn start(&mut self, sim: &mut Sim, lane: usize) -> Result<(), SimError> {
+    fn start(&mut self, sim: &mut Sim, lane: usize, memory: &mut [f64]) -> Result<(), SimError> {
+        memory.fill(0.0);
         let episode = self.state.episode;
         self.source.z(self.lane, episode, &mut self.state.z);
         self.set_dynamics(sim, lane)?;
@@ -352,11 +371,14 @@ impl<'a> LaneScript<'a> {
     }
 
     /// Notes the state that the last step led to, because its value will be needed.
-    fn note_successor(&mut self, actor: &Actor, sim: &Sim, lane: usize) {
-        sim.observe(lane, &mut self.obs);
+    fn note_successor(&mut self, actor: &Actor, sim: &Sim, lane: usize, memory: &[f64]) {
+        let (obs, remembered) = self.obs.split_at_mut(sim.spec().obs_dim);
+        sim.observe(lane, obs);
+        remembered.copy_from_slice(memory);
+        let seen = &self.obs[..self.inputs.len()];
         match self.raw {
-            true => self.inputs.iter_mut().zip(&self.obs).for_each(|(input, obs)| *input = *obs as f32),
-            false => actor.normaliser().apply(&self.obs, &mut self.inputs),
+            true => self.inputs.iter_mut().zip(seen).for_each(|(input, seen)| *input = *seen as f32),
+            false => actor.normaliser().apply(seen, &mut self.inputs),
         }
         self.batch.successor_steps.push(self.batch.rewards.len() - 1);
         self.batch.successors.extend_from_slice(&self.inputs);
@@ -364,19 +386,20 @@ impl<'a> LaneScript<'a> {
 }
 
 impl Script for LaneScript<'_> {
-    fn begin(&mut self, sim: &mut Sim, lane: usize) -> Result<(), SimError> {
-        self.obs.resize(sim.spec().obs_dim, 0.0);
-        self.inputs.resize(sim.spec().obs_dim, 0.0);
+    fn begin(&mut self, sim: &mut Sim, lane: usize, memory: &mut [f64]) -> Result<(), SimError> {
+        self.obs.resize(sim.spec().obs_dim + memory.len(), 0.0);
+        self.inputs.resize(self.batch.obs_moments.dim(), 0.0);
         self.plan();
         if !self.state.started {
-            return self.start(sim, lane);
+            return self.start(sim, lane, memory);
         }
         self.source.z(self.lane, self.state.episode, &mut self.z);
         if self.z != self.state.z {
             self.batch.dropped += 1;
             self.state.episode += 1;
-            return self.start(sim, lane);
+            return self.start(sim, lane, memory);
         }
+        memory.copy_from_slice(&self.state.memory);
         self.set_dynamics(sim, lane)?;
         sim.restore(lane, &self.state.snapshot)
     }
@@ -409,6 +432,7 @@ impl Script for LaneScript<'_> {
         step: Step<'_>,
         sim: &mut Sim,
         lane: usize,
+        memory: &mut [f64],
     ) -> Result<bool, SimError> {
         let state = &mut *self.state;
         let batch = &mut *self.batch;
@@ -441,7 +465,7 @@ impl Script for LaneScript<'_> {
             Stretch::Episode => outcome.is_over(),
         };
         if outcome == Outcome::Truncated || (last && outcome == Outcome::Running) {
-            self.note_successor(actor, sim, lane);
+            self.note_successor(actor, sim, lane, memory);
         }
         if outcome.is_over() {
             let (ret, length) = (self.state.ret, self.state.length);
@@ -451,11 +475,12 @@ impl Script for LaneScript<'_> {
                 self.state.started = false;
                 return Ok(false);
             }
-            self.start(sim, lane)?;
+            self.start(sim, lane, memory)?;
         }
         let pause = last || self.batch.rewards.len() == self.pause;
         if pause {
             sim.save(lane, &mut self.state.snapshot);
+            self.state.memory.copy_from_slice(memory);
         }
         Ok(!pause)
     }

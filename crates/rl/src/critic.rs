@@ -37,13 +37,13 @@ impl Persist for Critic {
 impl Critic {
     /// A freshly initialised critic, fitted on up to `minibatch` rows at a time.
     pub(crate) fn new(
-        obs_dim: usize,
+        inputs: usize,
         hidden: &[usize],
         minibatch: usize,
         adam: AdamConfig,
         stream: &mut Stream,
     ) -> Result<Self, RlError> {
-        let mlp = Mlp::new(&[&[obs_dim], hidden, &[1]].concat())?;
+        let mlp = Mlp::new(&[&[inputs], hidden, &[1]].concat())?;
         let mut params = vec![0.0; mlp.parameters()];
         mlp.initialise(1.0, stream, &mut params);
         Ok(Self {
@@ -57,7 +57,7 @@ impl Critic {
         })
     }
 
-    /// Values of normalised observations `inputs`, `[rows, obs_dim]`, into `values`, `[rows]`.
+    /// Values of states, given the policy's normalised `inputs`, `[rows, input_dim]`, into `values`, `[rows]`.
     pub(crate) fn values(&mut self, inputs: &[f32], values: &mut [f32]) {
         let width = self.mlp.inputs();
         for (inputs, values) in inputs.chunks(CHUNK * width).zip(values.chunks_mut(CHUNK)) {

@@ -27,8 +27,8 @@ use crate::ddpg_exploration::{NoiseKind, ParameterNoise};
 use crate::ddpg_networks::{CriticStep, Net, QFunction, Role, finite, follow};
 use crate::replay::{Draw, Replay, Transition};
 use crate::{
-    Acting, Actor, CollectOptions, Company, DdpgConfig, Disturbance, Experience, Improvement, LaneBatch,
-    Lanes, Learner, Means, Mixing, Player, Players, RlError, Skip, State, StateError, Stretch,
+    Acting, Actor, CollectOptions, Company, DdpgConfig, Disturbance, Experience, History, Improvement,
+    LaneBatch, Lanes, Learner, Means, Mixing, Player, Players, RlError, Skip, State, StateError, Stretch,
 };
 
 /// Normalised observations are clipped to ± this.
@@ -71,29 +71,44 @@ impl Ddpg {
     /// # Errors
     /// [`RlError::Option`] for a senseless option; [`RlError::Actions`] for a task whose actions are choices.
     pub fn new(config: DdpgConfig, spec: &SimSpec, dim: usize, seed: u64) -> Result<Self, RlError> {
+        Self::with_history(config, spec, dim, 0, seed)
+    }
+
+    /// The same; actor, critics and opponent see a history of `frames` frames besides the observation ([`History`]).
+    ///
+    /// # Errors
+    /// As [`Ddpg::new`]; [`RlError::Option`] for more frames than [`History::MOST`].
+    pub fn with_history(
+        config: DdpgConfig,
+        spec: &SimSpec,
+        dim: usize,
+        frames: usize,
+        seed: u64,
+    ) -> Result<Self, RlError> {
         config.validate()?;
+        let history = History::of(spec, frames)?;
         if let ActionSpace::Discrete { .. } = spec.actions {
             return Err(RlError::Actions { learner: name(&config) });
         }
         let key = StreamKey::new(seed, Purpose::Initialisation);
-        let (obs_dim, act_dim) = (spec.obs_dim, spec.act_dim());
-        let (actor, mover) = player(&config, obs_dim, &spec.actions, key.lane(0))?;
+        let (inputs, act_dim) = (history.inputs(), spec.act_dim());
+        let (actor, mover) = player(&config, history, &spec.actions, key.lane(0))?;
         // What the critics are told of the dynamics.
         let told = if config.critic_sees_dynamics { dim } else { 0 };
-        let sizes = [&[obs_dim + told + act_dim], config.hidden.as_slice(), &[1]].concat();
+        let sizes = [&[inputs + told + act_dim], config.hidden.as_slice(), &[1]].concat();
         let critic = |lane| Net::new(&sizes, Role::Critic, &config, &mut key.lane(lane).stream());
         let twin = config.twin_critics.then(|| critic(2)).transpose()?;
         let by_weights = config.noise.kind == NoiseKind::Parameters;
-        let lanes = Lanes::new(config.lanes, spec, dim);
+        let lanes = Lanes::new(config.lanes, spec, dim).with_history(history);
         Ok(Self {
             explorers: by_weights.then(|| ParameterNoise::new(config.exploration, &actor)),
-            observations: RunningMoments::new(obs_dim),
-            inputs: Normaliser::identity(obs_dim),
+            observations: RunningMoments::new(inputs),
+            inputs: Normaliser::identity(inputs),
             actor,
             mover,
             critic: QFunction::new(critic(1)?, twin),
             opponent: None,
-            replay: Replay::new(obs_dim, act_dim, told, config.replay),
+            replay: Replay::with_history(history, act_dim, told, config.replay),
             lanes: Lanes {
                 raw: config.normalise_observations,
                 correlation: config.noise.correlation(),
@@ -120,8 +135,8 @@ impl Ddpg {
     fn add_opponent(&mut self, seed: u64) -> Result<(), RlError> {
         if self.opponent.is_none() {
             let key = StreamKey::new(seed, Purpose::OpponentInitialisation);
-            let (obs_dim, actions) = (self.actor.obs_dim(), self.actor.action_space());
-            let (actor, mover) = player(&self.config, obs_dim, actions, key)?;
+            let (history, actions) = (self.actor.history(), self.actor.action_space());
+            let (actor, mover) = player(&self.config, history, actions, key)?;
             self.opponent = Some(Opponent { actor, mover });
         }
         Ok(())
@@ -129,12 +144,12 @@ impl Ddpg {
 
     /// Puts the last batch into the replay buffer, diverged steps left out.
     fn store(&mut self) {
-        let (obs_dim, act_dim) = (self.actor.obs_dim(), self.actor.act_dim());
+        let (width, act_dim) = (self.actor.input_dim(), self.actor.act_dim());
         let mut action = vec![0.0; act_dim];
         let told = self.replay.dim();
         for lane in &self.batch {
-            let mut successors = lane.successors.chunks_exact(obs_dim);
-            let row = |t: usize| &lane.inputs[t * obs_dim..][..obs_dim];
+            let mut successors = lane.successors.chunks_exact(width);
+            let row = |t: usize| &lane.inputs[t * width..][..width];
             for (t, outcome) in lane.outcomes.iter().enumerate() {
                 let last = t + 1 == lane.outcomes.len();
                 let next = match outcome {
@@ -250,17 +265,18 @@ fn name(config: &DdpgConfig) -> &'static str {
 /// A policy that acts within bounds, with its exploration noise, and its network.
 fn player(
     config: &DdpgConfig,
-    obs_dim: usize,
+    history: History,
     actions: &ActionSpace,
     key: StreamKey,
 ) -> Result<(Actor, Net), RlError> {
-    let sizes = [&[obs_dim], config.hidden.as_slice(), &[actions.dim()]].concat();
+    let inputs = history.inputs();
+    let sizes = [&[inputs], config.hidden.as_slice(), &[actions.dim()]].concat();
     let net = Net::new(&sizes, Role::Actor, config, &mut key.stream())?;
-    let policy =
-        Policy::bounded(obs_dim, &config.hidden, actions.dim())?.with_activation(config.units.into());
+    let policy = Policy::bounded(inputs, &config.hidden, actions.dim())?.with_activation(config.units.into());
     let log_std = config.exploration.ln() as f32;
     let params = [net.params(), &vec![log_std; actions.dim()]].concat();
-    Ok((Actor::new(policy, params, Normaliser::identity(obs_dim), actions.clone())?, net))
+    let actor = Actor::new(policy, params, Normaliser::identity(inputs), actions.clone())?;
+    Ok((actor.with_history(history.frames())?, net))
 }
 
 impl Learner for Ddpg {

@@ -3,17 +3,17 @@
 use wr2l_rng::Stream;
 use wr2l_sim::{BatchSim, Outcome, Sim, SimError};
 
-use crate::Actor;
 use crate::actor::ActScratch;
 use crate::players::{Acting, Disturbance, Means, Player, Players};
+use crate::{Actor, History};
 
 /// What a lane is being used for: a single measured episode, or a stretch of a learner's batch.
 ///
 /// Scripts are driven by [`drive`]; what one records depends on nothing but itself, so that results are the same
 /// for any number of threads and any grouping of lanes.
 pub(crate) trait Script {
-    /// Prepares the simulator's lane: dynamics and state.
-    fn begin(&mut self, sim: &mut Sim, lane: usize) -> Result<(), SimError>;
+    /// Prepares the simulator's lane, dynamics and state, and what the agent remembers there ([`crate::History`]).
+    fn begin(&mut self, sim: &mut Sim, lane: usize, memory: &mut [f64]) -> Result<(), SimError>;
 
     /// The stream of a player's action noise; asked for only when its actions are random.
     fn noise(&mut self, player: Player) -> &mut Stream;
@@ -28,21 +28,23 @@ pub(crate) trait Script {
         None
     }
 
-    /// Takes note of a step; `false` ends the script. May reset the lane to go on with another episode.
+    /// Takes note of a step; `false` ends the script. May reset the lane to go on with another episode. `memory` is what
+    /// the agent remembers after the step.
     fn record(
         &mut self,
         learner: &Actor,
         step: Step<'_>,
         sim: &mut Sim,
         lane: usize,
+        memory: &mut [f64],
     ) -> Result<bool, SimError>;
 }
 
 /// One step of one lane.
 pub(crate) struct Step<'a> {
-    /// Observation before the step, `[obs_dim]`.
+    /// The inputs of the learner's policy before the step: observation and memory, `[input_dim]`.
     pub(crate) obs: &'a [f64],
-    /// The same, normalised as the learner's policy saw it, `[obs_dim]`.
+    /// The same, normalised as the policy saw them, `[input_dim]`.
     pub(crate) input: &'a [f32],
     /// The learner's action as it drew it, unclipped, `[action_dim]`; where actions are mixed, the one that counted.
     pub(crate) action: &'a [f32],
@@ -73,9 +75,10 @@ impl Hand {
         }
     }
 
-    fn act(&mut self, actor: &Actor, acting: Acting, obs: &[f64]) {
+    /// Acts on rows of `stride` numbers, which begin with what the policy sees.
+    fn act(&mut self, actor: &Actor, acting: Acting, obs: &[f64], stride: usize) {
         let noise = (acting == Acting::Sample).then_some(self.noise.as_slice());
-        actor.act(obs, noise, &mut self.act, &mut self.drawn, &mut self.log_probs);
+        actor.act_on(obs, stride, noise, &mut self.act, &mut self.drawn, &mut self.log_probs);
         if acting == Acting::Random {
             self.drawn.iter_mut().zip(&self.noise).for_each(|(drawn, noise)| *drawn = *noise as f32);
         }
@@ -99,8 +102,16 @@ impl Hand {
 /// Buffers of [`drive`], made for a number of lanes and the players' shapes.
 #[derive(Debug)]
 struct DriveScratch {
+    /// The agent's history.
+    history: History,
+    /// Observations, each with the memory behind it, `[lanes, input_dim]` of the agent.
     obs: Vec<f64>,
+    /// What the agent remembers in every lane, and the observation after a step.
+    memory: Vec<f64>,
+    after: Vec<f64>,
     actions: Vec<f64>,
+    /// The actions before chance acts, if they are to be remembered.
+    chosen: Vec<f64>,
     active: Vec<bool>,
     rewards: Vec<f64>,
     outcomes: Vec<Outcome>,
@@ -115,8 +126,14 @@ struct DriveScratch {
 impl DriveScratch {
     fn new(lanes: usize, players: &Players<'_>) -> Self {
         let agent = players.agent;
+        let history = agent.history();
+        let remembered = if history.frames() > 0 { lanes } else { 0 };
         Self {
-            obs: vec![0.0; lanes * agent.obs_dim()],
+            history,
+            obs: vec![0.0; lanes * agent.input_dim()],
+            memory: vec![0.0; lanes * history.memory()],
+            after: vec![0.0; history.obs_dim()],
+            chosen: vec![0.0; remembered * agent.act_dim()],
             actions: vec![0.0; lanes * agent.act_dim()],
             active: vec![false; lanes],
             rewards: vec![0.0; lanes],
@@ -132,16 +149,51 @@ impl DriveScratch {
 
     /// Draws all actions of the step, and applies what the opponent does.
     fn act(&mut self, players: &Players<'_>, acting: Acting, sim: &mut Sim) -> Result<(), SimError> {
-        self.agent.act(players.agent, acting, &self.obs);
+        let stride = self.history.inputs();
+        self.agent.act(players.agent, acting, &self.obs, stride);
         if let (Some(hand), Some(disturbance)) = (&mut self.opponent, players.disturbance) {
-            hand.act(disturbance.actor, disturbance.acting(acting), &self.obs);
+            hand.act(disturbance.actor, disturbance.acting(acting), &self.obs, stride);
             match disturbance.means {
                 Means::Force { bound } => self.push(&disturbance, bound, sim)?,
                 means => self.mix(players.agent, means),
             }
         }
         players.agent.clip(&self.agent.drawn, &mut self.actions);
+        if self.history.frames() > 0 {
+            self.chosen.copy_from_slice(&self.actions);
+        }
         Ok(())
+    }
+
+    /// What the agent remembers in a lane.
+    fn memory(&mut self, lane: usize) -> &mut [f64] {
+        let len = self.history.memory();
+        &mut self.memory[lane * len..][..len]
+    }
+
+    /// Puts a lane's observation together with the memory behind it.
+    fn observe(&mut self, sim: &Sim, lane: usize) {
+        let (width, len) = (self.history.inputs(), self.history.memory());
+        let row = &mut self.obs[lane * width..][..width];
+        let (obs, memory) = row.split_at_mut(self.history.obs_dim());
+        sim.observe(lane, obs);
+        memory.copy_from_slice(&self.memory[lane * len..][..len]);
+    }
+
+    /// Remembers the step that a lane has just made.
+    fn remember(&mut self, sim: &Sim, lane: usize) {
+        if self.history.frames() == 0 {
+            return;
+        }
+        sim.observe(lane, &mut self.after);
+        let (width, len) = (self.history.inputs(), self.history.memory());
+        let act_dim = self.chosen.len() / self.active.len();
+        self.history.push(
+            &self.obs[lane * width..][..self.history.obs_dim()],
+            &self.chosen[lane * act_dim..][..act_dim],
+            &self.after,
+            &mut self.memory[lane * len..][..len],
+        );
     }
 
     fn push(&mut self, by: &Disturbance<'_>, bound: f64, sim: &mut Sim) -> Result<(), SimError> {
@@ -181,6 +233,11 @@ impl Disturbance<'_> {
 
 /// Follows scripts on the lanes of `sim` until `next` has no more: a lane whose script has ended takes the next
 /// one at once, so that no lane idles while work is left. Finished scripts go to `done`.
+///
+/// An opponent without a history sees the observation, one with the agent's sees what the agent sees.
+///
+/// # Panics
+/// If the opponent has another history than these, or shapes are not the simulator's.
 pub(crate) fn drive<S: Script>(
     sim: &mut Sim,
     players: Players<'_>,
@@ -190,13 +247,15 @@ pub(crate) fn drive<S: Script>(
 ) -> Result<(), SimError> {
     let lanes = sim.lanes();
     let learner = players.learner();
-    let (obs_dim, act_dim) = (learner.obs_dim(), learner.act_dim());
+    let (input_dim, act_dim, stride) = (learner.input_dim(), learner.act_dim(), players.agent.input_dim());
+    assert!(players.see_alike(), "an opponent remembers nothing, or what the agent does");
     let mut scratch = DriveScratch::new(lanes, &players);
+    let memory_len = scratch.history.memory();
     let mut scripts: Vec<Option<S>> = Vec::with_capacity(lanes);
     for lane in 0..lanes {
         let mut script = next();
         if let Some(script) = &mut script {
-            script.begin(sim, lane)?;
+            script.begin(sim, lane, scratch.memory(lane))?;
         }
         scratch.active[lane] = script.is_some();
         scripts.push(script);
@@ -204,7 +263,7 @@ pub(crate) fn drive<S: Script>(
     while scratch.active.contains(&true) {
         for (lane, script) in scripts.iter_mut().enumerate() {
             let Some(script) = script else { continue };
-            sim.observe(lane, &mut scratch.obs[lane * obs_dim..][..obs_dim]);
+            scratch.observe(sim, lane);
             if acting != Acting::Mode {
                 scratch.agent.draw(players.agent, acting, lane, Player::Agent, script);
             }
@@ -224,19 +283,21 @@ pub(crate) fn drive<S: Script>(
         sim.step(&scratch.actions, &scratch.active, &mut scratch.rewards, &mut scratch.outcomes);
         for lane in 0..lanes {
             let Some(script) = &mut scripts[lane] else { continue };
+            scratch.remember(sim, lane);
             let hand = match (players.learner, &scratch.opponent) {
                 (Player::Opponent, Some(hand)) => hand,
                 _ => &scratch.agent,
             };
             let step = Step {
-                obs: &scratch.obs[lane * obs_dim..][..obs_dim],
-                input: &hand.act.inputs[lane * obs_dim..][..obs_dim],
+                obs: &scratch.obs[lane * stride..][..input_dim],
+                input: &hand.act.inputs[lane * input_dim..][..input_dim],
                 action: &hand.drawn[lane * act_dim..][..act_dim],
                 log_prob: hand.log_probs[lane],
                 reward: scratch.rewards[lane],
                 outcome: scratch.outcomes[lane],
             };
-            if script.record(learner, step, sim, lane)? {
+            let memory = &mut scratch.memory[lane * memory_len..][..memory_len];
+            if script.record(learner, step, sim, lane, memory)? {
                 continue;
             }
             // It may be what comes next.
@@ -245,7 +306,7 @@ pub(crate) fn drive<S: Script>(
             }
             let mut successor = next();
             if let Some(successor) = &mut successor {
-                successor.begin(sim, lane)?;
+                successor.begin(sim, lane, scratch.memory(lane))?;
             }
             scratch.active[lane] = successor.is_some();
             scripts[lane] = successor;

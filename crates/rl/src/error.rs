@@ -46,6 +46,15 @@ pub enum RlError {
         /// The learner.
         learner: &'static str,
     },
+    /// A policy that pushes the robot was given a memory.
+    #[error(
+        "a policy that pushes the robot sees the observation alone: it can have no history of its own, and this one has \
+         {frames} frames"
+    )]
+    OpponentRemembers {
+        /// Its frames.
+        frames: usize,
+    },
     /// A learner of real actions was given a task of choices.
     #[error("`{learner}` needs actions that are real numbers, and this task's are choices")]
     Actions {

@@ -95,17 +95,20 @@ impl<'a> Company<'a> {
     /// The players of an episode of the learner `learner`, called `name`, whose opponents can be forces alone.
     ///
     /// # Errors
-    /// [`RlError::Company`] for [`Company::Mixed`].
+    /// [`RlError::Company`] for [`Company::Mixed`]; [`RlError::OpponentRemembers`] for a policy that pushes and has a
+    /// history: what an agent remembers is of its own actions.
     pub(crate) fn players(self, learner: &'a Actor, name: &'static str) -> Result<Players<'a>, RlError> {
-        let disturbance =
-            |actor, bound| Some(Disturbance { actor, means: Means::Force { bound }, explores: true });
+        let disturbance = |actor: &'a Actor, bound| match actor.history().frames() {
+            0 => Ok(Some(Disturbance { actor, means: Means::Force { bound }, explores: true })),
+            frames => Err(RlError::OpponentRemembers { frames }),
+        };
         match self {
             Self::Nobody => Ok(Players::alone(learner)),
             Self::Pushed { by, bound } => {
-                Ok(Players { agent: learner, disturbance: disturbance(by, bound), learner: Player::Agent })
+                Ok(Players { agent: learner, disturbance: disturbance(by, bound)?, learner: Player::Agent })
             }
             Self::Pushing { agent, bound } => {
-                Ok(Players { agent, disturbance: disturbance(learner, bound), learner: Player::Opponent })
+                Ok(Players { agent, disturbance: disturbance(learner, bound)?, learner: Player::Opponent })
             }
             Self::Mixed(_) => Err(RlError::Company { learner: name }),
         }

@@ -63,6 +63,14 @@ impl<'a> Players<'a> {
         Self { agent, disturbance: None, learner: Player::Agent }
     }
 
+    /// Whether the opponent, if there is one, sees the observation or all that the agent sees.
+    pub(crate) fn see_alike(&self) -> bool {
+        self.disturbance.as_ref().is_none_or(|disturbance| {
+            let (own, agents) = (disturbance.actor.history(), self.agent.history());
+            own.obs_dim() == agents.obs_dim() && (own.frames() == 0 || own == agents)
+        })
+    }
+
     /// The policy of the one who learns.
     pub(crate) fn learner(&self) -> &'a Actor {
         match (self.learner, &self.disturbance) {

@@ -18,7 +18,7 @@ use crate::ppo_networks::{CriticHalf, Half, PolicyHalf};
 use crate::samples::{Estimation, Samples};
 use crate::selection::kept;
 use crate::{
-    Acting, Actor, CollectOptions, Experience, Improvement, LaneBatch, Lanes, Learner, PhaseSeconds,
+    Acting, Actor, CollectOptions, Experience, History, Improvement, LaneBatch, Lanes, Learner, PhaseSeconds,
     PpoConfig, RlError, State, StateError,
 };
 
@@ -33,7 +33,7 @@ pub struct Ppo {
     policy: PolicyHalf,
     critic: CriticHalf,
     lanes: Lanes,
-    /// Moments of the raw observations, from which the actor's normaliser is made.
+    /// Moments of the raw inputs, from which the actor's normaliser is made.
     observations: RunningMoments,
     /// Moments of the discounted sums of past rewards, whose deviation scales rewards.
     reward_moments: RunningMoments,
@@ -48,24 +48,40 @@ impl Ppo {
     /// # Errors
     /// [`RlError::Option`] for a senseless option.
     pub fn new(config: PpoConfig, spec: &SimSpec, dim: usize, seed: u64) -> Result<Self, RlError> {
+        Self::with_history(config, spec, dim, 0, seed)
+    }
+
+    /// The same; policy and critic see a history of `frames` frames besides the observation ([`History`]).
+    ///
+    /// # Errors
+    /// [`RlError::Option`] for a senseless option, or more frames than [`History::MOST`].
+    pub fn with_history(
+        config: PpoConfig,
+        spec: &SimSpec,
+        dim: usize,
+        frames: usize,
+        seed: u64,
+    ) -> Result<Self, RlError> {
         config.validate()?;
-        let policy = PolicyHalf::new(spec, &config.hidden, config.initial_std, seed)?;
-        let critic =
-            CriticHalf::new(spec, if config.critic_sees_dynamics { dim } else { 0 }, &config.hidden, seed)?;
+        let history = History::of(spec, frames)?;
+        let (inputs, told) = (history.inputs(), if config.critic_sees_dynamics { dim } else { 0 });
+        let policy = PolicyHalf::new(inputs, &spec.actions, &config.hidden, config.initial_std, seed)?;
+        let critic = CriticHalf::new(inputs, told, &config.hidden, seed)?;
         let actor = Actor::new(
             policy.policy().clone(),
             policy.params().to_vec(),
-            Normaliser::identity(spec.obs_dim),
+            Normaliser::identity(inputs),
             spec.actions.clone(),
-        )?;
-        let lanes = Lanes::new(config.lanes().0, spec, dim);
+        )?
+        .with_history(frames)?;
+        let lanes = Lanes::new(config.lanes().0, spec, dim).with_history(history);
         Ok(Self {
             config,
             actor,
             policy,
             critic,
             lanes,
-            observations: RunningMoments::new(spec.obs_dim),
+            observations: RunningMoments::new(inputs),
             reward_moments: RunningMoments::new(1),
             batch: Vec::new(),
             samples: Samples::default(),

@@ -3,7 +3,7 @@
 
 use wr2l_nn::{Adam, AdamConfig, Mlp, MlpCache, Policy, PolicyCache, squared_norm};
 use wr2l_rng::{Purpose, StreamKey};
-use wr2l_sim::{ActionSpace, SimSpec};
+use wr2l_sim::ActionSpace;
 
 use crate::ppo_loss::{Losses, Minibatch, Surrogate, value_loss};
 use crate::samples::States;
@@ -114,11 +114,17 @@ pub(crate) struct PolicyHalf {
 }
 
 impl PolicyHalf {
-    /// A freshly initialised policy for a task, whose real actions have standard deviation `std`.
-    pub(crate) fn new(spec: &SimSpec, hidden: &[usize], std: f64, seed: u64) -> Result<Self, RlError> {
-        let policy = match &spec.actions {
-            ActionSpace::Continuous { low, .. } => Policy::gaussian(spec.obs_dim, hidden, low.len())?,
-            ActionSpace::Discrete { n } => Policy::categorical(spec.obs_dim, hidden, *n)?,
+    /// A freshly initialised policy of so many inputs, whose real actions have standard deviation `std`.
+    pub(crate) fn new(
+        inputs: usize,
+        actions: &ActionSpace,
+        hidden: &[usize],
+        std: f64,
+        seed: u64,
+    ) -> Result<Self, RlError> {
+        let policy = match actions {
+            ActionSpace::Continuous { low, .. } => Policy::gaussian(inputs, hidden, low.len())?,
+            ActionSpace::Discrete { n } => Policy::categorical(inputs, hidden, *n)?,
         };
         let mut params = vec![0.0; policy.parameters()];
         policy.initialise(&mut StreamKey::new(seed, Purpose::Initialisation).lane(0).stream(), &mut params);
@@ -210,9 +216,9 @@ pub(crate) struct CriticHalf {
 }
 
 impl CriticHalf {
-    /// A freshly initialised critic for a task that sees `dim` dynamics parameters besides the observation.
-    pub(crate) fn new(spec: &SimSpec, dim: usize, hidden: &[usize], seed: u64) -> Result<Self, RlError> {
-        let critic = Mlp::new(&[&[spec.obs_dim + dim], hidden, &[1]].concat())?;
+    /// A freshly initialised critic that sees `dim` dynamics parameters besides the policy's `inputs`.
+    pub(crate) fn new(inputs: usize, dim: usize, hidden: &[usize], seed: u64) -> Result<Self, RlError> {
+        let critic = Mlp::new(&[&[inputs + dim], hidden, &[1]].concat())?;
         let mut params = vec![0.0; critic.parameters()];
         let key = StreamKey::new(seed, Purpose::Initialisation).lane(1);
         critic.initialise(1.0, &mut key.stream(), &mut params);
@@ -242,11 +248,11 @@ impl CriticHalf {
     }
 }
 
-/// Gathers what the critic sees of some states: `obs_dim` observations and `dim` dynamics parameters each.
-fn see(states: States<'_>, obs_dim: usize, dim: usize, rows: &[u32], to: &mut Vec<f32>) {
+/// Gathers what the critic sees of some states: the policy's `width` inputs and `dim` dynamics parameters each.
+fn see(states: States<'_>, width: usize, dim: usize, rows: &[u32], to: &mut Vec<f32>) {
     to.clear();
     for row in rows.iter().map(|&row| row as usize) {
-        to.extend_from_slice(&states.inputs[row * obs_dim..][..obs_dim]);
+        to.extend_from_slice(&states.inputs[row * width..][..width]);
         if dim > 0 {
             to.extend_from_slice(&states.dynamics[row * dim..][..dim]);
         }
@@ -292,18 +298,7 @@ mod tests {
     use crate::samples::Samples;
     use wr2l_nn::norm;
 
-    fn spec(actions: ActionSpace) -> SimSpec {
-        SimSpec {
-            obs_dim: 3,
-            actions,
-            nq: 1,
-            nv: 1,
-            episode_limit: 10,
-            dt: 0.01,
-            snapshot_len: 3,
-            forces: &[],
-        }
-    }
+    const INPUTS: usize = 3;
 
     /// Made-up transitions.
     fn samples(n: usize, actions: &ActionSpace) -> Samples {
@@ -335,15 +330,14 @@ mod tests {
         ] {
             for clip_value in [false, true] {
                 let config = PpoConfig { entropy: 0.02, clip_value, ..PpoConfig::default() };
-                let spec = spec(actions.clone());
                 let samples = samples(n, &actions);
                 let rows: Vec<u32> = (0..n as u32).rev().collect();
                 let minibatch = Minibatch { rows: &rows, samples: &samples };
-                let mut policy = PolicyHalf::new(&spec, &[16, 8], 1.0, 4).unwrap();
+                let mut policy = PolicyHalf::new(INPUTS, &actions, &[16, 8], 1.0, 4).unwrap();
                 let what = format!("{actions:?}, clip_value {clip_value}");
                 directional_derivatives(&mut policy, |half| &mut half.learning, &config, minibatch, &what);
                 for dim in [0, 2] {
-                    let mut critic = CriticHalf::new(&spec, dim, &[16, 8], 4).unwrap();
+                    let mut critic = CriticHalf::new(INPUTS, dim, &[16, 8], 4).unwrap();
                     let what = format!("{what}, critic sees {dim} parameters");
                     directional_derivatives(
                         &mut critic,
@@ -394,9 +388,8 @@ mod tests {
 
     #[test]
     fn a_critic_that_sees_the_dynamics_values_a_state_by_them_and_one_that_does_not_does_not() {
-        let actions = ActionSpace::Continuous { low: vec![-1.0], high: vec![1.0] };
         for dim in [0, 2] {
-            let mut critic = CriticHalf::new(&spec(actions.clone()), dim, &[16], 4).unwrap();
+            let mut critic = CriticHalf::new(INPUTS, dim, &[16], 4).unwrap();
             let mut values = [0.0; 2];
             let inputs = [0.3, -0.2, 1.0].repeat(2);
             critic.values(States { inputs: &inputs, dynamics: &[0.5, 0.0, -0.5, 0.1] }, &mut values);
@@ -406,12 +399,12 @@ mod tests {
 
     #[test]
     fn real_actions_start_with_the_standard_deviation_that_is_asked_for() {
-        let half = |actions| PolicyHalf::new(&spec(actions), &[8], 0.25, 4).unwrap();
+        let half = |actions| PolicyHalf::new(INPUTS, &actions, &[8], 0.25, 4).unwrap();
         let real = half(ActionSpace::Continuous { low: vec![-1.0; 3], high: vec![1.0; 3] });
         assert_eq!(real.policy.log_std(real.params()), [0.25_f32.ln(); 3]);
         let choice = half(ActionSpace::Discrete { n: 2 });
         assert!(choice.policy.log_std(choice.params()).is_empty());
-        let other = PolicyHalf::new(&spec(ActionSpace::Discrete { n: 2 }), &[8], 1.0, 4).unwrap();
+        let other = PolicyHalf::new(INPUTS, &ActionSpace::Discrete { n: 2 }, &[8], 1.0, 4).unwrap();
         assert_eq!(choice.params(), other.params(), "a choice has none");
     }
 
@@ -419,7 +412,7 @@ mod tests {
     fn a_single_sample_gives_a_finite_gradient() {
         let actions = ActionSpace::Continuous { low: vec![-1.0], high: vec![1.0] };
         let samples = samples(1, &actions);
-        let mut policy = PolicyHalf::new(&spec(actions), &[8], 1.0, 4).unwrap();
+        let mut policy = PolicyHalf::new(INPUTS, &actions, &[8], 1.0, 4).unwrap();
         policy.gradient(&PpoConfig::default(), Minibatch { rows: &[0], samples: &samples });
         assert!(policy.learning.gradient.iter().all(|g| g.is_finite()));
         assert_eq!(policy.take_losses().policy, 0.0, "its standardised advantage is 0");

@@ -2,16 +2,18 @@
 
 use wr2l_rng::Stream;
 
-use crate::{Persist, State, StateError};
+use crate::{History, Persist, State, StateError};
 
-/// The most recent transitions, up to a capacity, one row of f32 each: observation, action, next observation, normalised
-/// dynamics (if they are asked for), reward, and 0 where the next state is terminal, else 1. A time limit is no terminal state.
+/// The most recent transitions, up to a capacity, one row of f32 each: the policy's inputs, action, the next inputs,
+/// normalised dynamics (if they are asked for), reward, and 0 where the next state is terminal, else 1. A time limit is
+/// no terminal state.
 ///
 /// A row is contiguous: a sample costs two or three cache lines. Memory is `4 · (2·obs_dim + act_dim + dim + 2)` bytes a
-/// transition, 108 MB for a million of the Hopper's without dynamics.
+/// transition, 108 MB for a million of the Hopper's without dynamics. With a history of k frames of `f` numbers it is
+/// `4 · (k + 1) · f` more: all frames of the next inputs but the newest are frames of these inputs, and stored once.
 #[derive(Clone, Debug)]
 pub(crate) struct Replay {
-    obs_dim: usize,
+    history: History,
     act_dim: usize,
     dim: usize,
     capacity: usize,
@@ -25,11 +27,11 @@ pub(crate) struct Replay {
 /// A minibatch drawn from a [`Replay`], `n` transitions.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Draw {
-    /// `[n, obs_dim]`.
+    /// `[n, input_dim]`.
     pub(crate) obs: Vec<f32>,
     /// `[n, act_dim]`.
     pub(crate) actions: Vec<f32>,
-    /// `[n, obs_dim]`.
+    /// `[n, input_dim]`.
     pub(crate) next: Vec<f32>,
     /// `[n, dim]`.
     pub(crate) dynamics: Vec<f32>,
@@ -39,7 +41,7 @@ pub(crate) struct Draw {
     pub(crate) goes_on: Vec<f32>,
 }
 
-/// A transition to be stored.
+/// A transition to be stored: inputs of the policy, observation and memory, before and after.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Transition<'a> {
     pub(crate) obs: &'a [f32],
@@ -51,16 +53,27 @@ pub(crate) struct Transition<'a> {
 }
 
 impl Replay {
-    /// Room for `capacity` transitions, at least one, with `dim` numbers of their dynamics each.
+    /// Room for transitions of a policy that remembers nothing.
+    #[cfg(test)]
     pub(crate) fn new(obs_dim: usize, act_dim: usize, dim: usize, capacity: usize) -> Self {
+        Self::with_history(History::none(obs_dim, act_dim), act_dim, dim, capacity)
+    }
+
+    /// Room for `capacity` transitions, at least one, of a policy with a history, with `dim` numbers of their dynamics each.
+    pub(crate) fn with_history(history: History, act_dim: usize, dim: usize, capacity: usize) -> Self {
         let capacity = capacity.max(1);
-        let mut replay = Self { obs_dim, act_dim, dim, capacity, rows: Vec::new(), len: 0, next: 0 };
+        let mut replay = Self { history, act_dim, dim, capacity, rows: Vec::new(), len: 0, next: 0 };
         replay.rows = vec![0.0; capacity * replay.width()];
         replay
     }
 
+    /// Numbers of the next inputs that are not among the inputs.
+    fn fresh(&self) -> usize {
+        self.history.obs_dim() + if self.history.frames() > 0 { self.history.frame() } else { 0 }
+    }
+
     fn width(&self) -> usize {
-        2 * self.obs_dim + self.act_dim + self.dim + 2
+        self.history.inputs() + self.act_dim + self.fresh() + self.dim + 2
     }
 
     /// Numbers of its dynamics that are stored with a transition.
@@ -82,18 +95,14 @@ impl Replay {
     /// Stores a transition, in the place of the oldest one if the buffer is full. No allocation.
     pub(crate) fn push(&mut self, transition: Transition<'_>) {
         let Transition { obs, action, next, dynamics, reward, terminated } = transition;
-        let width = self.width();
+        let (width, inputs, fresh) = (self.width(), self.history.inputs(), self.fresh());
         let mut rest = &mut self.rows[self.next * width..][..width];
         let ends = [reward as f32, if terminated { 0.0 } else { 1.0 }];
-        for (part, len) in [
-            (obs, self.obs_dim),
-            (action, self.act_dim),
-            (next, self.obs_dim),
-            (dynamics, self.dim),
-            (&ends, 2),
-        ] {
+        for (part, len) in
+            [(obs, inputs), (action, self.act_dim), (next, fresh), (dynamics, self.dim), (&ends, 2)]
+        {
             let (place, after) = rest.split_at_mut(len);
-            place.copy_from_slice(part);
+            place.copy_from_slice(&part[..len]);
             rest = after;
         }
         self.next = (self.next + 1) % self.capacity;
@@ -105,14 +114,17 @@ impl Replay {
     /// # Panics
     /// If nothing is stored.
     pub(crate) fn draw(&self, n: usize, stream: &mut Stream, draw: &mut Draw) {
-        let (o, a, width) = (self.obs_dim, self.act_dim, self.width());
+        let (x, a, n_next, width) = (self.history.inputs(), self.act_dim, self.fresh(), self.width());
+        // The frames that were there before the step.
+        let kept = self.history.obs_dim()..self.history.obs_dim() + x - n_next;
         draw.clear();
         for _ in 0..n {
             let row = &self.rows[stream.below(self.len) * width..][..width];
-            draw.obs.extend_from_slice(&row[..o]);
-            draw.actions.extend_from_slice(&row[o..o + a]);
-            draw.next.extend_from_slice(&row[o + a..2 * o + a]);
-            draw.dynamics.extend_from_slice(&row[2 * o + a..width - 2]);
+            draw.obs.extend_from_slice(&row[..x]);
+            draw.actions.extend_from_slice(&row[x..x + a]);
+            draw.next.extend_from_slice(&row[x + a..x + a + n_next]);
+            draw.next.extend_from_slice(&row[kept.clone()]);
+            draw.dynamics.extend_from_slice(&row[x + a + n_next..width - 2]);
             draw.rewards.push(row[width - 2]);
             draw.goes_on.push(row[width - 1]);
         }
@@ -191,6 +203,48 @@ mod tests {
             assert_eq!(draw.next[2 * i..2 * i + 2], [x + 1.0, x + 1.25]);
             assert_eq!(draw.dynamics[3 * i..3 * i + 3], [x + 0.5; 3]);
             assert_eq!(draw.goes_on[i], if (x as usize).is_multiple_of(3) { 0.0 } else { 1.0 });
+        }
+    }
+
+    #[test]
+    fn with_a_history_the_next_inputs_come_back_whole_though_their_old_frames_are_stored_once() {
+        for frames in [1, 2, 5] {
+            let history = History::new(frames, 2, 1).unwrap();
+            let mut replay = Replay::with_history(history, 1, 1, 30);
+            assert_eq!(replay.width(), history.inputs() + 1 + 2 + 3 + 1 + 2);
+            let mut steps = stream(2);
+            let mut inputs = vec![0.0; history.inputs()];
+            let mut all = Vec::new();
+            for _ in 0..20 {
+                let (before, action) = (inputs.clone(), [steps.normal()]);
+                let after = [steps.normal(), steps.normal()];
+                let (obs, memory) = inputs.split_at_mut(2);
+                history.push(obs, &action, &after, memory);
+                obs.copy_from_slice(&after);
+                let single = |x: &[f64]| x.iter().map(|x| *x as f32).collect::<Vec<f32>>();
+                let (obs, next, reward) = (single(&before), single(&inputs), steps.normal() as f32);
+                replay.push(Transition {
+                    obs: &obs,
+                    action: &[-reward],
+                    next: &next,
+                    dynamics: &[2.0 * reward],
+                    reward: f64::from(reward),
+                    terminated: false,
+                });
+                all.push((obs, next, reward));
+            }
+            let mut draw = Draw::default();
+            replay.draw(200, &mut stream(0), &mut draw);
+            for i in 0..200 {
+                let (obs, next, reward) = all.iter().find(|(.., reward)| *reward == draw.rewards[i]).unwrap();
+                let n = history.inputs();
+                assert_eq!(draw.obs[i * n..][..n], obs[..]);
+                assert_eq!(draw.next[i * n..][..n], next[..]);
+                assert_eq!(
+                    (draw.actions[i], draw.dynamics[i], draw.goes_on[i]),
+                    (-reward, 2.0 * reward, 1.0)
+                );
+            }
         }
     }
 

@@ -30,7 +30,7 @@ impl Estimation {
 /// States, as a critic may see them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct States<'a> {
-    /// Normalised observations, `[rows, obs_dim]`.
+    /// Normalised inputs of the policy, `[rows, input_dim]`.
     pub(crate) inputs: &'a [f32],
     /// Normalised dynamics, `[rows, dim]`.
     pub(crate) dynamics: &'a [f32],
@@ -39,7 +39,7 @@ pub(crate) struct States<'a> {
 /// A batch, ready to learn from; `n` transitions.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Samples {
-    /// Normalised observations, `[n, obs_dim]`.
+    /// Normalised inputs of the policy, `[n, input_dim]`.
     pub(crate) inputs: Vec<f32>,
     /// Normalised dynamics, `[n, dim]`.
     pub(crate) dynamics: Vec<f32>,

@@ -384,6 +384,10 @@ impl Persist for Lanes {
         let counts = |of: fn(&LaneState) -> u64| -> Vec<u64> { self.states.iter().map(of).collect() };
         state.put("snapshot", reals(|lane| &lane.snapshot));
         state.put("z", reals(|lane| &lane.z));
+        // Checkpoints of version 0.1 have none.
+        if self.states.iter().any(|lane| !lane.memory.is_empty()) {
+            state.put("memory", reals(|lane| &lane.memory));
+        }
         state.put("return", reals(|lane| std::slice::from_ref(&lane.ret)));
         state.put("discounted", reals(|lane| std::slice::from_ref(&lane.discounted)));
         state.put("episode", counts(|lane| lane.episode));
@@ -402,6 +406,11 @@ impl Persist for Lanes {
         let lanes = self.states.len();
         let width = |of: fn(&LaneState) -> &Vec<f64>| self.states.first().map_or(0, |lane| of(lane).len());
         let (snapshot, dim) = (width(|lane| &lane.snapshot), width(|lane| &lane.z));
+        let memory = width(|lane| &lane.memory);
+        let memories = match memory {
+            0 => Vec::new(),
+            _ => state.take_finite::<f64>("memory", lanes * memory)?,
+        };
         let snapshots = state.take_finite::<f64>("snapshot", lanes * snapshot)?;
         let zs = state.take_finite::<f64>("z", lanes * dim)?;
         let returns = state.take_finite::<f64>("return", lanes)?;
@@ -412,6 +421,7 @@ impl Persist for Lanes {
         for (i, lane) in self.states.iter_mut().enumerate() {
             lane.snapshot.copy_from_slice(&snapshots[i * snapshot..][..snapshot]);
             lane.z.copy_from_slice(&zs[i * dim..][..dim]);
+            lane.memory.copy_from_slice(&memories[i * memory..][..memory]);
             lane.ret = returns[i];
             lane.discounted = discounted[i];
             lane.episode = episodes[i];

@@ -24,8 +24,8 @@ use crate::learner::transitions;
 use crate::samples::{Estimation, Samples};
 use crate::selection::kept;
 use crate::{
-    Acting, Actor, CollectOptions, Company, Experience, Improvement, LaneBatch, Lanes, Learner, RlError,
-    Skip, State, StateError, TrpoConfig,
+    Acting, Actor, CollectOptions, Company, Experience, History, Improvement, LaneBatch, Lanes, Learner,
+    RlError, Skip, State, StateError, TrpoConfig,
 };
 
 /// Normalised observations are clipped to ± this.
@@ -40,7 +40,7 @@ pub struct Trpo {
     actor: Actor,
     critic: Critic,
     lanes: Lanes,
-    /// Moments of the raw observations, from which the actor's normaliser is made.
+    /// Moments of the raw inputs, from which the actor's normaliser is made.
     observations: RunningMoments,
     /// Moments of the discounted sums of past rewards, whose deviation scales rewards.
     reward_moments: RunningMoments,
@@ -87,7 +87,24 @@ impl Trpo {
     /// # Errors
     /// [`RlError::Option`] for a senseless option.
     pub fn new(config: TrpoConfig, spec: &SimSpec, dim: usize, seed: u64) -> Result<Self, RlError> {
-        Self::made(config, spec, &spec.actions, dim, StreamKey::new(seed, Purpose::Initialisation))
+        Self::with_history(config, spec, dim, 0, seed)
+    }
+
+    /// The same; policy and critic see a history of `frames` frames besides the observation ([`History`]).
+    ///
+    /// # Errors
+    /// [`RlError::Option`] for a senseless option, or more frames than [`History::MOST`].
+    pub fn with_history(
+        config: TrpoConfig,
+        spec: &SimSpec,
+        dim: usize,
+        frames: usize,
+        seed: u64,
+    ) -> Result<Self, RlError> {
+        let history = History::of(spec, frames)?;
+        let key = StreamKey::new(seed, Purpose::Initialisation);
+        let made = Self::made(config, spec, &spec.actions, history, dim, key)?;
+        Ok(made.facing(history))
     }
 
     /// A learner that pushes the task's bodies ([`Company::Pushing`]): its actions are forces within [−1, 1], two for
@@ -102,25 +119,33 @@ impl Trpo {
         }
         let actions = ActionSpace::Continuous { low: vec![-1.0; forces], high: vec![1.0; forces] };
         let key = StreamKey::new(seed, Purpose::OpponentInitialisation);
-        Self::made(config, spec, &actions, dim, key)
+        Self::made(config, spec, &actions, History::none(spec.obs_dim, forces), dim, key)
+    }
+
+    /// The same learner, in whose episodes the agent has this history: needed by one that pushes, which has none itself.
+    #[must_use]
+    pub fn facing(self, agents: History) -> Self {
+        Self { lanes: self.lanes.with_history(agents), ..self }
     }
 
     fn made(
         config: TrpoConfig,
         spec: &SimSpec,
         actions: &ActionSpace,
+        history: History,
         dim: usize,
         key: StreamKey,
     ) -> Result<Self, RlError> {
         config.validate()?;
+        let inputs = history.inputs();
         let policy = match actions {
-            ActionSpace::Continuous { low, .. } => Policy::gaussian(spec.obs_dim, &config.hidden, low.len())?,
-            ActionSpace::Discrete { n } => Policy::categorical(spec.obs_dim, &config.hidden, *n)?,
+            ActionSpace::Continuous { low, .. } => Policy::gaussian(inputs, &config.hidden, low.len())?,
+            ActionSpace::Discrete { n } => Policy::categorical(inputs, &config.hidden, *n)?,
         };
         let mut params = vec![0.0; policy.parameters()];
         policy.initialise(&mut key.lane(0).stream(), &mut params);
         let critic = Critic::new(
-            spec.obs_dim,
+            inputs,
             &config.hidden,
             config.critic_minibatch,
             AdamConfig::default(),
@@ -135,10 +160,11 @@ impl Trpo {
                 d_log_probs: Vec::new(),
                 d_entropies: vec![0.0; CHUNK],
             },
-            actor: Actor::new(policy, params, Normaliser::identity(spec.obs_dim), actions.clone())?,
+            actor: Actor::new(policy, params, Normaliser::identity(inputs), actions.clone())?
+                .with_history(history.frames())?,
             critic,
             lanes: Lanes::new(config.lanes().0, spec, dim),
-            observations: RunningMoments::new(spec.obs_dim),
+            observations: RunningMoments::new(inputs),
             reward_moments: RunningMoments::new(1),
             batch: Vec::new(),
             samples: Samples::default(),
@@ -214,12 +240,12 @@ impl Trpo {
 
 impl Scratch {
     fn gather(&mut self, policy: &Policy, samples: &Samples, rows: &[u32]) {
-        let (obs_dim, act_dim) = (policy.mlp().inputs(), policy.action_dim());
+        let (width, act_dim) = (policy.mlp().inputs(), policy.action_dim());
         self.inputs.clear();
         self.actions.clear();
         for &row in rows {
             let row = row as usize;
-            self.inputs.extend_from_slice(&samples.inputs[row * obs_dim..][..obs_dim]);
+            self.inputs.extend_from_slice(&samples.inputs[row * width..][..width]);
             self.actions.extend_from_slice(&samples.actions[row * act_dim..][..act_dim]);
         }
     }

@@ -283,7 +283,8 @@ impl<'a> EpisodeScript<'a> {
 }
 
 impl Script for EpisodeScript<'_> {
-    fn begin(&mut self, sim: &mut Sim, lane: usize) -> Result<(), SimError> {
+    fn begin(&mut self, sim: &mut Sim, lane: usize, memory: &mut [f64]) -> Result<(), SimError> {
+        memory.fill(0.0);
         sim.set_dynamics(lane, self.phi)?;
         sim.reset(lane, &mut self.reset.stream());
         self.state.resize(sim.spec().state_dim(), 0.0);
@@ -295,7 +296,14 @@ impl Script for EpisodeScript<'_> {
         &mut self.noise
     }
 
-    fn record(&mut self, _: &Actor, step: Step<'_>, sim: &mut Sim, lane: usize) -> Result<bool, SimError> {
+    fn record(
+        &mut self,
+        _: &Actor,
+        step: Step<'_>,
+        sim: &mut Sim,
+        lane: usize,
+        _: &mut [f64],
+    ) -> Result<bool, SimError> {
         self.result.length += 1;
         self.result.outcome = step.outcome;
         if !matches!(step.outcome, Outcome::Diverged(_)) {

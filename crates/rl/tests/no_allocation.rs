@@ -10,20 +10,27 @@ use wr2l_sim::{Simulator, Task, TaskName};
 
 const LANES: usize = 5;
 
-fn setting(name: TaskName) -> (Workers, Actor) {
+fn setting(name: TaskName, frames: usize) -> (Workers, Actor) {
     let task = Task::new(name);
     let space = task.space();
     let simulator = Simulator::new(task, None, space).unwrap();
-    let actor = Ppo::new(PpoConfig::default(), simulator.spec(), simulator.space().dim(), 7).unwrap();
+    let (spec, dim) = (simulator.spec(), simulator.space().dim());
+    let actor = Ppo::with_history(PpoConfig::default(), spec, dim, frames, 7).unwrap();
     // One thread: allocations are counted where they are made.
     (Workers::with_lanes(&simulator, 1, 4).unwrap(), actor.actor().clone())
 }
 
+/// Every task, without and with a history.
+fn cases() -> impl Iterator<Item = (TaskName, usize)> {
+    TaskName::ALL.into_iter().flat_map(|name| [(name, 0), (name, 3)])
+}
+
 #[test]
 fn batches_of_any_length_allocate_equally_often() {
-    for name in TaskName::ALL {
-        let (mut workers, actor) = setting(name);
-        let mut lanes = Lanes::new(LANES, workers.spec(), workers.space().dim());
+    for (name, frames) in cases() {
+        let (mut workers, actor) = setting(name, frames);
+        let lanes = Lanes::new(LANES, workers.spec(), workers.space().dim());
+        let mut lanes = lanes.with_history(actor.history());
         let source = Fixed::reference(workers.space());
         let mut batch = Vec::new();
         let mut count = |steps, iteration| {
@@ -37,7 +44,7 @@ fn batches_of_any_length_allocate_equally_often() {
         // The buffers of a batch are used again for the next.
         count(500, 0);
         let few = count(10, 1);
-        assert_eq!(few, count(500, 2), "{name}");
+        assert_eq!(few, count(500, 2), "{name}, {frames} frames");
         assert!(
             batch.iter().map(|lane| lane.finished.len()).sum::<usize>() > 0 || name == TaskName::HalfCheetah
         );
@@ -46,8 +53,8 @@ fn batches_of_any_length_allocate_equally_often() {
 
 #[test]
 fn an_episode_allocates_at_most_once_however_long_it_is() {
-    for name in TaskName::ALL {
-        let (mut workers, actor) = setting(name);
+    for (name, frames) in cases() {
+        let (mut workers, actor) = setting(name, frames);
         let z = vec![0.0; workers.space().dim()];
         let mut count = |episodes: u64| {
             let jobs: Vec<EpisodeJob> = (0..episodes)
@@ -64,6 +71,6 @@ fn an_episode_allocates_at_most_once_however_long_it_is() {
             .count_total
         };
         count(1);
-        assert!(count(20) - count(4) <= 16, "{name}");
+        assert!(count(20) - count(4) <= 16, "{name}, {frames} frames");
     }
 }

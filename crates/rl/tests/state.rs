@@ -1,7 +1,8 @@
 //! A learner goes on from its saved state bit for bit, and refuses what is none of its states.
 
 use wr2l_rl::{
-    DynamicsSource, Experience, Learner, Ppo, PpoConfig, State, StateError, Trpo, TrpoConfig, Workers,
+    Ddpg, DdpgConfig, DynamicsSource, Experience, Learner, Ppo, PpoConfig, State, StateError, Trpo,
+    TrpoConfig, Workers,
 };
 use wr2l_sim::{Simulator, Task, TaskName};
 
@@ -24,13 +25,29 @@ fn ppo(simulator: &Simulator, config: PpoConfig) -> Ppo {
     Ppo::new(config, simulator.spec(), simulator.space().dim(), 11).unwrap()
 }
 
-/// Learners of every kind, freshly made.
-fn learners(simulator: &Simulator, normalise_observations: bool) -> Vec<Box<dyn Learner>> {
+/// Learners of every kind, freshly made, with a history.
+fn learners(simulator: &Simulator, normalise_observations: bool, frames: usize) -> Vec<Box<dyn Learner>> {
     let dim = simulator.space().dim();
     let of_ppo =
         PpoConfig { lanes: 3, horizon: 40, minibatches: 4, normalise_observations, ..PpoConfig::default() };
     let of_trpo = TrpoConfig { lanes: 3, horizon: 40, normalise_observations, ..TrpoConfig::default() };
-    vec![Box::new(ppo(simulator, of_ppo)), Box::new(Trpo::new(of_trpo, simulator.spec(), dim, 11).unwrap())]
+    let spec = simulator.spec();
+    let mut all: Vec<Box<dyn Learner>> = vec![
+        Box::new(Ppo::with_history(of_ppo, spec, dim, frames, 11).unwrap()),
+        Box::new(Trpo::with_history(of_trpo, spec, dim, frames, 11).unwrap()),
+    ];
+    let of_ddpg = DdpgConfig {
+        lanes: 3,
+        horizon: 10,
+        rounds: 2,
+        warm_up: 80,
+        replay: 200,
+        minibatch: 8,
+        ..DdpgConfig::td3()
+    };
+    // It has no use for choices.
+    all.extend(Ddpg::with_history(of_ddpg, spec, dim, frames, 11).ok().map(|ddpg| Box::new(ddpg) as _));
+    all
 }
 
 fn improve(learner: &mut dyn Learner, workers: &mut Workers, iterations: std::ops::Range<u64>) {
@@ -53,10 +70,11 @@ fn a_restored_learner_goes_on_bit_for_bit() {
     {
         let simulator = simulator(task, &[vary]);
         let mut workers = Workers::new(&simulator, 1).unwrap();
-        for (normalise, pause) in [(true, 0), (true, 1), (true, 3), (false, 2)] {
-            for (mut uninterrupted, mut resumed) in
-                learners(&simulator, normalise).into_iter().zip(learners(&simulator, normalise))
-            {
+        for (normalise, pause, frames) in
+            [(true, 0, 0), (true, 1, 0), (true, 3, 2), (false, 2, 0), (false, 3, 1)]
+        {
+            let learners = || learners(&simulator, normalise, frames);
+            for (mut uninterrupted, mut resumed) in learners().into_iter().zip(learners()) {
                 improve(&mut *uninterrupted, &mut workers, 0..pause);
                 let mut state = saved(&*uninterrupted);
                 improve(&mut *uninterrupted, &mut workers, pause..5);
@@ -80,6 +98,7 @@ fn the_state_of_another_plan_is_refused_by_name() {
     assert!(matches!(&wider, StateError::Length { name, .. } if name == "policy.params"), "{wider}");
     let more = refusal(PpoConfig { lanes: 4, ..config.clone() });
     assert!(matches!(&more, StateError::Length { name, .. } if name.starts_with("lanes.")), "{more}");
+    assert!(!state.holds("lanes.memory"), "a checkpoint of version 0.1 has no such array");
     for (name, _) in state.arrays() {
         let mut lacking = State::default();
         for (other, array) in state.arrays().filter(|(other, _)| *other != name) {

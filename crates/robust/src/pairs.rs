@@ -1,7 +1,7 @@
 //! State–action pairs at which transitions are compared (Eq. 7 and the text below it).
 
 use serde::{Deserialize, Serialize};
-use wr2l_rl::{Actor, Workers};
+use wr2l_rl::{Actor, LaneActor, Workers};
 use wr2l_rng::{Purpose, Stream, StreamKey};
 use wr2l_sim::{ActionSpace, BatchSim, Outcome, Sim, SimError};
 
@@ -120,7 +120,8 @@ fn trajectory(
     active[0] = true;
     let mut action = vec![0.0; lanes * act_dim];
     let (mut rewards, mut outcomes) = (vec![0.0; lanes], vec![Outcome::Running; lanes]);
-    let mut chooser = actor.map(|actor| PolicyActions::new(actor, spec.obs_dim));
+    let mut chooser = actor.map(LaneActor::new);
+    let mut observation = vec![0.0; spec.obs_dim];
     let (mut states, mut actions) = (Vec::new(), Vec::new());
     let mut stream = key.stream();
     sim.set_dynamics(0, nominal)?;
@@ -130,7 +131,11 @@ fn trajectory(
         states.resize(at + state_dim, 0.0);
         sim.state(0, &mut states[at..]);
         match &mut chooser {
-            Some(chooser) => chooser.choose(sim, &mut stream, &mut action[..act_dim]),
+            Some(chooser) => {
+                sim.observe(0, &mut observation);
+                let chosen = chooser.act(&observation, Some(&mut stream));
+                action[..act_dim].copy_from_slice(chosen);
+            }
             None => uniform_action(&spec.actions, &mut stream, &mut action[..act_dim]),
         }
         sim.step(&action, &active, &mut rewards, &mut outcomes);
@@ -152,37 +157,5 @@ fn uniform_action(space: &ActionSpace, stream: &mut Stream, action: &mut [f64]) 
             }
         }
         ActionSpace::Discrete { n } => action[0] = stream.below(*n) as f64,
-    }
-}
-
-/// Buffers for acting with a policy in one lane.
-struct PolicyActions<'a> {
-    actor: &'a Actor,
-    scratch: wr2l_rl::ActScratch,
-    obs: Vec<f64>,
-    noise: Vec<f64>,
-    drawn: Vec<f32>,
-    log_probs: [f32; 1],
-}
-
-impl<'a> PolicyActions<'a> {
-    fn new(actor: &'a Actor, obs_dim: usize) -> Self {
-        let act_dim = actor.act_dim();
-        Self {
-            actor,
-            scratch: actor.scratch(1),
-            obs: vec![0.0; obs_dim],
-            noise: vec![0.0; act_dim],
-            drawn: vec![0.0; act_dim],
-            log_probs: [0.0],
-        }
-    }
-
-    fn choose(&mut self, sim: &Sim, stream: &mut Stream, action: &mut [f64]) {
-        sim.observe(0, &mut self.obs);
-        self.actor.draw_noise(stream, &mut self.noise);
-        let noise = Some(self.noise.as_slice());
-        self.actor.act(&self.obs, noise, &mut self.scratch, &mut self.drawn, &mut self.log_probs);
-        self.actor.clip(&self.drawn, action);
     }
 }

@@ -3,7 +3,7 @@
 mod setting;
 
 use setting::{actor, ball, hopper, simulator, small};
-use wr2l_rl::Workers;
+use wr2l_rl::{Learner, Ppo, PpoConfig, Workers};
 use wr2l_robust::hessian::{StateWeights, TransitionModel, ZeroOrder};
 use wr2l_robust::{
     BallConfig, BallEstimate, HessianMethod, Objective, Pairs, PairsConfig, RobustError, SimulatedReturn,
@@ -40,6 +40,13 @@ fn pairs_are_the_same_for_any_threads_and_lanes_and_lie_in_the_action_space() {
         let policy = Pairs::collect(&mut workers, Some(&actor), &config, 3).unwrap();
         // An untrained policy chooses the cart-pole's two actions alike: the same draw, the same action.
         assert!(task == TaskName::CartPole || policy.actions != pairs.actions);
+        // One that remembers, on any simulator: its memory is of its own trajectory.
+        let remembering = Ppo::with_history(PpoConfig::default(), spec, 0, 2, 5).unwrap();
+        let collect = |threads, lanes| {
+            let mut workers = Workers::with_lanes(&simulator, threads, lanes).unwrap();
+            Pairs::collect(&mut workers, Some(remembering.actor()), &config, 3).unwrap()
+        };
+        assert_eq!(collect(1, 1), collect(2, 3));
         let none = PairsConfig { count: 0, pool: 0 };
         assert!(matches!(
             Pairs::collect(&mut workers, None, &none, 3),

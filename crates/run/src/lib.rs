@@ -47,8 +47,8 @@ pub use folder::RunFolder;
 pub use number::{CountError, parse_count};
 pub use page::{PageSources, page};
 pub use plan::{
-    AdversaryKind, AdversaryPlan, Algorithm, Layer, LearnerKind, Plan, Report, SettingError, Stop,
-    sweep_systems, usual_sweep,
+    AdversaryKind, AdversaryPlan, Algorithm, Layer, LearnerKind, Plan, PolicyPlan, Report, SettingError,
+    Stop, sweep_systems, usual_sweep,
 };
 pub use policy_file::{PolicyOrigin, VariedParameter, read_policy, write_policy};
 pub use redraw::redraw;

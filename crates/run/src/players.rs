@@ -1,6 +1,6 @@
 //! The two players of a run, as the plan names them: the learner and the adversary.
 
-use wr2l_rl::{Ddpg, Learner, Ppo, State, Trpo, Workers};
+use wr2l_rl::{Ddpg, History, Learner, Ppo, State, Trpo, Workers};
 use wr2l_robust::adversary::{
     Action, Boundary, Cvar, Force, Nominal, Population, Tail, Uniform, Wasserstein,
 };
@@ -15,12 +15,12 @@ use crate::plan::{AdversaryKind, AdversaryPlan, LearnerKind, Plan};
 
 /// A learner freshly made by the plan.
 pub(crate) fn learner(plan: &Plan, simulator: &Simulator) -> Result<Box<dyn Learner>, RunError> {
-    let (spec, dim) = (simulator.spec(), simulator.space().dim());
+    let (spec, dim, frames) = (simulator.spec(), simulator.space().dim(), plan.policy.history);
     Ok(match plan.learner {
-        LearnerKind::Ppo => Box::new(Ppo::new(plan.ppo.clone(), spec, dim, plan.seed)?),
-        LearnerKind::Trpo => Box::new(Trpo::new(plan.trpo.clone(), spec, dim, plan.seed)?),
-        LearnerKind::Ddpg => Box::new(Ddpg::new(plan.ddpg.clone(), spec, dim, plan.seed)?),
-        LearnerKind::Td3 => Box::new(Ddpg::new(plan.td3.clone(), spec, dim, plan.seed)?),
+        LearnerKind::Ppo => Box::new(Ppo::with_history(plan.ppo.clone(), spec, dim, frames, plan.seed)?),
+        LearnerKind::Trpo => Box::new(Trpo::with_history(plan.trpo.clone(), spec, dim, frames, plan.seed)?),
+        LearnerKind::Ddpg => Box::new(Ddpg::with_history(plan.ddpg.clone(), spec, dim, frames, plan.seed)?),
+        LearnerKind::Td3 => Box::new(Ddpg::with_history(plan.td3.clone(), spec, dim, frames, plan.seed)?),
     })
 }
 
@@ -84,7 +84,10 @@ impl Opponent {
         let (spec, dim) = (workers.spec(), workers.space().dim());
         let adversary: Box<dyn Adversary> = match kind {
             AdversaryKind::Action => Box::new(Action::new(*action)?),
-            AdversaryKind::Force => Box::new(Force::new(force.clone(), spec, dim, plan.seed)?),
+            AdversaryKind::Force => {
+                let agents = History::of(spec, plan.policy.history)?;
+                Box::new(Force::new(force.clone(), spec, dim, plan.seed)?.facing(agents))
+            }
             _ => Box::new(Nominal),
         };
         Ok(Self { adversary, ball: None })

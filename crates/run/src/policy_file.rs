@@ -1,17 +1,4 @@
-//! `policy.safetensors`: a trained policy with all that acting needs.
-//!
-//! | tensor | shape | type | content |
-//! |---|---|---|---|
-//! | `policy.I.weight` | outputs × inputs | F32 | weights of layer I = 0, 1, … |
-//! | `policy.I.bias` | outputs | F32 | its biases; all layers but the last are followed by tanh, or `hidden` |
-//! | `policy.log_std` | actions | F32 | logarithm of the standard deviations (continuous actions only) |
-//! | `observation.mean` | observations | F64 | subtracted from an observation |
-//! | `observation.inverse_deviation` | observations | F64 | what the difference is multiplied by |
-//!
-//! The metadata has one key, `wr2l`: a JSON object ([`PolicyOrigin`] and the actions' bounds). The mean action for
-//! an observation o is `W₂ tanh(W₁ tanh(W₀ x + b₀) + b₁) + b₂`, clipped to the bounds, with
-//! `x = clip((o − mean) · inverse_deviation, ±observation_clip)`. Where `hidden` is `relu`, max(0, ·) stands for tanh;
-//! where the metadata say `bounded`, the tanh of this mean is scaled from [−1, 1] to the bounds (the policies of DDPG).
+//! `policy.safetensors`: a trained policy with all that acting needs. `docs/policy-format.md` describes the layout.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -21,13 +8,13 @@ use safetensors::tensor::View;
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 use wr2l_nn::{Activation, Head, InstructionSet, Normaliser, Policy};
-use wr2l_rl::Actor;
+use wr2l_rl::{Actor, History};
 use wr2l_sim::{ActionSpace, DynamicsSpace, Physics, Task, TaskName};
 
 use crate::error::RunError;
 use crate::files::write_file;
 
-/// Version of the layout described above.
+/// Version of the layout.
 const FORMAT: u32 = 1;
 /// Key of the metadata. A single one, because the format does not order several.
 const KEY: &str = "wr2l";
@@ -98,7 +85,14 @@ struct Header {
     /// Whether the mean goes through tanh and is scaled to the bounds.
     #[serde(default)]
     bounded: bool,
+    /// Frames of differences and actions that the inputs have besides the observation; absent without.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    history: usize,
     actions: Actions,
+}
+
+fn is_zero(frames: &usize) -> bool {
+    *frames == 0
 }
 
 #[derive(Clone, Copy, Default, Serialize, Deserialize)]
@@ -116,7 +110,7 @@ enum Actions {
     Discrete { n: usize },
 }
 
-/// Writes a policy; see the table of tensors above. The same policy gives the same bytes.
+/// Writes a policy. The same policy gives the same bytes.
 ///
 /// # Errors
 /// [`RunError::Io`].
@@ -131,6 +125,7 @@ pub fn write_policy(path: &Path, actor: &Actor, origin: &PolicyOrigin) -> Result
             Activation::Relu => Hidden::Relu,
         },
         bounded: actor.policy().head() == Head::Bounded,
+        history: actor.history().frames(),
         actions: match actor.action_space().clone() {
             ActionSpace::Continuous { low, high } => Actions::Continuous { low, high },
             ActionSpace::Discrete { n } => Actions::Discrete { n },
@@ -212,9 +207,10 @@ fn read_actor(file: &SafeTensors<'_>, header: &Header) -> Result<Actor, String> 
         return Err(format!("its actions are not those of task `{}`", header.origin.task));
     }
 
+    let history = History::of(&spec, header.history).map_err(|error| error.to_string())?;
     // Shapes are those of data that is in the file, so nothing larger than the file can follow from them.
     let mut params = Vec::new();
-    let mut sizes = vec![spec.obs_dim];
+    let mut sizes = vec![history.inputs()];
     loop {
         let (layer, inputs) = (sizes.len() - 1, sizes[sizes.len() - 1]);
         let (shape, weight) = f32s(file, &format!("policy.{layer}.weight"))?;
@@ -246,7 +242,7 @@ fn read_actor(file: &SafeTensors<'_>, header: &Header) -> Result<Actor, String> 
         Hidden::Tanh => Activation::Tanh,
         Hidden::Relu => Activation::Relu,
     };
-    let policy = Policy::new(head, spec.obs_dim, hidden, outputs, InstructionSet::detect())
+    let policy = Policy::new(head, history.inputs(), hidden, outputs, InstructionSet::detect())
         .map_err(|error| error.to_string())?
         .with_activation(activation);
     let normaliser = Normaliser::from_parts(
@@ -255,7 +251,9 @@ fn read_actor(file: &SafeTensors<'_>, header: &Header) -> Result<Actor, String> 
         header.observation_clip.unwrap_or(f64::INFINITY),
     )
     .map_err(|error| error.to_string())?;
-    Actor::new(policy, params, normaliser, actions).map_err(|error| error.to_string())
+    Actor::new(policy, params, normaliser, actions)
+        .and_then(|actor| actor.with_history(header.history))
+        .map_err(|error| error.to_string())
 }
 
 fn f32s(file: &SafeTensors<'_>, name: &str) -> Result<(Vec<usize>, Vec<f32>), String> {
@@ -339,25 +337,31 @@ mod tests {
     use wr2l_rng::{Purpose, StreamKey};
 
     fn example(task: TaskName) -> (Actor, PolicyOrigin) {
+        remembering(task, 0)
+    }
+
+    fn remembering(task: TaskName, frames: usize) -> (Actor, PolicyOrigin) {
         let spec = Task::new(task).spec();
+        let inputs = History::of(&spec, frames).unwrap().inputs();
         let policy = match spec.actions {
             // As DDPG's, with bounds other than ±1.
             ActionSpace::Continuous { .. } if task == TaskName::InvertedPendulum => {
-                Policy::bounded(spec.obs_dim, &[5, 4], spec.act_dim())
+                Policy::bounded(inputs, &[5, 4], spec.act_dim())
                     .map(|policy| policy.with_activation(Activation::Relu))
             }
-            ActionSpace::Continuous { .. } => Policy::gaussian(spec.obs_dim, &[5, 4], spec.act_dim()),
-            ActionSpace::Discrete { n } => Policy::categorical(spec.obs_dim, &[5, 4], n),
+            ActionSpace::Continuous { .. } => Policy::gaussian(inputs, &[5, 4], spec.act_dim()),
+            ActionSpace::Discrete { n } => Policy::categorical(inputs, &[5, 4], n),
         }
         .unwrap();
         let mut stream = StreamKey::new(1, Purpose::Test).stream();
         let params = (0..policy.parameters()).map(|_| stream.normal() as f32).collect();
-        let mut moments = RunningMoments::new(spec.obs_dim);
+        let mut moments = RunningMoments::new(inputs);
         for _ in 0..9 {
-            let row: Vec<f64> = (0..spec.obs_dim).map(|_| stream.normal()).collect();
+            let row: Vec<f64> = (0..inputs).map(|_| stream.normal()).collect();
             moments.update(&row).unwrap();
         }
         let actor = Actor::new(policy, params, moments.normaliser(10.0), spec.actions).unwrap();
+        let actor = actor.with_history(frames).unwrap();
         let origin = PolicyOrigin {
             task,
             physics: Physics::Mujoco,
@@ -373,6 +377,7 @@ mod tests {
         a.params() == b.params()
             && a.normaliser() == b.normaliser()
             && a.action_space() == b.action_space()
+            && a.history() == b.history()
             && a.policy().head() == b.policy().head()
             && a.policy().mlp().sizes() == b.policy().mlp().sizes()
             && a.policy().mlp().activation() == b.policy().mlp().activation()
@@ -382,9 +387,12 @@ mod tests {
     fn a_policy_reads_back_to_the_bit_and_writes_the_same_bytes() {
         let folder = tempfile::tempdir().unwrap();
         let (first, second) = (folder.path().join("a"), folder.path().join("b"));
-        for task in [TaskName::Hopper, TaskName::CartPole, TaskName::InvertedPendulum] {
-            let (actor, origin) = example(task);
+        let tasks = [TaskName::Hopper, TaskName::CartPole, TaskName::InvertedPendulum];
+        for (task, frames) in tasks.into_iter().flat_map(|task| [0, 1, 16].map(|frames| (task, frames))) {
+            let (actor, origin) = remembering(task, frames);
             write_policy(&first, &actor, &origin).unwrap();
+            let said = std::fs::read(&first).unwrap().windows(7).any(|bytes| bytes == b"history");
+            assert_eq!(said, frames > 0, "files without a history are those of version 0.1");
             let (read, read_origin) = read_policy(&first).unwrap();
             assert!(same(&actor, &read) && origin == read_origin);
             write_policy(&second, &read, &read_origin).unwrap();
@@ -456,6 +464,26 @@ mod tests {
         assert!(message.contains("p.safetensors") && message.contains("damaged"), "{message}");
         assert!(read_policy(folder.path()).is_err(), "a folder");
         assert!(read_policy(&folder.path().join("none")).is_err(), "nothing");
+    }
+
+    #[test]
+    fn a_history_that_is_not_what_the_inputs_are_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("p");
+        let (actor, origin) = remembering(TaskName::Hopper, 2);
+        write_policy(&path, &actor, &origin).unwrap();
+        let good = std::fs::read(&path).unwrap();
+        let words = b"history\\\":2";
+        let at = good.windows(words.len()).position(|bytes| bytes == words).unwrap() + words.len() - 1;
+        for (digit, word) in [(b'0', "layer 0"), (b'1', "layer 0"), (b'3', "layer 0"), (b'-', "metadata")] {
+            let mut bytes = good.clone();
+            bytes[at] = digit;
+            assert!(parse(&bytes).err().unwrap().contains(word), "{word}");
+        }
+        let mut bytes = good.clone();
+        bytes.splice(at..=at, u64::MAX.to_string().into_bytes());
+        bytes[..8].copy_from_slice(&(u64::from_le_bytes(good[..8].try_into().unwrap()) + 19).to_le_bytes());
+        assert!(parse(&bytes).err().unwrap().contains("at most 16 frames"));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use wr2l_eval::Table;
 use wr2l_report::page::{Replay, ReplayDynamics, ReplayEpisode};
+use wr2l_rl::LaneActor;
 use wr2l_rng::{Purpose, StreamKey};
 use wr2l_sim::{BatchSim, Outcome, Physics, Simulator, Task};
 
@@ -158,13 +159,12 @@ fn episode(
     place: (usize, usize),
 ) -> Result<ReplayEpisode, RunError> {
     let spec = simulator.spec();
-    let (nq, dim) = (spec.nq, spec.act_dim());
+    let nq = spec.nq;
     let mut sim = simulator.batch(1)?;
     sim.set_dynamics(0, phi)?;
     sim.reset(0, &mut StreamKey::new(0, Purpose::EvaluationReset).stream());
     let (mut state, mut observation) = (vec![0.0; spec.state_dim()], vec![0.0; spec.obs_dim]);
-    let (mut drawn, mut action) = (vec![0.0_f32; dim], vec![0.0; dim]);
-    let mut scratch = one.actor.scratch(1);
+    let mut actor = LaneActor::new(&one.actor);
     let (mut rewards, mut outcomes) = ([0.0], [Outcome::Running]);
     let (mut ret, mut length) = (0.0, 0_u32);
     let mut frames = Vec::new();
@@ -177,9 +177,7 @@ fn episode(
     let mut outcome = Outcome::Running;
     while !outcome.is_over() {
         sim.observe(0, &mut observation);
-        one.actor.act(&observation, None, &mut scratch, &mut drawn, &mut []);
-        one.actor.clip(&drawn, &mut action);
-        sim.step(&action, &[true], &mut rewards, &mut outcomes);
+        sim.step(actor.act(&observation, None), &[true], &mut rewards, &mut outcomes);
         outcome = outcomes[0];
         if matches!(outcome, Outcome::Diverged(_)) {
             break;

@@ -5,7 +5,7 @@ use std::path::Path;
 use wr2l_rl::{Improvement, StopFlag};
 use wr2l_run::{
     Algorithm, Ending, Layer, Observer, Plan, Progress, RunError, RunFolder, Saved, Standing, Summary,
-    TrainOptions, Trained, train,
+    TrainOptions, Trained, read_policy, train,
 };
 
 /// Raises the flag where it is told to, and remembers warnings.
@@ -157,11 +157,24 @@ fn every_algorithm_goes_on_bit_for_bit_wherever_it_was_stopped() {
         ("tail", &["adversary.kind=tail", "adversary.every=200", "adversary.random_actions=0.2"]),
         ("wr2l with td3", &["learner=td3", "adversary.every=200"]),
     ];
+    // A memory in the middle of an episode is saved as well; RARL's opponent keeps the agent's.
+    let remembering = [
+        ("ppo", Algorithm::PpoUniform),
+        ("trpo", Algorithm::Trpo),
+        ("td3", Algorithm::Td3),
+        ("nr-mdp", Algorithm::NrMdp),
+        ("rarl", Algorithm::Rarl),
+        ("epopt", Algorithm::Epopt),
+    ];
+    let with_history = remembering
+        .map(|(name, algorithm)| (format!("{name} with a history"), plan(algorithm, &["policy.history=2"])));
     let of_wr2l = others.map(|(name, more)| (name.to_owned(), plan(Algorithm::Wr2l, more)));
-    for (name, plan) in of_all.chain(of_wr2l) {
+    for (name, plan) in of_all.chain(of_wr2l).chain(with_history) {
         let whole = root.path().join(&name);
         let trained = begin(&plan, &whole, None);
         assert_eq!(trained.ending, Ending::Budget);
+        let (actor, _) = read_policy(&whole.join("policy.safetensors")).unwrap();
+        assert_eq!(actor.history().frames(), plan.policy.history, "{name}");
         // Once after every iteration, all in one run.
         let broken = root.path().join(format!("{name}-broken"));
         let mut last = begin(&plan, &broken, Some(1));
@@ -248,8 +261,10 @@ fn a_changed_plan_that_does_not_fit_is_refused_and_a_changed_ball_is_estimated_a
         let mut stopper = Stopper { after: Some(3), ..Stopper::default() };
         Saved::open(&path, true)?.train(&options(&stopper), &mut stopper)
     };
-    let wider = change("ppo.hidden=[9]").unwrap_err();
-    assert!(wider.to_string().contains("does not fit the plan"), "{wider}");
+    for more in ["ppo.hidden=[9]", "policy.history=1"] {
+        let wider = change(more).unwrap_err();
+        assert!(wider.to_string().contains("does not fit the plan"), "{wider}");
+    }
     let other = change("task=cartpole");
     assert!(other.is_err());
     change("ball.epsilon=0.07").unwrap();

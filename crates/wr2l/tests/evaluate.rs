@@ -19,6 +19,23 @@ fn column<'a>(table: &'a str, name: &str) -> Vec<&'a str> {
 }
 
 #[test]
+fn a_policy_with_a_history_is_evaluated_searched_and_drawn_like_any_other() {
+    let folder = Folder::new();
+    train(&folder, "run", "--set policy.history=3");
+    assert!(folder.read("run/plan.toml").contains("[policy]\nhistory = 3\n"));
+    folder.done("evaluate run --sweep pole_half_length=0.3:2:3 --episodes 2 -o a");
+    folder.done("evaluate run --sweep pole_half_length=0.3:2:3 --episodes 2 --threads 3 -o b");
+    let csv = std::fs::read_dir(folder.path("a"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let name = csv.into_iter().find(|name| name.ends_with(".csv")).unwrap();
+    assert_eq!(folder.read(&format!("a/{name}")), folder.read(&format!("b/{name}")));
+    folder.done("evaluate run --worst-case --budget 8 --episodes 2 -o worst");
+    folder.done("report run --results a -o report.html");
+    folder.refused("train cartpole --set policy.history=17", 2, &["policy.history", "at most 16"]);
+}
+
+#[test]
 fn random_systems_lie_where_they_were_asked_for() {
     let folder = Folder::new();
     train(&folder, "run", "");

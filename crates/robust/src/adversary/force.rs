@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use wr2l_rl::{
-    Actor, Company, Experience, Fixed, Learner, Selection, State, StateError, Trpo, TrpoConfig, Workers,
+    Actor, Company, Experience, Fixed, History, Learner, Selection, State, StateError, Trpo, TrpoConfig,
+    Workers,
 };
 use wr2l_sim::SimSpec;
 
@@ -65,6 +66,12 @@ impl Force {
         config.validate()?;
         let ForceConfig { bound, iterations, trpo } = config;
         Ok(Self { bound, iterations, pusher: Trpo::pusher(trpo, spec, dim, seed)? })
+    }
+
+    /// The same adversary of an agent with a history. It has none itself: it sees the observation.
+    #[must_use]
+    pub fn facing(self, agents: History) -> Self {
+        Self { pusher: self.pusher.facing(agents), ..self }
     }
 
     /// The policy that pushes.

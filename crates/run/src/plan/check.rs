@@ -1,7 +1,7 @@
 //! Whether the values of a plan make sense, by themselves and together.
 
 use toml::{Table, Value};
-use wr2l_rl::RlError;
+use wr2l_rl::{History, RlError};
 use wr2l_robust::RobustError;
 use wr2l_robust::adversary::PerLane;
 use wr2l_sim::{ActionSpace, Task};
@@ -55,6 +55,10 @@ impl Plan {
         }
         if self.stop.entropy_below.is_nan() {
             return complain("stop.entropy_below", "must be a number; -inf for never".into());
+        }
+        let spec = Task::new(self.task).spec();
+        if let Err(RlError::Option { value, reason, .. }) = History::of(&spec, self.policy.history) {
+            return complain("policy.history", format!("{reason}, got {value}"));
         }
         // Before anything multiplies these, or makes room for so many.
         for (key, size) in self.sizes() {
@@ -164,25 +168,29 @@ impl Plan {
         let points = 2.0 * phase_one.gradient.pairs as f64;
         let episodes = self.adversary.episodes as f64;
         let squares = |hidden: &[usize]| hidden.iter().map(|&width| (width as f64).powi(2)).sum();
-        let limit = f64::from(Task::new(self.task).spec().episode_limit);
+        let spec = Task::new(self.task).spec();
+        let limit = f64::from(spec.episode_limit);
+        // Numbers of a transition; that the history is no longer than it may be was checked before.
+        let inputs = spec.obs_dim + self.policy.history * (spec.obs_dim + spec.act_dim());
+        let row = 64.0_f64.max(2.0 * inputs as f64);
         let Self { ppo, trpo, ddpg, td3, .. } = self;
         let pusher = &self.adversary.force.trpo;
         [
             ("ppo.lanes", ppo.lanes as f64 * 64.0),
-            ("ppo.horizon", ppo.lanes as f64 * ppo.horizon as f64 * 64.0),
-            ("ppo.episodes", ppo.episodes as f64 * limit * 64.0),
+            ("ppo.horizon", ppo.lanes as f64 * ppo.horizon as f64 * row),
+            ("ppo.episodes", ppo.episodes as f64 * limit * row),
             ("ppo.hidden", squares(&ppo.hidden)),
             ("trpo.lanes", trpo.lanes as f64 * 64.0),
-            ("trpo.horizon", trpo.lanes as f64 * trpo.horizon as f64 * 64.0),
-            ("trpo.episodes", trpo.episodes as f64 * limit * 64.0),
+            ("trpo.horizon", trpo.lanes as f64 * trpo.horizon as f64 * row),
+            ("trpo.episodes", trpo.episodes as f64 * limit * row),
             ("trpo.hidden", squares(&trpo.hidden)),
-            ("ddpg.horizon", ddpg.lanes as f64 * ddpg.horizon as f64 * 64.0),
-            ("ddpg.replay", ddpg.replay as f64 * 64.0),
-            ("ddpg.minibatch", ddpg.minibatch as f64 * 64.0),
+            ("ddpg.horizon", ddpg.lanes as f64 * ddpg.horizon as f64 * row),
+            ("ddpg.replay", ddpg.replay as f64 * row),
+            ("ddpg.minibatch", ddpg.minibatch as f64 * row),
             ("ddpg.hidden", squares(&ddpg.hidden)),
-            ("td3.horizon", td3.lanes as f64 * td3.horizon as f64 * 64.0),
-            ("td3.replay", td3.replay as f64 * 64.0),
-            ("td3.minibatch", td3.minibatch as f64 * 64.0),
+            ("td3.horizon", td3.lanes as f64 * td3.horizon as f64 * row),
+            ("td3.replay", td3.replay as f64 * row),
+            ("td3.minibatch", td3.minibatch as f64 * row),
             ("td3.hidden", squares(&td3.hidden)),
             ("adversary.force.trpo.horizon", pusher.lanes as f64 * pusher.horizon as f64 * 64.0),
             ("adversary.force.trpo.hidden", squares(&pusher.hidden)),

@@ -7,7 +7,7 @@ use super::layers::Layer;
 use super::{EXCLUSIVE, Plan};
 
 /// Options that came after plans had been written without them, and what programs did before.
-fn introduced() -> [(&'static str, Option<Value>); 36] {
+fn introduced() -> [(&'static str, Option<Value>); 38] {
     [
         ("adversary.phase_one.search", Some(Value::from("gradient"))),
         ("adversary.worst_cases", Some(Value::from(1))),
@@ -35,7 +35,9 @@ fn introduced() -> [(&'static str, Option<Value>); 36] {
         ("td3.normalise_observations", Some(Value::from(false))),
         ("adversary.action.in_turn", Some(Value::from(false))),
         ("adversary.action.explores", Some(Value::from(true))),
+        ("policy.history", Some(Value::from(0))),
         // Whoever has these options came with them.
+        ("policy", None),
         ("adversary.phase_one.surrogate", None),
         ("adversary.population", None),
         ("adversary.tail", None),
@@ -137,6 +139,7 @@ mod tests {
         assert_eq!(then.adversary.phase_one.search, SearchKind::Gradient);
         assert_eq!((then.adversary.worst_cases, then.adversary.nominal_share), (1, 0.0));
         assert_eq!(then.ppo.initial_std, 1.0);
+        assert_eq!(then.policy.history, 0);
         assert_eq!(resolved(then.to_toml()), then);
     }
 

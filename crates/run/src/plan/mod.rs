@@ -60,6 +60,8 @@ pub struct Plan {
     pub adversary: AdversaryPlan,
     /// The Wasserstein ball; meaningless for adversaries that do not play in it.
     pub ball: BallConfig,
+    /// What the policy sees.
+    pub policy: PolicyPlan,
     /// Options of the learner `ppo`; of the learners' sections only that of the run's learner has a meaning.
     pub ppo: PpoConfig,
     /// Options of the learner `trpo`.
@@ -203,6 +205,15 @@ impl AdversaryPlan {
             tail: self.tail,
         }
     }
+}
+
+/// What the policy sees.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyPlan {
+    /// Frames of differences of observations and of actions that policy and critic see besides the observation
+    /// ([`History`](wr2l_rl::History)), in [0, 16]. Usual: 0–4.
+    pub history: usize,
 }
 
 /// When to stop before the step budget is spent.

@@ -32,6 +32,7 @@ pub(super) fn fixed() -> Vec<(&'static str, Value)> {
         ("ball.transport", "gaussian".into()),
         ("ball.state_weights", "unit".into()),
         // Appendix B.1: networks, and PPO with the options that Schulman et al. 2017 print for MuJoCo.
+        ("policy.history", 0.into()),
         ("ppo.hidden", Value::Array(vec![64.into(), 64.into()])),
         ("ppo.episodes", 0.into()),
         ("ppo.critic_sees_dynamics", false.into()),

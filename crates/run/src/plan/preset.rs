@@ -9,7 +9,7 @@ use wr2l_robust::{AdversaryConfig, BallConfig};
 use wr2l_sim::{Physics, TaskName};
 
 use super::keys::{nested, overlay};
-use super::{AdversaryKind, AdversaryPlan, LearnerKind, Plan, Report, Stop, paper};
+use super::{AdversaryKind, AdversaryPlan, LearnerKind, Plan, PolicyPlan, Report, Stop, paper};
 
 /// A named algorithm.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -191,6 +191,7 @@ impl Plan {
                 ..adversary_plan(kind, task)
             },
             ball: ball(task, learner),
+            policy: PolicyPlan::default(),
             ppo: PpoConfig {
                 episodes: if kind == AdversaryKind::Cvar { trajectories(task) } else { 0 },
                 // It tells the values of lanes under different dynamics apart.
