@@ -209,6 +209,11 @@ impl Workers {
         all.into_iter().map(|(_, result)| result).collect()
     }
 
+    /// Number of lanes of each worker's simulator.
+    pub fn lanes(&self) -> usize {
+        self.sims.first().map_or(1, BatchSim::lanes)
+    }
+
     /// Number of lanes of all workers together.
     pub(crate) fn places(&self) -> usize {
         self.sims.iter().map(BatchSim::lanes).sum()

@@ -1,6 +1,7 @@
 //! Options of the ball and of the adversaries, as an experiment file holds them.
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Error, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::RobustError;
 use crate::adversary::{PopulationConfig, TailConfig};
@@ -21,6 +22,77 @@ pub enum HessianMethod {
     ZeroOrder,
 }
 
+/// Whose random numbers the ball is estimated with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BallSeed {
+    /// The run's, as in version 0.1: every run has a ball of its own. `"run"` in files.
+    Run,
+    /// Its own: the same ball for every run.
+    Own(u64),
+}
+
+impl BallSeed {
+    /// The seed in a run of seed `run`.
+    pub fn of(self, run: u64) -> u64 {
+        match self {
+            Self::Run => run,
+            Self::Own(seed) => seed,
+        }
+    }
+}
+
+impl Default for BallSeed {
+    fn default() -> Self {
+        Self::Own(0)
+    }
+}
+
+impl Serialize for BallSeed {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Run => serializer.serialize_str("run"),
+            Self::Own(seed) => serializer.serialize_u64(*seed),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for BallSeed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Seed;
+        impl Visitor<'_> for Seed {
+            type Value = BallSeed;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a whole number, or \"run\" for the run's seed")
+            }
+            fn visit_u64<E: Error>(self, seed: u64) -> Result<BallSeed, E> {
+                Ok(BallSeed::Own(seed))
+            }
+            fn visit_i64<E: Error>(self, seed: i64) -> Result<BallSeed, E> {
+                let seed = u64::try_from(seed);
+                seed.map(BallSeed::Own).map_err(|_| E::custom("it must not be negative"))
+            }
+            fn visit_str<E: Error>(self, word: &str) -> Result<BallSeed, E> {
+                match word {
+                    "run" => Ok(BallSeed::Run),
+                    _ => Err(E::invalid_value(Unexpected::Str(word), &self)),
+                }
+            }
+        }
+        deserializer.deserialize_any(Seed)
+    }
+}
+
+/// Which dynamics belong to the ball.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BallMeasure {
+    /// Those with `½zᵀH₀z ≤ ε` (Eq. 9, the paper): the second-order form of the distance at the reference.
+    #[default]
+    Taylor,
+    /// Those on the way to which, from the reference, the distance W that the simulator gives stays within ε.
+    Measured,
+}
+
 /// Options of the Wasserstein ball.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -32,6 +104,11 @@ pub struct BallConfig {
     /// Instead of ε: how far the middle parameter may move alone, in units of its nominal value
     /// ([`Metric::epsilon_for_half_width`]). Usual: 0.1 to 1.
     pub half_width: Option<f64>,
+    /// Seed of its random numbers: with one of its own, 0 unless it is set, the ball is the same for every seed of the
+    /// run.
+    pub seed: BallSeed,
+    /// Which dynamics belong to it. H₀ guides the search in either.
+    pub measure: BallMeasure,
     /// How H₀ is estimated.
     pub hessian: HessianMethod,
     /// Eigenvalues of H₀ below `ridge · tr(H₀)/d` are lifted to that value. In [1e-12, 1]. Usual: 1e-6 to 1e-3.
@@ -53,6 +130,8 @@ impl Default for BallConfig {
         Self {
             epsilon: 0.03,
             half_width: None,
+            seed: BallSeed::default(),
+            measure: BallMeasure::default(),
             hessian: HessianMethod::default(),
             ridge: Metric::DEFAULT_RIDGE,
             transport: TransportEstimator::default(),
@@ -78,7 +157,7 @@ impl BallConfig {
             let requirement = "it must lie in [1e-12, 1]";
             return Err(RobustError::Parameter { name: "ridge", value: self.ridge, requirement });
         }
-        check_positive("pairs.count", self.pairs.count as f64)?;
+        self.pairs.validate()?;
         check_positive("gauss_newton.step", self.gauss_newton.step)?;
         check_positive("zero_order.sigma", self.zero_order.sigma)?;
         check_positive("zero_order.tolerance", self.zero_order.tolerance)?;
@@ -187,7 +266,13 @@ mod tests {
             (BallConfig { epsilon: f64::NAN, ..BallConfig::default() }, "epsilon"),
             (BallConfig { half_width: Some(-0.1), ..BallConfig::default() }, "half_width"),
             (BallConfig { ridge: 0.0, ..BallConfig::default() }, "ridge"),
-            (BallConfig { pairs: PairsConfig { count: 0, pool: 1 }, ..BallConfig::default() }, "pairs.count"),
+            (
+                BallConfig {
+                    pairs: PairsConfig { count: 0, ..PairsConfig::default() },
+                    ..BallConfig::default()
+                },
+                "pairs.count",
+            ),
         ] {
             let error = config.validate().unwrap_err();
             assert!(matches!(error, RobustError::Parameter { name: n, .. } if n == name), "{error}");

@@ -10,6 +10,7 @@ use crate::error::check_finite;
 use crate::hessian::{
     Distance, HessianEstimate, TransitionModel, WassersteinDistance, gauss_newton, zero_order,
 };
+use crate::sampled::{self, Sample};
 use crate::{Pairs, RobustError, SimulatedTransitions};
 
 /// All that the ball rests on, estimated once per run: plain data that a run folder can hold.
@@ -29,34 +30,48 @@ pub struct BallEstimate {
 impl BallEstimate {
     /// Collects pairs and estimates the Hessian, on the threads of `workers`.
     ///
-    /// Random numbers come from `seed`; the same seed gives the same estimate for any number of threads.
+    /// Random numbers come from the ball's own seed, or from that of the run, `run_seed`, if the ball has none; the same
+    /// seed gives the same estimate for any number of threads.
     ///
     /// # Errors
     /// [`BallConfig::validate`]'s, those of [`Pairs::collect`], [`gauss_newton`] and [`zero_order`];
     /// [`RobustError::Dimension`] if no parameter varies.
-    pub fn new(workers: &mut Workers, config: &BallConfig, seed: u64) -> Result<Self, RobustError> {
+    pub fn new(workers: &mut Workers, config: &BallConfig, run_seed: u64) -> Result<Self, RobustError> {
         config.validate()?;
         let space = workers.space().clone();
         if space.dim() == 0 {
             let what = "dynamics parameters that vary (a ball needs at least one)";
             return Err(RobustError::Dimension { what, expected: 1, got: 0 });
         }
-        let pairs = Pairs::collect(workers, None, &config.pairs, seed)?;
-        let mut model = SimulatedTransitions::new(workers, &pairs);
-        let mut distance = Distance { estimator: config.transport, weights: Vec::new() };
-        let mut reference = vec![0.0; model.row_len()];
-        model.next_states(&vec![0.0; space.dim()], &mut reference)?;
-        distance.weights = config.state_weights.weights(&reference, model.state_dim());
+        let seed = config.seed.of(run_seed);
         let (lower, upper) = (space.lower_z(), space.upper_z());
-        let hessian = match config.hessian {
-            HessianMethod::GaussNewton => {
-                gauss_newton(&mut model, &distance, &lower, &upper, &config.gauss_newton)?
-            }
-            HessianMethod::ZeroOrder => {
-                zero_order(&mut model, &distance, &lower, &upper, &config.zero_order, seed)?
+        let newton = |model: &mut SimulatedTransitions<'_>, distance: &Distance| {
+            gauss_newton(model, distance, &lower, &upper, &config.gauss_newton)
+        };
+        let parameters: Vec<String> = space.names().map(String::from).collect();
+        let (pairs, distance, averaged) = if config.pairs.target_error > 0.0 {
+            let Sample { hessian, pairs, distance } = sampled::sample(workers, config, seed)?;
+            (pairs, distance, Some(hessian))
+        } else {
+            let pairs = Pairs::collect(workers, None, &config.pairs, seed)?;
+            let mut model = SimulatedTransitions::new(workers, &pairs);
+            let mut reference = vec![0.0; model.row_len()];
+            model.next_states(&vec![0.0; space.dim()], &mut reference)?;
+            let weights = config.state_weights.weights(&reference, model.state_dim());
+            (pairs, Distance { estimator: config.transport, weights }, None)
+        };
+        let mut model = SimulatedTransitions::new(workers, &pairs);
+        let hessian = match (config.hessian, averaged) {
+            (HessianMethod::GaussNewton, Some(averaged)) => averaged,
+            (HessianMethod::GaussNewton, None) => newton(&mut model, &distance)?,
+            (HessianMethod::ZeroOrder, averaged) => {
+                let own = zero_order(&mut model, &distance, &lower, &upper, &config.zero_order, seed)?;
+                match averaged {
+                    Some(averaged) => own.with_error_of(&averaged),
+                    None => own,
+                }
             }
         };
-        let parameters = space.names().map(String::from).collect();
         Ok(Self { parameters, hessian, pairs, distance })
     }
 
@@ -84,6 +99,9 @@ impl BallEstimate {
         let numbers = |width: usize| pairs.saturating_mul(width);
         check_finite("states of the pairs", &self.pairs.states, numbers(spec.state_dim()))?;
         check_finite("actions of the pairs", &self.pairs.actions, numbers(spec.act_dim()))?;
+        if !self.pairs.weights.is_empty() {
+            check_finite("weights of the pairs", &self.pairs.weights, pairs)?;
+        }
         if !self.distance.weights.is_empty() {
             check_finite("weights of the distance", &self.distance.weights, spec.state_dim())?;
         }
@@ -106,7 +124,8 @@ impl BallEstimate {
             Some(half_width) => metric.epsilon_for_half_width(half_width)?,
             None => config.epsilon,
         };
-        Ball::new(metric, epsilon, space.lower_z(), space.upper_z())
+        let ball = Ball::new(metric, epsilon, space.lower_z(), space.upper_z())?;
+        Ok(ball.with_measure(config.measure))
     }
 
     /// W(z) as the simulator gives it, not its Taylor value: `½zᵀH₀z` is a good approximation only near the

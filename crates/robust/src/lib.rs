@@ -20,7 +20,7 @@
 //! let simulator = Simulator::new(task, None, vary)?;
 //! let mut workers = Workers::new(&simulator, 1)?;
 //!
-//! let pairs = PairsConfig { count: 100, pool: 400 };
+//! let pairs = PairsConfig { count: 100, pool: 400, ..PairsConfig::default() };
 //! let config = BallConfig { half_width: Some(0.3), pairs, ..BallConfig::default() };
 //! let estimate = BallEstimate::new(&mut workers, &config, 42)?;
 //! let ball = estimate.ball(simulator.space(), &config)?;
@@ -49,14 +49,17 @@ mod objective;
 mod pairs;
 mod perturbation;
 pub mod phase_one;
+mod reach;
+mod sampled;
 mod simulated;
 pub mod transport;
 
 pub use adversary::Adversary;
-pub use config::{AdversaryConfig, BallConfig, HessianMethod};
+pub use config::{AdversaryConfig, BallConfig, BallMeasure, BallSeed, HessianMethod};
 pub use error::RobustError;
 pub use estimate::BallEstimate;
 pub use nalgebra::DMatrix;
 pub use objective::{FnObjective, Objective};
 pub use pairs::{Pairs, PairsConfig};
+pub use reach::Fitted;
 pub use simulated::{SimulatedReturn, SimulatedTransitions};

@@ -4,9 +4,11 @@ use wr2l_rl::{Actor, EpisodeJob, EpisodeOptions, Workers};
 use wr2l_rng::{Purpose, StreamKey};
 use wr2l_sim::{BatchSim, Outcome, Sim, SimError};
 
+use crate::ball::Ball;
+use crate::config::BallMeasure;
 use crate::hessian::TransitionModel;
 use crate::objective::Objective;
-use crate::{Pairs, RobustError};
+use crate::{BallEstimate, Pairs, RobustError};
 
 /// One-step transitions from given state–action pairs, on the threads of [`Workers`].
 ///
@@ -38,6 +40,10 @@ impl TransitionModel for SimulatedTransitions<'_> {
 
     fn state_dim(&self) -> usize {
         self.workers.spec().state_dim()
+    }
+
+    fn weights(&self) -> &[f64] {
+        &self.pairs.weights
     }
 
     fn next_states(&mut self, z: &[f64], out: &mut [f64]) -> Result<(), RobustError> {
@@ -139,6 +145,8 @@ pub struct SimulatedReturn<'a> {
     turn: u64,
     simulator_steps: u64,
     diverged: u64,
+    /// Whose points those of the Taylor form stand for.
+    ball: Option<(&'a BallEstimate, &'a Ball)>,
 }
 
 impl<'a> SimulatedReturn<'a> {
@@ -154,13 +162,21 @@ impl<'a> SimulatedReturn<'a> {
     ) -> Self {
         let episodes = episodes.max(1);
         let options = EpisodeOptions { stochastic: true, discount };
-        Self { workers, actor, episodes, options, seed, turn, simulator_steps: 0, diverged: 0 }
+        Self { workers, actor, episodes, options, seed, turn, simulator_steps: 0, diverged: 0, ball: None }
     }
 
     /// The same with drawn actions, or with the policy's mean actions (`false`).
     #[must_use]
     pub fn with_stochastic(mut self, stochastic: bool) -> Self {
         self.options.stochastic = stochastic;
+        self
+    }
+
+    /// The same, but J of a point of the Taylor form of `ball` is the return at the point of the ball that it corresponds to
+    /// ([`BallEstimate::fit`]).
+    #[must_use]
+    pub fn in_ball(mut self, estimate: &'a BallEstimate, ball: &'a Ball) -> Self {
+        self.ball = Some((estimate, ball));
         self
     }
 
@@ -177,6 +193,15 @@ impl Objective for SimulatedReturn<'_> {
 
     fn evaluate(&mut self, points: &[f64], draw: u64) -> Result<Vec<f64>, RobustError> {
         let (dim, episodes) = (self.dim(), self.episodes);
+        let fitted;
+        let points = match self.ball {
+            Some((estimate, ball)) if ball.measure() == BallMeasure::Measured => {
+                fitted = estimate.fit(self.workers, ball, points)?;
+                self.simulator_steps += fitted.simulator_steps;
+                &fitted.points
+            }
+            _ => points,
+        };
         let key = |purpose, episode: usize| {
             StreamKey::new(self.seed, purpose).iteration(self.turn).lane(draw).episode(episode as u64)
         };

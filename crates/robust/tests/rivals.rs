@@ -130,7 +130,7 @@ fn action_opponents_of_weight_zero_are_ddpg_bit_for_bit() {
 fn epopt_that_keeps_all_episodes_is_ppo_uniform_bit_for_bit() {
     let simulator = simulator(TaskName::CartPole, &["pole_half_length"]);
     let mut workers = Workers::new(&simulator, 1).unwrap();
-    let pairs = PairsConfig { count: 50, pool: 200 };
+    let pairs = PairsConfig { count: 50, pool: 200, ..PairsConfig::default() };
     let config = BallConfig { half_width: Some(0.5), pairs, ..BallConfig::default() };
     let estimate = BallEstimate::new(&mut workers, &config, 3).unwrap();
     let ball = estimate.ball(simulator.space(), &config).unwrap();

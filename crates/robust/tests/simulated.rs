@@ -15,7 +15,7 @@ use wr2l_sim::{ActionSpace, TaskName};
 fn pairs_are_the_same_for_any_threads_and_lanes_and_lie_in_the_action_space() {
     for task in [TaskName::CartPole, TaskName::Hopper, TaskName::InvertedPendulum] {
         let simulator = simulator(task, &["all"]);
-        let config = PairsConfig { count: 50, pool: 200 };
+        let config = PairsConfig { count: 50, pool: 200, ..PairsConfig::default() };
         let collect = |threads, lanes, seed| {
             let mut workers = Workers::with_lanes(&simulator, threads, lanes).unwrap();
             Pairs::collect(&mut workers, None, &config, seed).unwrap()
@@ -47,7 +47,7 @@ fn pairs_are_the_same_for_any_threads_and_lanes_and_lie_in_the_action_space() {
             Pairs::collect(&mut workers, Some(remembering.actor()), &config, 3).unwrap()
         };
         assert_eq!(collect(1, 1), collect(2, 3));
-        let none = PairsConfig { count: 0, pool: 0 };
+        let none = PairsConfig { count: 0, pool: 0, ..PairsConfig::default() };
         assert!(matches!(
             Pairs::collect(&mut workers, None, &none, 3),
             Err(RobustError::Parameter { name: "pairs.count", .. })
@@ -59,7 +59,13 @@ fn pairs_are_the_same_for_any_threads_and_lanes_and_lie_in_the_action_space() {
 fn transitions_do_not_depend_on_threads_lanes_or_what_was_simulated_before() {
     let simulator = hopper();
     let mut workers = Workers::with_lanes(&simulator, 2, 3).unwrap();
-    let pairs = Pairs::collect(&mut workers, None, &PairsConfig { count: 70, pool: 200 }, 1).unwrap();
+    let pairs = Pairs::collect(
+        &mut workers,
+        None,
+        &PairsConfig { count: 70, pool: 200, ..PairsConfig::default() },
+        1,
+    )
+    .unwrap();
     let mut model = SimulatedTransitions::new(&mut workers, &pairs);
     let z = [0.0, 0.0, 0.4, -0.3, 0.0, 0.0];
     let row = model.row_len();
@@ -104,9 +110,11 @@ fn both_hessians_agree_on_a_smooth_simulator() {
         ..small()
     };
     let zero = ball(&simulator, &zero_order).0.hessian;
-    assert!(zero.relative_error <= 0.1 && zero.simulator_steps > newton.simulator_steps);
+    assert!(zero.simulator_steps > newton.simulator_steps);
     let difference = (&newton.matrix - &zero.matrix).norm() / newton.matrix.norm();
     assert!(difference < 0.3, "{difference}: {} {}", newton.matrix, zero.matrix);
+    // Its stated error counts the pairs beside the perturbations, whose tolerance is 0.1.
+    assert!(difference < 3.0 * zero.relative_error, "{difference} {}", zero.relative_error);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use wr2l_rl::Workers;
 use wr2l_robust::ball::{Ball, Metric};
-use wr2l_robust::{BallEstimate, DMatrix, RobustError};
+use wr2l_robust::{BallConfig, BallEstimate, BallMeasure, BallSeed, DMatrix, RobustError};
 
 use wr2l_sim::{DynamicsSpace, Task, TaskName};
 
@@ -28,8 +28,17 @@ const SMALLEST_RIDGE: f64 = 1e-12;
 pub struct BallSummary {
     /// Radius ε, in units of W₂².
     pub epsilon: f64,
+    /// Which dynamics belong to it. Files of version 0.1 do not say: the Taylor form.
+    #[serde(default)]
+    pub measure: BallMeasure,
+    /// Seed of its random numbers, where it has one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
     /// `‖standard error‖ / ‖H₀‖`, Frobenius.
     pub relative_error: f64,
+    /// State–action pairs that H₀ is averaged over; for `zero-order` perturbations. 0 in files of version 0.1.
+    #[serde(default)]
+    pub samples: usize,
     /// One-step simulations that H₀ took.
     pub simulator_steps: u64,
     /// Eigenvalues of the estimate, before small ones are lifted, in rising order.
@@ -61,7 +70,30 @@ pub struct BallParameter {
     pub alone: [f64; 2],
     /// Lowest and highest value in the ball while the others move in whatever way allows it the most.
     pub jointly: [f64; 2],
+    /// What is known beside the Taylor form; files of version 0.1 say nothing of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<Measured>,
 }
+
+/// How well a parameter's range is known, and what the simulator itself says of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Measured {
+    /// Relative error of the half-width: standard error over pairs (and perturbations), and the bias of pairs that were
+    /// held down.
+    pub error: f64,
+    /// W as measured at the two ends of `alone`, which the Taylor form takes for ε where no bound comes first. Infinite
+    /// where the physics diverges.
+    pub alone: [f64; 2],
+    /// W as measured at the two ends of `jointly`.
+    pub jointly: [f64; 2],
+    /// Lowest and highest value that stays within ε by the measured W while all other parameters keep their nominal
+    /// values.
+    pub range: [f64; 2],
+}
+
+/// Error of a half-width above which a ball is warned of.
+const LARGE_ERROR: f64 = 0.1;
 
 /// Estimates H₀ on `workers` as the plan says, and makes the ball.
 ///
@@ -86,27 +118,40 @@ pub fn make_ball(plan: &Plan, workers: &mut Workers) -> Result<(BallEstimate, Ba
 }
 
 impl BallSummary {
-    /// The summary of a ball over the parameters of `workers`.
+    /// The summary of a ball over the parameters of `workers`, which measure W at its ends.
     ///
     /// # Errors
     /// [`RunError::Robust`].
-    pub fn new(estimate: &BallEstimate, ball: &Ball, workers: &Workers) -> Result<Self, RunError> {
+    pub fn new(
+        config: &BallConfig,
+        estimate: &BallEstimate,
+        ball: &Ball,
+        workers: &mut Workers,
+    ) -> Result<Self, RunError> {
         let rows = |matrix: &DMatrix<f64>| -> Vec<Vec<f64>> {
             matrix.row_iter().map(|row| row.iter().copied().collect()).collect()
         };
-        let parameters = workers.space().parameters().iter().zip(ball.ranges()?);
+        let measured = measured(estimate, ball, workers)?;
+        let parameters = workers.space().parameters().iter().zip(ball.ranges()?).zip(measured);
         Ok(Self {
             epsilon: ball.epsilon(),
+            measure: ball.measure(),
+            seed: match config.seed {
+                BallSeed::Own(seed) => Some(seed),
+                BallSeed::Run => None,
+            },
             relative_error: estimate.hessian.relative_error,
+            samples: estimate.hessian.samples,
             simulator_steps: estimate.hessian.simulator_steps,
             eigenvalues: ball.metric().eigenvalues().to_vec(),
             hessian: rows(ball.metric().hessian()),
             standard_error: rows(&estimate.hessian.standard_error),
             parameters: parameters
-                .map(|(p, range)| {
+                .map(|((p, range), measured)| {
                     let physical = |(low, high): (f64, f64)| {
                         [low, high].map(|z| (p.nominal + p.scale * z).clamp(p.lower, p.upper))
                     };
+                    let [low, high] = measured.range;
                     BallParameter {
                         name: p.name.clone(),
                         unit: p.unit.to_owned(),
@@ -115,10 +160,30 @@ impl BallSummary {
                         bounds: [p.lower, p.upper],
                         alone: physical(range.alone),
                         jointly: physical(range.jointly),
+                        measured: Some(Measured { range: physical((low, high)), ..measured }),
                     }
                 })
                 .collect(),
         })
+    }
+
+    /// The largest relative error of any half-width; `None` in files of version 0.1.
+    pub fn largest_error(&self) -> Option<f64> {
+        let errors = self.parameters.iter().filter_map(|p| p.measured.as_ref()).map(|m| m.error);
+        // A parameter that moves nothing has no half-width to know.
+        errors.filter(|error| !error.is_nan()).reduce(f64::max)
+    }
+
+    /// What should be said of a ball that is hardly known, in a sentence.
+    pub fn warning(&self) -> Option<String> {
+        let worst = self.largest_error().filter(|error| *error > LARGE_ERROR)?;
+        let of = self.parameters.iter().find(|p| p.measured.as_ref().is_some_and(|m| m.error == worst))?;
+        Some(format!(
+            "the ball is known only roughly: the half-width of {} has an error of {:.0} %; raise \
+             ball.pairs.most_steps, or lower ball.pairs.target_error where it is 0",
+            of.name,
+            100.0 * worst
+        ))
     }
 
     /// The ball itself, in z of the summary's parameters, which are those of [`BallSummary::space`].
@@ -131,7 +196,8 @@ impl BallSummary {
         let bound = |k: usize| self.parameters.iter().map(move |p| (p.bounds[k] - p.nominal) / p.scale);
         // Small eigenvalues were lifted when the file was written.
         let metric = Metric::new(&hessian, SMALLEST_RIDGE)?;
-        Ok(Ball::new(metric, self.epsilon, bound(0).collect(), bound(1).collect())?)
+        let ball = Ball::new(metric, self.epsilon, bound(0).collect(), bound(1).collect())?;
+        Ok(ball.with_measure(self.measure))
     }
 
     /// The ball's parameters, in its order.
@@ -203,6 +269,42 @@ impl BallSummary {
     }
 }
 
+/// For every parameter the error of its half-width, W at the four ends of its ranges, and how far it may go alone by the
+/// measured W, in z.
+fn measured(estimate: &BallEstimate, ball: &Ball, workers: &mut Workers) -> Result<Vec<Measured>, RunError> {
+    let dim = ball.dim();
+    let ranges = ball.ranges()?;
+    let mut ends = Vec::with_capacity(4 * dim * dim);
+    let mut axes = Vec::with_capacity(2 * dim * dim);
+    for (i, range) in ranges.iter().enumerate() {
+        let mut axis = vec![0.0; dim];
+        for z in [range.alone.0, range.alone.1] {
+            axis[i] = z;
+            ends.extend_from_slice(&axis);
+        }
+        for sign in [1.0, -1.0] {
+            axis.fill(0.0);
+            axis[i] = sign;
+            // A unit vector always has a minimiser.
+            ends.extend(ball.minimiser(&axis)?.unwrap_or_else(|| vec![0.0; dim]));
+            axis[i] = -sign;
+            axes.extend_from_slice(&axis);
+        }
+    }
+    let (distances, _) = estimate.measure_all(workers, &ends)?;
+    let (reach, _) = estimate.reach(workers, ball, &axes)?;
+    let errors = estimate.hessian.half_width_errors();
+    let rows = distances.chunks_exact(4).zip(reach.chunks_exact(2)).zip(errors);
+    Ok(rows
+        .map(|((w, t), error)| Measured {
+            error,
+            alone: [w[0], w[1]],
+            jointly: [w[2], w[3]],
+            range: [-t[0], t[1]],
+        })
+        .collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -216,10 +318,14 @@ mod tests {
             bounds,
             alone: bounds,
             jointly: bounds,
+            measured: None,
         };
         BallSummary {
             epsilon: 0.5,
+            measure: BallMeasure::Taylor,
+            seed: None,
             relative_error: 0.1 + 0.2,
+            samples: 3,
             simulator_steps: 7,
             eigenvalues: vec![1.0, 4.0],
             hessian: vec![vec![4.0, 0.0], vec![0.0, 1.0]],
@@ -236,6 +342,32 @@ mod tests {
         std::fs::write(file.path(), std::fs::read_to_string(file.path()).unwrap().replace("4.0, 0.0", "4.0"))
             .unwrap();
         assert!(BallSummary::read(file.path()).is_err());
+    }
+
+    #[test]
+    fn a_file_of_version_0_1_is_read() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let text = toml::to_string(&summary()).unwrap();
+        let lines = text.lines().filter(|line| !line.starts_with("measure") && !line.starts_with("samples"));
+        std::fs::write(file.path(), lines.collect::<Vec<_>>().join("\n")).unwrap();
+        let old = BallSummary::read(file.path()).unwrap();
+        assert_eq!(old, BallSummary { samples: 0, ..summary() });
+        assert_eq!((old.largest_error(), old.warning()), (None, None));
+    }
+
+    #[test]
+    fn a_ball_that_is_hardly_known_is_warned_of_with_the_parameter_that_is_least_known() {
+        let with = |errors: [f64; 2]| {
+            let mut ball = summary();
+            for (p, error) in ball.parameters.iter_mut().zip(errors) {
+                p.measured = Some(Measured { error, alone: [0.5; 2], jointly: [0.5; 2], range: p.bounds });
+            }
+            (ball.largest_error(), ball.warning())
+        };
+        assert_eq!(with([0.02, 0.1]), (Some(0.1), None));
+        assert!(with([0.02, 0.11]).1.unwrap().contains("half-width of b has an error of 11 %"));
+        assert!(with([f64::INFINITY, 0.1]).1.unwrap().contains("half-width of a"));
+        assert_eq!(with([f64::NAN, 0.01]), (Some(0.01), None), "which moves nothing");
     }
 
     #[test]

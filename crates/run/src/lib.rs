@@ -32,7 +32,7 @@ mod summary;
 mod train;
 mod watch;
 
-pub use ball_file::{BallParameter, BallSummary, make_ball};
+pub use ball_file::{BallParameter, BallSummary, Measured, make_ball};
 pub use checkpoint::{CheckpointError, read_checkpoint};
 pub use columns::{COLUMNS, TURN_COLUMNS, stop_word};
 pub use error::RunError;

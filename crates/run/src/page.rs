@@ -108,9 +108,13 @@ fn trained(contestants: &[Contestant], names: &[String]) -> String {
         let members =
             || contestants.iter().zip(names).filter(|(_, other)| *other == name).map(|(one, _)| one);
         let steps = members().map(|one| one.origin.steps).max().unwrap_or(0);
-        let epsilon = members().find_map(|one| one.ball.as_ref()).map(|ball| ball.epsilon);
-        let ball = epsilon
-            .map_or_else(String::new, |e| format!(", ε = {}", format!("{e:.2e}").parse().unwrap_or(e)));
+        let ball = members().find_map(|one| one.ball.as_ref()).map_or_else(String::new, |ball| {
+            let e = ball.epsilon;
+            let error = ball.largest_error();
+            let error = error
+                .map_or_else(String::new, |error| format!(" (its ball known to ±{:.1} %)", 100.0 * error));
+            format!(", ε = {}{error}", format!("{e:.2e}").parse().unwrap_or(e))
+        });
         let millions = steps as f64 / 1e6;
         let steps = if steps < 100_000 { steps.to_string() } else { format!("{millions:.2} million") };
         parts.push(format!("{name}: {} × {steps} policy steps{ball}", members().count()));

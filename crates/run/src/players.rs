@@ -24,34 +24,30 @@ pub(crate) fn learner(plan: &Plan, simulator: &Simulator) -> Result<Box<dyn Lear
     })
 }
 
-/// The adversary, unless it is `nominal`, with the ball that it plays in, if it does.
+/// The adversary, unless it is `nominal`, with what it knows of the ball that it plays in, if it does.
 #[derive(Debug)]
 pub(crate) struct Opponent {
     pub(crate) adversary: Box<dyn Adversary>,
-    pub(crate) ball: Option<Played>,
-}
-
-/// A ball that is played in.
-#[derive(Debug)]
-pub(crate) struct Played {
-    /// The estimate that it was made of, as TOML: what a checkpoint keeps, so that H₀ is estimated once.
-    estimate: String,
-    /// What it means.
-    pub(crate) summary: BallSummary,
+    /// The estimate that the ball was made of, as TOML: what a checkpoint keeps, so that H₀ is estimated once.
+    estimate: Option<String>,
 }
 
 /// Name of the estimate in a checkpoint.
 const ESTIMATE: &str = "ball.estimate";
 
 impl Opponent {
-    /// Estimates the ball and makes the adversary. Also the simulator steps it took.
-    pub(crate) fn start(plan: &Plan, workers: &mut Workers) -> Result<(Self, u64), RunError> {
+    /// Estimates the ball and makes the adversary. Also what the ball means, and the simulator steps that H₀ took.
+    pub(crate) fn start(
+        plan: &Plan,
+        workers: &mut Workers,
+    ) -> Result<(Self, Option<BallSummary>, u64), RunError> {
         if !plan.adversary.kind.needs_ball() {
-            return Ok((Self::without_ball(plan, workers)?, 0));
+            return Ok((Self::without_ball(plan, workers)?, None, 0));
         }
         let (estimate, ball) = make_ball(plan, workers)?;
         let steps = estimate.pairs.simulator_steps + estimate.hessian.simulator_steps;
-        Ok((Self::new(plan, workers, estimate, ball)?, steps))
+        let summary = BallSummary::new(&plan.ball, &estimate, &ball, workers)?;
+        Ok((Self::new(plan, workers, estimate, ball)?, Some(summary), steps))
     }
 
     /// Makes the adversary on the estimate in a checkpoint, and gives it its own state back.
@@ -90,17 +86,16 @@ impl Opponent {
             }
             _ => Box::new(Nominal),
         };
-        Ok(Self { adversary, ball: None })
+        Ok(Self { adversary, estimate: None })
     }
 
     fn new(plan: &Plan, workers: &Workers, estimate: BallEstimate, ball: Ball) -> Result<Self, RunError> {
-        let summary = BallSummary::new(&estimate, &ball, workers)?;
         let text = toml::to_string(&estimate).map_err(|error| RunError::Usage(error.to_string()))?;
         let config = plan.adversary.config();
         let uniform = |ball| {
             let bounds = plan.adversary.region.bounds(workers.space());
             let bounds = bounds.map_err(|bad| RunError::Usage(format!("{}: {}", bad.option, bad.reason)))?;
-            Ok::<_, RunError>(Uniform::new(ball, config)?.within(bounds))
+            Ok::<_, RunError>(Uniform::new(ball, config)?.measured_by(&estimate).within(bounds))
         };
         let adversary: Box<dyn Adversary> = match plan.adversary.kind {
             AdversaryKind::Cvar => Box::new(Cvar::new(uniform(ball)?, plan.adversary.cvar)?),
@@ -111,13 +106,13 @@ impl Opponent {
             AdversaryKind::Population => Box::new(Population::new(estimate, ball, config)?),
             AdversaryKind::Nominal | AdversaryKind::Action | AdversaryKind::Force => Box::new(Nominal),
         };
-        Ok(Self { adversary, ball: Some(Played { estimate: text, summary }) })
+        Ok(Self { adversary, estimate: Some(text) })
     }
 
     /// Writes down what [`Opponent::restore`] needs.
     pub(crate) fn save<'a>(&'a self, state: &mut State<'a>) {
-        if let Some(ball) = &self.ball {
-            state.put(ESTIMATE, ball.estimate.as_bytes());
+        if let Some(estimate) = &self.estimate {
+            state.put(ESTIMATE, estimate.as_bytes());
         }
         state.within("adversary", |state| self.adversary.save(state));
     }

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use wr2l_eval::Table;
 
+use crate::ball_file::BallSummary;
 use crate::error::RunError;
 use crate::files::write_file;
 use crate::folder::RunFolder;
@@ -45,6 +46,9 @@ pub struct Summary {
     pub diverged: u64,
     /// Seconds of training, over all processes that had a part in it.
     pub seconds: f64,
+    /// The largest relative error of any half-width of the ball, where it was trained in one.
+    #[serde(default)]
+    pub ball_error: Option<f64>,
     /// What should not be passed over.
     pub warnings: Vec<String>,
     /// The short evaluation at the end.
@@ -69,6 +73,7 @@ pub struct SweepSummary {
 impl Summary {
     /// What is known when training has ended.
     pub fn new(plan: &Plan, trained: &Trained) -> Self {
+        let ball = trained.ball.as_ref();
         let last = &trained.last;
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -84,7 +89,12 @@ impl Summary {
             recent_return: finite(last.recent_return),
             diverged: last.diverged,
             seconds: last.seconds,
-            warnings: guard::diverging(&trained.course, plan).into_iter().collect(),
+            ball_error: ball.and_then(BallSummary::largest_error).and_then(finite),
+            warnings: ball
+                .and_then(BallSummary::warning)
+                .into_iter()
+                .chain(guard::diverging(&trained.course, plan))
+                .collect(),
             evaluation: None,
             complete: false,
         }

@@ -9,6 +9,7 @@ use wr2l_nn::InstructionSet;
 use wr2l_rl::{Company, Experience, Fixed, Learner, RlError, Selection, State, StopFlag, Workers};
 use wr2l_robust::adversary::{Source, Turn};
 
+use crate::ball_file::BallSummary;
 use crate::checkpoint::{Checkpoints, Header};
 use crate::columns::{IterationRow, iteration_scalars, turn_cells, turn_scalars};
 use crate::course::{Course, mean_over_sound};
@@ -67,6 +68,8 @@ pub struct Trained {
     pub checkpoints: u64,
     /// Seconds that they took.
     pub checkpoint_seconds: f64,
+    /// The ball that it trained in, if it did.
+    pub ball: Option<BallSummary>,
     pub(crate) course: Course,
 }
 
@@ -251,6 +254,11 @@ impl<'a> Run<'a> {
             curve: self.course.curve.clone(),
             checkpoints: self.pace.written,
             checkpoint_seconds: self.pace.total.as_secs_f64(),
+            // A file that cannot be read says nothing of what was learnt.
+            ball: match self.plan.trains_in_ball() {
+                true => BallSummary::read(&self.folder.file("ball.toml")).ok(),
+                false => None,
+            },
             course: self.course,
         };
         if let Some(warning) = self.opponent.as_ref().and_then(|opponent| {
@@ -477,10 +485,13 @@ fn start_opponent(
     if plan.adversary.kind == AdversaryKind::Nominal {
         return Ok(None);
     }
-    let (opponent, steps) = Opponent::start(plan, workers)?;
-    if let Some(ball) = &opponent.ball {
-        ball.summary.write(&folder.file("ball.toml"))?;
-        observer.ball(&ball.summary);
+    let (opponent, ball, steps) = Opponent::start(plan, workers)?;
+    if let Some(ball) = &ball {
+        ball.write(&folder.file("ball.toml"))?;
+        observer.ball(ball);
+        if let Some(warning) = ball.warning() {
+            observer.warning(&warning);
+        }
     }
     course.simulator_steps += steps;
     course.next_turn = course.steps;

@@ -24,6 +24,7 @@ fn run(root: &Path) -> PathBuf {
         "steps=64",
         "ball.pairs.count=4",
         "ball.pairs.pool=8",
+        "ball.pairs.most_steps=80",
         "ppo.horizon=8",
         "ppo.lanes=2",
         "ppo.minibatches=1",

@@ -44,6 +44,7 @@ fn plan(algorithm: Algorithm, more: &[&str]) -> Plan {
         "adversary.phase_one.surrogate.budget=8",
         "ball.pairs.count=40",
         "ball.pairs.pool=80",
+        "ball.pairs.most_steps=800",
         "ppo.horizon=32",
         "ppo.lanes=8",
         "ppo.minibatches=4",

@@ -8,7 +8,7 @@ use common::Folder;
 fn train(folder: &Folder, run: &str, options: &str) {
     folder.done(&format!(
         "train cartpole --algorithm ppo-uniform --vary pole_half_length,gravity --half-width 0.3 --steps 1000 \
-         --set ppo.horizon=64 --set ppo.minibatches=4 --set ball.pairs.count=40 --set ball.pairs.pool=80 \
+         --set ppo.horizon=64 --set ppo.minibatches=4 --set ball.pairs.count=40 --set ball.pairs.pool=80 --set ball.pairs.most_steps=800 \
          --no-report --quiet -o {run} {options}"
     ));
 }

@@ -65,7 +65,7 @@ fn an_experiment_with_a_mistake_is_refused_before_anything_runs() {
 /// A run in a ball over two parameters, on which everything is evaluated.
 fn run_with_results(folder: &Folder, name: &str, algorithm: &str, seed: u64) {
     let adversary = "--set adversary.every=500 --set adversary.phase_one.surrogate.budget=8 --set ball.pairs.count=40 \
-                     --set ball.pairs.pool=80";
+                     --set ball.pairs.pool=80 --set ball.pairs.most_steps=800";
     let adversary = if algorithm == "wr2l" { adversary } else { "" };
     folder.done(&format!(
         "train hopper --algorithm {algorithm} --seed {seed} --steps 1500 --set ppo.horizon=64 --set ppo.minibatches=4 \

@@ -15,7 +15,7 @@ fn tensorboards_own_reader_finds_every_row_of_the_log_after_a_resume_too() {
     };
     let folder = Folder::new();
     let small = "--set ppo.horizon=32 --set ppo.minibatches=4 --set adversary.every=500 \
-                 --set adversary.phase_one.surrogate.budget=8 --set ball.pairs.count=40 --set ball.pairs.pool=80 \
+                 --set adversary.phase_one.surrogate.budget=8 --set ball.pairs.count=40 --set ball.pairs.pool=80 --set ball.pairs.most_steps=800 \
                  --no-report --quiet --checkpoint-every 0";
     folder.done(&format!("train cartpole {small} --steps 600 -o run"));
     let plan = folder.read("run/plan.toml").replace("steps = 600\n", "steps = 1200\n");

@@ -66,7 +66,7 @@ fn every_algorithm_repeats_and_logs_its_adversary() {
         let common = format!(
             "train inverted-pendulum --algorithm {algorithm} --steps 1000 --set ppo.horizon=64 \
              --set ppo.minibatches=4 {own} \
-             --set ball.pairs.count=40 --set ball.pairs.pool=80 --no-report --quiet"
+             --set ball.pairs.count=40 --set ball.pairs.pool=80 --set ball.pairs.most_steps=800 --no-report --quiet"
         );
         folder.done(&format!("{common} --threads 1 -o {algorithm}-1"));
         folder.done(&format!("{common} --threads 2 -o {algorithm}-2"));
@@ -90,7 +90,7 @@ fn every_algorithm_repeats_and_logs_its_adversary() {
 #[test]
 fn the_ball_is_a_table_a_picture_and_json() {
     let folder = Folder::new();
-    let small = "--set ball.pairs.count=40 --set ball.pairs.pool=80";
+    let small = "--set ball.pairs.count=40 --set ball.pairs.pool=80 --set ball.pairs.most_steps=800";
     let out = folder.done(&format!("ball cartpole --half-width 0.3 {small} -o ball.svg"));
     assert!(out.contains("pole_half_length") && out.contains("-30 % +30 %"), "{out}");
     assert!(folder.read("ball.svg").starts_with("<svg"));
@@ -123,12 +123,12 @@ fn the_ball_is_a_table_a_picture_and_json() {
 fn the_robust_hopper_is_the_same_for_any_number_of_threads() {
     let folder = Folder::new();
     let small = "--steps 600 --set ppo.horizon=32 --set ppo.minibatches=4 --set adversary.every=300 \
-                 --set ball.pairs.count=40 --set ball.pairs.pool=80 --no-report --quiet";
+                 --set ball.pairs.count=40 --set ball.pairs.pool=80 --set ball.pairs.most_steps=800 --no-report --quiet";
     for threads in [1, 2, 5] {
         let surrogate = "--set adversary.phase_one.surrogate.budget=20";
         folder.done(&format!("train hopper {small} {surrogate} --threads {threads} -o {threads}"));
         // 5,000 transitions are the least that the paper collects.
-        let paper = "--paper --steps 10k --set ppo.horizon=625 --set ball.pairs.count=40 --set ball.pairs.pool=80 \
+        let paper = "--paper --steps 10k --set ppo.horizon=625 --set ball.pairs.count=40 --set ball.pairs.pool=80 --set ball.pairs.most_steps=800 \
                      --set adversary.phase_one.gradient.pairs=3 --set ball.zero_order.max_samples=40 --no-report --quiet";
         folder.done(&format!("train hopper {paper} --threads {threads} -o paper-{threads}"));
     }
@@ -155,7 +155,7 @@ fn the_robust_hopper_is_the_same_for_any_number_of_threads() {
 #[test]
 fn the_paper_s_algorithm_is_one_flag_away() {
     let folder = Folder::new();
-    let small = "--steps 64 --set ppo.horizon=625 --set ball.pairs.count=20 --set ball.pairs.pool=40 \
+    let small = "--steps 64 --set ppo.horizon=625 --set ball.pairs.count=20 --set ball.pairs.pool=40 --set ball.pairs.most_steps=400 \
                  --set ball.zero_order.max_samples=20 --set adversary.phase_one.gradient.pairs=2 --no-report --quiet";
     folder.done(&format!("train cartpole --paper {small} -o paper"));
     let plan = folder.read("paper/plan.toml");

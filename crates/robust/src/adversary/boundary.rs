@@ -31,14 +31,19 @@ impl Adversary for Boundary {
     fn choose(&mut self, turn: &Turn<'_>, _: &Actor, workers: &mut Workers) -> Result<Choice, RobustError> {
         let ball = self.ball.with_epsilon(self.config.ramped(self.ball.epsilon(), turn.progress))?;
         let key = StreamKey::new(turn.seed, Purpose::Dynamics).iteration(turn.index);
-        let z = ball.boundary(&mut key.stream())?;
-        let (measured, simulator_steps) = self.estimate.measure_or_none(workers, &z)?;
+        let fitted = self.estimate.fit(workers, &ball, &ball.boundary(&mut key.stream())?)?;
+        let z = fitted.points;
+        let (measured, one_step) = self.estimate.measure_or_none(workers, &z)?;
         let report = Report {
             epsilon: Some(ball.epsilon()),
             taylor: Some(ball.value(&z)),
             measured,
             ..Report::default()
         };
-        Ok(Choice { source: Source::Fixed(Fixed(z)), report, simulator_steps })
+        Ok(Choice {
+            source: Source::Fixed(Fixed(z)),
+            report,
+            simulator_steps: fitted.simulator_steps + one_step,
+        })
     }
 }

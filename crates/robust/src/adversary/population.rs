@@ -99,16 +99,18 @@ impl Adversary for Population {
     ) -> Result<Choice, RobustError> {
         let AdversaryConfig { episodes, return_discount, population, .. } = self.config;
         let ball = self.ball.with_epsilon(self.config.ramped(self.ball.epsilon(), turn.progress))?;
-        let mut pool = Vec::with_capacity(population.members + population.candidates);
-        for member in &self.members {
-            // The ball may have shrunk since.
-            pool.push(ball.pull_inside(member)?);
-        }
+        // The ball may have shrunk since.
+        let inside = self.estimate.pull_inside(workers, &ball, &self.members.concat())?;
+        let mut pool: Vec<Vec<f64>> = inside.points.chunks_exact(ball.dim()).map(<[f64]>::to_vec).collect();
         let fresh = population.candidates.max(population.members.saturating_sub(pool.len()));
+        let mut ends = Vec::with_capacity(fresh * ball.dim());
         for k in 0..fresh as u64 {
             let key = StreamKey::new(turn.seed, Purpose::Starts).iteration(turn.index).lane(k);
-            pool.push(ball.boundary(&mut key.stream())?);
+            ends.extend(ball.boundary(&mut key.stream())?);
         }
+        let fitted = self.estimate.fit(workers, &ball, &ends)?;
+        pool.extend(fitted.points.chunks_exact(ball.dim()).map(<[f64]>::to_vec));
+        let fitting = inside.simulator_steps + fitted.simulator_steps;
         let mut objective =
             SimulatedReturn::new(workers, actor, episodes, return_discount, turn.seed, turn.index);
         let mut points = vec![0.0; ball.dim()];
@@ -122,7 +124,7 @@ impl Adversary for Population {
                 pool.truncate(self.members.len());
                 self.members = pool;
                 let report = Report { epsilon: Some(ball.epsilon()), diverged, ..Report::default() };
-                return Ok(Choice { source: self.per_lane(), report, simulator_steps: searched });
+                return Ok(Choice { source: self.per_lane(), report, simulator_steps: fitting + searched });
             }
             Err(error) => return Err(error),
         };
@@ -133,7 +135,7 @@ impl Adversary for Population {
         let (measured, one_step) = self.estimate.measure_or_none(workers, first)?;
         Ok(Choice {
             source: self.per_lane(),
-            simulator_steps: searched + one_step,
+            simulator_steps: fitting + searched + one_step,
             report: Report {
                 epsilon: Some(ball.epsilon()),
                 reference_value: Some(values[0]),

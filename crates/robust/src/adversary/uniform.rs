@@ -6,9 +6,9 @@ use wr2l_rl::{Actor, DynamicsSource, State, StateError, Workers};
 use wr2l_rng::{Purpose, StreamKey};
 
 use super::{Adversary, Choice, DynamicsBox, Report, Source, Turn};
-use crate::RobustError;
 use crate::ball::{Ball, UniformBall};
-use crate::config::AdversaryConfig;
+use crate::config::{AdversaryConfig, BallMeasure};
+use crate::{BallEstimate, RobustError};
 
 /// Every episode under a point of its own, uniform in ball ∩ hard bounds, or in a box.
 ///
@@ -17,6 +17,8 @@ use crate::config::AdversaryConfig;
 #[derive(Clone, Debug)]
 pub struct Uniform {
     ball: Ball,
+    /// What measures the ball, if that is not its Taylor form.
+    estimate: Option<BallEstimate>,
     bounds: Option<DynamicsBox>,
     config: AdversaryConfig,
     /// Radius ε and source of the last turn.
@@ -30,7 +32,15 @@ impl Uniform {
     /// [`AdversaryConfig::validate`]'s.
     pub fn new(ball: Ball, config: AdversaryConfig) -> Result<Self, RobustError> {
         config.validate()?;
-        Ok(Self { ball, bounds: None, config, prepared: None })
+        Ok(Self { ball, estimate: None, bounds: None, config, prepared: None })
+    }
+
+    /// With `estimate` it plays in the measured ball, if the ball is that: episodes draw from so many points of it, uniform in
+    /// the Taylor ball and carried over ([`BallEstimate::fit`]).
+    #[must_use]
+    pub fn measured_by(self, estimate: &BallEstimate) -> Self {
+        let measured = self.ball.measure() == BallMeasure::Measured;
+        Self { estimate: measured.then(|| estimate.clone()), prepared: None, ..self }
     }
 
     /// Plays in a box instead, if there is one. Neither ε nor its ramp has a meaning then.
@@ -46,25 +56,54 @@ impl Uniform {
         };
         Ok(UniformSource { region: Arc::new(region), seed })
     }
+
+    /// A source of the measured ball, and the one-step simulations that it took.
+    fn measure(
+        &self,
+        estimate: &BallEstimate,
+        workers: &mut Workers,
+        epsilon: f64,
+        seed: u64,
+    ) -> Result<(UniformSource, u64), RobustError> {
+        let ball = self.ball.with_epsilon(epsilon)?;
+        let uniform = ball.uniform()?;
+        let key = StreamKey::new(seed, Purpose::Dynamics).iteration(u64::MAX);
+        let points: Vec<f64> =
+            (0..MEASURED_POINTS).flat_map(|k| uniform.sample(&mut key.lane(k).stream())).collect();
+        let fitted = estimate.fit(workers, &ball, &points)?;
+        let source = UniformSource { region: Arc::new(Region::Points(fitted.points)), seed };
+        Ok((source, fitted.simulator_steps))
+    }
 }
 
+/// Points of the measured ball that episodes draw from.
+const MEASURED_POINTS: u64 = 256;
+
 impl Adversary for Uniform {
-    fn choose(&mut self, turn: &Turn<'_>, _: &Actor, _: &mut Workers) -> Result<Choice, RobustError> {
+    fn choose(&mut self, turn: &Turn<'_>, _: &Actor, workers: &mut Workers) -> Result<Choice, RobustError> {
         let epsilon = self.config.ramped(self.ball.epsilon(), turn.progress);
-        let source = match &self.prepared {
-            Some((prepared, source)) if *prepared == epsilon || self.bounds.is_some() => source.clone(),
-            _ => self.prepare(epsilon, turn.seed)?,
+        let (source, simulator_steps) = match (&self.prepared, &self.estimate) {
+            (Some((prepared, source)), _) if *prepared == epsilon || self.bounds.is_some() => {
+                (source.clone(), 0)
+            }
+            (_, Some(estimate)) if self.bounds.is_none() => {
+                self.measure(estimate, workers, epsilon, turn.seed)?
+            }
+            _ => (self.prepare(epsilon, turn.seed)?, 0),
         };
         self.prepared = Some((epsilon, source.clone()));
         let source = Source::Uniform(source);
         let report = Report { epsilon: self.bounds.is_none().then_some(epsilon), ..Report::default() };
-        Ok(Choice { source, report, simulator_steps: 0 })
+        Ok(Choice { source, report, simulator_steps })
     }
 
     fn save<'a>(&'a self, state: &mut State<'a>) {
         if let Some((epsilon, source)) = &self.prepared {
             state.put("epsilon", *epsilon);
             state.put("seed", source.seed);
+            if let Region::Points(points) = source.region.as_ref() {
+                state.put("points", points.as_slice());
+            }
         }
     }
 
@@ -72,7 +111,15 @@ impl Adversary for Uniform {
         self.prepared = None;
         if state.holds("epsilon") {
             let (epsilon, seed) = (state.one("epsilon")?, state.one("seed")?);
-            let source = self.prepare(epsilon, seed).map_err(|error| state.unusable("epsilon", error))?;
+            let source = if state.holds("points") {
+                let points = super::take_points(state, "points", self.ball.dim(), MEASURED_POINTS as usize)?;
+                if points.is_empty() {
+                    return Err(state.unusable("points", "there has to be one"));
+                }
+                UniformSource { region: Arc::new(Region::Points(points.concat())), seed }
+            } else {
+                self.prepare(epsilon, seed).map_err(|error| state.unusable("epsilon", error))?
+            };
             self.prepared = Some((epsilon, source));
         }
         Ok(())
@@ -95,6 +142,8 @@ pub struct UniformSource {
 enum Region {
     Ball(UniformBall),
     Box(DynamicsBox),
+    /// One of these (`[n, d]`).
+    Points(Vec<f64>),
 }
 
 impl DynamicsSource for UniformSource {
@@ -102,6 +151,10 @@ impl DynamicsSource for UniformSource {
         let mut stream = StreamKey::new(self.seed, Purpose::Dynamics).lane(lane).episode(episode).stream();
         match self.region.as_ref() {
             Region::Ball(ball) => out.copy_from_slice(&ball.sample(&mut stream)),
+            Region::Points(points) => {
+                let count = points.len() / out.len();
+                out.copy_from_slice(&points[stream.below(count) * out.len()..][..out.len()]);
+            }
             Region::Box(DynamicsBox { lower, upper }) => {
                 for (out, (lower, upper)) in out.iter_mut().zip(lower.iter().zip(upper)) {
                     *out = stream.uniform(*lower, *upper);

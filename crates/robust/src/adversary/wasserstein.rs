@@ -34,7 +34,7 @@ impl Wasserstein {
     /// # Errors
     /// [`AdversaryConfig::validate`]'s.
     pub fn new(estimate: BallEstimate, ball: Ball, config: AdversaryConfig) -> Result<Self, RobustError> {
-        let random = Uniform::new(ball.clone(), config)?;
+        let random = Uniform::new(ball.clone(), config)?.measured_by(&estimate);
         Ok(Self { estimate, ball, config, latest: Vec::new(), found: 0, random })
     }
 
@@ -85,22 +85,30 @@ impl Adversary for Wasserstein {
     ) -> Result<Choice, RobustError> {
         let AdversaryConfig { episodes, return_discount, phase_one, .. } = self.config;
         let ball = self.ball.with_epsilon(self.config.ramped(self.ball.epsilon(), turn.progress))?;
+        let mut fitting = 0;
         for earlier in &mut self.latest {
             // The ball may have shrunk since.
-            *earlier = ball.pull_inside(earlier)?;
+            let inside = self.estimate.pull_inside(workers, &ball, earlier)?;
+            *earlier = inside.points;
+            fitting += inside.simulator_steps;
         }
         if self.config.uniform_share > 0.0 {
-            self.random.choose(turn, actor, workers)?;
+            fitting += self.random.choose(turn, actor, workers)?.simulator_steps;
         }
+        // The search moves in the Taylor form, whose points stand for those of the ball.
+        let current = self.estimate.unfit(workers, &ball, turn.current)?;
+        fitting += current.simulator_steps;
         let mut objective =
-            SimulatedReturn::new(workers, actor, episodes, return_discount, turn.seed, turn.index);
-        let found = phase_one.run(&mut objective, &ball, turn.current, turn.seed, turn.index);
-        let (diverged, simulator_steps) = (objective.diverged(), objective.simulator_steps());
+            SimulatedReturn::new(workers, actor, episodes, return_discount, turn.seed, turn.index)
+                .in_ball(&self.estimate, &ball);
+        let found = phase_one.run(&mut objective, &ball, &current.points, turn.seed, turn.index);
+        let (diverged, searched) = (objective.diverged(), objective.simulator_steps());
         let found = match found {
             Ok(found) => found,
             // Where the physics breaks down J cannot be compared: the dynamics in force stay, and the log says why.
             Err(RobustError::Diverged { .. }) => {
-                let current = ball.pull_inside(turn.current)?;
+                let inside = self.estimate.pull_inside(workers, &ball, turn.current)?;
+                let current = inside.points;
                 return Ok(Choice {
                     report: Report {
                         epsilon: Some(ball.epsilon()),
@@ -110,22 +118,24 @@ impl Adversary for Wasserstein {
                         ..Report::default()
                     },
                     source: if self.newest_alone() { Source::Fixed(Fixed(current)) } else { self.per_lane() },
-                    simulator_steps,
+                    simulator_steps: fitting + searched + inside.simulator_steps,
                 });
             }
             Err(error) => return Err(error),
         };
-        let (measured, one_step) = self.estimate.measure_or_none(workers, &found.z)?;
+        let fitted = self.estimate.fit(workers, &ball, &found.z)?;
+        let worst = fitted.points;
+        let (measured, one_step) = self.estimate.measure_or_none(workers, &worst)?;
         Ok(Choice {
-            source: self.lanes(&found.z),
-            simulator_steps: simulator_steps + one_step,
+            source: self.lanes(&worst),
+            simulator_steps: fitting + searched + fitted.simulator_steps + one_step,
             report: Report {
                 epsilon: Some(ball.epsilon()),
                 reference_value: Some(found.reference_value),
                 value: Some(found.value),
-                taylor: Some(found.taylor),
+                taylor: Some(ball.value(&worst)),
                 measured,
-                worst: (!self.newest_alone()).then(|| found.z.clone()),
+                worst: (!self.newest_alone()).then_some(worst),
                 phase_one: Some(found),
                 diverged,
             },

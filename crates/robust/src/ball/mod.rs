@@ -26,6 +26,7 @@ pub use sample::UniformBall;
 use nalgebra::DMatrix;
 
 use crate::RobustError;
+use crate::config::BallMeasure;
 use crate::error::{check_finite, check_positive};
 
 /// How far above ε rounding may put `½zᵀH₀z` of a point that still counts as inside.
@@ -43,6 +44,7 @@ pub struct Ball {
     lower: Vec<f64>,
     upper: Vec<f64>,
     normal: NormalForm,
+    measure: BallMeasure,
 }
 
 /// The ball in coordinates `y_i = z_i / √(2ε/H_ii)`, where it reads `yᵀCy ≤ 1` with a unit diagonal: free of units
@@ -101,7 +103,7 @@ impl Ball {
             scale,
             matrix,
         };
-        Ok(Self { metric, epsilon, lower, upper, normal })
+        Ok(Self { metric, epsilon, lower, upper, normal, measure: BallMeasure::Taylor })
     }
 
     /// The same ball with another radius.
@@ -109,7 +111,21 @@ impl Ball {
     /// # Errors
     /// [`RobustError::Parameter`] unless ε is positive and finite.
     pub fn with_epsilon(&self, epsilon: f64) -> Result<Self, RobustError> {
-        Self::new(self.metric.clone(), epsilon, self.lower.clone(), self.upper.clone())
+        let same = Self::new(self.metric.clone(), epsilon, self.lower.clone(), self.upper.clone())?;
+        Ok(same.with_measure(self.measure))
+    }
+
+    /// The same ball, which says of itself that this decides which dynamics belong to it. All methods are about its Taylor
+    /// form nevertheless: only a simulator can tell the other
+    /// ([`BallEstimate::fit`](crate::BallEstimate::fit)).
+    #[must_use]
+    pub fn with_measure(self, measure: BallMeasure) -> Self {
+        Self { measure, ..self }
+    }
+
+    /// What decides which dynamics belong to it.
+    pub fn measure(&self) -> BallMeasure {
+        self.measure
     }
 
     /// Number of coordinates d of z.
@@ -155,6 +171,22 @@ impl Ball {
 
     fn in_box(&self, z: &[f64]) -> bool {
         z.iter().zip(self.lower.iter().zip(&self.upper)).all(|(z, (l, u))| l <= z && z <= u)
+    }
+
+    /// The largest t for which tz lies within the hard bounds; infinite if they never stop it.
+    pub(crate) fn bounds_end(&self, z: &[f64]) -> f64 {
+        let bounds = self.lower.iter().zip(&self.upper);
+        z.iter().zip(bounds).fold(f64::INFINITY, |end, (&z, (&lower, &upper))| match z {
+            0.0 => end,
+            0.0.. => end.min(upper / z),
+            _ => end.min(lower / z),
+        })
+    }
+
+    /// The largest t for which tz lies in the ball's Taylor form; 1 for z = 0.
+    pub(crate) fn taylor_end(&self, z: &[f64]) -> f64 {
+        let end = (self.epsilon / self.value(z)).sqrt().min(self.bounds_end(z));
+        if end.is_finite() { end } else { 1.0 }
     }
 
     /// Moves a point that rounding may have put outside back inside: onto the box, then towards 0.

@@ -35,6 +35,8 @@ const SHORTEST: f64 = 0.1;
 /// alike; where less than a tenth of it would remain, the difference becomes one-sided; where a coordinate
 /// cannot move at all, its row and column are 0 (and lifted by [`Metric`](crate::ball::Metric)).
 ///
+/// The standard error takes the pairs as independent.
+///
 /// # Errors
 /// [`RobustError::Parameter`] for a step that is not positive, [`RobustError::NoCurvature`] if no parameter moves
 /// any next state, those of [`WassersteinDistance`].
@@ -45,6 +47,52 @@ pub fn gauss_newton(
     upper: &[f64],
     options: &GaussNewton,
 ) -> Result<HessianEstimate, RobustError> {
+    let parts = pair_hessians(model, distance, lower, upper, options)?;
+    let (dim, pairs) = (model.dim(), model.pairs());
+    let (mut sum, mut sum_of_squares) = (DMatrix::zeros(dim, dim), DMatrix::zeros(dim, dim));
+    for of_pair in parts.packed.chunks_exact(packed_len(dim)) {
+        for (&value, (i, j)) in of_pair.iter().zip(lower_triangle(dim)) {
+            sum[(i, j)] += value;
+            sum_of_squares[(i, j)] += value * value;
+        }
+    }
+    for (i, j) in lower_triangle(dim) {
+        sum[(j, i)] = sum[(i, j)];
+        sum_of_squares[(j, i)] = sum_of_squares[(i, j)];
+    }
+    if sum.trace() <= 0.0 {
+        return Err(RobustError::NoCurvature { trace: sum.trace() });
+    }
+    Ok(HessianEstimate::from_sums(&sum, &sum_of_squares, pairs, parts.simulator_steps))
+}
+
+/// What each pair adds to the Hessian: its weight times its `2JᵀJ`, the mean of which is [`gauss_newton`]'s matrix.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct PairHessians {
+    /// The lower triangle, row by row (`[pairs, d(d+1)/2]`).
+    pub(crate) packed: Vec<f64>,
+    /// One-step simulations that it took.
+    pub(crate) simulator_steps: u64,
+}
+
+/// Numbers in the lower triangle of a `[dim, dim]` matrix.
+pub(crate) fn packed_len(dim: usize) -> usize {
+    dim * (dim + 1) / 2
+}
+
+/// Rows and columns of the lower triangle, row by row.
+pub(crate) fn lower_triangle(dim: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..dim).flat_map(|i| (0..=i).map(move |j| (i, j)))
+}
+
+/// The weight times `2JᵀJ` of every pair; see [`gauss_newton`].
+pub(crate) fn pair_hessians(
+    model: &mut dyn TransitionModel,
+    distance: &Distance,
+    lower: &[f64],
+    upper: &[f64],
+    options: &GaussNewton,
+) -> Result<PairHessians, RobustError> {
     let (dim, pairs) = (model.dim(), model.pairs());
     check_positive("step", options.step)?;
     for bounds in [lower, upper] {
@@ -61,6 +109,7 @@ pub fn gauss_newton(
         points[(2 * i + 1) * dim + i] = forth;
     }
     let features = w.features(&points)?;
+    let weights = w.weights().to_vec();
     // Columns of the Jacobian, all pairs below one another.
     let columns: Vec<Vec<f64>> = features
         .chunks_exact(2)
@@ -72,24 +121,15 @@ pub fn gauss_newton(
         })
         .collect();
     let per_pair = columns[0].len() / pairs;
-    let (mut sum, mut sum_of_squares) = (DMatrix::zeros(dim, dim), DMatrix::zeros(dim, dim));
-    for i in 0..dim {
-        for j in 0..=i {
-            for pair in 0..pairs {
-                let range = pair * per_pair..(pair + 1) * per_pair;
-                let inner: f64 =
-                    columns[i][range.clone()].iter().zip(&columns[j][range]).map(|(a, b)| a * b).sum();
-                sum[(i, j)] += 2.0 * inner;
-                sum_of_squares[(i, j)] += 4.0 * inner * inner;
-            }
-            sum[(j, i)] = sum[(i, j)];
-            sum_of_squares[(j, i)] = sum_of_squares[(i, j)];
+    let mut packed = Vec::with_capacity(pairs * packed_len(dim));
+    for pair in 0..pairs {
+        let range = pair * per_pair..(pair + 1) * per_pair;
+        for (i, j) in lower_triangle(dim) {
+            let (a, b) = (&columns[i][range.clone()], &columns[j][range.clone()]);
+            packed.push(weights[pair] * 2.0 * a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>());
         }
     }
-    if sum.trace() <= 0.0 {
-        return Err(RobustError::NoCurvature { trace: sum.trace() });
-    }
-    Ok(HessianEstimate::from_sums(&sum, &sum_of_squares, pairs, w.simulator_steps()))
+    Ok(PairHessians { packed, simulator_steps: w.simulator_steps() })
 }
 
 /// The two ends of a difference of half-width `step` around 0 within `[lower, upper]`.

@@ -22,6 +22,11 @@ pub trait TransitionModel {
     /// Length of a state.
     fn state_dim(&self) -> usize;
 
+    /// How much each pair counts in W beside the others (`[pairs]`, at least 0); empty if all count alike.
+    fn weights(&self) -> &[f64] {
+        &[]
+    }
+
     /// Writes the next states of all pairs under each of `rows` dynamics.
     ///
     /// `z` is `[rows, d]`, `out` is `[rows, pairs, samples, state_dim]`, both row-major.
@@ -79,7 +84,7 @@ impl<F: FnMut(&[f64], &mut [f64])> TransitionModel for FnModel<F> {
 const CHUNK: usize = 32;
 
 /// `W(z)`, the mean over state–action pairs of the squared distance between the next states under z and under the
-/// reference dynamics (Eq. 7).
+/// reference dynamics (Eq. 7), each times its weight ([`TransitionModel::weights`]).
 ///
 /// W(0) is exactly 0.
 pub struct WassersteinDistance<'a> {
@@ -87,6 +92,8 @@ pub struct WassersteinDistance<'a> {
     distance: &'a Distance,
     /// Next states under z = 0.
     reference: Vec<f64>,
+    /// How much each pair counts.
+    weights: Vec<f64>,
     simulator_steps: u64,
 }
 
@@ -110,16 +117,26 @@ impl<'a> WassersteinDistance<'a> {
                 return Err(RobustError::Parameter { name: "state weight", value, requirement });
             }
         }
+        let weights = match model.weights() {
+            [] => vec![1.0; model.pairs()],
+            weights => weights.to_vec(),
+        };
+        check_finite("weights of the pairs", &weights, model.pairs())?;
         let mut reference = vec![0.0; model.row_len()];
         model.next_states(&vec![0.0; model.dim()], &mut reference)?;
         check_finite("next states of the reference", &reference, reference.len())?;
         let simulator_steps = (model.pairs() * model.samples()) as u64;
-        Ok(Self { model, distance, reference, simulator_steps })
+        Ok(Self { model, distance, reference, weights, simulator_steps })
     }
 
     /// Next states of the reference (`[pairs, samples, state_dim]`).
     pub fn reference(&self) -> &[f64] {
         &self.reference
+    }
+
+    /// How much each pair counts (`[pairs]`).
+    pub fn weights(&self) -> &[f64] {
+        &self.weights
     }
 
     /// One-step simulations so far.
@@ -132,16 +149,28 @@ impl<'a> WassersteinDistance<'a> {
     /// # Errors
     /// [`RobustError::NotFinite`] if a next state is not finite, and those of the model.
     pub fn measure(&mut self, z: &[f64]) -> Result<Vec<f64>, RobustError> {
-        let mut values = Vec::with_capacity(z.len() / self.model.dim());
-        self.for_each_row(z, |reference, next, distance, cloud, state_dim| {
-            let mut sum = 0.0;
-            for (a, b) in next.chunks_exact(cloud).zip(reference.chunks_exact(cloud)) {
-                sum += distance.squared(a, b, state_dim)?;
+        let pairs = self.weights.len();
+        let each = self.measure_each(z)?;
+        Ok(each.chunks_exact(pairs).map(|of_row| of_row.iter().sum::<f64>() / pairs as f64).collect())
+    }
+
+    /// What every pair adds to W at each of the points `z`: its squared distance times its weight (`[rows, pairs]`), of
+    /// which W is the mean.
+    ///
+    /// # Errors
+    /// As [`WassersteinDistance::measure`].
+    pub fn measure_each(&mut self, z: &[f64]) -> Result<Vec<f64>, RobustError> {
+        let weights = std::mem::take(&mut self.weights);
+        let mut values = Vec::with_capacity(z.len() / self.model.dim() * weights.len());
+        let done = self.for_each_row(z, |reference, next, distance, cloud, state_dim| {
+            let clouds = next.chunks_exact(cloud).zip(reference.chunks_exact(cloud));
+            for ((a, b), weight) in clouds.zip(&weights) {
+                values.push(weight * distance.squared(a, b, state_dim)?);
             }
-            values.push(sum / (reference.len() / cloud) as f64);
             Ok(())
-        })?;
-        Ok(values)
+        });
+        self.weights = weights;
+        done.map(|()| values)
     }
 
     /// The features ([`Distance::features`]) of the next states under each of the points `z`, one row a point, all

@@ -32,7 +32,8 @@ fn wide(dim: usize) -> (Vec<f64>, Vec<f64>) {
 
 #[test]
 fn zero_order_converges_on_a_quadratic_within_its_own_stated_error() {
-    let j = jacobians(3, 4, 3);
+    // Pairs that are all alike: the error is that of the perturbations alone.
+    let j = vec![jacobians(1, 4, 3).swap_remove(0); 3];
     let truth = exact(&j);
     // Bounds that cut the perturbations off must not bias it.
     for (lower, upper) in [wide(3), (vec![-0.15, -0.9, -0.2], vec![3.0, 0.1, 0.2])] {
@@ -57,6 +58,28 @@ fn zero_order_converges_on_a_quadratic_within_its_own_stated_error() {
         assert!((share(0) - 0.68).abs() < 0.15, "{within:?} of {entries}");
         assert!(share(1) > 0.88 && share(2) > 0.97, "{within:?} of {entries}");
     }
+}
+
+#[test]
+fn the_error_of_zero_order_counts_the_pairs_as_well() {
+    // Fifty pairs of a population whose mean is known: JᵀJ of a normal J has the mean 4 I.
+    let truth = DMatrix::<f64>::identity(2, 2) * 8.0;
+    let (lower, upper) = wide(2);
+    let options = ZeroOrder { sigma: 0.1, tolerance: 0.03, max_samples: 100_000 };
+    let (mut within, mut by_perturbations, mut entries) = (0, 0, 0);
+    for seed in 0..8 {
+        let mut stream = StreamKey::new(seed, Purpose::Test).stream();
+        let j = (0..50).map(|_| DMatrix::from_fn(4, 2, |_, _| stream.normal())).collect();
+        let e = zero_order(&mut linear(j), &Distance::default(), &lower, &upper, &options, seed).unwrap();
+        for (k, (value, stated)) in e.matrix.iter().zip(e.standard_error.iter()).enumerate() {
+            let error = (value - truth[k]).abs();
+            within += usize::from(error < 2.0 * stated);
+            by_perturbations += usize::from(error < 2.0 * 0.03 * e.matrix.norm() / 2.0);
+            entries += 1;
+        }
+    }
+    assert!(within as f64 > 0.88 * f64::from(entries), "{within} of {entries}");
+    assert!((by_perturbations as f64) < 0.6 * f64::from(entries), "{by_perturbations} of {entries}");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use nalgebra::DMatrix;
 use serde::{Deserialize, Serialize};
 use wr2l_rng::{Purpose, StreamKey};
 
+use super::gauss_newton::{lower_triangle, packed_len};
 use super::{Distance, HessianEstimate, TransitionModel, WassersteinDistance};
 use crate::RobustError;
 use crate::error::check_positive;
@@ -41,8 +42,9 @@ const BATCH: usize = 128;
 /// `2 E[W (ξ_i² − m_i)]/(k_i − m_i²)` on the diagonal, m and k being second and fourth moments: Proposition 2 where
 /// nothing is cut off, and unbiased on a quadratic W everywhere.
 ///
-/// Samples are drawn until the relative error is below the tolerance or the budget is spent; the estimate says
-/// which error it reached. The error is itself an estimate, so no fewer than 128 pairs are drawn if the budget allows.
+/// Perturbations are drawn until their part of the relative error is below the tolerance or the budget is spent. That
+/// error is itself an estimate, so no fewer than 128 are drawn if the budget allows. The error that the estimate states has the
+/// pairs' part as well, which no number of perturbations makes smaller: how much the pairs' own estimates differ.
 ///
 /// # Errors
 /// [`RobustError::Parameter`] for a σ, tolerance or budget that is not positive; [`RobustError::NoRoom`] for a
@@ -75,6 +77,9 @@ pub fn zero_order(
     let mut w = WassersteinDistance::new(model, distance)?;
     let mut stream = StreamKey::new(seed, Purpose::HessianPerturbation).stream();
     let (mut sum, mut sum_of_squares) = (DMatrix::zeros(dim, dim), DMatrix::zeros(dim, dim));
+    let pairs = w.weights().len();
+    // Sums over the perturbations of each pair's own samples (`[pairs, d(d+1)/2]`).
+    let mut of_pairs = vec![0.0; pairs * packed_len(dim)];
     let mut n = 0;
     loop {
         let batch = BATCH.min(options.max_samples - n);
@@ -83,20 +88,29 @@ pub fn zero_order(
             let xi: Vec<f64> = coordinates.iter().map(|c| c.sample(&mut stream)).collect();
             points.extend(xi.iter().chain(&xi.iter().map(|v| -v).collect::<Vec<_>>()));
         }
-        let values = w.measure(&points)?;
-        for (pair, values) in points.chunks_exact(2 * dim).zip(values.chunks_exact(2)) {
-            let (xi, value) = (&pair[..dim], 0.5 * (values[0] + values[1]));
+        let each = w.measure_each(&points)?;
+        let mean = |of_row: &[f64]| of_row.iter().sum::<f64>() / pairs as f64;
+        for (pair, each) in points.chunks_exact(2 * dim).zip(each.chunks_exact(2 * pairs)) {
+            let xi = &pair[..dim];
+            let (there, back) = each.split_at(pairs);
+            let value = 0.5 * (mean(there) + mean(back));
             for i in 0..dim {
                 for j in 0..dim {
                     let (a, b) = (&coordinates[i], &coordinates[j]);
                     // Prop. 2; with σ everywhere, both denominators are those of the paper, σ⁴ and 2σ⁴/2.
-                    let sample = if i == j {
-                        2.0 * value * (xi[i] * xi[i] - a.second) / (a.fourth - a.second * a.second)
-                    } else {
-                        value * xi[i] * xi[j] / (a.second * b.second)
+                    let sample = |value: f64| match i == j {
+                        true => 2.0 * value * (xi[i] * xi[i] - a.second) / (a.fourth - a.second * a.second),
+                        false => value * xi[i] * xi[j] / (a.second * b.second),
                     };
-                    sum[(i, j)] += sample;
-                    sum_of_squares[(i, j)] += sample * sample;
+                    let of_all = sample(value);
+                    sum[(i, j)] += of_all;
+                    sum_of_squares[(i, j)] += of_all * of_all;
+                    if j <= i {
+                        let own = of_pairs.iter_mut().skip(packed_len(i) + j).step_by(packed_len(dim));
+                        for (own, (there, back)) in own.zip(there.iter().zip(back)) {
+                            *own += sample(0.5 * (there + back));
+                        }
+                    }
                 }
             }
         }
@@ -106,7 +120,23 @@ pub fn zero_order(
             return Err(RobustError::NoCurvature { trace: 0.0 });
         }
         if estimate.relative_error <= options.tolerance || n >= options.max_samples {
-            return Ok(estimate);
+            return Ok(with_pairs(estimate, &of_pairs));
         }
     }
+}
+
+/// The estimate with the pairs' part in its error, from the sums over the perturbations of each pair's own samples.
+fn with_pairs(mut estimate: HessianEstimate, of_pairs: &[f64]) -> HessianEstimate {
+    let dim = estimate.matrix.nrows();
+    let width = packed_len(dim);
+    let (pairs, n) = ((of_pairs.len() / width) as f64, estimate.samples as f64);
+    for (k, (i, j)) in lower_triangle(dim).enumerate() {
+        let mean = estimate.matrix[(i, j)];
+        let own = of_pairs.iter().skip(k).step_by(width).map(|sum| sum / n - mean);
+        let square = own.map(|apart| apart * apart).sum::<f64>() / (pairs * (pairs - 1.0).max(1.0));
+        let error = estimate.standard_error[(i, j)].hypot(square.sqrt());
+        (estimate.standard_error[(i, j)], estimate.standard_error[(j, i)]) = (error, error);
+    }
+    estimate.relative_error = estimate.standard_error.norm() / estimate.matrix.norm();
+    estimate
 }

@@ -2,7 +2,7 @@
 
 use wr2l_rl::{Actor, Learner, Ppo, PpoConfig, Workers};
 use wr2l_robust::ball::Ball;
-use wr2l_robust::{BallConfig, BallEstimate, PairsConfig};
+use wr2l_robust::{BallConfig, BallEstimate, BallSeed, PairsConfig};
 use wr2l_sim::{Simulator, Task, TaskName};
 
 /// A task's simulator, in which the named parameters vary.
@@ -22,9 +22,10 @@ pub(crate) fn actor(simulator: &Simulator) -> Actor {
     Ppo::new(PpoConfig::default(), simulator.spec(), simulator.space().dim(), 7).unwrap().actor().clone()
 }
 
-/// A ball of few pairs.
+/// A ball of few pairs, as version 0.1 drew them.
 pub(crate) fn small() -> BallConfig {
-    BallConfig { pairs: PairsConfig { count: 60, pool: 300 }, epsilon: 0.1, ..BallConfig::default() }
+    let pairs = PairsConfig { count: 60, pool: 300, target_error: 0.0, ..PairsConfig::default() };
+    BallConfig { pairs, epsilon: 0.1, seed: BallSeed::Run, ..BallConfig::default() }
 }
 
 /// A ball of `simulator`, and what it rests on.

@@ -2,8 +2,8 @@
 
 use toml::{Table, Value};
 use wr2l_rl::{History, RlError};
-use wr2l_robust::RobustError;
 use wr2l_robust::adversary::PerLane;
+use wr2l_robust::{BallMeasure, RobustError};
 use wr2l_sim::{ActionSpace, Task};
 
 use super::layers::Complaint;
@@ -91,6 +91,10 @@ impl Plan {
             let message = "must be at least 1 with the adversary `cvar`, which picks the worst of whole episodes; 100 is usual";
             return complain(&format!("{}.episodes", self.learner.as_str()), message.into());
         }
+        if self.adversary.kind == AdversaryKind::Tail && self.ball.measure == BallMeasure::Measured {
+            let message = "the adversary `tail` knows the ball's second-order form only; use \"taylor\"";
+            return complain("ball.measure", message.into());
+        }
         if self.adversary.kind.needs_ball() && self.vary.is_empty() {
             let message = "the adversary needs at least one parameter to vary; `wr2l tasks TASK` lists them";
             return complain("vary", message.into());
@@ -163,7 +167,7 @@ impl Plan {
     }
 
     /// How many numbers, to an order of magnitude, some options ask to be held in memory at once.
-    fn sizes(&self) -> [(&'static str, f64); 26] {
+    fn sizes(&self) -> [(&'static str, f64); 27] {
         let phase_one = &self.adversary.phase_one;
         let points = 2.0 * phase_one.gradient.pairs as f64;
         let episodes = self.adversary.episodes as f64;
@@ -196,6 +200,8 @@ impl Plan {
             ("adversary.force.trpo.hidden", squares(&pusher.hidden)),
             ("ball.pairs.count", self.ball.pairs.count as f64 * 64.0),
             ("ball.pairs.pool", self.ball.pairs.pool as f64 * 64.0),
+            // A pair comes of several steps.
+            ("ball.pairs.most_steps", self.ball.pairs.most_steps as f64 * 8.0),
             ("adversary.phase_one.gradient.pairs", points * episodes * 64.0),
             ("adversary.phase_one.surrogate.budget", phase_one.surrogate.budget as f64 * episodes * 64.0),
             ("adversary.tail.evaluations", self.adversary.tail.evaluations as f64 * episodes * 64.0),

@@ -7,7 +7,7 @@ use super::layers::Layer;
 use super::{EXCLUSIVE, Plan};
 
 /// Options that came after plans had been written without them, and what programs did before.
-fn introduced() -> [(&'static str, Option<Value>); 38] {
+fn introduced() -> [(&'static str, Option<Value>); 43] {
     [
         ("adversary.phase_one.search", Some(Value::from("gradient"))),
         ("adversary.worst_cases", Some(Value::from(1))),
@@ -36,6 +36,12 @@ fn introduced() -> [(&'static str, Option<Value>); 38] {
         ("adversary.action.in_turn", Some(Value::from(false))),
         ("adversary.action.explores", Some(Value::from(true))),
         ("policy.history", Some(Value::from(0))),
+        // Every run had a ball of its own, of so many pairs.
+        ("ball.seed", Some(Value::from("run"))),
+        ("ball.measure", Some(Value::from("taylor"))),
+        ("ball.pairs.target_error", Some(Value::from(0.0))),
+        ("ball.pairs.most_steps", None),
+        ("ball.pairs.largest_share", None),
         // Whoever has these options came with them.
         ("policy", None),
         ("adversary.phase_one.surrogate", None),
@@ -121,6 +127,7 @@ mod tests {
     use super::*;
     use crate::plan::Algorithm;
     use crate::plan::keys::remove;
+    use wr2l_robust::BallSeed;
     use wr2l_robust::phase_one::SearchKind;
     use wr2l_sim::TaskName;
 
@@ -140,6 +147,8 @@ mod tests {
         assert_eq!((then.adversary.worst_cases, then.adversary.nominal_share), (1, 0.0));
         assert_eq!(then.ppo.initial_std, 1.0);
         assert_eq!(then.policy.history, 0);
+        assert_eq!((then.ball.seed, then.ball.pairs.target_error), (BallSeed::Run, 0.0));
+        assert_eq!(today.ball.seed, BallSeed::Own(0));
         assert_eq!(resolved(then.to_toml()), then);
     }
 

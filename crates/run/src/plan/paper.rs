@@ -28,6 +28,7 @@ pub(super) fn fixed() -> Vec<(&'static str, Value)> {
         // Propositions 1 and 2, on the discounted return of eq. 2 and the distance of eq. 7.
         ("adversary.phase_one.gradient.estimator", "average".into()),
         ("adversary.return_discount", 0.99.into()),
+        ("ball.measure", "taylor".into()),
         ("ball.hessian", "zero-order".into()),
         ("ball.transport", "gaussian".into()),
         ("ball.state_weights", "unit".into()),

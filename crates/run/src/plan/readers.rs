@@ -90,8 +90,14 @@ const ROWS: &[Row] = &[
     },
     Row {
         keys: &["ball.gauss_newton"],
-        read: |plan| plan.ball.hessian == HessianMethod::GaussNewton,
-        reader: "`ball.hessian = \"gauss-newton\"`",
+        // The zero-order Hessian's pairs are chosen by it.
+        read: |plan| plan.ball.hessian == HessianMethod::GaussNewton || plan.ball.pairs.target_error > 0.0,
+        reader: "`ball.hessian = \"gauss-newton\"`, or `ball.pairs.target_error` above 0",
+    },
+    Row {
+        keys: &["ball.pairs.most_steps", "ball.pairs.largest_share"],
+        read: |plan| plan.ball.pairs.target_error > 0.0,
+        reader: "`ball.pairs.target_error` above 0",
     },
     Row {
         keys: &["ball.zero_order"],

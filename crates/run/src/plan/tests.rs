@@ -1,4 +1,5 @@
 use super::*;
+use wr2l_robust::BallSeed;
 
 fn file(text: &str) -> Layer {
     Layer::text(Path::new("e.toml"), text.into()).unwrap()
@@ -41,6 +42,15 @@ fn layers_come_in_order() {
     .unwrap();
     assert_eq!((plan.task, plan.seed, plan.steps), (TaskName::Hopper, 2, 2_000_000));
     assert_eq!((plan.ppo.lanes, plan.ppo.horizon, plan.ppo.epochs), (4, 100, 10));
+}
+
+#[test]
+fn the_ball_has_a_seed_of_its_own_or_the_runs() {
+    let seed = |settings: &[&str]| with(&[&["task=hopper", "seed=7"], settings].concat()).unwrap().ball.seed;
+    assert_eq!(seed(&[]), BallSeed::Own(0));
+    assert_eq!(seed(&["ball.seed=3"]), BallSeed::Own(3));
+    assert_eq!(seed(&["ball.seed=run"]).of(7), 7);
+    assert_eq!(seed(&["ball.seed=run", "ball.seed=3"]), BallSeed::Own(3));
 }
 
 #[test]
@@ -100,6 +110,16 @@ fn mistakes_are_refused_with_their_place() {
         ("ball.half_width = -0.1", "`ball.half_width`: it must be positive"),
         ("ball.hessian = \"zero-oder\"", "`ball.hessian`: no such value; did you mean `zero-order`?"),
         ("ball.pairs.count = 0", "`ball.pairs.count`: it must be positive"),
+        ("ball.pairs.target_error = 1", "`ball.pairs.target_error`: it must lie in [0, 1)"),
+        ("ball.pairs.largest_share = 0", "`ball.pairs.largest_share`: it must lie in (0, 1]"),
+        ("ball.pairs.most_steps = 9e15", "`ball.pairs.most_steps`: asks for"),
+        ("ball.seed = -1", "`ball.seed`: it must not be negative"),
+        ("ball.seed = \"rum\"", "`ball.seed`: "),
+        ("ball.measure = \"mesured\"", "`ball.measure`: no such value; did you mean `measured`?"),
+        (
+            "ball.measure = \"measured\"\nadversary.kind = \"tail\"",
+            "`ball.measure`: the adversary `tail` knows",
+        ),
         ("adversary.worst_cases = 0", "`adversary.worst_cases`: it must be positive"),
         ("adversary.worst_cases = 9", "`adversary.worst_cases`: more than the learner's lanes"),
         ("adversary.nominal_share = 1", "`adversary.nominal_share`: it must lie in [0, 1)"),

@@ -3,12 +3,13 @@
 use serde_json::json;
 use wr2l::report::{RangeFigure, RangeRow};
 use wr2l::rl::Workers;
-use wr2l::run::{BallParameter, BallSummary, Layer, Plan, RunError, check_output, make_ball};
+use wr2l::robust::BallMeasure;
+use wr2l::run::{BallParameter, BallSummary, Layer, Measured, Plan, RunError, check_output, make_ball};
 
 use super::threads;
 use super::train::experiment_layers;
 use crate::cli::BallArgs;
-use crate::output::{aligned, print};
+use crate::output::{aligned, print, warn};
 
 pub(crate) fn run(args: &BallArgs) -> Result<(), RunError> {
     let mut layers = Vec::new();
@@ -23,7 +24,10 @@ pub(crate) fn run(args: &BallArgs) -> Result<(), RunError> {
     }
     let mut workers = Workers::new(&plan.simulator()?, threads(args.threads))?;
     let (estimate, ball) = make_ball(&plan, &mut workers)?;
-    let summary = BallSummary::new(&estimate, &ball, &workers)?;
+    let summary = BallSummary::new(&plan.ball, &estimate, &ball, &mut workers)?;
+    if let Some(warning) = summary.warning() {
+        warn(&warning);
+    }
     if args.json {
         print(&format!("{}\n", json!(summary)))?;
     } else {
@@ -43,31 +47,55 @@ pub(crate) fn run(args: &BallArgs) -> Result<(), RunError> {
     Ok(())
 }
 
-/// What the ball allows each parameter.
+/// What the ball allows each parameter, how well that is known, and W as measured at the ends of it.
 pub(super) fn ball_table(ball: &BallSummary) -> String {
-    let header = ["parameter", "nominal", "alone", "", "jointly", "", "unit"];
+    let header = ["parameter", "nominal", "alone", "", "error", "W there", "jointly", "", "W there", "unit"];
     let mut rows = vec![header.map(String::from)];
     for p in &ball.parameters {
+        let of = |f: &dyn Fn(&Measured) -> String| p.measured.as_ref().map_or_else(String::new, f);
         rows.push([
             p.name.clone(),
             number(p.nominal),
             span(p.alone),
             percent(relative(p, p.alone)),
+            of(&|measured| format!("±{:.1} %", 100.0 * measured.error)),
+            of(&|measured| distances(measured.alone)),
             span(p.jointly),
             percent(relative(p, p.jointly)),
+            of(&|measured| distances(measured.jointly)),
             p.unit.clone(),
         ]);
     }
-    format!("ball of radius ε = {}:\n{}", number(ball.epsilon), aligned(&rows))
+    let within = match ball.measure {
+        BallMeasure::Taylor => "",
+        BallMeasure::Measured => ", by the measured W (the table is of its second-order form)",
+    };
+    let mut text = format!("ball of radius ε = {}{within}:\n{}", number(ball.epsilon), aligned(&rows));
+    let mut rows = vec![["measured W within ε", "alone", "", "unit"].map(String::from)];
+    for (p, measured) in ball.parameters.iter().filter_map(|p| Some((p, p.measured.as_ref()?))) {
+        let change = percent(relative(p, measured.range));
+        rows.push([p.name.clone(), span(measured.range), change, p.unit.clone()]);
+    }
+    if rows.len() > 1 {
+        text += &aligned(&rows);
+    }
+    text
+}
+
+/// W at the two ends of a range.
+fn distances([low, high]: [f64; 2]) -> String {
+    let short = |value: f64| format!("{value:.2e}").parse::<f64>().map_or_else(|_| "–".to_owned(), number);
+    format!("{}, {}", short(low), short(high))
 }
 
 /// H₀ and how well it is known.
 fn spectrum(ball: &BallSummary) -> String {
     let values: Vec<String> = ball.eigenvalues.iter().map(|&value| number(value)).collect();
     format!(
-        "\nH₀: eigenvalues {}; relative standard error {:.1} %; {} one-step simulations\n",
+        "\nH₀: eigenvalues {}; relative standard error {:.1} %; {} samples, {} one-step simulations\n",
         values.join(", "),
         100.0 * ball.relative_error,
+        crate::output::thousands(ball.samples as u64),
         crate::output::thousands(ball.simulator_steps),
     )
 }
