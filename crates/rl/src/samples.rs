@@ -176,3 +176,6 @@ impl Samples {
         1.0 - variance(&|i| f64::from(self.returns[i]) - f64::from(self.values[i])) / total
     }
 }
+
+#[cfg(test)]
+mod tests;

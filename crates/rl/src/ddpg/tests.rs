@@ -3,6 +3,8 @@ use crate::ddpg_networks::smooth;
 use crate::{Fixed, Workers};
 use wr2l_sim::{Divergence, Simulator, Task, TaskName};
 
+mod game;
+
 pub(super) fn simulator(task: TaskName) -> Simulator {
     let task = Task::new(task);
     let space = task.space().select::<&str>(&[]).unwrap();
@@ -63,22 +65,6 @@ pub(super) fn trained(
 
 pub(super) fn mixed(means: Means) -> Company<'static> {
     Company::Mixed(Mixing { means, every: 3, in_turn: false, explores: true })
-}
-
-#[test]
-fn an_opponent_of_weight_or_probability_zero_changes_no_bit() {
-    for task in [TaskName::InvertedPendulum, TaskName::Hopper] {
-        let simulator = simulator(task);
-        for config in [small(), small_td3()] {
-            let alone = trained(&simulator, &config, Company::Nobody, 1, 1);
-            for means in [Means::TakeOver { alpha: 0.0 }, Means::Blend { alpha: 0.0 }] {
-                assert!(alone == trained(&simulator, &config, mixed(means), 1, 1), "{task} {means:?}");
-            }
-            for means in [Means::TakeOver { alpha: 0.2 }, Means::Blend { alpha: 0.2 }] {
-                assert!(alone != trained(&simulator, &config, mixed(means), 1, 1), "{task} {means:?}");
-            }
-        }
-    }
 }
 
 #[test]
