@@ -298,6 +298,16 @@ mod tests {
     }
 
     #[test]
+    fn the_return_is_the_undiscounted_sum_of_the_rewards() {
+        // The cart-pole pays 1 a step.
+        let table = run(&actor(4, 2), &systems(&[SWEEP]), Evaluation::default()).unwrap();
+        for row in &table.rows {
+            assert_eq!(row.mean, row.length);
+            assert!(row.length > 1.0, "a discount shows from the second step on");
+        }
+    }
+
+    #[test]
     fn seed_and_mode_select_other_episodes() {
         let actor = actor(4, 2);
         let means =
