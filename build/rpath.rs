@@ -18,7 +18,7 @@ fn main() {
         Ok("macos") => ("libmujoco.dylib", "@executable_path"),
         _ => return,
     };
-    // Only `wr2l-sim` has this feature. Without it nothing links MuJoCo, and its library need not be there.
+    // Only `wr2l-sim` and `wr2l-lanes` have this feature. Without it nothing links MuJoCo, and its library need not be there.
     if env::var_os("CARGO_FEATURE_MUJOCO").is_some() {
         let library = Path::new(&folder).join(library);
         println!("cargo::rerun-if-changed={}", library.display());

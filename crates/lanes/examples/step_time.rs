@@ -1,0 +1,206 @@
+//! Prints the time per time step and lane, side by side with MuJoCo's `mj_step` on the same machine in the same run.
+//!
+//! ```sh
+//! cargo run --release -p wr2l-lanes --features mujoco --example step_time -- MODEL.xml…
+//! ```
+//!
+//! Both sides: one thread, random controls held over five time steps, the reference pose (or the first keyframe) with a
+//! little noise to start from, and a new start after 1000 calls or when the root has sunk to a third of its height. Ours
+//! step 64 lanes, each with its own parameters (half to twice the nominal ones); MuJoCo steps one with nominal ones. Each
+//! call of the same run, repeated in turns, counts with its least time: other programs only ever make it slower.
+
+#[cfg(not(feature = "mujoco"))]
+fn main() {
+    println!("build with `--features mujoco`: models are compiled by MuJoCo");
+}
+
+#[cfg(feature = "mujoco")]
+fn main() {
+    println!("microseconds per time step and lane, one thread");
+    for path in std::env::args().skip(1) {
+        measure::model(std::path::Path::new(&path));
+    }
+}
+
+#[cfg(feature = "mujoco")]
+mod measure {
+    use std::path::Path;
+    use std::sync::Arc;
+    use std::time::Instant;
+
+    use mujoco_rs::prelude::*;
+    use wr2l_lanes::{Batch, Compiled, Contacts, InstructionSet, JointKind, Model, Parameters};
+
+    const LANES: usize = 64;
+    /// Calls of a run, of several time steps each.
+    const CALLS: usize = 100;
+    const SKIP: usize = 5;
+    const EPISODE: usize = 1000;
+    const ROUNDS: usize = 7;
+    const NOISE: f64 = 0.02;
+
+    /// A small generator of uniform numbers in [0, 1): xorshift64*.
+    struct Random(u64);
+
+    impl Random {
+        fn next(&mut self) -> f64 {
+            self.0 ^= self.0 >> 12;
+            self.0 ^= self.0 << 25;
+            self.0 ^= self.0 >> 27;
+            (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 11) as f64 / (1u64 << 53) as f64
+        }
+
+        fn within(&mut self, bound: f64) -> f64 {
+            bound * (2.0 * self.next() - 1.0)
+        }
+
+        fn parameters(&mut self, nominal: &Parameters) -> Parameters {
+            let mut phi = nominal.clone();
+            for b in 0..phi.mass.len() {
+                let factor = 2.0_f64.powf(self.within(1.0));
+                phi.mass[b] *= factor;
+                phi.inertia[b].iter_mut().for_each(|i| *i *= factor);
+            }
+            let lists = [
+                &mut phi.armature,
+                &mut phi.damping,
+                &mut phi.stiffness,
+                &mut phi.friction_loss,
+                &mut phi.friction,
+            ];
+            for list in lists {
+                list.iter_mut().for_each(|x| *x *= 2.0_f64.powf(self.within(1.0)));
+            }
+            phi
+        }
+    }
+
+    struct Bench {
+        source: Box<MjModel>,
+        model: Arc<Model>,
+        start: Vec<f64>,
+        controls: Vec<[f64; 2]>,
+        /// The coordinate of the root's height, if there is one.
+        height: Option<usize>,
+    }
+
+    impl Bench {
+        fn restart(&self, random: &mut Random, q: &mut [f64], v: &mut [f64]) {
+            q.copy_from_slice(&self.start);
+            q.iter_mut().for_each(|q| *q += random.within(NOISE));
+            v.fill_with(|| random.within(NOISE));
+        }
+
+        fn fallen(&self, q: &[f64]) -> bool {
+            self.height.is_some_and(|at| q[at] < self.start[at] / 3.0)
+        }
+
+        fn control(&self, random: &mut Random, out: &mut [f64]) {
+            for (u, [low, high]) in out.iter_mut().zip(&self.controls) {
+                *u = low + (high - low) * random.next();
+            }
+        }
+
+        /// One run of MuJoCo; lowers each call's least time (seconds).
+        fn mujoco(&self, least: &mut [f64]) {
+            let mut random = Random(3);
+            let mut data = MjData::try_new(self.source.clone()).expect("room for the data");
+            let mut age = EPISODE;
+            let (mut q, mut v) = (self.start.clone(), vec![0.0; self.model.shape().dofs]);
+            for least in least {
+                if age == EPISODE || self.fallen(data.qpos()) {
+                    data.reset();
+                    self.restart(&mut random, &mut q, &mut v);
+                    data.qpos_mut().copy_from_slice(&q);
+                    data.qvel_mut().copy_from_slice(&v);
+                    age = 0;
+                }
+                age += 1;
+                self.control(&mut random, data.ctrl_mut());
+                let start = Instant::now();
+                for _ in 0..SKIP {
+                    data.step();
+                }
+                *least = least.min(start.elapsed().as_secs_f64());
+            }
+        }
+
+        /// One run of ours.
+        fn lanes(&self, batch: &mut Batch, least: &mut [f64]) -> usize {
+            let mut random = Random(1);
+            let shape = self.model.shape();
+            let (mut q, mut v) = (self.start.clone(), vec![0.0; shape.dofs]);
+            let mut age = [EPISODE; LANES];
+            let mut controls = vec![0.0; LANES * shape.controls];
+            let mut failed = 0;
+            for least in least {
+                for lane in 0..LANES {
+                    batch.state(lane, &mut q, &mut v);
+                    failed += usize::from(batch.failure(lane).is_some());
+                    if age[lane] == EPISODE || batch.failure(lane).is_some() || self.fallen(&q) {
+                        self.restart(&mut random, &mut q, &mut v);
+                        batch.set_state(lane, &q, &v);
+                        age[lane] = 0;
+                    }
+                    age[lane] += 1;
+                    self.control(&mut random, &mut controls[lane * shape.controls..][..shape.controls]);
+                }
+                let start = Instant::now();
+                batch.step(&controls, &[true; LANES], SKIP);
+                *least = least.min(start.elapsed().as_secs_f64());
+            }
+            failed
+        }
+    }
+
+    pub(crate) fn model(path: &Path) {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let source = match MjModel::from_xml(path) {
+            Ok(source) => Box::new(source),
+            Err(error) => return println!("{name}: {error}"),
+        };
+        let compiled = match Compiled::from_mujoco(&source) {
+            Ok(compiled) => compiled,
+            Err(refusal) => return println!("{name}: {refusal}"),
+        };
+        let model = match Model::new(compiled, Contacts::All) {
+            Ok(model) => Arc::new(model),
+            Err(error) => return println!("{name}: {error}"),
+        };
+        let compiled = model.compiled();
+        let controls = compiled.actuators.iter().map(|a| a.control_range.unwrap_or([-1.0, 1.0])).collect();
+        let height = (compiled.joints.first()).and_then(|j| (j.kind == JointKind::Free).then_some(2));
+        let bench =
+            Bench { start: compiled.reference(), source, controls, height, model: Arc::clone(&model) };
+        let mut random = Random(7);
+        let mut batches: Vec<Batch> = InstructionSet::available()
+            .into_iter()
+            .map(|set| Batch::with_instructions(&model, LANES, set).expect("sound parameters"))
+            .collect();
+        for lane in 0..LANES {
+            let phi = random.parameters(&Parameters::nominal(compiled));
+            for batch in &mut batches {
+                batch.set_parameters(lane, &phi).expect("sound parameters");
+            }
+        }
+        let mut peer = vec![f64::INFINITY; CALLS * 4];
+        let mut own = vec![vec![f64::INFINITY; CALLS]; batches.len()];
+        let mut failed = 0;
+        for _ in 0..ROUNDS {
+            bench.mujoco(&mut peer);
+            for (batch, least) in batches.iter_mut().zip(&mut own) {
+                for lane in 0..LANES {
+                    batch.set_state(lane, &bench.start, &vec![0.0; model.shape().dofs]);
+                }
+                failed = bench.lanes(batch, least);
+            }
+        }
+        let peer = 1e6 * peer.iter().sum::<f64>() / (peer.len() * SKIP) as f64;
+        print!("{name:18}  MuJoCo {peer:6.2}");
+        for (batch, least) in batches.iter().zip(&own) {
+            let time = 1e6 * least.iter().sum::<f64>() / (CALLS * SKIP * LANES) as f64;
+            print!("   {:?} {time:.3} ({:.1} x)", batch.instructions(), peer / time);
+        }
+        println!("   {failed} failures");
+    }
+}

@@ -1,0 +1,348 @@
+//! Many systems of one model, each with its own parameters and state.
+
+use std::sync::Arc;
+
+use crate::derived::Derived;
+use crate::kernel::{Kernel, Task, kernel};
+use crate::model::Model;
+use crate::parameters::{ParameterError, Parameters};
+
+/// The instructions that a batch computes with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum InstructionSet {
+    /// Whatever the program was compiled for, one lane at a time.
+    Portable,
+    /// AVX2 with FMA: 4 lanes at a time.
+    Avx2,
+    /// AVX-512: 8 lanes at a time.
+    Avx512,
+}
+
+impl InstructionSet {
+    /// The instruction sets of this machine, the fastest last. All give the same results, to the bit.
+    pub fn available() -> Vec<Self> {
+        let mut sets = vec![Self::Portable];
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                sets.push(Self::Avx2);
+                if is_x86_feature_detected!("avx512f") {
+                    sets.push(Self::Avx512);
+                }
+            }
+        }
+        sets
+    }
+
+    /// The fastest instruction set of this machine.
+    pub fn fastest() -> Self {
+        Self::available().into_iter().max().unwrap_or(Self::Portable)
+    }
+
+    /// How many lanes are computed at a time; multiples of it waste nothing.
+    pub fn width(self) -> usize {
+        match self {
+            Self::Portable => 1,
+            Self::Avx2 => 4,
+            Self::Avx512 => 8,
+        }
+    }
+}
+
+/// Why a lane's numbers mean nothing from here on, until it is given a new state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Failure {
+    /// A control was not finite; the lane did not move.
+    Control,
+    /// A force from outside was not finite.
+    Force,
+    /// A coordinate or velocity is not finite or beyond 1e10, a hinge has turned by more than 1e6 rad, a quaternion has no
+    /// length, or an acceleration is not finite.
+    State,
+    /// The search for the constrained accelerations did not converge.
+    Solver,
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Control => "control not finite",
+            Self::Force => "force from outside not finite",
+            Self::State => "state not finite or absurdly large",
+            Self::Solver => "constraint solver did not converge",
+        })
+    }
+}
+
+/// Many systems of one model, each lane with its own physical parameters and state.
+///
+/// Lanes never influence each other: a lane's results are the same, to the bit, whatever the others do, and on every
+/// instruction set. Coordinates and velocities are MuJoCo's qpos and qvel.
+///
+/// ```
+/// use std::sync::Arc;
+/// use wr2l_lanes::{Batch, Body, Compiled, Contacts, Dof, Joint, JointKind, Model};
+/// // A ball of 2 kg that flies freely.
+/// let still = [1.0, 0.0, 0.0, 0.0];
+/// let ball = Body { mass: 2.0, inertia: [0.1; 3], orientation: still, axes: still, ..Body::default() };
+/// let reference = [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0];
+/// let joint = Joint { body: 1, kind: JointKind::Free, reference, ..Joint::default() };
+/// let compiled =
+///     Compiled { bodies: vec![ball], joints: vec![joint], dofs: vec![Dof::default(); 6], ..Compiled::default() };
+/// let model = Arc::new(Model::new(compiled, Contacts::All)?);
+/// let mut batch = Batch::new(&model, 2);
+/// let mut light = batch.nominal().clone();
+/// light.gravity = [0.0, 0.0, -1.62];
+/// batch.set_parameters(1, &light)?;
+/// batch.step(&[], &[true; 2], 500);
+/// let (mut q, mut v) = ([0.0; 7], [0.0; 6]);
+/// batch.state(1, &mut q, &mut v);
+/// assert!((v[2] + 1.62).abs() < 1e-9, "a second of the moon's gravity");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Batch {
+    model: Arc<Model>,
+    instructions: InstructionSet,
+    lanes: usize,
+    nominal: Parameters,
+    /// The reference pose, in which lanes start.
+    reference: Vec<f64>,
+    zeros: Vec<f64>,
+    // One dynamic call for a whole batch and all its time steps.
+    kernel: Box<dyn Kernel>,
+    failures: Vec<Option<Failure>>,
+}
+
+impl std::fmt::Debug for Batch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Batch")
+            .field("instructions", &self.instructions)
+            .field("lanes", &self.lanes)
+            .field("failures", &self.failures)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Batch {
+    /// A batch of `lanes` systems with nominal parameters at rest in the reference pose, computed with the fastest
+    /// instruction set.
+    ///
+    /// # Errors
+    /// [`ParameterError::Weightless`] if the model as it was compiled has something that moves without inertia.
+    pub fn new(model: &Arc<Model>, lanes: usize) -> Result<Self, ParameterError> {
+        Self::with_instructions(model, lanes, InstructionSet::fastest())
+    }
+
+    /// As [`Batch::new`], with an instruction set; one that this machine lacks is replaced by the fastest it has.
+    ///
+    /// # Errors
+    /// As [`Batch::new`].
+    pub fn with_instructions(
+        model: &Arc<Model>,
+        lanes: usize,
+        instructions: InstructionSet,
+    ) -> Result<Self, ParameterError> {
+        let instructions = if InstructionSet::available().contains(&instructions) {
+            instructions
+        } else {
+            InstructionSet::fastest()
+        };
+        let nominal = Parameters::nominal(&model.compiled);
+        let derived = Derived::new(model, &nominal)?;
+        let mut kernel = kernel(model, lanes, instructions);
+        let reference = model.compiled.reference();
+        let zeros = vec![0.0; model.tree.nv.max(6 * model.compiled.bodies.len())];
+        // The last group is filled up, so that no lane holds numbers that are none.
+        let width = instructions.width();
+        for lane in 0..lanes.div_ceil(width) * width {
+            kernel.set_parameters(lane, &nominal, &derived);
+            let still = &zeros[..model.tree.nv];
+            kernel.set_state(lane, [&reference, still, still]);
+        }
+        let model = Arc::clone(model);
+        Ok(Self {
+            model,
+            instructions,
+            lanes,
+            nominal,
+            reference,
+            zeros,
+            kernel,
+            failures: vec![None; lanes],
+        })
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The instruction set in use.
+    pub fn instructions(&self) -> InstructionSet {
+        self.instructions
+    }
+
+    /// How many lanes are computed at a time; multiples of it waste nothing.
+    pub fn width(&self) -> usize {
+        self.instructions.width()
+    }
+
+    /// Number of lanes.
+    pub fn lanes(&self) -> usize {
+        self.lanes
+    }
+
+    /// The parameters that the model was compiled with.
+    pub fn nominal(&self) -> &Parameters {
+        &self.nominal
+    }
+
+    /// Why a lane has failed, if it has. A failed lane does not move until it is given a new state.
+    ///
+    /// # Panics
+    /// If the lane does not exist.
+    pub fn failure(&self, lane: usize) -> Option<Failure> {
+        self.failures[lane]
+    }
+
+    /// Sets the physical parameters of a lane, and all that follows from them; its state stays.
+    ///
+    /// # Errors
+    /// [`ParameterError`] for parameters that do not fit the model, or a lane that does not exist; nothing changes then.
+    pub fn set_parameters(&mut self, lane: usize, parameters: &Parameters) -> Result<(), ParameterError> {
+        if lane >= self.lanes {
+            return Err(ParameterError::Lane { lane, lanes: self.lanes });
+        }
+        let derived = Derived::new(&self.model, parameters)?;
+        self.kernel.set_parameters(lane, parameters, &derived);
+        Ok(())
+    }
+
+    /// Pushes the bodies of a lane: a force (N) on the centre of mass of each and a torque (N·m), in the frame of the world
+    /// (`[bodies, 6]`, row-major), as MuJoCo's `xfrc_applied` does.
+    ///
+    /// They last until they are set again; a new state, or a snapshot restored, starts without any. A lane whose force is
+    /// not finite fails with [`Failure::Force`].
+    ///
+    /// # Panics
+    /// If the lane does not exist or the slice has another length.
+    pub fn set_forces(&mut self, lane: usize, forces: &[f64]) {
+        assert!(lane < self.lanes, "lane {lane} of {}", self.lanes);
+        assert_eq!(forces.len(), 6 * self.model.compiled.bodies.len(), "length of forces");
+        if forces.iter().all(|f| f.is_finite()) {
+            self.kernel.set_forces(lane, forces);
+        } else if self.failures[lane].is_none() {
+            self.failures[lane] = Some(Failure::Force);
+        }
+    }
+
+    /// Sets coordinates (`[nq]`) and velocities (`[nv]`) of a lane, without forces from outside, and forgets its failure.
+    ///
+    /// # Panics
+    /// If the lane does not exist or a slice has another length.
+    pub fn set_state(&mut self, lane: usize, coordinates: &[f64], velocities: &[f64]) {
+        let still = std::mem::take(&mut self.zeros);
+        self.start(lane, [coordinates, velocities, &still[..self.model.tree.nv]]);
+        self.zeros = still;
+    }
+
+    /// Writes coordinates (`[nq]`) and velocities (`[nv]`) of a lane.
+    ///
+    /// # Panics
+    /// If the lane does not exist or a slice has another length.
+    pub fn state(&self, lane: usize, coordinates: &mut [f64], velocities: &mut [f64]) {
+        self.check_lane(lane, coordinates.len(), velocities.len());
+        self.kernel.state(lane, [coordinates, velocities, &mut []]);
+    }
+
+    /// Numbers of a snapshot: `nq + 2 · nv`.
+    pub fn snapshot_len(&self) -> usize {
+        self.model.tree.nq + 2 * self.model.tree.nv
+    }
+
+    /// Writes all that determines a lane's future besides its parameters and forces from outside
+    /// ([`Batch::snapshot_len`]): coordinates, velocities, and the accelerations from which the solver starts.
+    ///
+    /// # Panics
+    /// If the lane does not exist or the slice has another length.
+    pub fn save(&self, lane: usize, snapshot: &mut [f64]) {
+        assert_eq!(snapshot.len(), self.snapshot_len(), "length of a snapshot");
+        let (coordinates, rest) = snapshot.split_at_mut(self.model.tree.nq);
+        let (velocities, accelerations) = rest.split_at_mut(self.model.tree.nv);
+        self.check_lane(lane, coordinates.len(), velocities.len());
+        self.kernel.state(lane, [coordinates, velocities, accelerations]);
+    }
+
+    /// Continues from a snapshot of any lane of any batch of the model, bit for bit, without forces from outside.
+    ///
+    /// # Panics
+    /// If the lane does not exist or the slice has another length.
+    pub fn restore(&mut self, lane: usize, snapshot: &[f64]) {
+        assert_eq!(snapshot.len(), self.snapshot_len(), "length of a snapshot");
+        let (coordinates, rest) = snapshot.split_at(self.model.tree.nq);
+        let (velocities, accelerations) = rest.split_at(self.model.tree.nv);
+        self.start(lane, [coordinates, velocities, accelerations]);
+    }
+
+    /// Advances every lane with `active[lane]` that has not failed by `steps` time steps.
+    ///
+    /// `controls` (`[lanes, nu]`, row-major) are held over the steps and clamped to their range.
+    ///
+    /// # Panics
+    /// If a slice has another length.
+    pub fn step(&mut self, controls: &[f64], active: &[bool], steps: usize) {
+        self.check_lengths(controls, active);
+        self.refuse_controls(controls, active);
+        self.kernel.run(controls, active, Task::Step(steps), &mut self.failures);
+    }
+
+    /// Writes the accelerations (`[lanes, nv]`, MuJoCo's qacc) of every active lane that has not failed.
+    ///
+    /// The state stays; accelerations that are not finite, or a solver that does not converge, fail the lane.
+    ///
+    /// # Panics
+    /// If a slice has another length.
+    pub fn accelerations(&mut self, controls: &[f64], active: &[bool], accelerations: &mut [f64]) {
+        self.check_lengths(controls, active);
+        assert_eq!(accelerations.len(), self.lanes * self.model.tree.nv, "length of accelerations");
+        self.refuse_controls(controls, active);
+        self.kernel.run(controls, active, Task::Accelerations(accelerations), &mut self.failures);
+    }
+
+    fn check_lane(&self, lane: usize, coordinates: usize, velocities: usize) {
+        assert!(lane < self.lanes, "lane {lane} of {}", self.lanes);
+        let lengths = (self.model.tree.nq, self.model.tree.nv);
+        assert_eq!((coordinates, velocities), lengths, "length of coordinates and velocities");
+    }
+
+    fn check_lengths(&self, controls: &[f64], active: &[bool]) {
+        assert_eq!(controls.len(), self.lanes * self.model.compiled.nu(), "length of controls");
+        assert_eq!(active.len(), self.lanes, "length of active");
+    }
+
+    fn refuse_controls(&mut self, controls: &[f64], active: &[bool]) {
+        let dim = self.model.compiled.nu();
+        for lane in 0..self.lanes {
+            let finite = controls[lane * dim..][..dim].iter().all(|u| u.is_finite());
+            if active[lane] && self.failures[lane].is_none() && !finite {
+                self.failures[lane] = Some(Failure::Control);
+            }
+        }
+    }
+
+    fn start(&mut self, lane: usize, state: [&[f64]; 3]) {
+        self.check_lane(lane, state[0].len(), state[1].len());
+        self.kernel.set_state(lane, state);
+        self.failures[lane] = if self.kernel.sane(lane) { None } else { Some(Failure::State) };
+        if self.failures[lane].is_some() {
+            // Numbers that are none stay out of the registers: they only slow the others down.
+            let still = vec![0.0; self.model.tree.nv];
+            self.kernel.set_state(lane, [&self.reference, &still, &still]);
+        }
+        self.kernel.set_forces(lane, &self.zeros_of_forces());
+    }
+
+    fn zeros_of_forces(&self) -> Vec<f64> {
+        vec![0.0; 6 * self.model.compiled.bodies.len()]
+    }
+}

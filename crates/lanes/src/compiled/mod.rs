@@ -1,0 +1,301 @@
+//! What a compiled MuJoCo model says about motion: the input of this crate.
+//!
+//! Defaults, includes, units and the inference of inertia are the work of MuJoCo's compiler. What it made of a model is
+//! kept here by element, in MuJoCo's order and meaning: a field's documentation names the array of `mjModel` it is from.
+//! Cameras, textures, meshes for looks and the like are left out.
+
+mod check;
+mod file;
+#[cfg(feature = "mujoco")]
+mod mujoco;
+
+pub use check::CheckError;
+pub use file::FileError;
+
+/// A compiled model, as far as it determines motion.
+///
+/// [`Compiled::check`] says what must hold; [`crate::Model::new`] says what of it the engine can move.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Compiled {
+    /// What holds for the model as a whole.
+    pub options: Options,
+    /// The bodies after the world, parents first: `body_*[i + 1]`.
+    pub bodies: Vec<Body>,
+    /// The joints, those of a body together and bodies in order.
+    pub joints: Vec<Joint>,
+    /// The degrees of freedom: six of a free joint, one of a hinge or slide.
+    pub dofs: Vec<Dof>,
+    /// The shapes that may touch; those that touch nothing are left out.
+    pub geoms: Vec<Geom>,
+    /// Pairs of geoms that touch whatever the geoms say (`<pair>`).
+    pub pairs: Vec<Pair>,
+    /// Pairs of bodies whose geoms do not touch (`<exclude>`); 0 is the world.
+    pub excludes: Vec<[u32; 2]>,
+    /// The actuators, one control each.
+    pub actuators: Vec<Actuator>,
+}
+
+/// What holds for a model as a whole (`mjOption`).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Options {
+    /// Time step (s, positive).
+    pub timestep: f64,
+    /// How a time step is taken.
+    pub integrator: Integrator,
+    /// Acceleration of gravity (m/s²).
+    pub gravity: [f64; 3],
+    /// Ratio of frictional to normal impedance of contacts (positive).
+    pub impratio: f64,
+    /// Density of the medium (kg/m³, not negative).
+    pub density: f64,
+    /// Viscosity of the medium (Pa·s, not negative).
+    pub viscosity: f64,
+    /// Velocity of the medium (m/s).
+    pub wind: [f64; 3],
+    /// Whether geoms of a body and of its parent pass through each other (the flag `filterparent`).
+    pub filter_parent: bool,
+    /// Whether Euler takes joint damping implicitly (the flag `eulerdamp`).
+    pub euler_damping: bool,
+    /// Whether `solref` times are at least two time steps (the flag `refsafe`).
+    pub safe_reference: bool,
+}
+
+impl Default for Options {
+    /// MuJoCo's defaults.
+    fn default() -> Self {
+        Self {
+            timestep: 0.002,
+            integrator: Integrator::Euler,
+            gravity: [0.0, 0.0, -9.81],
+            impratio: 1.0,
+            density: 0.0,
+            viscosity: 0.0,
+            wind: [0.0; 3],
+            filter_parent: true,
+            euler_damping: true,
+            safe_reference: true,
+        }
+    }
+}
+
+/// How a time step is taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Integrator {
+    /// Semi-implicit Euler, implicit in joint damping.
+    #[default]
+    Euler,
+    /// Runge–Kutta of the fourth order.
+    RungeKutta4,
+    /// Euler, implicit in joint damping and in the velocity terms of actuators.
+    ImplicitFast,
+}
+
+/// A rigid body.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Body {
+    /// Its name; empty if it has none.
+    pub name: String,
+    /// Its parent: 0 is the world, `i` the body `i − 1` (`body_parentid`).
+    pub parent: u32,
+    /// Position in the parent's frame (m, `body_pos`).
+    pub position: [f64; 3],
+    /// Orientation in the parent's frame, a unit quaternion (w, x, y, z) (`body_quat`).
+    pub orientation: [f64; 4],
+    /// Mass (kg, not negative; `body_mass`).
+    pub mass: f64,
+    /// Principal moments of inertia about the centre of mass (kg·m², not negative; `body_inertia`).
+    pub inertia: [f64; 3],
+    /// The centre of mass in the body's frame (m, `body_ipos`).
+    pub centre: [f64; 3],
+    /// The principal axes in the body's frame, a unit quaternion (`body_iquat`).
+    pub axes: [f64; 4],
+}
+
+/// The kind of a joint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum JointKind {
+    /// Moves and turns freely: 7 coordinates (position, unit quaternion), 6 degrees of freedom (velocity in the frame of
+    /// the world, angular velocity in the frame of the body).
+    Free,
+    /// Moves along an axis.
+    Slide,
+    /// Turns about an axis.
+    #[default]
+    Hinge,
+}
+
+impl JointKind {
+    /// How many coordinates (`qpos`) it has.
+    pub fn coordinates(self) -> usize {
+        if self == Self::Free { 7 } else { 1 }
+    }
+
+    /// How many degrees of freedom (`qvel`) it has.
+    pub fn dofs(self) -> usize {
+        if self == Self::Free { 6 } else { 1 }
+    }
+}
+
+/// How soft a constraint is: MuJoCo's `solref` and `solimp`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Softness {
+    /// Time constant (s) and damping ratio if positive; stiffness and damping if both are negative.
+    pub solref: [f64; 2],
+    /// Impedance at the surface and inside, width (m), midpoint and power of the way between.
+    pub solimp: [f64; 5],
+}
+
+impl Default for Softness {
+    /// MuJoCo's default.
+    fn default() -> Self {
+        Self { solref: [0.02, 1.0], solimp: [0.9, 0.95, 0.001, 0.5, 2.0] }
+    }
+}
+
+/// What lets a body move in its parent's frame.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Joint {
+    /// Its name; empty if it has none.
+    pub name: String,
+    /// The body that it moves, counted as in [`Body::parent`] (`jnt_bodyid`).
+    pub body: u32,
+    /// Its kind (`jnt_type`).
+    pub kind: JointKind,
+    /// A point of the axis in the body's frame (m, `jnt_pos`).
+    pub anchor: [f64; 3],
+    /// The axis in the body's frame, a unit vector (`jnt_axis`).
+    pub axis: [f64; 3],
+    /// The coordinates in the reference pose (`qpos0`); of a hinge or slide only the first counts.
+    pub reference: [f64; 7],
+    /// The coordinate at which the spring is at rest (`qpos_spring`).
+    pub spring: f64,
+    /// Stiffness of the spring (N/m or N·m/rad, not negative; `jnt_stiffness`).
+    pub stiffness: f64,
+    /// The limits, if it has any (`jnt_limited`, `jnt_range`).
+    pub range: Option<[f64; 2]>,
+    /// How far before a limit it begins to act (`jnt_margin`).
+    pub margin: f64,
+    /// How soft the limits are (`jnt_solref`, `jnt_solimp`).
+    pub softness: Softness,
+    /// The range of the sum of all actuators' forces, if limited (`jnt_actfrclimited`, `jnt_actfrcrange`).
+    pub actuator_force_range: Option<[f64; 2]>,
+}
+
+/// One degree of freedom.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Dof {
+    /// Inertia of the rotor (kg or kg·m², not negative; `dof_armature`).
+    pub armature: f64,
+    /// Viscous damping (not negative; `dof_damping`).
+    pub damping: f64,
+    /// Dry friction (N or N·m, not negative; `dof_frictionloss`).
+    pub friction_loss: f64,
+    /// How soft dry friction is (`dof_solref`, `dof_solimp`).
+    pub softness: Softness,
+}
+
+/// What a geom is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shape {
+    /// The half-space below z = 0 of its frame.
+    Plane,
+    /// A sphere.
+    #[default]
+    Sphere,
+    /// A capsule along z of its frame.
+    Capsule,
+    /// Any other shape, by MuJoCo's number (`mjtGeom`): the engine cannot touch it.
+    Other(u32),
+}
+
+/// A shape of a body that may touch others.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Geom {
+    /// Its name; empty if it has none.
+    pub name: String,
+    /// The body that it belongs to, counted as in [`Body::parent`] (`geom_bodyid`).
+    pub body: u32,
+    /// Its shape (`geom_type`).
+    pub shape: Shape,
+    /// Position in the body's frame (m, `geom_pos`).
+    pub position: [f64; 3],
+    /// Orientation in the body's frame, a unit quaternion (`geom_quat`).
+    pub orientation: [f64; 4],
+    /// Radius, and half the length of a capsule's axis (m, `geom_size`); of no meaning for a plane.
+    pub size: [f64; 2],
+    /// What it is, in bits (`geom_contype`).
+    pub contype: u32,
+    /// What it touches, in bits (`geom_conaffinity`).
+    pub conaffinity: u32,
+    /// Dimension of its contacts: 1, 3, 4 or 6 (`geom_condim`).
+    pub condim: u32,
+    /// Whose surface decides when two touch: that of the higher number (`geom_priority`).
+    pub priority: i32,
+    /// Sliding friction (not negative; the first of `geom_friction`).
+    pub friction: f64,
+    /// Its share when softness is mixed (`geom_solmix`).
+    pub solmix: f64,
+    /// How soft its contacts are (`geom_solref`, `geom_solimp`).
+    pub softness: Softness,
+    /// How far outside contacts begin to act (m, `geom_margin`).
+    pub margin: f64,
+}
+
+/// Two geoms that touch whatever they say (`<pair>`).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Pair {
+    /// Its name; empty if it has none.
+    pub name: String,
+    /// The geoms (`pair_geom1`, `pair_geom2`), indices of [`Compiled::geoms`].
+    pub geoms: [u32; 2],
+    /// Dimension of its contacts: 1, 3, 4 or 6 (`pair_dim`).
+    pub condim: u32,
+    /// Sliding friction along the two tangents (not negative; the first two of `pair_friction`).
+    pub friction: [f64; 2],
+    /// How soft its contacts are (`pair_solref`, `pair_solimp`).
+    pub softness: Softness,
+    /// How far outside contacts begin to act (m, `pair_margin`).
+    pub margin: f64,
+}
+
+/// What pushes a hinge or a slide: `force = gain · control + bias · (1, length, velocity)`, at `gear`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Actuator {
+    /// Its name; empty if it has none.
+    pub name: String,
+    /// The joint, an index of [`Compiled::joints`] (`actuator_trnid`).
+    pub joint: u32,
+    /// Length per coordinate of the joint, and force on it per force (the first of `actuator_gear`).
+    pub gear: f64,
+    /// Force per control (the first of `actuator_gainprm`).
+    pub gain: f64,
+    /// Force at rest, per length and per velocity (the first three of `actuator_biasprm`; 0 without a bias).
+    pub bias: [f64; 3],
+    /// The range of the control, if limited (`actuator_ctrllimited`, `actuator_ctrlrange`).
+    pub control_range: Option<[f64; 2]>,
+    /// The range of the force, if limited (`actuator_forcelimited`, `actuator_forcerange`).
+    pub force_range: Option<[f64; 2]>,
+}
+
+impl Compiled {
+    /// Number of coordinates, MuJoCo's `nq`.
+    pub fn nq(&self) -> usize {
+        self.joints.iter().map(|joint| joint.kind.coordinates()).sum()
+    }
+
+    /// Number of degrees of freedom, MuJoCo's `nv`.
+    pub fn nv(&self) -> usize {
+        self.joints.iter().map(|joint| joint.kind.dofs()).sum()
+    }
+
+    /// Number of controls, MuJoCo's `nu`.
+    pub fn nu(&self) -> usize {
+        self.actuators.len()
+    }
+
+    /// The coordinates of the reference pose (`[nq]`, MuJoCo's `qpos0`).
+    pub fn reference(&self) -> Vec<f64> {
+        let of = |joint: &Joint| joint.reference[..joint.kind.coordinates()].to_vec();
+        self.joints.iter().flat_map(of).collect()
+    }
+}

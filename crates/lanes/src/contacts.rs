@@ -1,0 +1,307 @@
+//! Which geoms may touch, and how, by MuJoCo's rules.
+
+use crate::compiled::{Compiled, Geom, Shape, Softness};
+use crate::frame::{Frame, Point, dot};
+use crate::refusal::Refusal;
+use crate::tree::Tree;
+
+/// Which contacts a model has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Contacts {
+    /// All that MuJoCo would have; a pair of geoms that this engine cannot touch is refused.
+    #[default]
+    All,
+    /// Only those of moving geoms with planes of the world: all others pass through each other. Another model than
+    /// MuJoCo's, so say so where results are shown.
+    FloorOnly,
+}
+
+/// Whose friction acts between two geoms.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Friction {
+    Geom(usize),
+    /// The larger of two.
+    Larger(usize, usize),
+    /// That of a `<pair>`.
+    Pair(usize),
+}
+
+/// How two geoms touch.
+#[derive(Clone, Debug)]
+pub(crate) struct Law {
+    /// Without friction (`condim` 1), or with it (3).
+    pub(crate) frictionless: bool,
+    pub(crate) softness: Softness,
+    pub(crate) margin: f64,
+    pub(crate) friction: Friction,
+    /// The bodies of the model, 0 the world.
+    pub(crate) bodies: [usize; 2],
+}
+
+/// A sphere or capsule, in the frame of its link or of the world.
+#[derive(Clone, Debug)]
+pub(crate) struct Round {
+    pub(crate) link: Option<usize>,
+    pub(crate) position: Point,
+    /// The direction of its axis.
+    pub(crate) axis: Point,
+    pub(crate) radius: f64,
+    /// Half the length of its axis; 0 for a sphere.
+    pub(crate) half: f64,
+    pub(crate) capsule: bool,
+}
+
+/// A plane of the world and what may touch it.
+#[derive(Clone, Debug)]
+pub(crate) struct OnPlane {
+    pub(crate) link: usize,
+    pub(crate) round: Round,
+    pub(crate) normal: Point,
+    /// MuJoCo's directions along the plane, for what has none of its own.
+    pub(crate) tangents: [Point; 2],
+    /// A point of the plane.
+    pub(crate) point: Point,
+    pub(crate) law: Law,
+}
+
+/// Two spheres or capsules, at least one of which moves.
+#[derive(Clone, Debug)]
+pub(crate) struct Meeting {
+    /// Indices of [`Candidates::rounds`].
+    pub(crate) sides: [usize; 2],
+    /// Half lengths and radii and margin together: further apart than this the centres do not matter.
+    pub(crate) reach: f64,
+    pub(crate) law: Law,
+}
+
+/// All that may touch.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Candidates {
+    pub(crate) planes: Vec<OnPlane>,
+    pub(crate) meetings: Vec<Meeting>,
+    pub(crate) rounds: Vec<Round>,
+    /// Pairs of geoms that [`Contacts::FloorOnly`] leaves out.
+    pub(crate) left_out: usize,
+}
+
+struct Finder<'a> {
+    compiled: &'a Compiled,
+    tree: &'a Tree,
+    contacts: Contacts,
+    found: Candidates,
+    /// The round of a geom, once it has one.
+    rounds: Vec<Option<usize>>,
+}
+
+impl Candidates {
+    /// Finds what may touch, in MuJoCo's order.
+    pub(crate) fn find(compiled: &Compiled, tree: &Tree, contacts: Contacts) -> Result<Self, Refusal> {
+        let rounds = vec![None; compiled.geoms.len()];
+        let mut finder = Finder { compiled, tree, contacts, found: Self::default(), rounds };
+        for (p, pair) in compiled.pairs.iter().enumerate() {
+            let [a, b] = pair.geoms.map(|g| g as usize);
+            finder.add(a, b, pair.condim, |bodies| Law {
+                frictionless: pair.condim == 1,
+                softness: pair.softness,
+                margin: pair.margin,
+                friction: Friction::Pair(p),
+                bodies,
+            })?;
+        }
+        for b in 0..compiled.geoms.len() {
+            for a in 0..b {
+                if finder.meet(a, b) {
+                    let (condim, law) = finder.mixed(a, b);
+                    finder.add(a, b, condim, |bodies| Law { bodies, ..law.clone() })?;
+                }
+            }
+        }
+        Ok(finder.found)
+    }
+
+    /// Whether a link may touch something that does not move.
+    pub(crate) fn holds(&self, link: usize) -> bool {
+        let alone = |meeting: &Meeting| {
+            let links = meeting.sides.map(|side| self.rounds[side].link);
+            links.contains(&Some(link)) && links.contains(&None)
+        };
+        self.planes.iter().any(|plane| plane.link == link) || self.meetings.iter().any(alone)
+    }
+}
+
+impl Finder<'_> {
+    fn link(&self, geom: &Geom) -> Option<usize> {
+        self.tree.homes[geom.body as usize].0
+    }
+
+    /// Whether two geoms touch by what they say.
+    fn meet(&self, a: usize, b: usize) -> bool {
+        let (one, other) = (&self.compiled.geoms[a], &self.compiled.geoms[b]);
+        let bits = one.contype & other.conaffinity != 0 || other.contype & one.conaffinity != 0;
+        let (x, y) = (self.link(one), self.link(other));
+        if !bits || x == y {
+            return false;
+        }
+        let parent = |link: Option<usize>| link.and_then(|link| self.tree.links[link].parent);
+        let filtered = self.compiled.options.filter_parent && x.is_some() && y.is_some();
+        if filtered && (parent(x) == y || parent(y) == x) {
+            return false;
+        }
+        let bodies = [one.body, other.body];
+        let excluded = |pair: &[u32; 2]| *pair == bodies || *pair == [bodies[1], bodies[0]];
+        let paired = |geoms: &[u32; 2]| {
+            let geoms = geoms.map(|g| g as usize);
+            geoms == [a, b] || geoms == [b, a]
+        };
+        !self.compiled.excludes.iter().any(excluded)
+            && !self.compiled.pairs.iter().any(|pair| paired(&pair.geoms))
+    }
+
+    /// `condim` and surface of two geoms together. The bodies are to be filled in.
+    fn mixed(&self, a: usize, b: usize) -> (u32, Law) {
+        let (one, other) = (&self.compiled.geoms[a], &self.compiled.geoms[b]);
+        let margin = one.margin + other.margin;
+        let law = |condim, softness, friction| {
+            (condim, Law { frictionless: condim == 1, softness, margin, friction, bodies: [0; 2] })
+        };
+        if one.priority != other.priority {
+            let first = one.priority > other.priority;
+            let (geom, index) = if first { (one, a) } else { (other, b) };
+            return law(geom.condim, geom.softness, Friction::Geom(index));
+        }
+        let condim = one.condim.max(other.condim);
+        law(condim, mixed_softness(one, other), Friction::Larger(a, b))
+    }
+
+    fn add(
+        &mut self,
+        a: usize,
+        b: usize,
+        condim: u32,
+        law: impl FnOnce([usize; 2]) -> Law,
+    ) -> Result<(), Refusal> {
+        let geoms = &self.compiled.geoms;
+        if self.link(&geoms[a]).is_none() && self.link(&geoms[b]).is_none() {
+            return Ok(());
+        }
+        // MuJoCo's order: by shape, planes first.
+        let number = |g: usize| match geoms[g].shape {
+            Shape::Plane => 0,
+            Shape::Sphere => 2,
+            Shape::Capsule => 3,
+            Shape::Other(number) => number,
+        };
+        let (a, b) = if number(a) > number(b) { (b, a) } else { (a, b) };
+        let (one, other) = (&geoms[a], &geoms[b]);
+        let floor = one.shape == Shape::Plane && self.link(one).is_none();
+        if self.contacts == Contacts::FloorOnly && !floor {
+            self.found.left_out += 1;
+            return Ok(());
+        }
+        self.touchable(a, b)?;
+        if ![1, 3].contains(&condim) {
+            let what = format!("touches {} with condim {condim}, and only 1 and 3 are known", self.say(a));
+            return Err(self.refuse(b, what));
+        }
+        let law = law([one.body as usize, other.body as usize]);
+        if one.shape == Shape::Plane {
+            let (ground, round) = (self.frame(one), self.round(other));
+            let Some(link) = round.link else { return Ok(()) };
+            let (normal, point) = (ground.z(), ground.position);
+            let tangents = tangents(normal);
+            self.found.planes.push(OnPlane { link, round, normal, tangents, point, law });
+        } else {
+            let sides = [self.round_index(a), self.round_index(b)];
+            let size = |side: usize| self.found.rounds[side].radius + self.found.rounds[side].half;
+            let reach = size(sides[0]) + size(sides[1]) + law.margin;
+            self.found.meetings.push(Meeting { sides, reach, law });
+        }
+        Ok(())
+    }
+
+    fn touchable(&self, a: usize, b: usize) -> Result<(), Refusal> {
+        let (one, other) = (&self.compiled.geoms[a], &self.compiled.geoms[b]);
+        for (g, partner, geom) in [(a, b, one), (b, a, other)] {
+            if let Shape::Other(number) = geom.shape {
+                let what = format!("is a {} and may touch {}", shape_name(number), self.say(partner));
+                return Err(self.refuse(g, what));
+            }
+        }
+        if one.shape == Shape::Plane && (other.shape == Shape::Plane || self.link(one).is_some()) {
+            return Err(self.refuse(a, format!("is a plane that moves or meets a plane, {}", self.say(b))));
+        }
+        Ok(())
+    }
+
+    fn refuse(&self, g: usize, what: String) -> Refusal {
+        Refusal::new("geom", g, &self.compiled.geoms[g].name, what)
+    }
+
+    fn say(&self, g: usize) -> String {
+        let name = &self.compiled.geoms[g].name;
+        if name.is_empty() { format!("geom {g}") } else { format!("geom `{name}`") }
+    }
+
+    /// Where a geom stands in its link, or in the world.
+    fn frame(&self, geom: &Geom) -> Frame {
+        self.tree.homes[geom.body as usize].1.then(&Frame::new(geom.position, geom.orientation))
+    }
+
+    fn round(&self, geom: &Geom) -> Round {
+        let frame = self.frame(geom);
+        let capsule = geom.shape == Shape::Capsule;
+        let [radius, half] = geom.size;
+        let half = if capsule { half } else { 0.0 };
+        Round { link: self.link(geom), position: frame.position, axis: frame.z(), radius, half, capsule }
+    }
+
+    fn round_index(&mut self, g: usize) -> usize {
+        if self.rounds[g].is_none() {
+            let round = self.round(&self.compiled.geoms[g]);
+            self.found.rounds.push(round);
+            self.rounds[g] = Some(self.found.rounds.len() - 1);
+        }
+        self.rounds[g].unwrap_or(0)
+    }
+}
+
+/// MuJoCo's directions along a plane: from y, or from z where the normal is nearer to y.
+fn tangents(n: Point) -> [Point; 2] {
+    let y = if n[1].abs() < 0.5 { [0.0, 1.0, 0.0] } else { [0.0, 0.0, 1.0] };
+    let along: Point = std::array::from_fn(|i| y[i] - dot(n, y) * n[i]);
+    let length = dot(along, along).sqrt();
+    let [x, y, z] = along.map(|component| component / length);
+    [[x, y, z], [n[1] * z - n[2] * y, n[2] * x - n[0] * z, n[0] * y - n[1] * x]]
+}
+
+fn mixed_softness(one: &Geom, other: &Geom) -> Softness {
+    const LEAST: f64 = 1e-15;
+    let share = match (one.solmix >= LEAST, other.solmix >= LEAST) {
+        (true, true) => one.solmix / (one.solmix + other.solmix),
+        (false, false) => 0.5,
+        (first, _) => f64::from(u8::from(first)),
+    };
+    let mix = |a: f64, b: f64| share * a + (1.0 - share) * b;
+    let (a, b) = (&one.softness, &other.softness);
+    let timed = a.solref[0] > 0.0 && b.solref[0] > 0.0;
+    let reference = |i: usize| {
+        let (a, b) = (a.solref[i], b.solref[i]);
+        if timed { mix(a, b) } else { a.min(b) }
+    };
+    Softness {
+        solref: std::array::from_fn(reference),
+        solimp: std::array::from_fn(|i| mix(a.solimp[i], b.solimp[i])),
+    }
+}
+
+fn shape_name(number: u32) -> &'static str {
+    match number {
+        1 => "heightfield",
+        4 => "ellipsoid",
+        5 => "cylinder",
+        6 => "box",
+        7 => "mesh",
+        8 => "signed distance field",
+        _ => "shape of an unknown kind",
+    }
+}

@@ -1,0 +1,212 @@
+//! Which limits, dry frictions and contacts with the world act.
+
+use super::rows::{Limit, Loss, Row, Touch};
+use super::{NOTHING, Setting, Work};
+use crate::algebra::{Vec3, add, at_point, axpy, cross, dot, lift, scale, sub, turned};
+use crate::compiled::JointKind;
+use crate::contacts::OnPlane;
+use crate::lane::{Lane, Mask, inlined};
+use crate::model::Model;
+use crate::system::{Surface, System};
+
+use super::softness::Soft;
+
+/// Lengths below this are 0 to MuJoCo (`mjMINVAL`).
+pub(super) const LEAST: f64 = 1e-15;
+
+/// A point where two shapes touch, in the lanes that do.
+pub(super) struct Spot<F: Lane> {
+    /// How far apart they are beyond the margin, negative inside.
+    pub(super) depth: F,
+    pub(super) touching: F::Mask,
+    pub(super) normal: Vec3<F>,
+    pub(super) tangents: [Vec3<F>; 2],
+    /// In the frame of the world.
+    pub(super) point: Vec3<F>,
+}
+
+impl<F: Lane> Work<F> {
+    /// Lists everything that acts in any lane.
+    pub(super) fn detect(&mut self, setting: &Setting<'_, F>, q: &[F], v: &[F]) {
+        F::run(
+            #[inline(always)]
+            || {
+                self.rows.clear();
+                self.touches.clear();
+                self.limits.clear();
+                self.losses.clear();
+                self.between.clear();
+                self.touch_heads.fill(NOTHING);
+                self.stale.fill(true);
+                self.detect_limits(setting.model, setting.system, q, v);
+                self.detect_losses(setting.model, setting.system, v);
+                for (i, plane) in setting.model.candidates.planes.iter().enumerate() {
+                    let soft = &setting.model.limits.planes[i];
+                    self.detect_on_plane(setting.model, plane, soft, &setting.system.planes[i]);
+                }
+                if !setting.model.candidates.meetings.is_empty() {
+                    self.detect_meetings(setting.model, setting.system);
+                }
+            },
+        );
+    }
+
+    #[inline(always)]
+    fn detect_limits(&mut self, model: &Model, system: &System<F>, q: &[F], v: &[F]) {
+        for (j, joint) in model.tree.joints.iter().enumerate() {
+            let own = &model.compiled.joints[j];
+            let Some([low, high]) = own.range else { continue };
+            if joint.kind == JointKind::Free {
+                continue;
+            }
+            let (position, velocity) = (q[joint.q], v[joint.v]);
+            let margin = F::splat(own.margin);
+            for (side, distance) in [(1.0, position - F::splat(low)), (-1.0, F::splat(high) - position)] {
+                let touching = distance.less(margin);
+                if !touching.any() {
+                    continue;
+                }
+                let soft = &model.limits.joints[j];
+                let depth = distance - margin;
+                let impedance = soft.impedance(depth);
+                let weight = soft.weight(impedance, system.dof_weight[joint.v]);
+                let speed = F::splat(side) * velocity;
+                let row = Row::new(reference(soft, impedance, depth, speed), weight, touching);
+                self.limits.push(Limit { dof: joint.v, link: joint.link, side, row: self.rows.len() });
+                self.rows.push(row);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn detect_losses(&mut self, model: &Model, system: &System<F>, v: &[F]) {
+        if !system.lossy {
+            return;
+        }
+        for (d, velocity) in v.iter().enumerate() {
+            let friction = system.friction_loss[d];
+            let touching = F::zero().less(friction);
+            if !touching.any() {
+                continue;
+            }
+            let soft = &model.limits.dofs[d];
+            let weight = soft.weight(soft.impedance(F::zero()), system.dof_weight[d]);
+            self.losses.push(Loss {
+                dof: d,
+                link: model.tree.dof_links[d],
+                weight,
+                reference: -(F::splat(soft.damping) * *velocity),
+                edge: friction / weight,
+                touching,
+                active: [F::Mask::none(); 2],
+                beyond: [F::Mask::none(); 2],
+                residual: F::zero(),
+                before: F::zero(),
+            });
+        }
+    }
+
+    #[inline(always)]
+    fn detect_on_plane(&mut self, model: &Model, plane: &OnPlane, soft: &Soft, surface: &Surface<F>) {
+        let round = &plane.round;
+        let (turn, normal) = (&self.turn[plane.link], lift::<F>(&plane.normal));
+        let centre = add(&self.position[plane.link], &turned(turn, &lift(&round.position)));
+        let height = dot(&normal, &sub(&centre, &lift(&plane.point))) - F::splat(round.radius);
+        let margin = F::splat(plane.law.margin);
+        if !round.capsule {
+            let touching = height.less(margin);
+            if touching.any() {
+                let tangents = [lift(&plane.tangents[0]), lift(&plane.tangents[1])];
+                let depth = F::splat(0.5).mul_add(height, F::splat(round.radius));
+                let point = axpy(-depth, &normal, &centre);
+                let spot = Spot { depth: height - margin, touching, normal, tangents, point };
+                self.touch(model, plane.link, plane.law.frictionless, soft, surface, &spot);
+            }
+            return;
+        }
+        let axis = turned(turn, &lift(&round.axis));
+        let slope = dot(&normal, &axis);
+        for half in [F::splat(round.half), F::splat(-round.half)] {
+            let distance = half.mul_add(slope, height);
+            let touching = distance.less(margin);
+            if !touching.any() {
+                continue;
+            }
+            let depth = F::splat(0.5).mul_add(distance, F::splat(round.radius));
+            let point = axpy(-depth, &normal, &axpy(half, &axis, &centre));
+            let along = along_plane(&normal, &axis, slope);
+            let tangents = [along, cross(&normal, &along)];
+            let spot = Spot { depth: distance - margin, touching, normal, tangents, point };
+            self.touch(model, plane.link, plane.law.frictionless, soft, surface, &spot);
+        }
+    }
+
+    /// Lists what a link does to something that does not move, along the normal of `spot`, away from which it is pushed.
+    #[inline(always)]
+    pub(super) fn touch(
+        &mut self,
+        model: &Model,
+        link: usize,
+        frictionless: bool,
+        soft: &Soft,
+        surface: &Surface<F>,
+        spot: &Spot<F>,
+    ) {
+        let lever = sub(&spot.point, &self.position[model.tree.links[link].root]);
+        let velocity = at_point(&self.velocity[link], &lever);
+        let impedance = soft.impedance(spot.depth);
+        let weight = soft.weight(impedance, surface.weakness);
+        let row = inlined(
+            #[inline(always)]
+            |speed: F| Row::new(reference(soft, impedance, spot.depth, speed), weight, spot.touching),
+        );
+        let first = self.rows.len();
+        let along = dot(&spot.normal, &velocity);
+        if frictionless {
+            self.rows.push(row(along));
+        } else {
+            for k in 0..2 {
+                let slide = surface.friction[k] * dot(&spot.tangents[k], &velocity);
+                self.rows.push(row(along + slide));
+                self.rows.push(row(along - slide));
+            }
+        }
+        let next = std::mem::replace(&mut self.touch_heads[link], self.touches.len());
+        self.touches.push(Touch {
+            link,
+            first,
+            count: self.rows.len() - first,
+            lever,
+            normal: spot.normal,
+            tangents: spot.tangents,
+            friction: surface.friction,
+            next,
+        });
+    }
+}
+
+/// The acceleration that a row asks for, at a velocity along it.
+#[inline(always)]
+pub(super) fn reference<F: Lane>(soft: &Soft, impedance: F, depth: F, speed: F) -> F {
+    let pull = F::splat(soft.stiffness) * impedance * depth;
+    -F::splat(soft.damping).mul_add(speed, pull)
+}
+
+/// The direction of a capsule's axis along a plane; x where the axis stands upright, as in MuJoCo.
+#[inline(always)]
+fn along_plane<F: Lane>(normal: &Vec3<F>, axis: &Vec3<F>, slope: F) -> Vec3<F> {
+    let flat = axpy(-slope, normal, axis);
+    unit(&flat).0
+}
+
+/// A vector of length 1, x if it has no length; and the length.
+#[inline(always)]
+pub(super) fn unit<F: Lane>(v: &Vec3<F>) -> (Vec3<F>, F) {
+    let length = dot(v, v).sqrt();
+    let none = length.less(F::splat(LEAST));
+    let scaled = scale(F::one() / length.max(F::splat(LEAST)), v);
+    let (one, zero) = (F::one(), F::zero());
+    let unit =
+        [F::select(none, one, scaled[0]), F::select(none, zero, scaled[1]), F::select(none, zero, scaled[2])];
+    (unit, length)
+}

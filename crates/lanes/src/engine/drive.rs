@@ -1,0 +1,63 @@
+//! Forces on the joints: dampers, springs and actuators.
+
+use super::{Setting, Work};
+use crate::compiled::{Integrator, JointKind};
+use crate::lane::{Lane, Mask};
+
+#[inline(always)]
+fn clamped<F: Lane>(x: F, range: Option<[f64; 2]>) -> F {
+    match range {
+        Some([low, high]) => x.clamp(F::splat(low), F::splat(high)),
+        None => x,
+    }
+}
+
+impl<F: Lane> Work<F> {
+    /// Joint forces at coordinates, velocities and controls.
+    pub(super) fn drive(&mut self, setting: &Setting<'_, F>, q: &[F], v: &[F]) {
+        F::run(
+            #[inline(always)]
+            || self.find_drive(setting, q, v),
+        );
+    }
+
+    #[inline(always)]
+    fn find_drive(&mut self, setting: &Setting<'_, F>, q: &[F], v: &[F]) {
+        let (model, system) = (setting.model, setting.system);
+        for d in 0..v.len() {
+            self.force[d] = -(system.damping[d] * v[d]);
+            self.implicit[d] = system.damping[d];
+            self.actuation[d] = F::zero();
+        }
+        let implicit = model.compiled.options.integrator == Integrator::ImplicitFast;
+        for (a, actuator) in model.compiled.actuators.iter().enumerate() {
+            let joint = &model.tree.joints[actuator.joint as usize];
+            let (gear, bias) = (system.gear[a], &system.bias[a]);
+            let control = clamped(setting.control[a], actuator.control_range);
+            let length = gear * q[joint.q];
+            let speed = gear * v[joint.v];
+            let force = control.mul_add(system.gain[a], bias[0]);
+            let force = bias[2].mul_add(speed, bias[1].mul_add(length, force));
+            self.actuation[joint.v] =
+                gear.mul_add(clamped(force, actuator.force_range), self.actuation[joint.v]);
+            if implicit {
+                let mut free = !F::Mask::none();
+                if let Some([low, high]) = actuator.force_range {
+                    // A force at its limit does not change with the velocity.
+                    free = F::splat(low).less(force) & force.less(F::splat(high));
+                }
+                let damping = (gear * gear * bias[2]).only(free);
+                self.implicit[joint.v] = self.implicit[joint.v] - damping;
+            }
+        }
+        for (j, joint) in model.tree.joints.iter().enumerate() {
+            if joint.kind == JointKind::Free {
+                continue;
+            }
+            let own = &model.compiled.joints[j];
+            let stretch = q[joint.q] - F::splat(own.spring);
+            let passive = system.stiffness[j].neg_mul_add(stretch, self.force[joint.v]);
+            self.force[joint.v] = passive + clamped(self.actuation[joint.v], own.actuator_force_range);
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! A time step: Euler, implicitfast or Runge–Kutta 4.
+
+use super::sincos::sin_cos;
+use super::{Setting, Work};
+use crate::compiled::{Integrator, JointKind};
+use crate::lane::{Lane, Mask};
+use crate::model::Model;
+
+/// Coordinates, velocities, and the accelerations from which the next search starts.
+pub(crate) struct State<F> {
+    pub(crate) q: Vec<F>,
+    pub(crate) v: Vec<F>,
+    pub(crate) guess: Vec<F>,
+}
+
+/// `to = q` moved on by velocities over a time.
+#[inline(always)]
+fn advance<F: Lane>(model: &Model, q: &[F], v: &[F], time: f64, to: &mut [F]) {
+    let h = F::splat(time);
+    for joint in &model.tree.joints {
+        if joint.kind != JointKind::Free {
+            to[joint.q] = h.mul_add(v[joint.v], q[joint.q]);
+            continue;
+        }
+        let (q, v) = (&q[joint.q..joint.q + 7], &v[joint.v..joint.v + 6]);
+        let to = &mut to[joint.q..joint.q + 7];
+        for i in 0..3 {
+            to[i] = h.mul_add(v[i], q[i]);
+        }
+        let w = [v[3], v[4], v[5]];
+        let speed = w[2].mul_add(w[2], w[1].mul_add(w[1], w[0] * w[0])).max(F::splat(1e-60)).sqrt();
+        let (s, c) = sin_cos(speed * F::splat(0.5 * time));
+        let s = s / speed;
+        let [x, y, z] = [w[0] * s, w[1] * s, w[2] * s];
+        let [a, i, j, k] = [q[3], q[4], q[5], q[6]];
+        let turned = [
+            k.neg_mul_add(z, j.neg_mul_add(y, i.neg_mul_add(x, a * c))),
+            k.neg_mul_add(y, j.mul_add(z, i.mul_add(c, a * x))),
+            k.mul_add(x, j.mul_add(c, i.neg_mul_add(z, a * y))),
+            k.mul_add(c, j.neg_mul_add(x, i.mul_add(y, a * z))),
+        ];
+        let mut square = F::zero();
+        for t in turned {
+            square = t.mul_add(t, square);
+        }
+        let norm = F::one() / square.sqrt();
+        for i in 0..4 {
+            to[3 + i] = turned[i] * norm;
+        }
+    }
+}
+
+impl<F: Lane> Work<F> {
+    /// One time step in all lanes; returns those of `live` in which a search failed. Only lanes of `live` mean anything
+    /// afterwards.
+    pub(crate) fn step(&mut self, setting: &Setting<'_, F>, state: &mut State<F>, live: F::Mask) -> F::Mask {
+        let unsolved = self.evaluate(setting, &state.q, &state.v, &state.guess, live);
+        state.guess.copy_from_slice(&self.qacc);
+        match setting.model.compiled.options.integrator {
+            Integrator::RungeKutta4 => unsolved | self.runge_kutta(setting, state, live),
+            Integrator::Euler | Integrator::ImplicitFast => {
+                F::run(
+                    #[inline(always)]
+                    || self.euler(setting, state),
+                );
+                unsolved
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn euler(&mut self, setting: &Setting<'_, F>, state: &mut State<F>) {
+        let model = setting.model;
+        let h = model.compiled.options.timestep;
+        let damped = setting.system.damped;
+        if damped.any() {
+            // (M + h B) a = all forces, with B what velocities change of them.
+            self.add_constraint_forces();
+            self.stale.fill(true);
+            self.eliminate(model, setting.system, false, Some(F::splat(h)));
+        }
+        for d in 0..state.v.len() {
+            let implicit = self.qacc[d] + F::zero();
+            let a = F::select(damped, implicit, state.guess[d]);
+            state.v[d] = F::splat(h).mul_add(a, state.v[d]);
+        }
+        advance(model, &state.q, &state.v, h, &mut self.next_q);
+        state.q.copy_from_slice(&self.next_q);
+    }
+
+    fn runge_kutta(&mut self, setting: &Setting<'_, F>, state: &mut State<F>, live: F::Mask) -> F::Mask {
+        let model = setting.model;
+        let h = model.compiled.options.timestep;
+        let mut unsolved = F::Mask::none();
+        let (mut q, mut v) = (std::mem::take(&mut self.stage_q), std::mem::take(&mut self.stage_v));
+        self.sum_v.copy_from_slice(&state.v);
+        self.sum_a.copy_from_slice(&state.guess);
+        v.copy_from_slice(&state.v);
+        for stage in 1..4 {
+            let share = if stage == 3 { 1.0 } else { 0.5 };
+            let weight = if stage == 3 { 1.0 } else { 2.0 };
+            F::run(
+                #[inline(always)]
+                || {
+                    advance(model, &state.q, &v, share * h, &mut q);
+                    for d in 0..v.len() {
+                        v[d] = F::splat(share * h).mul_add(state.guess[d], state.v[d]);
+                    }
+                },
+            );
+            unsolved = unsolved | self.evaluate(setting, &q, &v, &state.guess, live);
+            state.guess.copy_from_slice(&self.qacc);
+            F::run(
+                #[inline(always)]
+                || {
+                    for d in 0..v.len() {
+                        self.sum_v[d] = F::splat(weight).mul_add(v[d], self.sum_v[d]);
+                        self.sum_a[d] = F::splat(weight).mul_add(self.qacc[d], self.sum_a[d]);
+                    }
+                },
+            );
+        }
+        F::run(
+            #[inline(always)]
+            || {
+                for d in 0..v.len() {
+                    v[d] = self.sum_v[d] * F::splat(1.0 / 6.0);
+                    state.v[d] = F::splat(h / 6.0).mul_add(self.sum_a[d], state.v[d]);
+                }
+                advance(model, &state.q, &v, h, &mut q);
+            },
+        );
+        state.q.copy_from_slice(&q);
+        (self.stage_q, self.stage_v) = (q, v);
+        unsolved
+    }
+}

@@ -1,0 +1,232 @@
+//! Spheres and capsules that touch each other.
+
+use super::detect::{LEAST, Spot, reference, unit};
+use super::rows::{Between, Row};
+use super::{Work, all};
+use crate::algebra::{Vec3, add, at_point, axpy, cross, dot, lift, neg, scale, sub, turned};
+use crate::contacts::{Meeting, Round};
+use crate::lane::{Lane, Mask, inlined};
+use crate::model::Model;
+use crate::system::System;
+
+/// Index of a meeting, its sides, and the nearest points of their axes.
+struct Pair<'a, F: Lane> {
+    index: usize,
+    meeting: &'a Meeting,
+    rounds: [&'a Round; 2],
+    points: [Vec3<F>; 2],
+}
+
+impl<F: Lane> Work<F> {
+    /// Lists what touches what in any lane.
+    #[inline(always)]
+    pub(super) fn detect_meetings(&mut self, model: &Model, system: &System<F>) {
+        for (r, round) in model.candidates.rounds.iter().enumerate() {
+            let along = scale(F::splat(round.half), &lift(&round.axis));
+            self.round_ends[r] = match round.link {
+                Some(l) => {
+                    let turn = &self.turn[l];
+                    let centre = add(&self.position[l], &turned(turn, &lift(&round.position)));
+                    [centre, turned(turn, &along)]
+                }
+                None => [lift(&round.position), along],
+            };
+        }
+        for (index, meeting) in model.candidates.meetings.iter().enumerate() {
+            let [a, b] = meeting.sides;
+            let apart = sub(&self.round_ends[a][0], &self.round_ends[b][0]);
+            let near = dot(&apart, &apart).less(F::splat(meeting.reach * meeting.reach));
+            if near.any() {
+                self.meet(model, system, index, meeting, near);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn meet(&mut self, model: &Model, system: &System<F>, index: usize, meeting: &Meeting, near: F::Mask) {
+        let rounds = meeting.sides.map(
+            #[inline(always)]
+            |side| &model.candidates.rounds[side],
+        );
+        let [[ca, aa], [cb, ab]] = [self.round_ends[meeting.sides[0]], self.round_ends[meeting.sides[1]]];
+        let apart = sub(&ca, &cb);
+        let halves = rounds.map(
+            #[inline(always)]
+            |round| round.half,
+        );
+        let inverse = inlined(
+            #[inline(always)]
+            |half: f64| F::splat(1.0 / (half * half)),
+        );
+        let add = inlined(
+            #[inline(always)]
+            |work: &mut Self, points: [Vec3<F>; 2], lanes: F::Mask| {
+                work.spot(model, system, &Pair { index, meeting, rounds, points }, lanes)
+            },
+        );
+        if halves[0] == 0.0 || halves[1] == 0.0 {
+            // The nearest point of a sphere is its centre.
+            let on = inlined(
+                #[inline(always)]
+                |axis: &Vec3<F>, centre: &Vec3<F>, half: f64, towards: F| {
+                    if half == 0.0 { *centre } else { axpy(clip(towards * inverse(half)), axis, centre) }
+                },
+            );
+            let first = on(&aa, &ca, halves[0], -dot(&aa, &apart));
+            let second = on(&ab, &cb, halves[1], dot(&ab, &apart));
+            add(self, [first, second], near);
+            return;
+        }
+        let (ma, mc) = (F::splat(halves[0] * halves[0]), F::splat(halves[1] * halves[1]));
+        let (ia, ic) = (inverse(halves[0]), inverse(halves[1]));
+        let mb = -dot(&aa, &ab);
+        let (u, v) = (-dot(&aa, &apart), dot(&ab, &apart));
+        let determinant = mb.neg_mul_add(mb, ma * mc);
+        let parallel = determinant.abs().less(F::splat(LEAST));
+        let skew = near & !parallel;
+        if skew.any() {
+            let one = F::one();
+            let inverse = one / F::select(parallel, one, determinant);
+            let x = (mc * u - mb * v) * inverse;
+            let y = (ma * v - mb * u) * inverse;
+            let y = F::select(one.less(x), (v - mb) * ic, F::select(x.less(-one), (v + mb) * ic, y));
+            let x = clip(x);
+            let far = F::select(y.less(-one), clip((u + mb) * ia), x);
+            let x = F::select(one.less(y), clip((u - mb) * ia), far);
+            add(self, [axpy(x, &aa, &ca), axpy(clip(y), &ab, &cb)], skew);
+        }
+        let parallel = near & parallel;
+        if !parallel.any() {
+            return;
+        }
+        // Ends of one against the other, until two touch.
+        let mut count = F::zero();
+        let one = F::one();
+        for (end, first) in [(one, true), (-one, true), (one, false), (-one, false)] {
+            let lanes =
+                parallel & (count.less(F::splat(1.5)) | F::Mask::from_bits(if first { u32::MAX } else { 0 }));
+            let points = if first {
+                let y = clip((v - end * mb) * ic);
+                [axpy(end, &aa, &ca), axpy(y, &ab, &cb)]
+            } else {
+                let x = clip((u - end * mb) * ia);
+                [axpy(x, &aa, &ca), axpy(end, &ab, &cb)]
+            };
+            let touching = add(self, points, lanes);
+            count = count + one.only(touching);
+        }
+    }
+
+    /// Lists the contact of two points' surroundings, in the lanes where they touch; returns those.
+    fn spot(&mut self, model: &Model, system: &System<F>, pair: &Pair<'_, F>, lanes: F::Mask) -> F::Mask {
+        F::run(
+            #[inline(always)]
+            || self.list_spot(model, system, pair, lanes),
+        )
+    }
+
+    #[inline(always)]
+    fn list_spot(
+        &mut self,
+        model: &Model,
+        system: &System<F>,
+        pair: &Pair<'_, F>,
+        lanes: F::Mask,
+    ) -> F::Mask {
+        let law = &pair.meeting.law;
+        let [a, b] = pair.points;
+        let between = sub(&b, &a);
+        let (mut normal, length) = unit(&between);
+        let (ra, rb) = (F::splat(pair.rounds[0].radius), F::splat(pair.rounds[1].radius));
+        let distance = length - (ra + rb);
+        let margin = F::splat(law.margin);
+        let touching = distance.less(margin) & lanes;
+        if !touching.any() {
+            return touching;
+        }
+        let crossing = length.less(F::splat(LEAST));
+        if crossing.any() {
+            // Axes that cross have no direction to push in; MuJoCo takes the one that stands on both.
+            let axis = inlined(
+                #[inline(always)]
+                |round: &Round| match round.link {
+                    Some(l) => turned(&self.turn[l], &lift(&round.axis)),
+                    None => lift(&round.axis),
+                },
+            );
+            let (upright, _) = unit(&cross(&axis(pair.rounds[0]), &axis(pair.rounds[1])));
+            for k in 0..3 {
+                normal[k] = F::select(crossing, upright[k], normal[k]);
+            }
+        }
+        let point = axpy(F::splat(0.5).mul_add(distance, ra), &normal, &a);
+        let tangents = tangents(&normal);
+        let mut spot = Spot { depth: distance - margin, touching, normal, tangents, point };
+        let (soft, surface) = (&model.limits.meetings[pair.index], &system.meetings[pair.index]);
+        match [pair.rounds[0].link, pair.rounds[1].link] {
+            [Some(a), Some(b)] => self.touch_each_other(model, system, pair.index, [a, b], &spot),
+            [Some(link), None] => {
+                spot.normal = neg(&spot.normal);
+                self.touch(model, link, law.frictionless, soft, surface, &spot);
+            }
+            [None, Some(link)] => self.touch(model, link, law.frictionless, soft, surface, &spot),
+            [None, None] => {}
+        }
+        touching
+    }
+
+    #[inline(always)]
+    fn touch_each_other(
+        &mut self,
+        model: &Model,
+        system: &System<F>,
+        index: usize,
+        links: [usize; 2],
+        spot: &Spot<F>,
+    ) {
+        let (soft, surface) = (&model.limits.meetings[index], &system.meetings[index]);
+        let levers = links.map(
+            #[inline(always)]
+            |link| sub(&spot.point, &self.position[model.tree.links[link].root]),
+        );
+        let [va, vb] = [0, 1].map(
+            #[inline(always)]
+            |side: usize| at_point(&self.velocity[links[side]], &levers[side]),
+        );
+        let velocity = sub(&vb, &va);
+        let impedance = soft.impedance(spot.depth);
+        let weight = soft.weight(impedance, surface.weakness);
+        let mut add = inlined(
+            #[inline(always)]
+            |direction: Vec3<F>| {
+                let speed = dot(&direction, &velocity);
+                let row = Row::new(reference(soft, impedance, spot.depth, speed), weight, spot.touching);
+                self.between.push(Between { links, levers, direction, row: self.rows.len() });
+                self.rows.push(row);
+            },
+        );
+        if model.candidates.meetings[index].law.frictionless {
+            add(spot.normal);
+            return;
+        }
+        for k in 0..2 {
+            add(axpy(surface.friction[k], &spot.tangents[k], &spot.normal));
+            add(axpy(-surface.friction[k], &spot.tangents[k], &spot.normal));
+        }
+    }
+}
+
+#[inline(always)]
+fn clip<F: Lane>(x: F) -> F {
+    x.clamp(F::splat(-1.0), F::one())
+}
+
+/// Two directions along a surface: MuJoCo's, from y, or from z where the normal is nearer to y.
+#[inline(always)]
+fn tangents<F: Lane>(n: &Vec3<F>) -> [Vec3<F>; 2] {
+    let (zero, one) = (F::zero(), F::one());
+    let flat = n[1].abs().less(F::splat(0.5));
+    let y = if all(flat) { [zero, one, zero] } else { [zero, one.only(flat), F::select(flat, zero, one)] };
+    let (first, _) = unit(&axpy(-dot(n, &y), n, &y));
+    [first, cross(n, &first)]
+}

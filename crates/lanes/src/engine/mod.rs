@@ -1,0 +1,216 @@
+//! One evaluation of the dynamics, and the time step made of it, for as many systems as a register holds.
+//!
+//! The way of an evaluation, and the file that holds each step:
+//!
+//! 1. `poses`: where links and joint axes are; `motion`: velocities, inertias, and the wrenches that act without
+//!    constraints; `drive`: forces on the joints.
+//! 2. `detect`: which limits, dry frictions and contacts act; `softness`, `rows`: as soft constraints.
+//! 3. `solver`: the constrained accelerations, by Newton's method: `eliminate` solves its linear system along the tree,
+//!    `between` adds what two moving links do to each other, `search` shortens a step.
+//! 4. `integrate`: Euler, implicitfast or Runge–Kutta 4.
+
+mod between;
+mod detect;
+mod drive;
+mod eliminate;
+mod integrate;
+mod meet;
+mod motion;
+mod poses;
+mod reference;
+mod rows;
+mod search;
+mod sincos;
+mod softness;
+mod solver;
+
+use crate::algebra::{Mat3, Vec3, Vec6};
+use crate::inertia::{Factor6, Rigid, Stiff};
+use crate::lane::{Lane, Mask};
+use crate::model::Model;
+use crate::system::System;
+
+pub(crate) use integrate::State;
+pub(crate) use sincos::MAX_ANGLE;
+pub(crate) use softness::Limits;
+
+use rows::{Between, Limit, Loss, Row, Touch};
+
+/// What an evaluation needs and leaves; one a thread, used by all groups of lanes in turn.
+pub(crate) struct Work<F: Lane> {
+    // Poses: of links, and of joint axes.
+    turn: Vec<Mat3<F>>,
+    position: Vec<Vec3<F>>,
+    axis: Vec<Vec3<F>>,
+    anchor: Vec<Vec3<F>>,
+    // Motion: subspaces of degrees of freedom; of links their velocity, the acceleration that they have if no joint
+    // accelerates, inertia and wrench, all at the position of the root of their tree.
+    subspace: Vec<Vec6<F>>,
+    velocity: Vec<Vec6<F>>,
+    bias: Vec<Vec6<F>>,
+    inertia: Vec<Rigid<F>>,
+    wrench: Vec<Vec6<F>>,
+    /// Forces on degrees of freedom without constraints.
+    force: Vec<F>,
+    /// What a unit of time step adds to the diagonal of the mass matrix where velocities are taken implicitly.
+    implicit: Vec<F>,
+    /// Forces of actuators on degrees of freedom.
+    actuation: Vec<F>,
+    // Elimination: of links the stiffness and the wrench that their parents feel, of degrees of freedom gains, offsets and
+    // inverse pivots, of free links their factors and their acceleration.
+    stiff: Vec<Stiff<F>>,
+    push: Vec<Vec6<F>>,
+    gain: Vec<Vec6<F>>,
+    offset: Vec<F>,
+    pivot: Vec<F>,
+    factor: Vec<Factor6<F>>,
+    flight: Vec<Vec6<F>>,
+    diagonal: Vec<F>,
+    target: Vec<F>,
+    /// Links whose elimination is out of date.
+    stale: Vec<bool>,
+    /// Joint accelerations, and those of links.
+    qacc: Vec<F>,
+    acceleration: Vec<Vec6<F>>,
+    qacc_before: Vec<F>,
+    acceleration_before: Vec<Vec6<F>>,
+    // Constraints.
+    rows: Vec<Row<F>>,
+    touches: Vec<Touch<F>>,
+    /// The latest of a link's touches, or [`NOTHING`].
+    touch_heads: Vec<usize>,
+    limits: Vec<Limit>,
+    losses: Vec<Loss<F>>,
+    between: Vec<Between<F>>,
+    round_ends: Vec<[Vec3<F>; 2]>,
+    // Scratch of `between`.
+    load: Vec<Vec6<F>>,
+    load_force: Vec<F>,
+    load_offset: Vec<F>,
+    follow: Vec<Vec6<F>>,
+    response: Vec<F>,
+    columns: Vec<F>,
+    column_known: Vec<bool>,
+    coupling: Vec<F>,
+    dense: Vec<F>,
+    pressure: Vec<F>,
+    // Scratch of `integrate`.
+    stage_q: Vec<F>,
+    stage_v: Vec<F>,
+    next_q: Vec<F>,
+    sum_v: Vec<F>,
+    sum_a: Vec<F>,
+}
+
+/// The end of a list of touches.
+const NOTHING: usize = usize::MAX;
+
+/// Forces from outside, in every lane.
+pub(crate) struct Outside<F: Lane> {
+    /// Force and torque on the centre of mass of every body, in the frame of the world.
+    pub(crate) wrenches: Vec<[Vec3<F>; 2]>,
+    /// The lanes that have any.
+    pub(crate) lanes: F::Mask,
+}
+
+/// What is given to an evaluation besides the state.
+pub(crate) struct Setting<'a, F: Lane> {
+    pub(crate) model: &'a Model,
+    pub(crate) system: &'a System<F>,
+    /// Controls (`[nu]`).
+    pub(crate) control: &'a [F],
+    /// Forces from outside, if any lane has some.
+    pub(crate) outside: Option<&'a Outside<F>>,
+}
+
+impl<F: Lane> Work<F> {
+    pub(crate) fn new(model: &Model) -> Self {
+        let (z, nv, nq) = (F::zero(), model.tree.nv, model.tree.nq);
+        let (links, joints) = (model.tree.links.len(), model.tree.joints.len());
+        let limits = &model.limits;
+        let six = vec![[z; 6]; links];
+        Self {
+            turn: vec![[z; 9]; links],
+            position: vec![[z; 3]; links],
+            axis: vec![[z; 3]; joints],
+            anchor: vec![[z; 3]; joints],
+            subspace: vec![[z; 6]; nv],
+            velocity: six.clone(),
+            bias: six.clone(),
+            inertia: vec![Rigid::zero(); links],
+            wrench: six.clone(),
+            force: vec![z; nv],
+            implicit: vec![z; nv],
+            actuation: vec![z; nv],
+            stiff: vec![Stiff::zero(); links],
+            push: six.clone(),
+            gain: vec![[z; 6]; nv],
+            offset: vec![z; nv],
+            pivot: vec![z; nv],
+            factor: vec![Factor6::zero(); links],
+            flight: six.clone(),
+            diagonal: vec![z; nv],
+            target: vec![z; nv],
+            stale: vec![true; links],
+            qacc: vec![z; nv],
+            acceleration: six.clone(),
+            qacc_before: vec![z; nv],
+            acceleration_before: six.clone(),
+            rows: Vec::with_capacity(limits.rows()),
+            touches: Vec::with_capacity(limits.touches),
+            touch_heads: vec![NOTHING; links],
+            limits: Vec::with_capacity(2 * joints),
+            losses: Vec::with_capacity(nv),
+            between: Vec::with_capacity(limits.between),
+            round_ends: vec![[[z; 3]; 2]; model.candidates.rounds.len()],
+            load: six.clone(),
+            load_force: vec![z; nv],
+            load_offset: vec![z; nv],
+            follow: six,
+            response: vec![z; nv],
+            columns: vec![z; limits.between * nv],
+            column_known: vec![false; limits.between],
+            coupling: vec![z; limits.between * limits.between],
+            dense: vec![z; limits.between * limits.between],
+            pressure: vec![z; limits.between],
+            stage_q: vec![z; nq],
+            stage_v: vec![z; nv],
+            next_q: vec![z; nq],
+            sum_v: vec![z; nv],
+            sum_a: vec![z; nv],
+        }
+    }
+
+    /// The joint accelerations of the latest evaluation.
+    pub(crate) fn qacc(&self) -> &[F] {
+        &self.qacc
+    }
+
+    /// Evaluates the dynamics: accelerations into [`Work::qacc`], searched for from `guess`. Returns the lanes of `live`
+    /// in which they are not proven to be the solution.
+    pub(crate) fn evaluate(
+        &mut self,
+        setting: &Setting<'_, F>,
+        q: &[F],
+        v: &[F],
+        guess: &[F],
+        live: F::Mask,
+    ) -> F::Mask {
+        self.poses(setting.model, q);
+        self.motion(setting, v);
+        self.drive(setting, q, v);
+        self.detect(setting, q, v);
+        let unsolved = self.solve(setting, guess, live);
+        for a in &mut self.qacc {
+            // A zero of either sign becomes +0: which one it was may hang on what other lanes touched.
+            *a = *a + F::zero();
+        }
+        unsolved
+    }
+}
+
+/// Whether all of some lanes are true.
+#[inline(always)]
+fn all<M: Mask>(mask: M) -> bool {
+    !(!mask).any()
+}

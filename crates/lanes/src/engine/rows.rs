@@ -1,0 +1,294 @@
+//! Soft constraints as rows of a cost.
+//!
+//! A row pushes only where its acceleration stays below its reference, with the cost ½ D r², r = J a − a_ref < 0. All rows
+//! that touch in any lane are listed anew for every evaluation; where a lane does not touch, its row is never active.
+
+use super::Work;
+use crate::algebra::{Sym3, Vec3, add6, at_point, axpy, dot, scale, sub, wrench_of};
+use crate::lane::{Lane, Mask, inlined};
+
+/// Residuals smaller than this, relative to the accelerations involved, are nothing but rounding.
+const ROUNDING: f64 = 1e-13;
+
+/// One inequality, in every lane.
+#[derive(Clone, Copy)]
+pub(super) struct Row<F: Lane> {
+    /// The acceleration that the row asks for.
+    pub(super) reference: F,
+    /// D.
+    pub(super) weight: F,
+    pub(super) touching: F::Mask,
+    /// Where the row was taken to push when the current accelerations were solved for.
+    pub(super) active: F::Mask,
+    /// Where the residual says that it pushes.
+    pub(super) pushes: F::Mask,
+    /// J a − a_ref at the current accelerations, and at those before.
+    pub(super) residual: F,
+    pub(super) before: F,
+}
+
+impl<F: Lane> Row<F> {
+    #[inline(always)]
+    pub(super) fn new(reference: F, weight: F, touching: F::Mask) -> Self {
+        let (none, zero) = (F::Mask::none(), F::zero());
+        Self { reference, weight, touching, active: none, pushes: none, residual: zero, before: zero }
+    }
+
+    /// Takes the row's new acceleration. Returns where that contradicts the set it was solved with.
+    ///
+    /// Residuals within rounding of zero contradict nothing: pushing or not, such a row does not matter.
+    #[inline(always)]
+    fn update(&mut self, acceleration: F, size: F) -> F::Mask {
+        self.residual = acceleration - self.reference;
+        self.pushes = self.residual.less(F::zero()) & self.touching;
+        let rounding = F::splat(ROUNDING) * (size + self.reference.abs());
+        (self.pushes ^ self.active) & rounding.less(self.residual.abs())
+    }
+
+    /// The force that the row exerts.
+    #[inline(always)]
+    pub(super) fn force(&self) -> F {
+        -(self.weight * self.residual).only(self.active)
+    }
+}
+
+/// A link that touches something that does not move: one row along the normal, or a pyramid of four, n ± μ t.
+#[derive(Clone, Copy)]
+pub(super) struct Touch<F> {
+    pub(super) link: usize,
+    /// The first of its rows, and how many.
+    pub(super) first: usize,
+    pub(super) count: usize,
+    /// From the tree's reference point to the point of contact.
+    pub(super) lever: Vec3<F>,
+    pub(super) normal: Vec3<F>,
+    pub(super) tangents: [Vec3<F>; 2],
+    pub(super) friction: [F; 2],
+    /// The touch of the same link before this one.
+    pub(super) next: usize,
+}
+
+/// A joint at one of its limits.
+#[derive(Clone, Copy)]
+pub(super) struct Limit {
+    pub(super) dof: usize,
+    pub(super) link: usize,
+    /// What turns the joint's velocity into the row's: 1 or −1.
+    pub(super) side: f64,
+    pub(super) row: usize,
+}
+
+/// Dry friction of a joint: a cost that is quadratic near its reference and grows evenly beyond.
+#[derive(Clone, Copy)]
+pub(super) struct Loss<F: Lane> {
+    pub(super) dof: usize,
+    pub(super) link: usize,
+    pub(super) weight: F,
+    pub(super) reference: F,
+    /// The residual at which the force is the whole friction.
+    pub(super) edge: F,
+    pub(super) touching: F::Mask,
+    /// Below and above the edges: when solved for, and by the residual.
+    pub(super) active: [F::Mask; 2],
+    pub(super) beyond: [F::Mask; 2],
+    pub(super) residual: F,
+    pub(super) before: F,
+}
+
+impl<F: Lane> Loss<F> {
+    #[inline(always)]
+    pub(super) fn update(&mut self, acceleration: F, size: F) -> F::Mask {
+        self.residual = acceleration - self.reference;
+        self.beyond = self.sides(self.residual);
+        let rounding = F::splat(ROUNDING) * (size + self.reference.abs());
+        let far = inlined(
+            #[inline(always)]
+            |at: F| rounding.less((self.residual - at).abs()),
+        );
+        ((self.beyond[0] ^ self.active[0]) & far(-self.edge))
+            | ((self.beyond[1] ^ self.active[1]) & far(self.edge))
+    }
+
+    /// Where a residual is below and above the edges.
+    #[inline(always)]
+    pub(super) fn sides(&self, residual: F) -> [F::Mask; 2] {
+        [residual.less(-self.edge) & self.touching, self.edge.less(residual) & self.touching]
+    }
+
+    /// The force that the friction exerts, by the set that was solved for.
+    #[inline(always)]
+    pub(super) fn force(&self) -> F {
+        let most = self.weight * self.edge;
+        let inner = -(self.weight * self.residual);
+        let outer = F::select(self.active[1], -most, inner);
+        F::select(self.active[0], most, outer).only(self.touching)
+    }
+}
+
+/// One row of a contact between two links that move: along `direction`, which pushes the second away from the first.
+#[derive(Clone, Copy)]
+pub(super) struct Between<F> {
+    pub(super) links: [usize; 2],
+    pub(super) levers: [Vec3<F>; 2],
+    pub(super) direction: Vec3<F>,
+    pub(super) row: usize,
+}
+
+impl<F: Lane> Between<F> {
+    /// The row's velocity or acceleration, by those of links.
+    #[inline(always)]
+    pub(super) fn along(&self, motions: &[[F; 6]]) -> F {
+        let [a, b] = self.links;
+        let apart = sub(&at_point(&motions[b], &self.levers[1]), &at_point(&motions[a], &self.levers[0]));
+        dot(&self.direction, &apart)
+    }
+}
+
+/// What the active rows of a touch do: a stiffness at its point, and a force.
+#[inline(always)]
+pub(super) fn block<F: Lane>(touch: &Touch<F>, rows: &[Row<F>]) -> (Sym3<F>, Vec3<F>) {
+    let (n, [t, s]) = (&touch.normal, &touch.tangents);
+    let w = inlined(
+        #[inline(always)]
+        |i: usize| rows[i].weight.only(rows[i].active),
+    );
+    let first = w(0);
+    let pull = first * rows[0].reference;
+    if touch.count == 1 {
+        let un = scale(first, n);
+        let entry = inlined(
+            #[inline(always)]
+            |i: usize, j: usize| un[i] * n[j],
+        );
+        let a = [entry(0, 0), entry(1, 1), entry(2, 2), entry(0, 1), entry(0, 2), entry(1, 2)];
+        return (a, scale(pull, n));
+    }
+    let (second, third, fourth) = (w(1), w(2), w(3));
+    let [mu, nu] = touch.friction;
+    let (nn, nt, ns) = ((first + second) + (third + fourth), mu * (first - second), nu * (third - fourth));
+    let (tt, ss) = (mu * mu * (first + second), nu * nu * (third + fourth));
+    let un = axpy(nt, t, &axpy(ns, s, &scale(nn, n)));
+    let ut = axpy(nt, n, &scale(tt, t));
+    let us = axpy(ns, n, &scale(ss, s));
+    let entry = inlined(
+        #[inline(always)]
+        |i: usize, j: usize| un[i].mul_add(n[j], ut[i].mul_add(t[j], us[i] * s[j])),
+    );
+    let a = [entry(0, 0), entry(1, 1), entry(2, 2), entry(0, 1), entry(0, 2), entry(1, 2)];
+    let pulls = [pull, second * rows[1].reference, third * rows[2].reference, fourth * rows[3].reference];
+    (a, force_of(touch, &pulls))
+}
+
+/// The force of the rows of a pyramid together.
+#[inline(always)]
+fn force_of<F: Lane>(touch: &Touch<F>, rows: &[F; 4]) -> Vec3<F> {
+    let [mu, nu] = touch.friction;
+    let along = (rows[0] + rows[1]) + (rows[2] + rows[3]);
+    let tangential = axpy(
+        mu * (rows[0] - rows[1]),
+        &touch.tangents[0],
+        &scale(nu * (rows[2] - rows[3]), &touch.tangents[1]),
+    );
+    axpy(along, &touch.normal, &tangential)
+}
+
+impl<F: Lane> Work<F> {
+    /// Takes the accelerations of links and joints into all rows. Returns where a row contradicts the set that they were
+    /// solved with.
+    #[inline(always)]
+    pub(super) fn update_rows(&mut self) -> F::Mask {
+        let Self { rows, touches, limits, losses, between, qacc, acceleration, .. } = self;
+        let mut size = F::zero();
+        for a in qacc.iter() {
+            size = size + a.abs();
+        }
+        let mut contradiction = F::Mask::none();
+        for touch in touches.iter() {
+            let at = at_point(&acceleration[touch.link], &touch.lever);
+            let along = dot(&touch.normal, &at);
+            let rows = &mut rows[touch.first..touch.first + touch.count];
+            if touch.count == 1 {
+                contradiction = contradiction | rows[0].update(along, size);
+                continue;
+            }
+            for (k, rows) in rows.chunks_exact_mut(2).enumerate() {
+                let slide = touch.friction[k] * dot(&touch.tangents[k], &at);
+                contradiction = contradiction | rows[0].update(along + slide, size);
+                contradiction = contradiction | rows[1].update(along - slide, size);
+            }
+        }
+        for between in between.iter() {
+            contradiction = contradiction | rows[between.row].update(between.along(acceleration), size);
+        }
+        for limit in limits.iter() {
+            let along = F::splat(limit.side) * qacc[limit.dof];
+            contradiction = contradiction | rows[limit.row].update(along, size);
+        }
+        for loss in losses.iter_mut() {
+            contradiction = contradiction | loss.update(qacc[loss.dof], size);
+        }
+        contradiction
+    }
+
+    /// Takes the set of rows that push as the one to solve with, in the lanes that are not `done`, and marks the links whose
+    /// elimination that changes.
+    #[inline(always)]
+    pub(super) fn take_rows(&mut self, done: F::Mask) {
+        let Self { rows, touches, limits, losses, between, stale, .. } = self;
+        let take = inlined(
+            #[inline(always)]
+            |row: &mut Row<F>| {
+                let changed = (row.pushes ^ row.active) & !done;
+                row.active = row.active ^ changed;
+                changed.any()
+            },
+        );
+        for touch in touches.iter() {
+            for row in &mut rows[touch.first..touch.first + touch.count] {
+                stale[touch.link] |= take(row);
+            }
+        }
+        for between in between.iter() {
+            take(&mut rows[between.row]);
+        }
+        for limit in limits.iter() {
+            stale[limit.link] |= take(&mut rows[limit.row]);
+        }
+        for loss in losses.iter_mut() {
+            for side in 0..2 {
+                let changed = (loss.beyond[side] ^ loss.active[side]) & !done;
+                loss.active[side] = loss.active[side] ^ changed;
+                stale[loss.link] |= changed.any();
+            }
+        }
+    }
+
+    /// Adds the forces of all constraints to those of links and joints.
+    #[inline(always)]
+    pub(super) fn add_constraint_forces(&mut self) {
+        let Self { rows, touches, limits, losses, between, wrench, force, .. } = self;
+        for touch in touches.iter() {
+            let own = &rows[touch.first..touch.first + touch.count];
+            let push = if touch.count == 1 {
+                scale(own[0].force(), &touch.normal)
+            } else {
+                force_of(touch, &[own[0].force(), own[1].force(), own[2].force(), own[3].force()])
+            };
+            wrench[touch.link] = add6(&wrench[touch.link], &wrench_of(&push, &touch.lever));
+        }
+        for between in between.iter() {
+            let push = rows[between.row].force();
+            for (side, sign) in [(0, -F::one()), (1, F::one())] {
+                let force = scale(sign * push, &between.direction);
+                let link = between.links[side];
+                wrench[link] = add6(&wrench[link], &wrench_of(&force, &between.levers[side]));
+            }
+        }
+        for limit in limits.iter() {
+            force[limit.dof] = F::splat(limit.side).mul_add(rows[limit.row].force(), force[limit.dof]);
+        }
+        for loss in losses.iter() {
+            force[loss.dof] = force[loss.dof] + loss.force();
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The constrained accelerations: the minimum of a strictly convex, piecewise quadratic cost.
+//!
+//! MuJoCo's accelerations minimise F(a) = ½ (a − a₀)ᵀM(a − a₀) + Σ ½ D min(0, J a − a_ref)², a₀ = M⁻¹f, and a Huber cost
+//! for dry friction. Newton's method: with S the rows that push at a, the next point is the minimum of the quadratic that F
+//! is there. If the same rows push at that minimum, it is the exact minimum of F, whatever came before; after a shortened
+//! step the same rows prove nothing. Undamped, the iteration can cycle; so, after a few full steps, a line search shortens
+//! them. From any start, this converges: Pang and Qi (1995, *A globally convergent Newton method for convex SC¹
+//! minimization problems*).
+//!
+//! Lanes that are done keep their solution to the bit while others go on.
+
+use super::{Setting, Work, all};
+use crate::lane::{Lane, Mask};
+
+/// Newton steps after which a lane counts as not converged.
+const MAX_ITERATIONS: usize = 100;
+
+/// Newton steps that are taken in full, whatever they do to the cost: nearly always they suffice, and a step that jumps
+/// over a kink often finds the right rows at once.
+const FREE_ITERATIONS: usize = 4;
+/// The same with dry friction, which makes full steps cycle.
+const FREE_WITH_FRICTION: usize = 1;
+
+impl<F: Lane> Work<F> {
+    /// Searches for the accelerations from `guess`; returns the lanes of `live` without a solution.
+    pub(super) fn solve(&mut self, setting: &Setting<'_, F>, guess: &[F], live: F::Mask) -> F::Mask {
+        F::run(
+            #[inline(always)]
+            || self.search(setting, guess, live),
+        )
+    }
+
+    #[inline(always)]
+    fn search(&mut self, setting: &Setting<'_, F>, guess: &[F], live: F::Mask) -> F::Mask {
+        let (model, system) = (setting.model, setting.system);
+        if self.rows.is_empty() && self.losses.is_empty() {
+            self.eliminate(model, system, false, None);
+            return F::Mask::none();
+        }
+        self.qacc.copy_from_slice(guess);
+        self.spread(model);
+        self.update_rows();
+        let mut done = !live;
+        self.take_rows(F::Mask::none());
+        // By the model and not by the lanes beside, so that a lane's way is its own.
+        let free = if model.lossy { FREE_WITH_FRICTION } else { FREE_ITERATIONS };
+        for iteration in 0..MAX_ITERATIONS {
+            let damped = iteration >= free;
+            if damped {
+                self.remember();
+            }
+            let stale = self.stale.iter().any(|stale| *stale);
+            self.eliminate(model, system, true, None);
+            if !self.between.is_empty() {
+                self.add_between(model, stale);
+            }
+            done = done | !self.update_rows();
+            if all(done) {
+                return F::Mask::none();
+            }
+            if damped {
+                self.shorten(system, !done);
+            }
+            self.take_rows(done);
+        }
+        !done
+    }
+
+    /// Keeps the point that the next step starts from.
+    #[inline(always)]
+    fn remember(&mut self) {
+        self.qacc_before.copy_from_slice(&self.qacc);
+        self.acceleration_before.copy_from_slice(&self.acceleration);
+        for row in &mut self.rows {
+            row.before = row.residual;
+        }
+        for loss in &mut self.losses {
+            loss.before = loss.residual;
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! The part of a batch that is compiled for each instruction set.
+
+use std::sync::Arc;
+
+use crate::batch::{Failure, InstructionSet};
+use crate::compiled::JointKind;
+use crate::derived::Derived;
+use crate::engine::{MAX_ANGLE, Outside, Setting, State, Work};
+#[cfg(target_arch = "x86_64")]
+use crate::lane::{Avx2, Avx512};
+use crate::lane::{Lane, Mask, Portable};
+use crate::model::Model;
+use crate::parameters::Parameters;
+use crate::system::System;
+
+/// Coordinates and velocities beyond this have diverged (MuJoCo's `mjMAXVAL`).
+const MAX_VALUE: f64 = 1e10;
+
+/// All lanes of a batch, in the registers of an instruction set that this machine has.
+pub(crate) fn kernel(model: &Arc<Model>, lanes: usize, instructions: InstructionSet) -> Box<dyn Kernel> {
+    match instructions {
+        #[cfg(target_arch = "x86_64")]
+        InstructionSet::Avx512 => Box::new(Groups::<Avx512>::new(model, lanes)),
+        #[cfg(target_arch = "x86_64")]
+        InstructionSet::Avx2 => Box::new(Groups::<Avx2>::new(model, lanes)),
+        _ => Box::new(Groups::<Portable>::new(model, lanes)),
+    }
+}
+
+/// What differs between instruction sets. Slices are of the right length, lanes exist.
+pub(crate) trait Kernel: Send + Sync {
+    fn set_parameters(&mut self, lane: usize, parameters: &Parameters, derived: &Derived);
+    /// Coordinates, velocities and the solver's start.
+    fn set_state(&mut self, lane: usize, state: [&[f64]; 3]);
+    fn state(&self, lane: usize, state: [&mut [f64]; 3]);
+    /// Forces and torques on the bodies (`[bodies, 6]`).
+    fn set_forces(&mut self, lane: usize, forces: &[f64]);
+    fn sane(&self, lane: usize) -> bool;
+    fn run(&mut self, controls: &[f64], active: &[bool], task: Task<'_>, failures: &mut [Option<Failure>]);
+}
+
+/// What to do with the active lanes.
+pub(crate) enum Task<'a> {
+    /// That many time steps.
+    Step(usize),
+    /// Write the accelerations (`[lanes, dofs]`), change nothing.
+    Accelerations(&'a mut [f64]),
+}
+
+/// As many lanes as a register holds.
+struct Group<F: Lane> {
+    state: State<F>,
+    system: System<F>,
+    control: Vec<F>,
+    outside: Outside<F>,
+}
+
+/// All lanes of a batch.
+struct Groups<F: Lane> {
+    model: Arc<Model>,
+    groups: Vec<Group<F>>,
+    work: Work<F>,
+    /// The state that a step starts from, for lanes that stay.
+    before: State<F>,
+}
+
+fn state_of<F: Lane>(model: &Model) -> State<F> {
+    let (nq, nv) = (model.tree.nq, model.tree.nv);
+    State { q: vec![F::zero(); nq], v: vec![F::zero(); nv], guess: vec![F::zero(); nv] }
+}
+
+impl<F: Lane> Groups<F> {
+    fn new(model: &Arc<Model>, lanes: usize) -> Self {
+        let group = || Group {
+            state: state_of(model),
+            system: System::new(model),
+            control: vec![F::zero(); model.compiled.actuators.len()],
+            outside: Outside {
+                wrenches: vec![[[F::zero(); 3]; 2]; model.compiled.bodies.len()],
+                lanes: F::Mask::none(),
+            },
+        };
+        let groups = (0..lanes.div_ceil(F::WIDTH)).map(|_| group()).collect();
+        Self { model: Arc::clone(model), groups, work: Work::new(model), before: state_of(model) }
+    }
+}
+
+/// The lanes whose state is finite and not absurdly large.
+fn sane_lanes<F: Lane>(model: &Model, state: &State<F>) -> F::Mask {
+    F::run(
+        #[inline(always)]
+        || {
+            let (bound, turned) = (F::splat(MAX_VALUE), F::splat(MAX_ANGLE));
+            let mut sane = !F::Mask::none();
+            for joint in &model.tree.joints {
+                let most = if joint.kind == JointKind::Hinge { turned } else { bound };
+                for q in &state.q[joint.q..joint.q + joint.kind.coordinates()] {
+                    sane = sane & q.abs().less(most);
+                }
+                if joint.kind == JointKind::Free {
+                    let mut norm = F::zero();
+                    for q in &state.q[joint.q + 3..joint.q + 7] {
+                        norm = q.mul_add(*q, norm);
+                    }
+                    sane = sane & F::splat(1e-20).less(norm);
+                }
+            }
+            for v in &state.v {
+                sane = sane & v.abs().less(bound);
+            }
+            sane
+        },
+    )
+}
+
+impl<F: Lane> Group<F> {
+    /// Takes the controls of a group; returns its lanes that are to move.
+    fn prepare(
+        &mut self,
+        first: usize,
+        controls: &[f64],
+        active: &[bool],
+        failures: &[Option<Failure>],
+    ) -> u32 {
+        let dim = self.control.len();
+        let mut live = 0;
+        for lane in first..active.len().min(first + F::WIDTH) {
+            let l = lane - first;
+            let moves = active[lane] && failures[lane].is_none();
+            live |= u32::from(moves) << l;
+            for (u, control) in self.control.iter_mut().zip(&controls[lane * dim..]) {
+                u.set(l, if moves { *control } else { 0.0 });
+            }
+        }
+        live
+    }
+}
+
+impl<F: Lane> Kernel for Groups<F> {
+    fn set_parameters(&mut self, lane: usize, parameters: &Parameters, derived: &Derived) {
+        let system = &mut self.groups[lane / F::WIDTH].system;
+        system.set_lane(&self.model, lane % F::WIDTH, parameters, Some(derived));
+    }
+
+    fn set_state(&mut self, lane: usize, from: [&[f64]; 3]) {
+        let state = &mut self.groups[lane / F::WIDTH].state;
+        for (to, from) in [&mut state.q, &mut state.v, &mut state.guess].into_iter().zip(from) {
+            for (to, from) in to.iter_mut().zip(from) {
+                to.set(lane % F::WIDTH, *from);
+            }
+        }
+    }
+
+    fn state(&self, lane: usize, to: [&mut [f64]; 3]) {
+        let state = &self.groups[lane / F::WIDTH].state;
+        for (from, to) in [&state.q, &state.v, &state.guess].into_iter().zip(to) {
+            for (to, from) in to.iter_mut().zip(from) {
+                *to = from.get(lane % F::WIDTH);
+            }
+        }
+    }
+
+    fn set_forces(&mut self, lane: usize, forces: &[f64]) {
+        let (outside, l) = (&mut self.groups[lane / F::WIDTH].outside, lane % F::WIDTH);
+        for (to, from) in outside.wrenches.iter_mut().zip(forces.chunks_exact(6)) {
+            for (to, from) in to.as_flattened_mut().iter_mut().zip(from) {
+                to.set(l, *from);
+            }
+        }
+        let others = outside.lanes.bits() & !(1 << l);
+        let own = u32::from(forces.iter().any(|f| *f != 0.0)) << l;
+        outside.lanes = F::Mask::from_bits(others | own);
+    }
+
+    fn sane(&self, lane: usize) -> bool {
+        sane_lanes(&self.model, &self.groups[lane / F::WIDTH].state).bits() >> (lane % F::WIDTH) & 1 == 1
+    }
+
+    fn run(&mut self, controls: &[f64], active: &[bool], task: Task<'_>, failures: &mut [Option<Failure>]) {
+        let (model, work, before) = (&*self.model, &mut self.work, &mut self.before);
+        let (steps, mut accelerations) = match task {
+            Task::Step(steps) => (steps, None),
+            Task::Accelerations(out) => (0, Some(out)),
+        };
+        for (g, group) in self.groups.iter_mut().enumerate() {
+            let first = g * F::WIDTH;
+            let start = group.prepare(first, controls, active, failures);
+            if start == 0 {
+                continue;
+            }
+            let Group { state, system, control, outside } = group;
+            let outside = outside.lanes.any().then_some(&*outside);
+            let setting = Setting { model, system, control, outside };
+            let mut live = F::Mask::from_bits(start);
+            let (mut insane, mut unsolved) = (F::Mask::none(), F::Mask::none());
+            if let Some(out) = &mut accelerations {
+                unsolved = work.evaluate(&setting, &state.q, &state.v, &state.guess, live);
+                insane = live & !finite(work.qacc());
+                for lane in first..failures.len().min(first + F::WIDTH) {
+                    if start >> (lane - first) & 1 == 1 {
+                        for (to, from) in out[lane * model.tree.nv..].iter_mut().zip(work.qacc()) {
+                            *to = from.get(lane - first);
+                        }
+                    }
+                }
+            } else {
+                before.q.copy_from_slice(&state.q);
+                before.v.copy_from_slice(&state.v);
+                before.guess.copy_from_slice(&state.guess);
+                for _ in 0..steps {
+                    unsolved = unsolved | work.step(&setting, state, live);
+                    insane = insane | (live & !sane_lanes(model, state));
+                    live = live & !(insane | unsolved);
+                    if !live.any() {
+                        break;
+                    }
+                }
+                keep(F::Mask::from_bits(start), before, state);
+            }
+            let (insane, unsolved) = (insane.bits(), unsolved.bits());
+            for lane in first..failures.len().min(first + F::WIDTH) {
+                if insane >> (lane - first) & 1 == 1 {
+                    failures[lane] = Some(Failure::State);
+                } else if unsolved >> (lane - first) & 1 == 1 {
+                    failures[lane] = Some(Failure::Solver);
+                }
+            }
+        }
+    }
+}
+
+fn finite<F: Lane>(numbers: &[F]) -> F::Mask {
+    F::run(
+        #[inline(always)]
+        || {
+            let mut finite = !F::Mask::none();
+            for number in numbers {
+                finite = finite & number.abs().less(F::splat(f64::INFINITY));
+            }
+            finite
+        },
+    )
+}
+
+/// Gives the lanes that did not move their old state back.
+fn keep<F: Lane>(moved: F::Mask, before: &State<F>, state: &mut State<F>) {
+    F::run(
+        #[inline(always)]
+        || {
+            let lists =
+                [(&mut state.q, &before.q), (&mut state.v, &before.v), (&mut state.guess, &before.guess)];
+            for (now, before) in lists {
+                for (now, before) in now.iter_mut().zip(before) {
+                    *now = F::select(moved, *now, *before);
+                }
+            }
+        },
+    );
+}

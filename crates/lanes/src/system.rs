@@ -1,0 +1,208 @@
+//! What the engine needs to know of the systems in the lanes.
+
+use crate::algebra::{Mat3, Vec3};
+use crate::compiled::Integrator;
+use crate::contacts::{Friction, Law};
+use crate::derived::Derived;
+use crate::frame::{Point, compose, turn_of};
+use crate::inertia::Rigid;
+use crate::lane::{Lane, Mask};
+use crate::model::Model;
+use crate::parameters::Parameters;
+
+/// The smallest friction that MuJoCo lets act (`mjMINMU`).
+const MIN_FRICTION: f64 = 1e-5;
+/// Masses and moments below this are 0 to MuJoCo (`mjMINVAL`).
+const LEAST: f64 = 1e-15;
+
+/// Friction of a contact along its tangents, and what its rows' weight D is 1 over at an impedance of a half.
+#[derive(Clone, Copy)]
+pub(crate) struct Surface<F> {
+    pub(crate) friction: [F; 2],
+    pub(crate) weakness: F,
+}
+
+/// A body as the medium sees it: a box of its inertia.
+#[derive(Clone, Copy)]
+pub(crate) struct Hull<F> {
+    pub(crate) size: Vec3<F>,
+    /// Principal axes in the body's frame.
+    pub(crate) axes: Mat3<F>,
+}
+
+/// The constants of as many systems as a register holds.
+pub(crate) struct System<F: Lane> {
+    /// Of every link, in its frame, all that is welded to it included.
+    pub(crate) rigid: Vec<Rigid<F>>,
+    /// Centre of mass of every body in the frame of its link.
+    pub(crate) centres: Vec<Vec3<F>>,
+    pub(crate) hulls: Vec<Hull<F>>,
+    pub(crate) armature: Vec<F>,
+    pub(crate) damping: Vec<F>,
+    pub(crate) friction_loss: Vec<F>,
+    /// MuJoCo's `dof_invweight0`.
+    pub(crate) dof_weight: Vec<F>,
+    pub(crate) stiffness: Vec<F>,
+    pub(crate) planes: Vec<Surface<F>>,
+    pub(crate) meetings: Vec<Surface<F>>,
+    pub(crate) gain: Vec<F>,
+    pub(crate) bias: Vec<[F; 3]>,
+    pub(crate) gear: Vec<F>,
+    pub(crate) gravity: Vec3<F>,
+    /// The lanes in which a time step is implicit in velocities.
+    pub(crate) damped: F::Mask,
+    /// Whether any lane has dry friction.
+    pub(crate) lossy: bool,
+}
+
+impl<F: Lane> System<F> {
+    pub(crate) fn new(model: &Model) -> Self {
+        let z = F::zero();
+        let compiled = &model.compiled;
+        let (bodies, nv) = (compiled.bodies.len(), model.tree.nv);
+        let surface = Surface { friction: [z; 2], weakness: z };
+        Self {
+            rigid: vec![Rigid::zero(); model.tree.links.len()],
+            centres: vec![[z; 3]; bodies],
+            hulls: vec![Hull { size: [z; 3], axes: [z; 9] }; bodies],
+            armature: vec![z; nv],
+            damping: vec![z; nv],
+            friction_loss: vec![z; nv],
+            dof_weight: vec![z; nv],
+            stiffness: vec![z; compiled.joints.len()],
+            planes: vec![surface; model.candidates.planes.len()],
+            meetings: vec![surface; model.candidates.meetings.len()],
+            gain: vec![z; compiled.actuators.len()],
+            bias: vec![[z; 3]; compiled.actuators.len()],
+            gear: vec![z; compiled.actuators.len()],
+            gravity: [z; 3],
+            damped: F::Mask::none(),
+            lossy: false,
+        }
+    }
+
+    /// Sets one lane's constants, of parameters that were checked. `derived` is missing while it is computed.
+    pub(crate) fn set_lane(
+        &mut self,
+        model: &Model,
+        lane: usize,
+        parameters: &Parameters,
+        derived: Option<&Derived>,
+    ) {
+        self.set_bodies(model, lane, parameters);
+        for d in 0..model.tree.nv {
+            self.armature[d].set(lane, parameters.armature[d]);
+            self.damping[d].set(lane, parameters.damping[d]);
+            self.friction_loss[d].set(lane, parameters.friction_loss[d]);
+        }
+        set_all(&mut self.stiffness, lane, &parameters.stiffness);
+        set_all(&mut self.gain, lane, &parameters.gain);
+        set_all(&mut self.gear, lane, &parameters.gear);
+        set_all(&mut self.gravity, lane, &parameters.gravity);
+        for (to, from) in self.bias.iter_mut().zip(&parameters.bias) {
+            set_all(to, lane, from);
+        }
+        self.damped = with_lane(self.damped, lane, damped(model, parameters));
+        if let Some(derived) = derived {
+            set_all(&mut self.dof_weight, lane, &derived.dof_inverse_weight);
+            for (to, plane) in self.planes.iter_mut().zip(&model.candidates.planes) {
+                set_surface(to, model, lane, &plane.law, parameters, derived);
+            }
+            for (to, meeting) in self.meetings.iter_mut().zip(&model.candidates.meetings) {
+                set_surface(to, model, lane, &meeting.law, parameters, derived);
+            }
+        }
+        self.lossy = self.friction_loss.iter().any(|loss| F::zero().less(*loss).any());
+    }
+
+    /// Inertias of links from those of bodies.
+    fn set_bodies(&mut self, model: &Model, lane: usize, parameters: &Parameters) {
+        let mut sums = vec![[0.0; 10]; self.rigid.len()];
+        for b in 0..parameters.mass.len() {
+            let (link, home) = &model.tree.homes[b + 1];
+            let axes = turn_of(parameters.axes[b]);
+            let centre = home.at(parameters.centre[b]);
+            set_all(&mut self.centres[b], lane, &centre);
+            set_all(&mut self.hulls[b].axes, lane, &axes);
+            let size = box_size(parameters.mass[b], parameters.inertia[b]);
+            set_all(&mut self.hulls[b].size, lane, &size);
+            if let Some(link) = link {
+                let axes = compose(&home.turn, &axes);
+                add_body(&mut sums[*link], parameters.mass[b], parameters.inertia[b], centre, &axes);
+            }
+        }
+        for (rigid, sum) in self.rigid.iter_mut().zip(&sums) {
+            rigid.mass.set(lane, sum[0]);
+            set_all(&mut rigid.first, lane, &sum[1..4]);
+            set_all(&mut rigid.second, lane, &sum[4..]);
+        }
+    }
+}
+
+fn set_all<F: Lane>(to: &mut [F], lane: usize, from: &[f64]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        to.set(lane, *from);
+    }
+}
+
+fn with_lane<M: Mask>(mask: M, lane: usize, value: bool) -> M {
+    M::from_bits(mask.bits() & !(1 << lane) | u32::from(value) << lane)
+}
+
+/// Whether a time step takes velocities implicitly.
+fn damped(model: &Model, parameters: &Parameters) -> bool {
+    let joints = parameters.damping.iter().any(|damping| *damping > 0.0);
+    match model.compiled.options.integrator {
+        Integrator::Euler => joints && model.compiled.options.euler_damping,
+        Integrator::ImplicitFast => joints || parameters.bias.iter().any(|bias| bias[2] != 0.0),
+        Integrator::RungeKutta4 => false,
+    }
+}
+
+/// Adds mass, first and second moments of a body about the origin of a link.
+fn add_body(sum: &mut [f64; 10], mass: f64, inertia: Point, centre: Point, axes: &[f64; 9]) {
+    sum[0] += mass;
+    for i in 0..3 {
+        sum[1 + i] += mass * centre[i];
+    }
+    let square = centre.iter().map(|c| c * c).sum::<f64>();
+    for (k, (i, j)) in [(0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2)].into_iter().enumerate() {
+        let own = (0..3).map(|x| axes[3 * i + x] * inertia[x] * axes[3 * j + x]).sum::<f64>();
+        let spread = if i == j { square } else { 0.0 } - centre[i] * centre[j];
+        sum[4 + k] += own + mass * spread;
+    }
+}
+
+/// The sides of a box of even density with this mass and these principal moments.
+fn box_size(mass: f64, inertia: Point) -> Point {
+    if mass < LEAST {
+        return [0.0; 3];
+    }
+    std::array::from_fn(|k| {
+        let across = inertia[(k + 1) % 3] + inertia[(k + 2) % 3] - inertia[k];
+        (across.max(LEAST) / mass * 6.0).sqrt()
+    })
+}
+
+fn set_surface<F: Lane>(
+    to: &mut Surface<F>,
+    model: &Model,
+    lane: usize,
+    law: &Law,
+    parameters: &Parameters,
+    derived: &Derived,
+) {
+    let friction = match law.friction {
+        Friction::Geom(g) => [parameters.friction[g]; 2],
+        Friction::Larger(a, b) => [parameters.friction[a].max(parameters.friction[b]); 2],
+        Friction::Pair(p) => parameters.pair_friction[p],
+    };
+    let friction = friction.map(|mu| mu.max(MIN_FRICTION));
+    let [a, b] = law.bodies.map(|body| derived.body_inverse_weight[body][0]);
+    let mobility = (a + b).max(LEAST);
+    // MuJoCo measures all rows of a pyramid by the first: (1 + μ²) times the mobility, and 2 μ² / impratio of that.
+    let square = friction[0] * friction[0];
+    let pyramid = 2.0 * square / model.compiled.options.impratio * (1.0 + square) * mobility;
+    to.weakness.set(lane, if law.frictionless { mobility } else { pyramid });
+    set_all(&mut to.friction, lane, &friction);
+}

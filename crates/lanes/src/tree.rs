@@ -1,0 +1,145 @@
+//! The tree of bodies that move against each other: welded ones are one, and bodies of a depth stand together.
+
+use std::ops::Range;
+
+use crate::compiled::{Compiled, JointKind};
+use crate::frame::{Frame, Point, STRAIGHT};
+
+/// A rigid body that moves: a body with joints, and all that is welded to it.
+#[derive(Clone, Debug)]
+pub(crate) struct Link {
+    pub(crate) parent: Option<usize>,
+    /// The link of its tree that has no parent.
+    pub(crate) root: usize,
+    /// Where it stands in its parent, or the world, before its joints move it.
+    pub(crate) place: Frame,
+    /// Whether its place is not turned.
+    pub(crate) straight: bool,
+    /// Its joints, as indices of [`Tree::joints`].
+    pub(crate) joints: Range<usize>,
+    pub(crate) children: Vec<usize>,
+    pub(crate) free: bool,
+}
+
+/// A joint, with where its numbers are.
+#[derive(Clone, Debug)]
+pub(crate) struct Axis {
+    pub(crate) kind: JointKind,
+    pub(crate) axis: Point,
+    /// `None` at the body's origin.
+    pub(crate) anchor: Option<Point>,
+    /// Where it begins in `qpos` and `qvel`.
+    pub(crate) q: usize,
+    pub(crate) v: usize,
+    /// The coordinate in the reference pose.
+    pub(crate) reference: f64,
+    pub(crate) link: usize,
+}
+
+/// All that moves.
+#[derive(Clone, Debug)]
+pub(crate) struct Tree {
+    /// Parents first.
+    pub(crate) links: Vec<Link>,
+    /// In MuJoCo's order.
+    pub(crate) joints: Vec<Axis>,
+    /// Of every body of the model, the world first: the link that it is part of, if it moves, and where in it.
+    pub(crate) homes: Vec<(Option<usize>, Frame)>,
+    /// The link of every degree of freedom.
+    pub(crate) dof_links: Vec<usize>,
+    pub(crate) nq: usize,
+    pub(crate) nv: usize,
+}
+
+impl Tree {
+    /// Of a model that has been checked.
+    pub(crate) fn new(compiled: &Compiled) -> Self {
+        let mut homes = vec![(None, Frame::WORLD)];
+        let mut links: Vec<Link> = Vec::new();
+        let mut first = 0;
+        for (i, body) in compiled.bodies.iter().enumerate() {
+            let own = Frame::new(body.position, body.orientation);
+            let (parent, place) = &homes[body.parent as usize];
+            let (parent, place) = (*parent, place.then(&own));
+            let count = compiled.joints[first..].iter().take_while(|j| j.body as usize == i + 1).count();
+            if count == 0 {
+                homes.push((parent, place));
+                continue;
+            }
+            homes.push((Some(links.len()), Frame::WORLD));
+            let straight = place.turn.iter().zip(STRAIGHT).all(|(a, b)| (a - b).abs() < 1e-15);
+            links.push(Link {
+                parent,
+                root: parent.map_or(links.len(), |p| links[p].root),
+                place,
+                straight,
+                joints: first..first + count,
+                children: Vec::new(),
+                free: compiled.joints[first].kind == JointKind::Free,
+            });
+            first += count;
+        }
+        let links = breadth_first(links, &mut homes);
+        let mut tree = Self {
+            links,
+            joints: Vec::new(),
+            homes,
+            dof_links: Vec::new(),
+            nq: compiled.nq(),
+            nv: compiled.nv(),
+        };
+        tree.place_joints(compiled);
+        tree
+    }
+
+    fn place_joints(&mut self, compiled: &Compiled) {
+        let (mut q, mut v) = (0, 0);
+        for (j, joint) in compiled.joints.iter().enumerate() {
+            let link = self.links.iter().position(|link| link.joints.contains(&j)).unwrap_or(0);
+            self.joints.push(Axis {
+                kind: joint.kind,
+                axis: joint.axis,
+                anchor: (joint.anchor != [0.0; 3]).then_some(joint.anchor),
+                q,
+                v,
+                reference: joint.reference[0],
+                link,
+            });
+            self.dof_links.extend(std::iter::repeat_n(link, joint.kind.dofs()));
+            q += joint.kind.coordinates();
+            v += joint.kind.dofs();
+        }
+    }
+}
+
+/// Sorts links by depth, so that neighbours in the order seldom wait for each other's results.
+fn breadth_first(links: Vec<Link>, homes: &mut [(Option<usize>, Frame)]) -> Vec<Link> {
+    let mut depths: Vec<usize> = Vec::with_capacity(links.len());
+    for link in &links {
+        depths.push(link.parent.map_or(0, |p| depths[p] + 1));
+    }
+    let mut order: Vec<usize> = (0..links.len()).collect();
+    order.sort_by_key(|link| depths[*link]);
+    let mut to = vec![0; links.len()];
+    for (new, old) in order.iter().enumerate() {
+        to[*old] = new;
+    }
+    for (link, _) in homes {
+        *link = link.map(|link| to[link]);
+    }
+    let mut sorted: Vec<Link> = order
+        .iter()
+        .map(|old| {
+            let mut link = links[*old].clone();
+            link.parent = link.parent.map(|p| to[p]);
+            link.root = to[link.root];
+            link
+        })
+        .collect();
+    for child in 0..sorted.len() {
+        if let Some(parent) = sorted[child].parent {
+            sorted[parent].children.push(child);
+        }
+    }
+    sorted
+}

@@ -1,0 +1,172 @@
+//! MuJoCo's answers.
+#![allow(unsafe_code)]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use mujoco_rs::prelude::*;
+use wr2l_lanes::{Compiled, Contacts, Model, Parameters};
+
+use super::{Random, folder};
+
+pub type Data = MjData<Box<MjModel>>;
+
+/// A model file, and what tests do with it.
+pub struct Robot {
+    pub name: String,
+    pub source: Box<MjModel>,
+    pub contacts: Contacts,
+}
+
+impl Robot {
+    pub fn read(name: &str, path: &Path) -> Self {
+        let source = MjModel::from_xml(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        Self::new(name, source)
+    }
+
+    pub fn new(name: &str, mut source: MjModel) -> Self {
+        // As exact as MuJoCo can be: ours has no tolerance.
+        let opt = source.opt_mut();
+        (opt.solver, opt.iterations, opt.ls_iterations) = (2, 1000, 1000);
+        (opt.tolerance, opt.ls_tolerance) = (1e-15, 1e-10);
+        Self { name: name.to_owned(), source: Box::new(source), contacts: Contacts::All }
+    }
+
+    pub fn model(&self) -> Model {
+        let compiled = Compiled::from_mujoco(&self.source).unwrap_or_else(|e| panic!("{}: {e}", self.name));
+        Model::new(compiled, self.contacts).unwrap_or_else(|e| panic!("{}: {e}", self.name))
+    }
+
+    /// MuJoCo with other parameters, and all that follows from them.
+    pub fn with(&self, phi: &Parameters) -> Data {
+        let mut model = self.source.clone();
+        model.opt_mut().gravity = phi.gravity;
+        for b in 0..phi.mass.len() {
+            model.body_mass_mut()[b + 1] = phi.mass[b];
+            model.body_inertia_mut()[b + 1] = phi.inertia[b];
+            model.body_ipos_mut()[b + 1] = phi.centre[b];
+            model.body_iquat_mut()[b + 1] = phi.axes[b];
+        }
+        model.dof_armature_mut().copy_from_slice(&phi.armature);
+        model.dof_damping_mut().copy_from_slice(&phi.damping);
+        model.dof_frictionloss_mut().copy_from_slice(&phi.friction_loss);
+        model.jnt_stiffness_mut().copy_from_slice(&phi.stiffness);
+        // Our geoms are those that may touch.
+        let mut own = phi.friction.iter();
+        for g in 0..model.geom_type().len() {
+            let pair = |list: &[i32]| list.contains(&(g as i32));
+            let touches = model.geom_contype()[g] != 0
+                || model.geom_conaffinity()[g] != 0
+                || pair(model.pair_geom1())
+                || pair(model.pair_geom2());
+            if touches {
+                model.geom_friction_mut()[g][0] = *own.next().expect("as many as ours");
+            }
+        }
+        for (p, friction) in phi.pair_friction.iter().enumerate() {
+            model.pair_friction_mut()[p][..2].copy_from_slice(friction);
+        }
+        for a in 0..phi.gain.len() {
+            // SAFETY: the gains of these actuators are fixed, so that no number of states hangs on them.
+            let gains = unsafe { model.actuator_gainprm_mut() };
+            gains[a][0] = phi.gain[a];
+            model.actuator_biasprm_mut()[a][..3].copy_from_slice(&phi.bias[a]);
+            model.actuator_gear_mut()[a][0] = phi.gear[a];
+        }
+        let mut data = MjData::try_new(model).expect("room for the data");
+        data.set_const();
+        data
+    }
+}
+
+/// Our own models, one for each group of features.
+pub fn own() -> Vec<Robot> {
+    ["quadruped", "tumblers", "eel"]
+        .map(|name| Robot::read(name, &folder().join(format!("{name}.xml"))))
+        .into()
+}
+
+/// The models of the planar crate.
+pub fn planar() -> Vec<Robot> {
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models");
+    ["hopper", "walker2d", "half_cheetah"]
+        .map(|name| Robot::read(name, &models.join(format!("{name}.xml"))))
+        .into()
+}
+
+/// Models of the installed Gymnasium, if `WR2L_PYTHON` names a Python that has it.
+pub fn gymnasium() -> Vec<Robot> {
+    let Some(python) = std::env::var_os("WR2L_PYTHON") else {
+        println!("without Gymnasium's models: WR2L_PYTHON names no Python that has them");
+        return Vec::new();
+    };
+    let script = "import gymnasium, pathlib; print(pathlib.Path(gymnasium.__file__).parent)";
+    let output = Command::new(python).args(["-c", script]).output().expect("WR2L_PYTHON runs");
+    let folder = PathBuf::from(String::from_utf8(output.stdout).expect("a path").trim());
+    let names = ["ant", "humanoid", "humanoidstandup", "swimmer", "reacher"];
+    names.map(|name| Robot::read(name, &folder.join(format!("envs/mujoco/assets/{name}.xml")))).into()
+}
+
+/// A random state: upright or not, in the air, touching or deep in the ground, at limits, at rest and fast.
+pub fn scatter(data: &mut Data, random: &mut Random) {
+    data.reset();
+    let model = data.model().clone();
+    let mut lift = None;
+    let spread = [0.05, 0.3, 3.0][random.below(3)];
+    for j in 0..model.jnt_type().len() {
+        let at = model.jnt_qposadr()[j] as usize;
+        let q = &mut data.qpos_mut()[at..];
+        if model.jnt_type()[j] == MjtJoint::mjJNT_FREE {
+            q[..2].fill_with(|| 0.3 * random.normal());
+            q[3..7].copy_from_slice(&random.unit_quaternion(spread));
+            lift = lift.or(Some(at + 2));
+            q[2] += 0.2 * random.normal();
+        } else if model.jnt_limited()[j] {
+            let [low, high] = model.jnt_range()[j];
+            let over = 0.1 * (high - low);
+            q[0] = random.between(low - over, high + over);
+        } else {
+            q[0] += spread.min(1.0) * random.normal();
+            let upright =
+                model.jnt_type()[j] == MjtJoint::mjJNT_SLIDE && model.jnt_axis()[j] == [0.0, 0.0, 1.0];
+            if upright {
+                lift = lift.or(Some(at));
+            }
+        }
+    }
+    let speed = [0.0, 0.1, 1.0, 6.0][random.below(4)];
+    data.qvel_mut().fill_with(|| speed * random.normal());
+    for u in 0..model.actuator_ctrlrange().len() {
+        let [low, high] =
+            if model.actuator_ctrllimited()[u] { model.actuator_ctrlrange()[u] } else { [-1.0, 1.0] };
+        let over = 0.1 * (high - low);
+        data.ctrl_mut()[u] = random.between(low - over, high + over);
+    }
+    if random.unit() < 0.3 {
+        for b in 1..model.body_mass().len() {
+            if random.unit() < 0.5 {
+                data.xfrc_applied_mut()[b].fill_with(|| 30.0 * random.normal());
+            }
+        }
+    }
+    if let Some(lift) = lift {
+        data.forward();
+        let mut lowest = f64::INFINITY;
+        for g in 0..model.geom_type().len() {
+            if model.geom_type()[g] as u32 == 0 || model.body_weldid()[model.geom_bodyid()[g] as usize] == 0 {
+                continue;
+            }
+            let [radius, half, _] = model.geom_size()[g];
+            let half = if model.geom_type()[g] as u32 == 3 { half } else { 0.0 };
+            let bottom = data.geom_xpos()[g][2] - half * data.geom_xmat()[g][8].abs() - radius;
+            lowest = lowest.min(bottom);
+        }
+        let depth = match random.below(5) {
+            0 => random.within(0.003),
+            1 | 2 => random.between(0.0, 0.03),
+            3 => random.between(0.03, 0.3),
+            _ => -random.unit(),
+        };
+        data.qpos_mut()[lift] -= lowest + depth;
+    }
+}

@@ -1,0 +1,186 @@
+//! The physics against MuJoCo 3.17.0, state by state, on models of our own, those of the planar crate, and Gymnasium's.
+#![cfg(feature = "mujoco")]
+
+use std::sync::Arc;
+
+use wr2l_lanes::{Batch, Derived, InstructionSet, Parameters};
+
+mod common;
+use common::mujoco::{Robot, gymnasium, own, planar, scatter};
+use common::{Random, error, vary};
+
+/// Relative.
+const BOUND: f64 = 1e-9;
+
+/// Sets of parameters, and states of each.
+fn counts() -> (usize, usize) {
+    if std::env::var("WR2L_THOROUGH").is_ok() { (200, 50) } else { (12, 25) }
+}
+
+struct State {
+    q: Vec<f64>,
+    v: Vec<f64>,
+    control: Vec<f64>,
+    forces: Vec<f64>,
+    qacc: Vec<f64>,
+    next_q: Vec<f64>,
+    next_v: Vec<f64>,
+    contacts: usize,
+    rows: usize,
+}
+
+/// Random states of a system, and what MuJoCo makes of them.
+fn states(robot: &Robot, phi: &Parameters, count: usize, random: &mut Random) -> Vec<State> {
+    let mut data = robot.with(phi);
+    let one = |_| {
+        scatter(&mut data, random);
+        let (q, v, control) = (data.qpos().to_vec(), data.qvel().to_vec(), data.ctrl().to_vec());
+        let forces = data.xfrc_applied()[1..].as_flattened().to_vec();
+        data.forward();
+        let qacc = data.qacc().to_vec();
+        let (contacts, rows) = (data.ncon() as usize, data.nefc() as usize);
+        data.step();
+        State {
+            q,
+            v,
+            control,
+            forces,
+            qacc,
+            next_q: data.qpos().to_vec(),
+            next_v: data.qvel().to_vec(),
+            contacts,
+            rows,
+        }
+    };
+    (0..count).map(one).collect()
+}
+
+/// Errors of qacc, next qpos and next qvel of every state; `None` where the lane failed.
+fn errors(batch: &mut Batch, states: &[State]) -> Vec<Option<[f64; 3]>> {
+    let shape = batch.model().shape();
+    let (nq, nv) = (shape.coordinates, shape.dofs);
+    let mut controls = Vec::new();
+    for (lane, state) in states.iter().enumerate() {
+        batch.set_state(lane, &state.q, &state.v);
+        batch.set_forces(lane, &state.forces);
+        controls.extend_from_slice(&state.control);
+    }
+    let active = vec![true; states.len()];
+    let mut qacc = vec![f64::NAN; states.len() * nv];
+    batch.accelerations(&controls, &active, &mut qacc);
+    batch.step(&controls, &active, 1);
+    let (mut q, mut v) = (vec![0.0; nq], vec![0.0; nv]);
+    let one = |(lane, state): (usize, &State)| {
+        batch.failure(lane).is_none().then(|| {
+            batch.state(lane, &mut q, &mut v);
+            let own = &qacc[lane * nv..][..nv];
+            [error(own, &state.qacc), error(&q, &state.next_q), error(&v, &state.next_v)]
+        })
+    };
+    states.iter().enumerate().map(one).collect()
+}
+
+fn compare(robot: &Robot) {
+    let model = Arc::new(robot.model());
+    let nominal = Parameters::nominal(model.compiled());
+    let (systems, count) = counts();
+    for instructions in InstructionSet::available() {
+        let mut random = Random(17);
+        let mut batch = Batch::with_instructions(&model, count, instructions).unwrap();
+        let mut all = Vec::new();
+        let (mut contacts, mut rows, mut failed, mut beyond) = (0, 0, 0, 0);
+        for system in 0..systems {
+            let phi = if system == 0 { nominal.clone() } else { vary(&nominal, &mut random) };
+            for lane in 0..count {
+                batch.set_parameters(lane, &phi).unwrap();
+            }
+            let states = states(robot, &phi, count, &mut random);
+            contacts += states.iter().map(|state| state.contacts).sum::<usize>();
+            rows += states.iter().map(|state| state.rows).sum::<usize>();
+            for (lane, errors) in errors(&mut batch, &states).into_iter().enumerate() {
+                let Some(errors) = errors else {
+                    failed += 1;
+                    println!("{} system {system} state {lane} failed: {:?}", robot.name, batch.failure(lane));
+                    continue;
+                };
+                if !errors.iter().all(|error| *error < BOUND) {
+                    beyond += 1;
+                    let state = &states[lane];
+                    println!(
+                        "{} {instructions:?} system {system} state {lane}: {errors:?}, {} contacts, {} rows",
+                        robot.name, state.contacts, state.rows
+                    );
+                }
+                all.push(errors);
+            }
+        }
+        let worst = |i: usize| all.iter().fold(0.0_f64, |m, e| m.max(e[i]));
+        println!(
+            "{} {instructions:?}: {} states, {contacts} contacts, {rows} rows; worst qacc {:.1e} qpos {:.1e} qvel {:.1e}; \
+             {beyond} beyond, {failed} failed",
+            robot.name,
+            all.len(),
+            worst(0),
+            worst(1),
+            worst(2)
+        );
+        assert_eq!((beyond, failed), (0, 0), "{}", robot.name);
+    }
+}
+
+fn compare_constants(robot: &Robot) {
+    let model = robot.model();
+    let nominal = Parameters::nominal(model.compiled());
+    let mut random = Random(5);
+    for system in 0..counts().0 {
+        let phi = if system == 0 { nominal.clone() } else { vary(&nominal, &mut random) };
+        let derived = Derived::new(&model, &phi).unwrap();
+        let data = if system == 0 {
+            // As the compiler left it.
+            fresh(robot)
+        } else {
+            robot.with(&phi)
+        };
+        let expected = data.model();
+        let close = |got: &[f64], expected: &[f64], what: &str| {
+            for (i, (g, e)) in got.iter().zip(expected).enumerate() {
+                assert!((g - e).abs() <= 1e-10 * e.abs(), "{} {what} {i}: {g} instead of {e}", robot.name);
+            }
+            assert_eq!(got.len(), expected.len());
+        };
+        close(&derived.dof_inverse_weight, expected.dof_invweight0(), "dof_invweight0");
+        close(&derived.dof_inertia, expected.dof_m0(), "dof_M0");
+        close(
+            derived.body_inverse_weight.as_flattened(),
+            expected.body_invweight0().as_flattened(),
+            "body_invweight0",
+        );
+        if system == 0 {
+            close(&[derived.mean_inertia], &[expected.stat().meaninertia], "meaninertia");
+        }
+    }
+}
+
+fn fresh(robot: &Robot) -> common::mujoco::Data {
+    mujoco_rs::prelude::MjData::try_new(robot.source.clone()).unwrap()
+}
+
+#[test]
+fn accelerations_and_next_states_of_our_own_models_are_those_of_mujoco() {
+    own().iter().for_each(compare);
+}
+
+#[test]
+fn accelerations_and_next_states_of_planar_robots_are_those_of_mujoco() {
+    planar().iter().for_each(compare);
+}
+
+#[test]
+fn accelerations_and_next_states_of_gymnasiums_models_are_those_of_mujoco() {
+    gymnasium().iter().for_each(compare);
+}
+
+#[test]
+fn derived_constants_are_those_of_a_fresh_compile() {
+    own().iter().chain(&planar()).chain(&gymnasium()).for_each(compare_constants);
+}
