@@ -90,7 +90,7 @@ impl std::fmt::Display for Failure {
 /// let compiled =
 ///     Compiled { bodies: vec![ball], joints: vec![joint], dofs: vec![Dof::default(); 6], ..Compiled::default() };
 /// let model = Arc::new(Model::new(compiled, Contacts::All)?);
-/// let mut batch = Batch::new(&model, 2);
+/// let mut batch = Batch::new(&model, 2)?;
 /// let mut light = batch.nominal().clone();
 /// light.gravity = [0.0, 0.0, -1.62];
 /// batch.set_parameters(1, &light)?;
@@ -241,9 +241,9 @@ impl Batch {
     /// # Panics
     /// If the lane does not exist or a slice has another length.
     pub fn set_state(&mut self, lane: usize, coordinates: &[f64], velocities: &[f64]) {
-        let still = std::mem::take(&mut self.zeros);
-        self.start(lane, [coordinates, velocities, &still[..self.model.tree.nv]]);
-        self.zeros = still;
+        let zeros = std::mem::take(&mut self.zeros);
+        self.start(lane, [coordinates, velocities, &zeros[..self.model.tree.nv]], &zeros);
+        self.zeros = zeros;
     }
 
     /// Writes coordinates (`[nq]`) and velocities (`[nv]`) of a lane.
@@ -281,7 +281,9 @@ impl Batch {
         assert_eq!(snapshot.len(), self.snapshot_len(), "length of a snapshot");
         let (coordinates, rest) = snapshot.split_at(self.model.tree.nq);
         let (velocities, accelerations) = rest.split_at(self.model.tree.nv);
-        self.start(lane, [coordinates, velocities, accelerations]);
+        let zeros = std::mem::take(&mut self.zeros);
+        self.start(lane, [coordinates, velocities, accelerations], &zeros);
+        self.zeros = zeros;
     }
 
     /// Advances every lane with `active[lane]` that has not failed by `steps` time steps.
@@ -330,19 +332,15 @@ impl Batch {
         }
     }
 
-    fn start(&mut self, lane: usize, state: [&[f64]; 3]) {
+    fn start(&mut self, lane: usize, state: [&[f64]; 3], zeros: &[f64]) {
         self.check_lane(lane, state[0].len(), state[1].len());
+        let still = &zeros[..self.model.tree.nv];
         self.kernel.set_state(lane, state);
         self.failures[lane] = if self.kernel.sane(lane) { None } else { Some(Failure::State) };
         if self.failures[lane].is_some() {
             // Numbers that are none stay out of the registers: they only slow the others down.
-            let still = vec![0.0; self.model.tree.nv];
-            self.kernel.set_state(lane, [&self.reference, &still, &still]);
+            self.kernel.set_state(lane, [&self.reference, still, still]);
         }
-        self.kernel.set_forces(lane, &self.zeros_of_forces());
-    }
-
-    fn zeros_of_forces(&self) -> Vec<f64> {
-        vec![0.0; 6 * self.model.compiled.bodies.len()]
+        self.kernel.set_forces(lane, &zeros[..6 * self.model.compiled.bodies.len()]);
     }
 }

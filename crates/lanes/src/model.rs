@@ -24,7 +24,7 @@ pub enum ModelError {
 
 /// Sizes of a model.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Shape {
+pub struct Sizes {
     /// Number of coordinates (MuJoCo's `nq`).
     pub coordinates: usize,
     /// Number of degrees of freedom (`nv`).
@@ -92,8 +92,8 @@ impl Model {
     }
 
     /// Sizes and the time step.
-    pub fn shape(&self) -> Shape {
-        Shape {
+    pub fn shape(&self) -> Sizes {
+        Sizes {
             coordinates: self.tree.nq,
             dofs: self.tree.nv,
             controls: self.compiled.actuators.len(),

@@ -184,3 +184,61 @@ fn accelerations_and_next_states_of_gymnasiums_models_are_those_of_mujoco() {
 fn derived_constants_are_those_of_a_fresh_compile() {
     own().iter().chain(&planar()).chain(&gymnasium()).for_each(compare_constants);
 }
+
+/// Two capsules and two balls in positions where the nearest points are no single ones, or have no direction between them.
+#[test]
+fn capsules_that_are_parallel_or_cross_touch_as_in_mujoco() {
+    let xml = r#"<mujoco><option gravity="0 0 0"/><default><geom condim="3" friction="0.8"/></default><worldbody>
+        <body name="a"><freejoint/><geom type="capsule" size="0.1 0.3"/></body>
+        <body name="b"><freejoint/><geom type="capsule" size="0.08 0.2"/></body>
+        <body name="c"><freejoint/><geom size="0.1"/></body>
+        <geom type="capsule" size="0.1 0.3" pos="0 5 0"/>
+        </worldbody></mujoco>"#;
+    let robot = Robot::new("rods", mujoco_rs::prelude::MjModel::from_xml_string(xml).unwrap());
+    let model = Arc::new(robot.model());
+    let (up, over) = ([1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0]);
+    let across = [0.5_f64.sqrt(), 0.5_f64.sqrt(), 0.0, 0.0];
+    // Where b is and how it is turned, seen from a, which stands upright.
+    let cases = [
+        ([0.15, 0.0, 0.0], up),
+        ([0.15, 0.0, 0.3], up),
+        ([0.1, 0.1, -0.45], up),
+        ([0.15, 0.0, 0.1], over),
+        ([0.0, 0.0, 0.6], up),
+        ([0.0, 0.0, 0.1], across),
+        ([0.05, 0.02, 0.1], across),
+        ([0.0, 0.0, 0.1], up),
+    ];
+    let mut data = robot.with(&Parameters::nominal(model.compiled()));
+    let mut most = 0;
+    for (index, (offset, turn)) in cases.into_iter().enumerate() {
+        // The second time against the rod that does not move; the ball meets b, once centre on centre.
+        for base in [[0.0, 0.0, 0.0], [0.0, 5.0, 0.0]] {
+            let mut q = vec![0.0; 21];
+            let away = if base[1] > 0.0 { 50.0 } else { 0.0 };
+            q[..3].copy_from_slice(&[base[0] + away, base[1], base[2]]);
+            q[3..7].copy_from_slice(&up);
+            (0..3).for_each(|i| q[7 + i] = base[i] + offset[i]);
+            q[10..14].copy_from_slice(&turn);
+            let ball = if index % 2 == 0 { [0.0, 0.0, 9.0] } else { [0.02, 0.0, 0.05] };
+            (0..3).for_each(|i| q[14 + i] = q[7 + i] + ball[i]);
+            q[17..21].copy_from_slice(&up);
+            data.reset();
+            data.qpos_mut().copy_from_slice(&q);
+            data.forward();
+            most = most.max(data.ncon());
+            let mut batch = Batch::new(&model, 1).unwrap();
+            let mut qacc = vec![0.0; 18];
+            batch.set_state(0, &q, &[0.0; 18]);
+            batch.accelerations(&[], &[true], &mut qacc);
+            assert_eq!(batch.failure(0), None);
+            let error = error(&qacc, data.qacc());
+            assert!(
+                error < BOUND,
+                "case {index} at {base:?}: {error:.1e}, {qacc:?} instead of {:?}",
+                data.qacc()
+            );
+        }
+    }
+    assert!(most > 2, "parallel capsules touch twice");
+}

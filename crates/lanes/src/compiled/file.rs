@@ -230,7 +230,7 @@ structure!(Dof: armature: f64, damping: f64, friction_loss: f64, softness: Softn
 structure!(Options: timestep: f64, integrator: Integrator, gravity: [f64; 3], impratio: f64, density: f64,
     viscosity: f64, wind: [f64; 3], filter_parent: bool, euler_damping: bool, safe_reference: bool);
 structure!(Body: name: String, parent: u32, position: [f64; 3], orientation: [f64; 4], mass: f64,
-    inertia: [f64; 3], centre: [f64; 3], axes: [f64; 4]);
+    inertia: [f64; 3], centre: [f64; 3], axes: [f64; 4], point: bool);
 structure!(Joint: name: String, body: u32, kind: JointKind, anchor: [f64; 3], axis: [f64; 3],
     reference: [f64; 7], spring: f64, stiffness: f64, range: Option<[f64; 2]>, margin: f64,
     softness: Softness, actuator_force_range: Option<[f64; 2]>);

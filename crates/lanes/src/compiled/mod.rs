@@ -109,6 +109,8 @@ pub struct Body {
     pub centre: [f64; 3],
     /// The principal axes in the body's frame, a unit quaternion (`body_iquat`).
     pub axes: [f64; 4],
+    /// Whether MuJoCo takes it for a point on slides (`body_simple` is 2), whose inverse weights are 1/mass and 0.
+    pub point: bool,
 }
 
 /// The kind of a joint.

@@ -216,6 +216,7 @@ fn body(source: &Source<'_>, b: usize) -> Body {
         inertia: model.body_inertia()[b],
         centre: model.body_ipos()[b],
         axes: model.body_iquat()[b],
+        point: model.body_simple()[b] == 2,
     }
 }
 

@@ -65,15 +65,14 @@ impl<F: Lane> Work<F> {
     /// The response to a unit of pressure on row `k`, and what it does to every row.
     #[inline(always)]
     fn find_column(&mut self, model: &Model, k: usize) {
-        let zero = F::zero();
-        self.load.fill([zero; 6]);
-        self.load_force.fill(zero);
+        self.unload();
         let between = self.between[k];
         for (side, sign) in [(0, -F::one()), (1, F::one())] {
             let force = scale(sign, &between.direction);
             let wrench = wrench_of(&force, &between.levers[side]);
             let link = between.links[side];
             self.load[link] = add6(&self.load[link], &wrench);
+            self.loaded[link] = true;
         }
         self.respond(model);
         let (n, nv) = (self.between.len(), self.qacc.len());

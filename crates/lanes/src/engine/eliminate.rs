@@ -189,10 +189,20 @@ impl<F: Lane> Work<F> {
     }
 
     /// The accelerations, into `response` and `follow`, that the wrenches `load` on links and the forces `load_force` on
-    /// joints cause in the system that was eliminated last.
+    /// joints cause in the system that was eliminated last. Only links that are `loaded` have any; `load_offset` of all
+    /// others is 0.
     #[inline(always)]
-    pub(crate) fn respond(&mut self, model: &Model) {
+    pub(super) fn respond(&mut self, model: &Model) {
         for (l, link) in model.tree.links.iter().enumerate().rev() {
+            if !self.loaded[l] {
+                if link.free {
+                    self.follow[l] = [F::zero(); 6];
+                }
+                continue;
+            }
+            if let Some(p) = link.parent {
+                self.loaded[p] = true;
+            }
             let mut push = self.load[l];
             if link.free {
                 let d = model.tree.joints[link.joints.start].v;

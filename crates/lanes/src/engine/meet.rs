@@ -99,40 +99,25 @@ impl<F: Lane> Work<F> {
         if !parallel.any() {
             return;
         }
-        // Ends of one against the other, until two touch.
-        let mut count = F::zero();
-        let one = F::one();
-        for (end, first) in [(one, true), (-one, true), (one, false), (-one, false)] {
-            let lanes =
-                parallel & (count.less(F::splat(1.5)) | F::Mask::from_bits(if first { u32::MAX } else { 0 }));
-            let points = if first {
-                let y = clip((v - end * mb) * ic);
-                [axpy(end, &aa, &ca), axpy(y, &ab, &cb)]
-            } else {
-                let x = clip((u - end * mb) * ia);
-                [axpy(x, &aa, &ca), axpy(end, &ab, &cb)]
-            };
-            let touching = add(self, points, lanes);
-            count = count + one.only(touching);
+        // Both ends of the stretch along which they lie side by side; one point twice where they do not.
+        let reach = mb.abs();
+        for end in [(u - reach) * ia, (u + reach) * ia] {
+            let x = clip(end);
+            let y = clip(mb.neg_mul_add(x, v) * ic);
+            add(self, [axpy(x, &aa, &ca), axpy(y, &ab, &cb)], parallel);
         }
     }
 
-    /// Lists the contact of two points' surroundings, in the lanes where they touch; returns those.
-    fn spot(&mut self, model: &Model, system: &System<F>, pair: &Pair<'_, F>, lanes: F::Mask) -> F::Mask {
+    /// Lists the contact of two points' surroundings, in those of the lanes where they touch.
+    fn spot(&mut self, model: &Model, system: &System<F>, pair: &Pair<'_, F>, lanes: F::Mask) {
         F::run(
             #[inline(always)]
             || self.list_spot(model, system, pair, lanes),
-        )
+        );
     }
 
     #[inline(always)]
-    fn list_spot(
-        &mut self,
-        model: &Model,
-        system: &System<F>,
-        pair: &Pair<'_, F>,
-        lanes: F::Mask,
-    ) -> F::Mask {
+    fn list_spot(&mut self, model: &Model, system: &System<F>, pair: &Pair<'_, F>, lanes: F::Mask) {
         let law = &pair.meeting.law;
         let [a, b] = pair.points;
         let between = sub(&b, &a);
@@ -142,7 +127,7 @@ impl<F: Lane> Work<F> {
         let margin = F::splat(law.margin);
         let touching = distance.less(margin) & lanes;
         if !touching.any() {
-            return touching;
+            return;
         }
         let crossing = length.less(F::splat(LEAST));
         if crossing.any() {
@@ -172,7 +157,6 @@ impl<F: Lane> Work<F> {
             [None, Some(link)] => self.touch(model, link, law.frictionless, soft, surface, &spot),
             [None, None] => {}
         }
-        touching
     }
 
     #[inline(always)]

@@ -84,6 +84,7 @@ pub(crate) struct Work<F: Lane> {
     between: Vec<Between<F>>,
     round_ends: Vec<[Vec3<F>; 2]>,
     // Scratch of `between`.
+    loaded: Vec<bool>,
     load: Vec<Vec6<F>>,
     load_force: Vec<F>,
     load_offset: Vec<F>,
@@ -163,6 +164,7 @@ impl<F: Lane> Work<F> {
             losses: Vec::with_capacity(nv),
             between: Vec::with_capacity(limits.between),
             round_ends: vec![[[z; 3]; 2]; model.candidates.rounds.len()],
+            loaded: vec![false; links],
             load: six.clone(),
             load_force: vec![z; nv],
             load_offset: vec![z; nv],
@@ -201,10 +203,15 @@ impl<F: Lane> Work<F> {
         self.drive(setting, q, v);
         self.detect(setting, q, v);
         let unsolved = self.solve(setting, guess, live);
-        for a in &mut self.qacc {
-            // A zero of either sign becomes +0: which one it was may hang on what other lanes touched.
-            *a = *a + F::zero();
-        }
+        F::run(
+            #[inline(always)]
+            || {
+                for a in &mut self.qacc {
+                    // A zero of either sign becomes +0: which one it was may hang on what other lanes touched.
+                    *a = *a + F::zero();
+                }
+            },
+        );
         unsolved
     }
 }

@@ -1,7 +1,7 @@
 //! What the constants of a system ask of the engine: responses of the system at rest in its reference pose.
 
 use super::{Setting, Work};
-use crate::algebra::{Vec3, Vec6, add, cross, spatial, sub, turned};
+use crate::algebra::{Vec6, add, cross, lift, spatial, sub, turned};
 use crate::compiled::JointKind;
 use crate::inertia::Rigid;
 use crate::lane::Lane;
@@ -16,32 +16,51 @@ impl<F: Lane> Work<F> {
         self.motion(setting, &v);
         self.drive(setting, q, &v);
         self.stale.fill(true);
-        self.eliminate(setting.model, setting.system, false, None);
+        F::run(
+            #[inline(always)]
+            || self.eliminate(setting.model, setting.system, false, None),
+        );
     }
 
-    /// The acceleration of a link by a wrench on it, or the response to a unit force on a degree of freedom, which
-    /// [`Work::response`] reads.
-    pub(crate) fn response_to(
-        &mut self,
-        model: &Model,
-        wrench: Option<(usize, Vec6<F>)>,
-        dof: Option<usize>,
-    ) -> Vec6<F> {
+    /// Forgets all loads.
+    #[inline(always)]
+    pub(crate) fn unload(&mut self) {
         self.load.fill([F::zero(); 6]);
         self.load_force.fill(F::zero());
-        if let Some((link, wrench)) = wrench {
-            self.load[link] = wrench;
-        }
-        if let Some(dof) = dof {
-            self.load_force[dof] = F::one();
-        }
-        self.respond(model);
-        wrench.map_or([F::zero(); 6], |(link, _)| self.follow[link])
+        self.load_offset.fill(F::zero());
+        self.loaded.fill(false);
     }
 
-    /// The acceleration of a degree of freedom in the latest response.
-    pub(crate) fn response(&self, dof: usize) -> f64 {
-        self.response[dof].get(0)
+    /// Loads one lane: with a wrench on a link.
+    pub(crate) fn load_link(&mut self, lane: usize, link: usize, wrench: [f64; 6]) {
+        for (to, from) in self.load[link].iter_mut().zip(wrench) {
+            to.set(lane, from);
+        }
+        self.loaded[link] = true;
+    }
+
+    /// Loads one lane: with a unit force on a degree of freedom.
+    pub(crate) fn load_dof(&mut self, model: &Model, lane: usize, dof: usize) {
+        self.load_force[dof].set(lane, 1.0);
+        self.loaded[model.tree.dof_links[dof]] = true;
+    }
+
+    /// Finds every lane's response to its load.
+    pub(crate) fn answer(&mut self, model: &Model) {
+        F::run(
+            #[inline(always)]
+            || self.respond(model),
+        );
+    }
+
+    /// A link's acceleration in the latest response of a lane.
+    pub(crate) fn link_response(&self, lane: usize, link: usize) -> [f64; 6] {
+        self.follow[link].map(|a| a.get(lane))
+    }
+
+    /// The acceleration of a degree of freedom in the latest response of a lane.
+    pub(crate) fn dof_response(&self, lane: usize, dof: usize) -> f64 {
+        self.response[dof].get(lane)
     }
 
     /// The inertia of every link with all that hangs on it.
@@ -77,8 +96,9 @@ impl<F: Lane> Work<F> {
         spatial(axis, cross(&lever, &axis))
     }
 
-    /// Where a point of a link is.
-    pub(crate) fn place(&self, link: usize, point: &Vec3<F>) -> Vec3<F> {
-        add(&self.position[link], &turned(&self.turn[link], point))
+    /// From the reference point of a link's tree to a point of the link.
+    pub(crate) fn lever(&self, model: &Model, link: usize, point: [f64; 3]) -> [f64; 3] {
+        let own = add(&self.position[link], &turned(&self.turn[link], &lift(&point)));
+        sub(&own, &self.position[model.tree.links[link].root]).map(|x| x.get(0))
     }
 }

@@ -106,13 +106,13 @@ impl Limits {
 
     pub(crate) fn new(compiled: &Compiled, candidates: &Candidates) -> Self {
         let soft = |softness: &Softness| Soft::new(softness, &compiled.options);
-        // Nearest points, or four of parallel capsules, each of which may be another lane's.
+        // The nearest points, or two of parallel capsules, each of which may be another lane's.
         let (mut touches, mut between) = (2 * candidates.planes.len(), 0);
         for meeting in &candidates.meetings {
             if meeting.sides.iter().all(|side| candidates.rounds[*side].link.is_some()) {
-                between += if meeting.law.frictionless { 5 } else { 20 };
+                between += if meeting.law.frictionless { 3 } else { 12 };
             } else {
-                touches += 5;
+                touches += 3;
             }
         }
         Self {

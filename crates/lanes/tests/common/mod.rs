@@ -2,8 +2,9 @@
 #![allow(dead_code, unreachable_pub)]
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use wr2l_lanes::Parameters;
+use wr2l_lanes::{Batch, Contacts, InstructionSet, JointKind, Model, Parameters};
 
 #[cfg(feature = "mujoco")]
 pub mod mujoco;
@@ -62,7 +63,10 @@ pub fn vary(nominal: &Parameters, random: &mut Random) -> Parameters {
         phi.mass[b] *= mass;
         // A little out of shape, and still within what a body can be.
         phi.inertia[b].iter_mut().for_each(|i| *i *= mass * (1.0 + random.within(0.05)));
-        phi.centre[b].iter_mut().for_each(|c| *c += random.within(0.01));
+        // MuJoCo computes a body whose frame is that of its inertia in a way of its own, and keeps to it.
+        if phi.centre[b] != [0.0; 3] {
+            phi.centre[b].iter_mut().for_each(|c| *c += random.within(0.01));
+        }
     }
     let lists = [
         &mut phi.armature,
@@ -89,4 +93,84 @@ pub fn error(got: &[f64], expected: &[f64]) -> f64 {
         .zip(expected)
         .map(|(g, e)| (g - e).abs() / scale)
         .fold(0.0, |m, e| if e.is_nan() { e } else { m.max(e) })
+}
+
+/// The committed models: what MuJoCo made of the files beside them, and of the planar robots' (`tests/models.rs`).
+pub const MODELS: [&str; 6] = ["quadruped", "tumblers", "eel", "hopper", "walker2d", "half_cheetah"];
+
+pub fn bytes(name: &str) -> Vec<u8> {
+    let path = folder().join(format!("{name}.model"));
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+pub fn model(name: &str) -> Arc<Model> {
+    Arc::new(Model::from_bytes(&bytes(name), Contacts::All).unwrap())
+}
+
+/// Coordinates, velocities, controls, forces and parameters that make up one lane's life.
+#[derive(Clone)]
+pub struct Life {
+    pub q: Vec<f64>,
+    pub v: Vec<f64>,
+    pub control: Vec<f64>,
+    pub forces: Vec<f64>,
+    pub phi: Parameters,
+}
+
+impl Life {
+    /// Somewhere near the ground, so that contacts come and go.
+    pub fn random(model: &Model, random: &mut Random) -> Self {
+        let compiled = model.compiled();
+        let mut q = Vec::new();
+        for joint in &compiled.joints {
+            if joint.kind == JointKind::Free {
+                q.extend([random.within(0.3), random.within(0.3), random.between(0.02, 0.5)]);
+                q.extend(random.unit_quaternion(0.5));
+            } else if let Some([low, high]) = joint.range {
+                let over = 0.1 * (high - low);
+                q.push(random.between(low - over, high + over));
+            } else {
+                q.push(joint.reference[0] + random.within(0.3));
+            }
+        }
+        let speed = random.between(0.0, 3.0);
+        Self {
+            q,
+            v: (0..compiled.nv()).map(|_| random.within(speed)).collect(),
+            control: (0..compiled.nu()).map(|_| random.within(1.2)).collect(),
+            forces: vec![0.0; 6 * compiled.bodies.len()],
+            phi: vary(&Parameters::nominal(compiled), random),
+        }
+    }
+
+    pub fn start(&self, batch: &mut Batch, lane: usize) {
+        batch.set_parameters(lane, &self.phi).unwrap();
+        batch.set_state(lane, &self.q, &self.v);
+        batch.set_forces(lane, &self.forces);
+    }
+}
+
+/// The bits of a lane's snapshot.
+pub fn snapshot(batch: &Batch, lane: usize) -> Vec<u64> {
+    let mut numbers = vec![0.0; batch.snapshot_len()];
+    batch.save(lane, &mut numbers);
+    numbers.into_iter().map(f64::to_bits).collect()
+}
+
+/// The snapshots of all lives after some calls of four steps, computed together in the given order.
+pub fn together(
+    model: &Arc<Model>,
+    lives: &[Life],
+    instructions: InstructionSet,
+    calls: usize,
+) -> Vec<Vec<u64>> {
+    let mut batch = Batch::with_instructions(model, lives.len(), instructions).unwrap();
+    for (lane, life) in lives.iter().enumerate() {
+        life.start(&mut batch, lane);
+    }
+    let controls: Vec<f64> = lives.iter().flat_map(|life| life.control.clone()).collect();
+    for _ in 0..calls {
+        batch.step(&controls, &vec![true; lives.len()], 4);
+    }
+    (0..lives.len()).map(|lane| snapshot(&batch, lane)).collect()
 }

@@ -1,0 +1,227 @@
+//! What holds for moving bodies whatever MuJoCo says: conserved quantities, and rest.
+
+use std::sync::Arc;
+
+use wr2l_lanes::{
+    Actuator, Batch, Body, Compiled, Contacts, Dof, Geom, Integrator, Joint, JointKind, Model, Options,
+    Parameters, Shape,
+};
+
+mod common;
+use common::model;
+
+const STILL: [f64; 4] = [1.0, 0.0, 0.0, 0.0];
+
+fn body(parent: u32, mass: f64, inertia: [f64; 3]) -> Body {
+    Body { parent, mass, inertia, orientation: STILL, axes: STILL, ..Body::default() }
+}
+
+fn free(body: u32) -> Joint {
+    let reference = [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0];
+    Joint { body, kind: JointKind::Free, reference, ..Joint::default() }
+}
+
+fn hinge(body: u32, axis: [f64; 3]) -> Joint {
+    Joint { body, axis, ..Joint::default() }
+}
+
+fn made(compiled: Compiled) -> Arc<Model> {
+    Arc::new(Model::new(compiled, Contacts::All).unwrap())
+}
+
+fn weightless(integrator: Integrator, timestep: f64) -> Options {
+    Options { integrator, timestep, gravity: [0.0; 3], ..Options::default() }
+}
+
+fn turn([w, x, y, z]: [f64; 4], v: [f64; 3]) -> [f64; 3] {
+    let cross = |a: [f64; 3], b: [f64; 3]| {
+        [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
+    };
+    let t = cross([x, y, z], v).map(|t| 2.0 * t);
+    let u = cross([x, y, z], t);
+    [0, 1, 2].map(|i| v[i] + w * t[i] + u[i])
+}
+
+/// Angular momentum in the frame of the world, and energy, of a free body about its centre.
+fn spin(q: &[f64], v: &[f64], inertia: [f64; 3]) -> ([f64; 3], f64) {
+    let own = [0, 1, 2].map(|i| inertia[i] * v[3 + i]);
+    let energy = 0.5 * (0..3).map(|i| own[i] * v[3 + i]).sum::<f64>();
+    (turn([q[3], q[4], q[5], q[6]], own), energy)
+}
+
+#[test]
+fn a_free_body_keeps_its_momentum_and_energy_to_the_order_of_the_integrator() {
+    let inertia = [0.02, 0.05, 0.06];
+    let drift = |timestep: f64| {
+        let model = made(Compiled {
+            options: weightless(Integrator::RungeKutta4, timestep),
+            bodies: vec![body(0, 1.3, inertia)],
+            joints: vec![free(1)],
+            dofs: vec![Dof::default(); 6],
+            ..Compiled::default()
+        });
+        let mut batch = Batch::new(&model, 1).unwrap();
+        // About the middle axis, where it tumbles.
+        let (mut q, mut v) = (vec![0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0], vec![0.4, -0.2, 0.1, 0.05, 9.0, 0.03]);
+        batch.set_state(0, &q, &v);
+        let before = spin(&q, &v, inertia);
+        batch.step(&[], &[true], (2.0 / timestep).round() as usize);
+        batch.state(0, &mut q, &mut v);
+        let after = spin(&q, &v, inertia);
+        assert!((q[0] - 0.8).abs() < 1e-9 && (v[0] - 0.4).abs() < 1e-12, "its centre goes straight on");
+        let momentum = (0..3).map(|i| (after.0[i] - before.0[i]).abs()).fold(0.0, f64::max);
+        (momentum, (after.1 - before.1).abs())
+    };
+    let (coarse, fine) = (drift(0.004), drift(0.002));
+    println!("momentum and energy: {coarse:?} {fine:?}");
+    assert!(fine.0 < 1e-4 && fine.1 < 1e-6);
+    // Velocities are of the fourth order; MuJoCo's way to average rotations is of the second.
+    assert!(fine.0 < coarse.0 / 3.5 && fine.1 < coarse.1 / 10.0);
+}
+
+#[test]
+fn inner_forces_move_no_centre_of_mass() {
+    let (arm, reach) = ([0.1, 0.05, 0.2], [0.02, 0.0, 0.3]);
+    let mut limb = body(1, 0.8, [0.02, 0.03, 0.01]);
+    (limb.position, limb.centre) = (arm, reach);
+    let drift = |timestep: f64| {
+        let model = made(Compiled {
+            options: weightless(Integrator::RungeKutta4, timestep),
+            bodies: vec![body(0, 1.3, [0.02, 0.05, 0.06]), limb.clone()],
+            joints: vec![free(1), hinge(2, [0.0, 1.0, 0.0])],
+            dofs: vec![Dof { armature: 0.01, damping: 0.2, ..Dof::default() }; 7],
+            actuators: vec![Actuator { joint: 1, gear: 1.0, gain: 3.0, ..Actuator::default() }],
+            ..Compiled::default()
+        });
+        // Armature and damping of the free joint would hold on to the world.
+        let mut phi = Parameters::nominal(model.compiled());
+        phi.armature[..6].fill(0.0);
+        phi.damping[..6].fill(0.0);
+        let centre = |q: &[f64]| {
+            let (s, c) = q[7].sin_cos();
+            let limb = [c * reach[0] + s * reach[2], reach[1], c * reach[2] - s * reach[0]];
+            let out = turn([q[3], q[4], q[5], q[6]], [0, 1, 2].map(|i| arm[i] + limb[i]));
+            [0, 1, 2].map(|i| q[i] + 0.8 / 2.1 * out[i])
+        };
+        let mut batch = Batch::new(&model, 1).unwrap();
+        batch.set_parameters(0, &phi).unwrap();
+        let (mut q, mut v) = (model.compiled().reference(), vec![0.0; 7]);
+        let before = centre(&q);
+        batch.set_state(0, &q, &v);
+        batch.step(&[1.0], &[true], (0.4 / timestep).round() as usize);
+        batch.step(&[-0.7], &[true], (0.4 / timestep).round() as usize);
+        batch.state(0, &mut q, &mut v);
+        let after = centre(&q);
+        assert!(q[7].abs() > 0.3 && q[0].abs() > 0.01, "it moves: {q:?}");
+        (0..3).map(|i| (after[i] - before[i]).abs()).fold(0.0, f64::max)
+    };
+    let (coarse, fine) = (drift(0.002), drift(0.001));
+    println!("centre of mass: {coarse:.1e} {fine:.1e}");
+    assert!(fine < 1e-6 && fine < coarse / 3.5, "MuJoCo's way to average rotations is of the second order");
+}
+
+#[test]
+fn a_pendulum_keeps_its_energy_to_the_fourth_order() {
+    let (mass, length, own) = (0.7, 0.4, 0.01);
+    let drift = |timestep: f64| {
+        let options = Options { integrator: Integrator::RungeKutta4, timestep, ..Options::default() };
+        let mut swing = body(0, mass, [own; 3]);
+        swing.centre = [0.0, 0.0, -length];
+        let mut second = body(1, mass, [own; 3]);
+        second.position = [0.0, 0.0, -length];
+        second.centre = [0.0, 0.1, -length];
+        let model = made(Compiled {
+            options,
+            bodies: vec![swing, second],
+            joints: vec![hinge(1, [0.0, 1.0, 0.0]), hinge(2, [0.0, 1.0, 0.0])],
+            dofs: vec![Dof::default(); 2],
+            ..Compiled::default()
+        });
+        let energy = |q: &[f64], v: &[f64]| {
+            let (a, b, wa, wb) = (q[0], q[0] + q[1], v[0], v[0] + v[1]);
+            // Both swing in the x–z plane; the second one's centre is 0.1 aside along y, which does not move.
+            let position = |angle: f64| [-length * angle.sin(), -length * angle.cos()];
+            let velocity = |angle: f64, w: f64| [-length * angle.cos() * w, length * angle.sin() * w];
+            let (va, vb) = (velocity(a, wa), velocity(b, wb));
+            let speed = [va[0] + vb[0], va[1] + vb[1]];
+            let kinetic =
+                0.5 * mass * (va[0] * va[0] + va[1] * va[1] + speed[0] * speed[0] + speed[1] * speed[1])
+                    + 0.5 * own * (wa * wa + wb * wb);
+            kinetic + mass * 9.81 * (2.0 * position(a)[1] + position(b)[1])
+        };
+        let (mut q, mut v) = (vec![1.1, -0.4], vec![0.5, 2.0]);
+        let before = energy(&q, &v);
+        let mut batch = Batch::new(&model, 1).unwrap();
+        batch.set_state(0, &q, &v);
+        batch.step(&[], &[true], (4.0 / timestep).round() as usize);
+        batch.state(0, &mut q, &mut v);
+        (energy(&q, &v) - before).abs()
+    };
+    let (coarse, fine) = (drift(0.004), drift(0.002));
+    println!("energy: {coarse:.1e} {fine:.1e}");
+    assert!(fine < 1e-6 && fine < coarse / 10.0);
+}
+
+#[test]
+fn a_resting_robot_rests() {
+    let steps = if std::env::var("WR2L_THOROUGH").is_ok() { 100_000 } else { 10_000 };
+    let model = model("quadruped");
+    let (nv, nu) = (model.shape().dofs, model.shape().controls);
+    let mut batch = Batch::new(&model, 1).unwrap();
+    let (mut q, mut v) = (model.compiled().reference(), vec![0.0; nv]);
+    batch.set_state(0, &q, &v);
+    batch.step(&vec![0.0; nu], &[true], 40_000);
+    assert_eq!(batch.failure(0), None);
+    batch.state(0, &mut q, &mut v);
+    let before = q.clone();
+    batch.step(&vec![0.0; nu], &[true], steps);
+    batch.state(0, &mut q, &mut v);
+    assert_eq!(batch.failure(0), None);
+    let speed = v.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
+    let moved = q.iter().zip(&before).fold(0.0_f64, |m, (a, b)| m.max((a - b).abs()));
+    println!("speed {speed:.1e}, moved {moved:.1e} in {steps} steps");
+    assert!(speed < 1e-9 && moved < 1e-9);
+}
+
+#[test]
+fn a_ball_at_rest_presses_with_its_weight() {
+    let ball = Geom {
+        body: 1,
+        shape: Shape::Sphere,
+        orientation: STILL,
+        size: [0.1, 0.0],
+        contype: 1,
+        conaffinity: 1,
+        condim: 3,
+        friction: 1.0,
+        solmix: 1.0,
+        ..Geom::default()
+    };
+    let floor = Geom { body: 0, shape: Shape::Plane, ..ball.clone() };
+    let model = made(Compiled {
+        bodies: vec![body(0, 2.0, [0.008; 3])],
+        joints: vec![free(1)],
+        dofs: vec![Dof::default(); 6],
+        geoms: vec![floor, ball],
+        ..Compiled::default()
+    });
+    let mut batch = Batch::new(&model, 1).unwrap();
+    let (mut q, mut v) = (vec![0.0, 0.0, 0.1, 1.0, 0.0, 0.0, 0.0], vec![0.0; 6]);
+    batch.set_state(0, &q, &v);
+    batch.step(&[], &[true], 5_000);
+    batch.state(0, &mut q, &mut v);
+    assert!(v.iter().all(|v| v.abs() < 1e-12), "{v:?}");
+    assert!(q[2] < 0.1 && q[2] > 0.099, "it sinks in a little: {}", q[2]);
+    assert_eq!((q[0], q[1]), (0.0, 0.0));
+    // Pushed sideways by less than its friction it stays, apart from creeping; by more it slides.
+    let mut slid = [0.0; 2];
+    for (slid, push) in slid.iter_mut().zip([5.0, 60.0]) {
+        batch.set_state(0, &q, &v);
+        batch.set_forces(0, &[push, 0.0, 0.0, 0.0, push * 0.1, 0.0]);
+        batch.step(&[], &[true], 250);
+        let (mut now, mut speed) = (q.clone(), v.clone());
+        batch.state(0, &mut now, &mut speed);
+        *slid = now[0];
+    }
+    assert!(slid[1] > 0.5 && slid[0] < slid[1] / 10.0, "{slid:?}");
+}

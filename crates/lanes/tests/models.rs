@@ -1,0 +1,138 @@
+//! Models from MuJoCo: the committed ones are fresh, and what is beyond the engine is refused by name.
+#![cfg(feature = "mujoco")]
+
+use mujoco_rs::prelude::MjModel;
+use wr2l_lanes::{Compiled, Contacts, Model};
+
+mod common;
+use common::mujoco::{own, planar};
+use common::{MODELS, bytes, folder};
+
+/// `WR2L_WRITE_MODELS=1` writes them anew.
+#[test]
+fn committed_models_are_what_mujoco_compiles() {
+    let robots: Vec<_> = own().into_iter().chain(planar()).collect();
+    assert_eq!(robots.iter().map(|robot| robot.name.as_str()).collect::<Vec<_>>(), MODELS);
+    for robot in robots {
+        let file = robot.model().compiled().to_bytes().unwrap();
+        if std::env::var_os("WR2L_WRITE_MODELS").is_some() {
+            std::fs::write(folder().join(format!("{}.model", robot.name)), &file).unwrap();
+        }
+        assert!(file == bytes(&robot.name), "{}: WR2L_WRITE_MODELS=1 writes it anew", robot.name);
+    }
+}
+
+/// What the engine says of a model with these elements in the world, after it, and with these options.
+fn refusal(world: &str, after: &str) -> String {
+    let xml = format!(
+        r#"<mujoco><worldbody>
+          <geom name="floor" type="plane" size="1 1 1"/>
+          <body name="base" pos="0 0 1"><freejoint/><geom name="ball" size="0.1"/>
+            <body name="arm"><joint name="elbow" axis="0 1 0"/><geom name="arm" type="capsule" fromto="0 0 0 0.3 0 0" size="0.05"/></body>
+          </body>{world}</worldbody>{after}</mujoco>"#
+    );
+    let source = MjModel::from_xml_string(&xml).unwrap_or_else(|error| panic!("{error}: {xml}"));
+    match Compiled::from_mujoco(&source) {
+        Err(refusal) => refusal.to_string(),
+        Ok(compiled) => {
+            Model::new(compiled, Contacts::All).map_or_else(|e| e.to_string(), |_| "accepted".into())
+        }
+    }
+}
+
+fn body(inside: &str) -> String {
+    format!(r#"<body name="thing" pos="0 0 2">{inside}</body>"#)
+}
+
+#[test]
+fn what_the_engine_cannot_move_is_refused_by_element_and_name() {
+    assert_eq!(refusal("", ""), "accepted");
+    let free = "<freejoint/>";
+    let cases = [
+        (body(r#"<joint name="b" type="ball"/><geom size="0.1"/>"#), "", "joint `b`: ball joints"),
+        (
+            body(&format!(r#"{free}<geom name="crate" type="box" size="0.1 0.1 0.1"/>"#)),
+            "",
+            "geom `crate`: is a box and may touch geom `floor`",
+        ),
+        (
+            body(&format!(r#"{free}<geom name="c" size="0.1" condim="4"/>"#)),
+            "",
+            "geom `c`: touches geom `floor` with condim 4",
+        ),
+        (body(&format!(r#"{free}<geom name="ice" size="0.1" adhesion="1"/>"#)), "", "geom `ice`: adhesion"),
+        (
+            body(r#"<geom name="wet" size="0.1" fluidshape="ellipsoid"/>"#),
+            "",
+            "geom `wet`: the ellipsoid model of fluids",
+        ),
+        (
+            String::from(r#"<body name="hand" mocap="true"><geom size="0.1"/></body>"#),
+            "",
+            "body `hand`: mocap bodies",
+        ),
+        (
+            body(r#"<joint name="s" axis="0 1 0" damping="1 2"/><geom size="0.1"/>"#),
+            "",
+            "damping that is not linear",
+        ),
+        (
+            String::new(),
+            r#"<equality><weld name="glue" body1="base"/></equality>"#,
+            "equality `glue`: equality constraints",
+        ),
+        (
+            String::new(),
+            r#"<tendon><fixed name="cord" stiffness="1"><joint joint="elbow" coef="1"/></fixed></tendon>"#,
+            "tendon `cord`: tendons that act",
+        ),
+        (
+            String::new(),
+            r#"<actuator><muscle name="biceps" joint="elbow" lengthrange="0 1"/></actuator>"#,
+            "actuator `biceps`: activation dynamics",
+        ),
+        (
+            String::new(),
+            r#"<actuator><intvelocity name="lag" joint="elbow" kp="1" actrange="-1 1"/></actuator>"#,
+            "actuator `lag`: activation dynamics",
+        ),
+        (String::new(), r#"<option cone="elliptic"/>"#, "elliptic friction cones"),
+        (String::new(), r#"<option integrator="implicit"/>"#, "the integrator is neither"),
+        (String::new(), r#"<option noslip_iterations="3"/>"#, "`noslip_iterations` is not 0"),
+        (String::new(), r#"<option><flag contact="disable"/></option>"#, "the flag `contact` is disabled"),
+        (String::new(), r#"<option><flag override="enable"/></option>"#, "the flag `override` is enabled"),
+        (String::new(), r#"<option integrator="implicitfast" density="1"/>"#, "implicitfast in a medium"),
+        (
+            body(r#"<joint name="lone" type="free"/><geom size="0.1"/>"#),
+            r#"<option integrator="implicitfast"/>"#,
+            "joint `lone`: a free body without joints, under implicitfast",
+        ),
+    ];
+    for (world, after, expected) in &cases {
+        let said = refusal(world, after);
+        assert!(said.contains(expected), "{said:?} does not say {expected:?}");
+        assert!(said.ends_with("; run this model on MuJoCo"), "{said}");
+    }
+}
+
+#[test]
+fn a_tendon_without_effect_and_shapes_that_touch_nothing_are_no_hindrance() {
+    let world =
+        body(r#"<freejoint/><geom size="0.1"/><geom type="box" size="1 1 1" contype="0" conaffinity="0"/>"#);
+    let after = r#"<tendon><fixed name="label"><joint joint="elbow" coef="1"/></fixed></tendon>"#;
+    assert_eq!(refusal(&world, after), "accepted");
+}
+
+#[test]
+fn floor_contacts_only_leaves_the_other_pairs_out_and_says_how_many() {
+    let xml = r#"<mujoco><worldbody><geom type="plane" size="1 1 1"/>
+        <body><freejoint/><geom size="0.1"/></body><body><freejoint/><geom size="0.1"/></body>
+        <body><freejoint/><geom type="box" size="0.1 0.1 0.1" conaffinity="2" contype="2"/></body>
+        <body><freejoint/><geom type="capsule" size="0.1 0.1" conaffinity="2" contype="3"/></body>
+        </worldbody></mujoco>"#;
+    let compiled = Compiled::from_mujoco(&MjModel::from_xml_string(xml).unwrap()).unwrap();
+    let error = Model::new(compiled.clone(), Contacts::All).unwrap_err().to_string();
+    assert!(error.contains("is a box and may touch geom 4"), "{error}");
+    let model = Model::new(compiled, Contacts::FloorOnly).unwrap();
+    assert_eq!((model.left_out(), model.contacts()), (4, Contacts::FloorOnly));
+}
