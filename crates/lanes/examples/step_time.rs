@@ -5,9 +5,9 @@
 //! ```
 //!
 //! Both sides: one thread, random controls held over five time steps, the reference pose with a little noise to start from,
-//! and a new start after 1000 calls or when a free root is below HEIGHT. Ours step 64 lanes, each with its own parameters
-//! (half to twice the nominal ones); MuJoCo steps one with nominal ones. Each call of the same run, repeated in turns, counts
-//! with its least time: other programs only ever make it slower.
+//! and a new start after 1000 calls or when a free root is below HEIGHT. Ours step 32 lanes, each with its own parameters
+//! (half to twice the nominal ones); MuJoCo steps one with nominal ones. Each time step of the same run, repeated in turns,
+//! counts with its least time: other programs only ever make it slower.
 
 #[cfg(not(feature = "mujoco"))]
 fn main() {
@@ -32,12 +32,12 @@ mod measure {
     use mujoco_rs::prelude::*;
     use wr2l_lanes::{Batch, Compiled, Contacts, InstructionSet, JointKind, Model, Parameters};
 
-    const LANES: usize = 64;
+    const LANES: usize = 32;
     /// Calls of a run, of several time steps each.
-    const CALLS: usize = 100;
+    const CALLS: usize = 60;
     const SKIP: usize = 5;
     const EPISODE: usize = 1000;
-    const ROUNDS: usize = 7;
+    const ROUNDS: usize = 15;
     const NOISE: f64 = 0.02;
 
     /// A small generator of uniform numbers in [0, 1): xorshift64*.
@@ -103,13 +103,13 @@ mod measure {
             }
         }
 
-        /// One run of MuJoCo; lowers each call's least time (seconds).
+        /// One run of MuJoCo; lowers each time step's least time (seconds).
         fn mujoco(&self, least: &mut [f64]) {
             let mut random = Random(3);
             let mut data = MjData::try_new(self.source.clone()).expect("room for the data");
             let mut age = EPISODE;
             let (mut q, mut v) = (self.start.clone(), vec![0.0; self.model.shape().dofs]);
-            for least in least {
+            for least in least.chunks_exact_mut(SKIP) {
                 if age == EPISODE || self.fallen(data.qpos()) {
                     data.reset();
                     self.restart(&mut random, &mut q, &mut v);
@@ -119,11 +119,11 @@ mod measure {
                 }
                 age += 1;
                 self.control(&mut random, data.ctrl_mut());
-                let start = Instant::now();
-                for _ in 0..SKIP {
+                for least in least {
+                    let start = Instant::now();
                     data.step();
+                    *least = least.min(start.elapsed().as_secs_f64());
                 }
-                *least = least.min(start.elapsed().as_secs_f64());
             }
         }
 
@@ -135,7 +135,7 @@ mod measure {
             let mut age = [EPISODE; LANES];
             let mut controls = vec![0.0; LANES * shape.controls];
             let mut failed = 0;
-            for least in least {
+            for least in least.chunks_exact_mut(SKIP) {
                 for lane in 0..LANES {
                     batch.state(lane, &mut q, &mut v);
                     failed += usize::from(batch.failure(lane).is_some());
@@ -147,9 +147,11 @@ mod measure {
                     age[lane] += 1;
                     self.control(&mut random, &mut controls[lane * shape.controls..][..shape.controls]);
                 }
-                let start = Instant::now();
-                batch.step(&controls, &[true; LANES], SKIP);
-                *least = least.min(start.elapsed().as_secs_f64());
+                for least in least {
+                    let start = Instant::now();
+                    batch.step(&controls, &[true; LANES], 1);
+                    *least = least.min(start.elapsed().as_secs_f64());
+                }
             }
             failed
         }
@@ -185,8 +187,8 @@ mod measure {
                 batch.set_parameters(lane, &phi).expect("sound parameters");
             }
         }
-        let mut peer = vec![f64::INFINITY; CALLS * 4];
-        let mut own = vec![vec![f64::INFINITY; CALLS]; batches.len()];
+        let mut peer = vec![f64::INFINITY; 4 * CALLS * SKIP];
+        let mut own = vec![vec![f64::INFINITY; CALLS * SKIP]; batches.len()];
         let mut failed = 0;
         for _ in 0..ROUNDS {
             bench.mujoco(&mut peer);
@@ -197,10 +199,10 @@ mod measure {
                 failed = bench.lanes(batch, least);
             }
         }
-        let peer = 1e6 * peer.iter().sum::<f64>() / (peer.len() * SKIP) as f64;
+        let peer = 1e6 * peer.iter().sum::<f64>() / peer.len() as f64;
         print!("{name:18}  MuJoCo {peer:6.2}");
         for (batch, least) in batches.iter().zip(&own) {
-            let time = 1e6 * least.iter().sum::<f64>() / (CALLS * SKIP * LANES) as f64;
+            let time = 1e6 * least.iter().sum::<f64>() / (least.len() * LANES) as f64;
             print!("   {:?} {time:.3} ({:.1} x)", batch.instructions(), peer / time);
         }
         println!("   {failed} failures");

@@ -4,8 +4,8 @@ use thiserror::Error;
 
 use super::{Compiled, JointKind, Softness};
 
-/// Elements of one kind that a model may have: far beyond any robot, and small enough for every index.
-const MOST: usize = 100_000;
+/// Elements of one kind that a model may have: far beyond any robot, and few enough to compare each with each.
+const MOST: usize = 10_000;
 
 /// What is wrong with a compiled model.
 #[derive(Clone, Debug, Error, PartialEq)]
@@ -103,7 +103,7 @@ impl Compiled {
             self.excludes.len(),
             self.actuators.len(),
         ];
-        at.demand(counts.iter().all(|count| *count <= MOST), "more than 100,000 elements of a kind")
+        at.demand(counts.iter().all(|count| *count <= MOST), "more than 10,000 elements of a kind")
     }
 
     fn check_bodies(&self) -> Result<(), CheckError> {
