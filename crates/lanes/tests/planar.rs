@@ -1,4 +1,4 @@
-//! This engine against the planar crate's, which shares no line with it, on the robots of both.
+//! This engine against the planar one, whose mechanics are written in another way, on the robots of both.
 
 use wr2l_lanes::{Batch, Parameters};
 use wr2l_planar::Robot;

@@ -40,12 +40,12 @@ impl<F: Lane> Work<F> {
 
     #[inline(always)]
     fn prepare_diagonal(&mut self, system: &System<F>, constrained: bool, extra: Option<F>) {
-        for d in 0..self.diagonal.len() {
-            self.diagonal[d] = match extra {
-                Some(scale) => scale.mul_add(self.implicit[d], system.armature[d]),
-                None => system.armature[d],
-            };
-            self.target[d] = self.force[d];
+        self.target.copy_from_slice(&self.force);
+        self.diagonal.copy_from_slice(&system.armature);
+        if let Some(scale) = extra {
+            for (diagonal, implicit) in self.diagonal.iter_mut().zip(&self.implicit) {
+                *diagonal = scale.mul_add(*implicit, *diagonal);
+            }
         }
         if !constrained {
             return;
