@@ -21,6 +21,7 @@ mod gae;
 mod helper;
 mod history;
 mod lane_actor;
+mod lanes_state;
 mod learner;
 mod options;
 mod players;
