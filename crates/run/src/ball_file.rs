@@ -179,8 +179,8 @@ impl BallSummary {
         let worst = self.largest_error().filter(|error| *error > LARGE_ERROR)?;
         let of = self.parameters.iter().find(|p| p.measured.as_ref().is_some_and(|m| m.error == worst))?;
         Some(format!(
-            "the ball is known only roughly: the half-width of {} has an error of {:.0} %; raise \
-             ball.pairs.most_steps, or lower ball.pairs.target_error where it is 0",
+            "the ball is known only roughly: the half-width of {} has an error of {:.0} %; more \
+             pairs make it surer: raise `ball.pairs.most_steps` (`ball.pairs.count` where `ball.pairs.target_error` is 0)",
             of.name,
             100.0 * worst
         ))
