@@ -111,6 +111,7 @@ fn both_hessians_agree_on_a_smooth_simulator() {
     };
     let zero = ball(&simulator, &zero_order).0.hessian;
     assert!(zero.simulator_steps > newton.simulator_steps);
+    assert!(zero.samples < 20_000, "the perturbations met their tolerance");
     let difference = (&newton.matrix - &zero.matrix).norm() / newton.matrix.norm();
     assert!(difference < 0.3, "{difference}: {} {}", newton.matrix, zero.matrix);
     // Its stated error counts the pairs beside the perturbations, whose tolerance is 0.1.
