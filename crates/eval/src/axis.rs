@@ -310,7 +310,7 @@ mod tests {
     fn space() -> DynamicsSpace {
         let parameter = |name: &str, nominal: f64, lower, upper| Parameter {
             name: name.into(),
-            unit: "1",
+            unit: "1".into(),
             description: String::new(),
             nominal,
             lower,

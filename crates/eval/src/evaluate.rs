@@ -3,10 +3,10 @@
 use std::ops::ControlFlow;
 
 use thiserror::Error;
-use wr2l_rl::{Actor, EpisodeJob, EpisodeOptions, EpisodeResult, Workers};
+use wr2l_rl::{Actor, EpisodeJob, EpisodeOptions, EpisodeResult, Executor, Threads};
 use wr2l_rng::{Purpose, StreamKey};
 use wr2l_robust::RobustError;
-use wr2l_sim::{Outcome, Physics, SimError, Simulator, Task};
+use wr2l_sim::{DynamicsSpace, Outcome, Physics, SimError, SimSpec, Simulator, Task};
 
 use crate::axis::Systems;
 use crate::csv_file::CsvError;
@@ -69,6 +69,14 @@ pub enum EvaluationError {
         /// What differs.
         reason: String,
     },
+    /// The systems are of other parameters than the simulator varies.
+    #[error("the systems change `{systems}`, and the simulator `{simulator}`")]
+    Parameters {
+        /// Those of the systems.
+        systems: String,
+        /// Those of the simulator.
+        simulator: String,
+    },
     /// The simulator refused the task, the physics or a system.
     #[error(transparent)]
     Sim(#[from] SimError),
@@ -119,12 +127,36 @@ pub fn evaluate(
     journal: &mut Journal,
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Table, EvaluationError> {
+    let simulator = Simulator::new(task, physics, systems.space().clone())?;
+    let mut threads = Threads::new(&simulator, options.threads)?;
+    evaluate_on(&mut threads, subject, systems, options, journal, progress)
+}
+
+/// [`evaluate`], on an executor of one's own, whose simulator varies the parameters of `systems` in their order.
+/// `options.threads` says nothing here.
+///
+/// # Errors
+/// Those of [`evaluate`], and [`EvaluationError::Parameters`].
+pub fn evaluate_on(
+    workers: &mut dyn Executor,
+    subject: Subject<'_>,
+    systems: &Systems,
+    options: Evaluation,
+    journal: &mut Journal,
+    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+) -> Result<Table, EvaluationError> {
     if options.episodes == 0 {
         return Err(EvaluationError::NoEpisode);
     }
-    let simulator = Simulator::new(task, physics, systems.space().clone())?;
+    let simulator = workers.simulator().clone();
     check_policy(subject.actor, &simulator)?;
-    let mut workers = Workers::new(&simulator, options.threads)?;
+    if !systems.space().names().eq(simulator.space().names()) {
+        let names = |space: &DynamicsSpace| space.names().collect::<Vec<_>>().join("`, `");
+        return Err(EvaluationError::Parameters {
+            systems: names(systems.space()),
+            simulator: names(simulator.space()),
+        });
+    }
 
     // The nominal system is row 0 of what is run.
     let (space, dim) = (systems.space(), systems.space().dim());
@@ -140,7 +172,7 @@ pub fn evaluate(
     let missing: Vec<usize> = (0..total).filter(|&i| known(journal, i).is_none()).collect();
 
     // Enough episodes at a time that no lane idles for long, few enough for the progress to move.
-    let at_a_time = (32 * workers.threads() * simulator.preferred_lanes()).div_ceil(episodes);
+    let at_a_time = (32 * workers.places()).div_ceil(episodes);
     let mut done = total - missing.len();
     for chunk in missing.chunks(at_a_time) {
         if progress(Progress { done, total }).is_break() {
@@ -154,7 +186,7 @@ pub fn evaluate(
         let results = workers.episodes(subject.actor, &z, &jobs, run)?;
         let rows = chunk.iter().zip(results.chunks(episodes)).map(|(&i, results)| {
             let episodes: Vec<Episode> =
-                results.iter().map(|result| episode(simulator.task(), result)).collect();
+                results.iter().map(|result| episode(simulator.spec(), result)).collect();
             (keys[i], Row::new(phi[i * dim..][..dim].to_vec(), &episodes).numbers())
         });
         journal.put(rows.collect())?;
@@ -165,8 +197,8 @@ pub fn evaluate(
     let mut rows: Vec<Row> = (0..total).filter_map(|i| known(journal, i)).collect();
     let nominal = Some(rows.remove(0));
     let provenance = Provenance {
-        task: simulator.task().name().to_string(),
-        physics: simulator.physics().to_string(),
+        task: simulator.task().to_owned(),
+        physics: simulator.physics().to_owned(),
         method: subject.method.to_owned(),
         policy: subject.policy.to_owned(),
         training: subject.training.clone(),
@@ -186,8 +218,8 @@ pub(crate) fn fingerprint(
 ) -> Fingerprint {
     let names: Vec<&str> = simulator.space().names().collect();
     Fingerprint::of(kind)
-        .text(&format!("{:?}", simulator.task()))
-        .text(simulator.physics().as_str())
+        .text(simulator.identity())
+        .text(simulator.physics())
         .text(&names.join(","))
         .text(&format!("{} {} {}", options.episodes, options.stochastic, options.seed))
         .actor(actor)
@@ -203,16 +235,16 @@ fn job(system: usize, episode: usize, seed: u64) -> EpisodeJob {
     }
 }
 
-fn episode(task: &Task, result: &EpisodeResult) -> Episode {
+fn episode(spec: &SimSpec, result: &EpisodeResult) -> Episode {
     let EpisodeResult { ret, length, forward, outcome } = *result;
     // Terminated in its last step it fell, however long it lasted.
-    let still = stands_still(task, length, forward).map(|still| still && outcome == Outcome::Truncated);
+    let still = stands_still(spec, length, forward).map(|still| still && outcome == Outcome::Truncated);
     Episode { ret, length, forward, still, diverged: matches!(outcome, Outcome::Diverged(_)) }
 }
 
 pub(crate) fn check_policy(actor: &Actor, simulator: &Simulator) -> Result<(), EvaluationError> {
     let spec = simulator.spec();
-    let refuse = |reason| EvaluationError::Policy { task: simulator.task().name().to_string(), reason };
+    let refuse = |reason| EvaluationError::Policy { task: simulator.task().to_owned(), reason };
     if actor.obs_dim() != spec.obs_dim {
         let (got, expected) = (actor.obs_dim(), spec.obs_dim);
         return Err(refuse(format!("it observes {got} numbers, the task gives {expected}")));

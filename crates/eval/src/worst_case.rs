@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use wr2l_rl::{Actor, Workers};
+use wr2l_rl::{Actor, Executor, Threads};
 use wr2l_robust::attack::SurrogateSearch;
 use wr2l_robust::gradient::{Gradient, GradientEstimator};
 use wr2l_robust::phase_one::{PhaseOne, SearchKind};
@@ -77,14 +77,33 @@ pub fn search_worst(
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Systems, EvaluationError> {
     let simulator = Simulator::new(task, physics, space.clone())?;
+    let mut threads = Threads::new(&simulator, options.threads)?;
+    search_worst_on(&mut threads, subject, set, options, search, journal, progress)
+}
+
+/// [`search_worst`], on an executor of one's own: in z of the parameters that its simulator varies. `options.threads` says
+/// nothing here.
+///
+/// # Errors
+/// Those of [`search_worst`].
+pub fn search_worst_on(
+    workers: &mut dyn Executor,
+    subject: Subject<'_>,
+    set: &Ball,
+    options: Evaluation,
+    search: Search,
+    journal: &mut Journal,
+    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+) -> Result<Systems, EvaluationError> {
+    let simulator = workers.simulator().clone();
+    let space = simulator.space();
     check_policy(subject.actor, &simulator)?;
-    let mut workers = Workers::new(&simulator, options.threads)?;
     let print = fingerprint("search", subject.actor, &simulator, options).text(&format!("{search:?}")).text(
         &format!("{:?} {:?} {:?} {:?}", set.epsilon(), set.metric().hessian(), set.lower(), set.upper()),
     );
     let total = search.budget as usize;
     let mut objective = Returns {
-        workers: &mut workers,
+        workers,
         actor: subject.actor,
         episodes: search.episodes.max(1),
         stochastic: options.stochastic,
@@ -153,7 +172,7 @@ pub fn search_worst(
 
 /// J(z) as the evaluation measures it, which counts its episodes and can be stopped.
 struct Returns<'a> {
-    workers: &'a mut Workers,
+    workers: &'a mut dyn Executor,
     actor: &'a Actor,
     episodes: usize,
     stochastic: bool,

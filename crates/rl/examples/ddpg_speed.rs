@@ -10,7 +10,7 @@
 
 use std::time::{Duration, Instant};
 
-use wr2l_rl::{Ddpg, DdpgConfig, Experience, Fixed, Learner, Workers};
+use wr2l_rl::{Ddpg, DdpgConfig, Experience, Fixed, Learner, Threads};
 use wr2l_sim::{Simulator, Task, TaskName};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let task = Task::new(TaskName::Hopper);
     let space = task.space().select::<&str>(&[])?;
     let simulator = Simulator::new(task, None, space)?;
-    let mut workers = Workers::new(&simulator, 1)?;
+    let mut workers = Threads::new(&simulator, 1)?;
     let source = Fixed::reference(simulator.space());
     for (width, minibatch) in [(64, 64), (256, 256)] {
         let config = DdpgConfig {

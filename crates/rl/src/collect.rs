@@ -5,10 +5,10 @@ use std::sync::{Mutex, PoisonError};
 
 use wr2l_nn::RunningMoments;
 use wr2l_rng::{Purpose, Stream, StreamKey};
-use wr2l_sim::{BatchSim, Divergence, DynamicsSpace, Outcome, Sim, SimError, SimSpec};
+use wr2l_sim::{BatchSim, Divergence, DynamicsSpace, Outcome, SimError, SimSpec};
 
 use crate::drive::{Script, Step, drive};
-use crate::{Acting, Actor, DynamicsSource, History, Player, Players, Workers};
+use crate::{Acting, Actor, DynamicsSource, Executor, History, Player, Players, Threads};
 
 /// The learner's lanes between two batches: plain data, from which any worker can go on.
 #[derive(Clone, Debug, PartialEq)]
@@ -162,7 +162,7 @@ impl LaneBatch {
     }
 }
 
-/// What [`Workers::collect`] needs to know besides policy, dynamics and lanes.
+/// What [`Executor::collect`] needs to know besides policy, dynamics and lanes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CollectOptions {
     /// The run's seed.
@@ -189,20 +189,9 @@ pub enum Stretch {
     Episode,
 }
 
-impl Workers {
-    /// Steps every lane as far as `options` say, each episode under the dynamics that `source` gives it, and writes
-    /// the transitions of the one of the `players` who learns into `batch`, one [`LaneBatch`] a lane.
-    ///
-    /// Lanes go on where the batch before left them. A lane whose current episode would now run under other
-    /// dynamics drops it and starts the next. The result is the same for any number of workers.
-    ///
-    /// # Errors
-    /// [`SimError::Space`] for dynamics outside their bounds, [`SimError::State`] for forces that the task does not take
-    /// or lanes of an agent with another history; lanes and batch are then in an unspecified but valid state.
-    ///
-    /// # Panics
-    /// If the opponent has a history that is not the agent's, or shapes are not the simulator's.
-    pub fn collect(
+impl Threads {
+    /// [`Executor::collect`].
+    pub(crate) fn collect_lanes(
         &mut self,
         players: Players<'_>,
         source: &dyn DynamicsSource,
@@ -235,7 +224,7 @@ impl Workers {
         }
         let space = &space;
         // Where all lanes run at once nothing can be handed over.
-        let whole = self.threads() == 1 || states.len() <= self.places();
+        let whole = self.threads() == 1 || states.len() <= Executor::places(self);
         let work = states.iter_mut().zip(batch.iter_mut()).enumerate();
         let work = work.map(|(lane, (state, batch))| {
             let script = LaneScript::new(lane as u64, state, batch, source, space, options, players.learner);
@@ -345,13 +334,13 @@ impl<'a> LaneScript<'a> {
         }
     }
 
-    fn set_dynamics(&mut self, sim: &mut Sim, lane: usize) -> Result<(), SimError> {
+    fn set_dynamics(&mut self, sim: &mut dyn BatchSim, lane: usize) -> Result<(), SimError> {
         self.space.checked_physical_into(&self.state.z, &mut self.phi)?;
         sim.set_dynamics(lane, &self.phi)
     }
 
     /// Starts the episode numbered `state.episode`.
-    fn start(&mut self, sim: &mut Sim, lane: usize, memory: &mut [f64]) -> Result<(), SimError> {
+    fn start(&mut self, sim: &mut dyn BatchSim, lane: usize, memory: &mut [f64]) -> Result<(), SimError> {
         memory.fill(0.0);
         let episode = self.state.episode;
         self.source.z(self.lane, episode, &mut self.state.z);
@@ -371,7 +360,7 @@ impl<'a> LaneScript<'a> {
     }
 
     /// Notes the state that the last step led to, because its value will be needed.
-    fn note_successor(&mut self, actor: &Actor, sim: &Sim, lane: usize, memory: &[f64]) {
+    fn note_successor(&mut self, actor: &Actor, sim: &dyn BatchSim, lane: usize, memory: &[f64]) {
         let (obs, remembered) = self.obs.split_at_mut(sim.spec().obs_dim);
         sim.observe(lane, obs);
         remembered.copy_from_slice(memory);
@@ -386,7 +375,7 @@ impl<'a> LaneScript<'a> {
 }
 
 impl Script for LaneScript<'_> {
-    fn begin(&mut self, sim: &mut Sim, lane: usize, memory: &mut [f64]) -> Result<(), SimError> {
+    fn begin(&mut self, sim: &mut dyn BatchSim, lane: usize, memory: &mut [f64]) -> Result<(), SimError> {
         self.obs.resize(sim.spec().obs_dim + memory.len(), 0.0);
         self.inputs.resize(self.batch.obs_moments.dim(), 0.0);
         self.plan();
@@ -430,7 +419,7 @@ impl Script for LaneScript<'_> {
         &mut self,
         actor: &Actor,
         step: Step<'_>,
-        sim: &mut Sim,
+        sim: &mut dyn BatchSim,
         lane: usize,
         memory: &mut [f64],
     ) -> Result<bool, SimError> {

@@ -1,7 +1,7 @@
 //! The one step loop: a simulator's lanes, each following a script, refilled until no script is left.
 
 use wr2l_rng::Stream;
-use wr2l_sim::{BatchSim, Outcome, Sim, SimError};
+use wr2l_sim::{BatchSim, Outcome, SimError};
 
 use crate::actor::ActScratch;
 use crate::players::{Acting, Disturbance, Means, Player, Players};
@@ -13,7 +13,7 @@ use crate::{Actor, History};
 /// for any number of threads and any grouping of lanes.
 pub(crate) trait Script {
     /// Prepares the simulator's lane, dynamics and state, and what the agent remembers there ([`crate::History`]).
-    fn begin(&mut self, sim: &mut Sim, lane: usize, memory: &mut [f64]) -> Result<(), SimError>;
+    fn begin(&mut self, sim: &mut dyn BatchSim, lane: usize, memory: &mut [f64]) -> Result<(), SimError>;
 
     /// The stream of a player's action noise; asked for only when its actions are random.
     fn noise(&mut self, player: Player) -> &mut Stream;
@@ -34,7 +34,7 @@ pub(crate) trait Script {
         &mut self,
         learner: &Actor,
         step: Step<'_>,
-        sim: &mut Sim,
+        sim: &mut dyn BatchSim,
         lane: usize,
         memory: &mut [f64],
     ) -> Result<bool, SimError>;
@@ -148,7 +148,7 @@ impl DriveScratch {
     }
 
     /// Draws all actions of the step, and applies what the opponent does.
-    fn act(&mut self, players: &Players<'_>, acting: Acting, sim: &mut Sim) -> Result<(), SimError> {
+    fn act(&mut self, players: &Players<'_>, acting: Acting, sim: &mut dyn BatchSim) -> Result<(), SimError> {
         let stride = self.history.inputs();
         self.agent.act(players.agent, acting, &self.obs, stride);
         if let (Some(hand), Some(disturbance)) = (&mut self.opponent, players.disturbance) {
@@ -172,7 +172,7 @@ impl DriveScratch {
     }
 
     /// Puts a lane's observation together with the memory behind it.
-    fn observe(&mut self, sim: &Sim, lane: usize) {
+    fn observe(&mut self, sim: &dyn BatchSim, lane: usize) {
         let (width, len) = (self.history.inputs(), self.history.memory());
         let row = &mut self.obs[lane * width..][..width];
         let (obs, memory) = row.split_at_mut(self.history.obs_dim());
@@ -181,7 +181,7 @@ impl DriveScratch {
     }
 
     /// Remembers the step that a lane has just made.
-    fn remember(&mut self, sim: &Sim, lane: usize) {
+    fn remember(&mut self, sim: &dyn BatchSim, lane: usize) {
         if self.history.frames() == 0 {
             return;
         }
@@ -196,7 +196,7 @@ impl DriveScratch {
         );
     }
 
-    fn push(&mut self, by: &Disturbance<'_>, bound: f64, sim: &mut Sim) -> Result<(), SimError> {
+    fn push(&mut self, by: &Disturbance<'_>, bound: f64, sim: &mut dyn BatchSim) -> Result<(), SimError> {
         let Some(hand) = &self.opponent else { return Ok(()) };
         let drawn = hand.drawn.chunks_exact(by.actor.act_dim());
         for (lane, (drawn, active)) in drawn.zip(&self.active).enumerate() {
@@ -239,7 +239,7 @@ impl Disturbance<'_> {
 /// # Panics
 /// If the opponent has another history than these, or shapes are not the simulator's.
 pub(crate) fn drive<S: Script>(
-    sim: &mut Sim,
+    sim: &mut dyn BatchSim,
     players: Players<'_>,
     acting: Acting,
     mut next: impl FnMut() -> Option<S>,

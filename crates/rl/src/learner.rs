@@ -3,14 +3,14 @@
 use wr2l_sim::Outcome;
 
 use crate::{
-    Actor, Disturbance, DynamicsSource, FinishedEpisode, LaneBatch, Means, Player, Players, RlError,
-    Selection, State, StateError, Workers,
+    Actor, Disturbance, DynamicsSource, Executor, FinishedEpisode, LaneBatch, Means, Player, Players,
+    RlError, Selection, State, StateError,
 };
 
 /// Where a learner gets its experience from: simulators, and the dynamics that the adversary has chosen.
 pub struct Experience<'a> {
     /// Threads with simulators.
-    pub workers: &'a mut Workers,
+    pub workers: &'a mut dyn Executor,
     /// Dynamics of each episode.
     pub source: &'a dyn DynamicsSource,
     /// The run's seed.
@@ -32,7 +32,7 @@ pub struct Experience<'a> {
 impl<'a> Experience<'a> {
     /// Experience of a learner that acts alone and learns from every episode.
     pub fn alone(
-        workers: &'a mut Workers,
+        workers: &'a mut dyn Executor,
         source: &'a dyn DynamicsSource,
         seed: u64,
         iteration: u64,
@@ -97,7 +97,7 @@ impl<'a> Company<'a> {
     /// # Errors
     /// [`RlError::Company`] for [`Company::Mixed`]; [`RlError::OpponentRemembers`] for a policy that pushes and has a
     /// history: what an agent remembers is of its own actions.
-    pub(crate) fn players(self, learner: &'a Actor, name: &'static str) -> Result<Players<'a>, RlError> {
+    pub fn players(self, learner: &'a Actor, name: &'static str) -> Result<Players<'a>, RlError> {
         let disturbance = |actor: &'a Actor, bound| match actor.history().frames() {
             0 => Ok(Some(Disturbance { actor, means: Means::Force { bound }, explores: true })),
             frames => Err(RlError::OpponentRemembers { frames }),
@@ -116,7 +116,7 @@ impl<'a> Company<'a> {
 }
 
 /// Who improves the policy θ against the dynamics it is given.
-pub trait Learner {
+pub trait Learner: std::fmt::Debug {
     /// Collects experience and improves the policy once (line 12 of Algorithm 1).
     ///
     /// # Errors
@@ -188,7 +188,7 @@ pub struct PhaseSeconds {
 
 impl Improvement {
     /// What was collected, nothing learnt yet.
-    pub(crate) fn of(batch: &[LaneBatch]) -> Self {
+    pub fn of(batch: &[LaneBatch]) -> Self {
         let mut report = Self { transitions: transitions(batch), ..Self::default() };
         for lane in batch {
             report.finished.extend(&lane.finished);
@@ -202,7 +202,7 @@ impl Improvement {
 
 impl Improvement {
     /// Adds what was collected besides.
-    pub(crate) fn add(&mut self, other: Self) {
+    pub fn add(&mut self, other: Self) {
         self.transitions += other.transitions;
         self.finished.extend(other.finished);
         self.dropped += other.dropped;

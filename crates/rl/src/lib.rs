@@ -1,7 +1,7 @@
 //! How a policy is run and improved: rollouts, advantage estimation, PPO, TRPO, DDPG, TD3.
 //!
-//! [`Workers`] are threads with simulators of their own. They run whole episodes ([`Workers::episodes`]) or fill a
-//! learner's batches from lanes that live on ([`Workers::collect`]); either is a pure function of policy, dynamics,
+//! An [`Executor`] simulates, as a rule on the [`Threads`] of this process. It runs whole episodes
+//! ([`Executor::episodes`]) or fills a learner's batches from lanes that live on ([`Executor::collect`]); either is a pure function of policy, dynamics,
 //! random streams and lane states, with the same bits for any number of threads. A [`Learner`] improves an
 //! [`Actor`] on what they bring.
 #![forbid(unsafe_code)]
@@ -17,6 +17,7 @@ mod ddpg_networks;
 mod drive;
 mod dynamics_source;
 mod error;
+mod executor;
 mod gae;
 mod helper;
 mod history;
@@ -35,7 +36,6 @@ mod selection;
 mod state;
 mod trpo;
 mod trpo_config;
-mod workers;
 
 pub use actor::{ActScratch, Actor};
 pub use collect::{CollectOptions, Correlation, FinishedEpisode, LaneBatch, LaneState, Lanes, Stretch};
@@ -44,6 +44,10 @@ pub use ddpg_config::{DdpgConfig, HiddenUnits, InitialWeights};
 pub use ddpg_exploration::{NoiseConfig, NoiseKind};
 pub use dynamics_source::{DynamicsSource, Fixed};
 pub use error::RlError;
+pub use executor::{
+    EpisodeJob, EpisodeOptions, EpisodeResult, Executor, StepsFrom, StopFlag, Threads, Trajectory,
+    TransitionError,
+};
 pub use gae::generalised_advantages;
 pub use history::History;
 pub use lane_actor::LaneActor;
@@ -55,4 +59,3 @@ pub use selection::{Begin, Selection};
 pub use state::{Array, Number, Persist, State, StateError};
 pub use trpo::Trpo;
 pub use trpo_config::TrpoConfig;
-pub use workers::{EpisodeJob, EpisodeOptions, EpisodeResult, StopFlag, Workers};

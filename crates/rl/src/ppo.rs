@@ -331,19 +331,19 @@ impl Learner for Ppo {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Fixed, Stretch, Workers};
+    use crate::{Executor, Fixed, Stretch, Threads};
     use wr2l_sim::{Divergence, Outcome, Simulator, Task, TaskName};
 
-    fn setting() -> (Workers, Ppo) {
+    fn setting() -> (Threads, Ppo) {
         let task = Task::new(TaskName::CartPole);
         let space = task.space().select::<&str>(&[]).unwrap();
         let simulator = Simulator::new(task, None, space).unwrap();
         let config = PpoConfig { lanes: 2, horizon: 64, minibatches: 4, epochs: 2, ..PpoConfig::default() };
         let ppo = Ppo::new(config, simulator.spec(), 0, 1).unwrap();
-        (Workers::new(&simulator, 1).unwrap(), ppo)
+        (Threads::new(&simulator, 1).unwrap(), ppo)
     }
 
-    fn collect(workers: &mut Workers, ppo: &mut Ppo) {
+    fn collect(workers: &mut dyn Executor, ppo: &mut Ppo) {
         let options = CollectOptions {
             seed: 1,
             iteration: 0,

@@ -2,9 +2,9 @@
 
 use wr2l_nn::{Normaliser, Policy};
 use wr2l_rl::{
-    Acting, Actor, Begin, CollectOptions, Company, Disturbance, Experience, Fixed, Improvement, LaneBatch,
-    Lanes, Learner, Means, Mixing, Player, Players, Ppo, PpoConfig, RlError, Selection, Stretch, Trpo,
-    TrpoConfig, Workers,
+    Acting, Actor, Begin, CollectOptions, Company, Disturbance, Executor, Experience, Fixed, Improvement,
+    LaneBatch, Lanes, Learner, Means, Mixing, Player, Players, Ppo, PpoConfig, RlError, Selection, Stretch,
+    Threads, Trpo, TrpoConfig,
 };
 use wr2l_rng::{Purpose, StreamKey};
 use wr2l_sim::{ActionSpace, Simulator, Task, TaskName};
@@ -31,7 +31,7 @@ fn bits(actor: &Actor) -> Vec<u32> {
 
 fn train(
     learner: &mut dyn Learner,
-    workers: &mut Workers,
+    workers: &mut dyn Executor,
     company: Company<'_>,
     selection: Selection,
 ) -> Vec<Improvement> {
@@ -55,7 +55,7 @@ fn a_learner_pushed_with_bound_zero_is_the_learner_alone_bit_for_bit() {
         let simulator = simulator(task);
         let by = pusher(&simulator);
         let run = |company: Company<'_>| {
-            let mut workers = Workers::new(&simulator, 1).unwrap();
+            let mut workers = Threads::new(&simulator, 1).unwrap();
             let mut learner = trpo(&simulator);
             let reports = train(&mut learner, &mut workers, company, Selection::default());
             (bits(learner.actor()), reports)
@@ -81,7 +81,7 @@ fn disturbed(
         Means::Force { .. } => pusher(simulator),
         _ => Trpo::new(TrpoConfig::default(), simulator.spec(), 0, 77).unwrap().actor().clone(),
     };
-    let mut workers = Workers::with_lanes(simulator, threads, grouping).unwrap();
+    let mut workers = Threads::with_lanes(simulator, threads, grouping).unwrap();
     let mut lanes = Lanes::new(5, simulator.spec(), 0);
     let mut batch = Vec::new();
     for (iteration, acting) in [Acting::Random, Acting::Sample].into_iter().enumerate() {
@@ -123,7 +123,7 @@ fn by_chance(
     random_actions: f64,
     threads: usize,
 ) -> Vec<LaneBatch> {
-    let mut workers = Workers::with_lanes(simulator, threads, threads).unwrap();
+    let mut workers = Threads::with_lanes(simulator, threads, threads).unwrap();
     let mut lanes = Lanes::new(lanes, simulator.spec(), 0);
     let mut batches = Vec::new();
     for iteration in 0..2 {
@@ -193,7 +193,7 @@ fn the_opponent_learns_from_its_own_actions_and_the_opposite_of_the_reward() {
 fn whole_episodes_are_whole() {
     let simulator = simulator(TaskName::CartPole);
     let agent = Trpo::new(TrpoConfig::default(), simulator.spec(), 0, 5).unwrap().actor().clone();
-    let mut workers = Workers::with_lanes(&simulator, 2, 3).unwrap();
+    let mut workers = Threads::with_lanes(&simulator, 2, 3).unwrap();
     let mut lanes = Lanes::new(7, simulator.spec(), 0);
     let mut batch = Vec::new();
     for iteration in 0..2 {
@@ -221,7 +221,7 @@ fn ppo(simulator: &Simulator, episodes: usize) -> Ppo {
 fn keeping_all_episodes_is_not_selecting_bit_for_bit_and_keeping_fewer_is_something_else() {
     let simulator = simulator(TaskName::CartPole);
     let run = |selection| {
-        let mut workers = Workers::new(&simulator, 1).unwrap();
+        let mut workers = Threads::new(&simulator, 1).unwrap();
         let mut learner = ppo(&simulator, 12);
         let reports = train(&mut learner, &mut workers, Company::Nobody, selection);
         assert!(reports.iter().all(|r| r.finished.len() == 12));
@@ -240,7 +240,7 @@ fn keeping_all_episodes_is_not_selecting_bit_for_bit_and_keeping_fewer_is_someth
 #[test]
 fn what_makes_no_sense_is_refused_with_a_sentence() {
     let simulator = simulator(TaskName::Hopper);
-    let mut workers = Workers::new(&simulator, 1).unwrap();
+    let mut workers = Threads::new(&simulator, 1).unwrap();
     let source = Fixed(Vec::new());
     let mixed = Company::Mixed(Mixing {
         means: Means::Blend { alpha: 0.1 },

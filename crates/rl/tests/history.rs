@@ -3,11 +3,11 @@
 use wr2l_nn::{Adam, AdamConfig, Mlp, Policy, RunningMoments};
 use wr2l_rl::{
     Acting, Actor, CollectOptions, Company, Ddpg, DdpgConfig, Disturbance, DynamicsSource, EpisodeJob,
-    EpisodeOptions, Experience, Fixed, History, LaneActor, LaneBatch, Lanes, Learner, Means, Player, Players,
-    Ppo, PpoConfig, RlError, Stretch, Trpo, TrpoConfig, Workers,
+    EpisodeOptions, Executor, Experience, Fixed, History, LaneActor, LaneBatch, Lanes, Learner, Means,
+    Player, Players, Ppo, PpoConfig, RlError, Stretch, Threads, Trpo, TrpoConfig,
 };
 use wr2l_rng::{Purpose, StreamKey};
-use wr2l_sim::{ActionSpace, BatchSim, Outcome, SimError, Simulator, Task, TaskName};
+use wr2l_sim::{ActionSpace, Outcome, SimError, Simulator, Task, TaskName};
 
 const SEED: u64 = 3;
 
@@ -33,6 +33,7 @@ fn actor(simulator: &Simulator, frames: usize, seed: u64) -> Actor {
 }
 
 /// Other dynamics for every episode, in every batch from `0` on.
+#[derive(Debug)]
 struct Varied(f64);
 
 impl DynamicsSource for Varied {
@@ -72,7 +73,7 @@ fn inputs(frames: usize, observations: &[Vec<f64>], actions: &[Vec<f64>]) -> Vec
 /// One lane, lived through again by hand along the actions that a learner recorded.
 struct Witness<'a> {
     simulator: &'a Simulator,
-    sim: wr2l_sim::Sim,
+    sim: Box<dyn wr2l_sim::BatchSim>,
     actor: &'a Actor,
     lane: u64,
     random_actions: f64,
@@ -173,7 +174,7 @@ fn a_policy_sees_the_last_differences_and_actions_of_its_episode_and_nothing_bef
         for frames in [0, 1, 4] {
             let actor = actor(&simulator, frames, 7);
             // More lanes than places: they pass from worker to worker.
-            let mut workers = Workers::with_lanes(&simulator, 2, 1).unwrap();
+            let mut workers = Threads::with_lanes(&simulator, 2, 1).unwrap();
             let mut lanes = Lanes::new(3, simulator.spec(), 1).with_history(actor.history());
             let witness = |lane| Witness::new(&simulator, &actor, lane, random_actions);
             let mut witnesses: Vec<_> = (0..3).map(witness).collect();
@@ -197,7 +198,7 @@ fn a_policy_sees_the_last_differences_and_actions_of_its_episode_and_nothing_bef
 fn a_time_limit_is_bootstrapped_with_the_history_at_its_end() {
     let simulator = simulator(TaskName::HalfCheetah, &[]);
     let actor = actor(&simulator, 2, 7);
-    let mut workers = Workers::new(&simulator, 1).unwrap();
+    let mut workers = Threads::new(&simulator, 1).unwrap();
     let mut lanes = Lanes::new(1, simulator.spec(), 0).with_history(actor.history());
     let (source, mut batch) = (Fixed(Vec::new()), Vec::new());
     workers.collect(Players::alone(&actor), &source, &mut lanes, options(0, 1003, 0.0), &mut batch).unwrap();
@@ -216,7 +217,7 @@ fn the_agent_remembers_the_action_that_counted_where_an_opponents_is_mixed_in() 
         for means in [Means::TakeOver { alpha: 0.4 }, Means::Blend { alpha: 0.4 }] {
             let disturbance = Some(Disturbance { actor: &opponent, means, explores: true });
             let players = Players { agent: &agent, disturbance, learner: Player::Agent };
-            let mut workers = Workers::with_lanes(&simulator, 1, 2).unwrap();
+            let mut workers = Threads::with_lanes(&simulator, 1, 2).unwrap();
             let mut lanes = Lanes::new(2, simulator.spec(), 0).with_history(agent.history());
             let (source, mut batch) = (Fixed(Vec::new()), Vec::new());
             workers.collect(players, &source, &mut lanes, options(0, 20, 0.0), &mut batch).unwrap();
@@ -242,7 +243,7 @@ fn whoever_steps_by_hand_comes_to_the_return_of_the_workers_to_the_bit() {
                 })
                 .collect();
             let run = |threads, lanes| {
-                let mut workers = Workers::with_lanes(&simulator, threads, lanes).unwrap();
+                let mut workers = Threads::with_lanes(&simulator, threads, lanes).unwrap();
                 let options = EpisodeOptions { stochastic, discount: 1.0 };
                 workers.episodes(&actor, &z, &jobs, options).unwrap()
             };
@@ -297,7 +298,7 @@ fn learners(simulator: &Simulator, frames: usize) -> Vec<Box<dyn Learner>> {
 fn learners_with_a_history_have_the_same_bits_for_any_threads_and_grouping_and_see_it() {
     let simulator = simulator(TaskName::InvertedPendulum, &["pole_length"]);
     let train = |frames, threads, grouping| -> Vec<Vec<u32>> {
-        let mut workers = Workers::with_lanes(&simulator, threads, grouping).unwrap();
+        let mut workers = Threads::with_lanes(&simulator, threads, grouping).unwrap();
         let trained = learners(&simulator, frames).into_iter().map(|mut learner| {
             for iteration in 0..4 {
                 let source = Varied(0.1 * (iteration / 2) as f64);
@@ -338,7 +339,7 @@ fn an_agent_with_a_history_is_pushed_by_a_policy_that_has_none_and_one_that_has_
     let config = TrpoConfig { lanes: 3, horizon: 60, ..TrpoConfig::default() };
     let agent = || Trpo::with_history(config.clone(), simulator.spec(), 0, 2, 5).unwrap();
     let train = |learner: &mut Trpo, company: Company<'_>, threads| {
-        let mut workers = Workers::with_lanes(&simulator, threads, 2).unwrap();
+        let mut workers = Threads::with_lanes(&simulator, threads, 2).unwrap();
         let source = Fixed(Vec::new());
         for iteration in 0..3 {
             let experience = Experience::alone(&mut workers, &source, 5, iteration, 0.0);
@@ -378,7 +379,7 @@ fn an_opponent_with_another_history_than_the_agents_is_no_company() {
     let disturbance =
         Some(Disturbance { actor: &opponent, means: Means::Blend { alpha: 0.4 }, explores: true });
     let players = Players { agent: &agent, disturbance, learner: Player::Agent };
-    let mut workers = Workers::with_lanes(&simulator, 1, 2).unwrap();
+    let mut workers = Threads::with_lanes(&simulator, 1, 2).unwrap();
     let mut lanes = Lanes::new(2, simulator.spec(), 0).with_history(agent.history());
     let _ = workers.collect(players, &Fixed(Vec::new()), &mut lanes, options(0, 20, 0.0), &mut Vec::new());
 }
@@ -406,7 +407,7 @@ fn told(frames: usize) -> f64 {
     let simulator = simulator(TaskName::CartPole, &["pole_half_length"]);
     let fresh = Ppo::with_history(PpoConfig::default(), simulator.spec(), 1, frames, 7).unwrap();
     let actor = fresh.actor();
-    let mut workers = Workers::new(&simulator, 1).unwrap();
+    let mut workers = Threads::new(&simulator, 1).unwrap();
     let mut lanes = Lanes::new(60, simulator.spec(), 1).with_history(actor.history());
     let mut sample = |iteration| {
         let (source, mut batch) = (Wide, Vec::new());
@@ -440,6 +441,7 @@ fn told(frames: usize) -> f64 {
 }
 
 /// Poles from short to long.
+#[derive(Debug)]
 struct Wide;
 
 impl DynamicsSource for Wide {

@@ -2,22 +2,22 @@
 
 use allocation_counter::measure;
 use wr2l_rl::{
-    Acting, Actor, CollectOptions, EpisodeJob, EpisodeOptions, Fixed, Lanes, Learner, Players, Ppo,
-    PpoConfig, Stretch, Workers,
+    Acting, Actor, CollectOptions, EpisodeJob, EpisodeOptions, Executor, Fixed, Lanes, Learner, Players, Ppo,
+    PpoConfig, Stretch, Threads,
 };
 use wr2l_rng::{Purpose, StreamKey};
 use wr2l_sim::{Simulator, Task, TaskName};
 
 const LANES: usize = 5;
 
-fn setting(name: TaskName, frames: usize) -> (Workers, Actor) {
+fn setting(name: TaskName, frames: usize) -> (Threads, Actor) {
     let task = Task::new(name);
     let space = task.space();
     let simulator = Simulator::new(task, None, space).unwrap();
     let (spec, dim) = (simulator.spec(), simulator.space().dim());
     let actor = Ppo::with_history(PpoConfig::default(), spec, dim, frames, 7).unwrap();
     // One thread: allocations are counted where they are made.
-    (Workers::with_lanes(&simulator, 1, 4).unwrap(), actor.actor().clone())
+    (Threads::with_lanes(&simulator, 1, 4).unwrap(), actor.actor().clone())
 }
 
 /// Every task, without and with a history.

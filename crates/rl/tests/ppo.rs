@@ -2,8 +2,8 @@
 
 use wr2l_nn::RunningMoments;
 use wr2l_rl::{
-    Acting, CollectOptions, Experience, Fixed, Improvement, LaneBatch, Lanes, Learner, Players, Ppo,
-    PpoConfig, Stretch, Workers,
+    Acting, CollectOptions, Executor, Experience, Fixed, Improvement, LaneBatch, Lanes, Learner, Players,
+    Ppo, PpoConfig, Stretch, Threads,
 };
 use wr2l_sim::{Simulator, Task, TaskName};
 
@@ -17,12 +17,12 @@ fn config() -> PpoConfig {
     PpoConfig { lanes: 3, horizon: 40, minibatches: 2, epochs: 2, ..PpoConfig::default() }
 }
 
-fn improve(ppo: &mut Ppo, workers: &mut Workers, iteration: u64, progress: f64) -> Improvement {
+fn improve(ppo: &mut Ppo, workers: &mut dyn Executor, iteration: u64, progress: f64) -> Improvement {
     ppo.improve(Experience::alone(workers, &Fixed(Vec::new()), 7, iteration, progress)).unwrap()
 }
 
 /// The batch that the next improvement of `ppo` will learn from.
-fn batch(ppo: &Ppo, workers: &mut Workers, lanes: &mut Lanes, iteration: u64) -> Vec<LaneBatch> {
+fn batch(ppo: &Ppo, workers: &mut dyn Executor, lanes: &mut Lanes, iteration: u64) -> Vec<LaneBatch> {
     let PpoConfig { horizon, gamma, .. } = *ppo.config();
     let options = CollectOptions {
         seed: 7,
@@ -40,7 +40,7 @@ fn batch(ppo: &Ppo, workers: &mut Workers, lanes: &mut Lanes, iteration: u64) ->
 #[test]
 fn the_policy_sees_observations_by_the_moments_of_all_batches_so_far() {
     let simulator = simulator();
-    let mut workers = Workers::new(&simulator, 1).unwrap();
+    let mut workers = Threads::new(&simulator, 1).unwrap();
     let mut ppo = Ppo::new(config(), simulator.spec(), 0, 1).unwrap();
     let mut lanes = Lanes::new(3, simulator.spec(), 0);
     let mut all: Vec<Vec<f64>> = Vec::new();
@@ -75,7 +75,7 @@ fn the_policy_sees_observations_by_the_moments_of_all_batches_so_far() {
 #[test]
 fn the_learning_rate_falls_to_zero_with_the_budget_and_steps_with_it() {
     let simulator = simulator();
-    let mut workers = Workers::new(&simulator, 1).unwrap();
+    let mut workers = Threads::new(&simulator, 1).unwrap();
     // One step of Adam an improvement, which is proportional to the rate.
     let one_step = PpoConfig { minibatches: 1, epochs: 1, ..config() };
     let mut step = |anneal, progress| {

@@ -1,11 +1,11 @@
 //! Rollouts are pure functions: the same bits for any number of threads and any grouping of lanes.
 
 use wr2l_rl::{
-    Acting, Actor, CollectOptions, DynamicsSource, EpisodeJob, EpisodeOptions, Experience, Fixed, LaneBatch,
-    Lanes, Learner, Players, Ppo, PpoConfig, StopFlag, Stretch, Workers,
+    Acting, Actor, CollectOptions, DynamicsSource, EpisodeJob, EpisodeOptions, Executor, Experience, Fixed,
+    LaneBatch, Lanes, Learner, Players, Ppo, PpoConfig, StopFlag, Stretch, Threads,
 };
 use wr2l_rng::{Purpose, StreamKey};
-use wr2l_sim::{BatchSim, Outcome, SimError, Simulator, Task, TaskName};
+use wr2l_sim::{Outcome, SimError, Simulator, Task, TaskName};
 
 fn simulator(task: TaskName, vary: &[&str]) -> Simulator {
     let task = Task::new(task);
@@ -28,6 +28,7 @@ fn jobs(n: u64) -> Vec<EpisodeJob> {
 }
 
 /// Other dynamics for every episode.
+#[derive(Debug)]
 struct Varied;
 
 impl DynamicsSource for Varied {
@@ -53,7 +54,7 @@ fn episodes_have_the_same_bits_for_any_threads_and_lanes() {
         for stochastic in [true, false] {
             let options = EpisodeOptions { stochastic, discount: 0.99 };
             let run = |threads, lanes| {
-                let mut workers = Workers::with_lanes(&simulator, threads, lanes).unwrap();
+                let mut workers = Threads::with_lanes(&simulator, threads, lanes).unwrap();
                 workers.episodes(&actor, &z, &jobs(7), options).unwrap()
             };
             let reference = run(1, 1);
@@ -69,7 +70,7 @@ fn episodes_have_the_same_bits_for_any_threads_and_lanes() {
 fn episodes_under_common_streams_differ_by_their_dynamics_alone() {
     let simulator = simulator(TaskName::InvertedPendulum, &["pole_length"]);
     let actor = actor(&simulator);
-    let mut workers = Workers::new(&simulator, 2).unwrap();
+    let mut workers = Threads::new(&simulator, 2).unwrap();
     let options = EpisodeOptions { stochastic: true, discount: 1.0 };
     let same = workers.episodes(&actor, &[0.5, 0.5, 0.5], &jobs(3), options).unwrap();
     assert!(same.iter().all(|r| *r == same[0]));
@@ -83,7 +84,7 @@ fn undiscounted_returns_are_sums_of_rewards() {
     // The cart-pole pays 1 a step.
     let simulator = simulator(TaskName::CartPole, &[]);
     let actor = actor(&simulator);
-    let mut workers = Workers::new(&simulator, 1).unwrap();
+    let mut workers = Threads::new(&simulator, 1).unwrap();
     let mut job = jobs(1);
     job[0].dynamics = 0;
     let sum =
@@ -98,7 +99,7 @@ fn undiscounted_returns_are_sums_of_rewards() {
 fn dynamics_outside_their_bounds_are_refused() {
     let simulator = simulator(TaskName::CartPole, &["pole_half_length"]);
     let actor = actor(&simulator);
-    let mut workers = Workers::new(&simulator, 1).unwrap();
+    let mut workers = Threads::new(&simulator, 1).unwrap();
     for bad in [f64::NAN, f64::INFINITY, 1e6] {
         let options = EpisodeOptions { stochastic: true, discount: 1.0 };
         assert!(workers.episodes(&actor, &[0.0, 0.0, bad], &jobs(3), options).is_err(), "{bad}");
@@ -113,7 +114,7 @@ fn collect(
     sources: &[&dyn DynamicsSource],
 ) -> (Lanes, Vec<Vec<LaneBatch>>) {
     let actor = actor(simulator);
-    let mut workers = Workers::with_lanes(simulator, threads, grouping).unwrap();
+    let mut workers = Threads::with_lanes(simulator, threads, grouping).unwrap();
     let mut lanes = Lanes::new(5, simulator.spec(), simulator.space().dim());
     let mut batches = Vec::new();
     for (iteration, source) in sources.iter().enumerate() {
@@ -155,7 +156,7 @@ fn a_batch_that_was_used_before_comes_out_like_a_new_one() {
     let actor = actor(&simulator);
     let source = Fixed::reference(simulator.space());
     let run = |used: &[usize]| {
-        let mut workers = Workers::with_lanes(&simulator, 2, 1).unwrap();
+        let mut workers = Threads::with_lanes(&simulator, 2, 1).unwrap();
         let mut batch = Vec::new();
         let mut collect = |n, steps| {
             let mut lanes = Lanes::new(n, simulator.spec(), 1);
@@ -175,16 +176,6 @@ fn a_batch_that_was_used_before_comes_out_like_a_new_one() {
         (collect(3, 50), batch)
     };
     assert!(run(&[]) == run(&[5, 1]), "more lanes and longer stretches, then fewer and shorter ones");
-}
-
-#[test]
-fn a_panic_in_a_worker_reaches_the_caller_and_the_workers_go_on() {
-    let mut workers = Workers::new(&simulator(TaskName::CartPole, &[]), 3).unwrap();
-    let panics = |workers: &mut Workers| {
-        workers.map(20, |i, _| assert!(i != 13, "as this test wants"));
-    };
-    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| panics(&mut workers))).is_err());
-    assert_eq!(workers.map(5, |i, _| 2 * i), [0, 2, 4, 6, 8]);
 }
 
 #[test]
@@ -225,7 +216,7 @@ fn training_has_the_same_bits_for_any_threads_and_grouping() {
     let simulator = simulator(TaskName::InvertedPendulum, &["pole_length"]);
     let train = |threads, grouping| {
         let config = PpoConfig { lanes: 4, horizon: 64, minibatches: 8, ..PpoConfig::default() };
-        let mut workers = Workers::with_lanes(&simulator, threads, grouping).unwrap();
+        let mut workers = Threads::with_lanes(&simulator, threads, grouping).unwrap();
         let mut ppo = Ppo::new(config, simulator.spec(), 1, 11).unwrap();
         for iteration in 0..4 {
             let progress = iteration as f64 / 4.0;
@@ -243,7 +234,7 @@ fn training_has_the_same_bits_for_any_threads_and_grouping() {
 #[test]
 fn ppo_learns_to_balance_the_cart_pole() {
     let simulator = simulator(TaskName::CartPole, &[]);
-    let mut workers = Workers::new(&simulator, 2).unwrap();
+    let mut workers = Threads::new(&simulator, 2).unwrap();
     let mut ppo =
         Ppo::new(PpoConfig { anneal: false, ..PpoConfig::default() }, simulator.spec(), 0, 1).unwrap();
     let source = Fixed::reference(simulator.space());
@@ -272,7 +263,7 @@ fn broken(simulator: &Simulator) -> Actor {
 fn diverged_episodes_end_are_counted_and_leave_no_numbers() {
     let simulator = simulator(TaskName::Hopper, &[]);
     let actor = broken(&simulator);
-    let mut workers = Workers::new(&simulator, 1).unwrap();
+    let mut workers = Threads::new(&simulator, 1).unwrap();
     let mut lanes = Lanes::new(2, simulator.spec(), 0);
     let options = CollectOptions {
         seed: 3,
@@ -304,7 +295,7 @@ fn diverged_episodes_end_are_counted_and_leave_no_numbers() {
 fn the_successor_of_a_time_limit_is_the_last_state_not_the_next_episodes_first() {
     let simulator = simulator(TaskName::HalfCheetah, &[]);
     let actor = actor(&simulator);
-    let mut workers = Workers::new(&simulator, 1).unwrap();
+    let mut workers = Threads::new(&simulator, 1).unwrap();
     let mut lanes = Lanes::new(1, simulator.spec(), 0);
     let options = CollectOptions {
         seed: 3,
@@ -339,7 +330,7 @@ fn an_episode_says_how_far_the_robot_came() {
     let simulator = simulator(TaskName::Hopper, &["friction"]);
     let actor = actor(&simulator);
     let options = EpisodeOptions { stochastic: false, discount: 1.0 };
-    let mut workers = Workers::new(&simulator, 1).unwrap();
+    let mut workers = Threads::new(&simulator, 1).unwrap();
     let [result] = workers.episodes(&actor, &[0.0], &jobs(1), options).unwrap()[..] else { panic!() };
 
     let mut sim = simulator.batch(1).unwrap();
@@ -364,7 +355,7 @@ fn an_episode_says_how_far_the_robot_came() {
 fn a_raised_flag_stops_episodes_and_never_a_batch() {
     let simulator = simulator(TaskName::CartPole, &[]);
     let flag = StopFlag::default();
-    let mut workers = Workers::new(&simulator, 2).unwrap().with_stop_flag(flag.clone());
+    let mut workers = Threads::new(&simulator, 2).unwrap().with_stop_flag(flag.clone());
     let options = EpisodeOptions { stochastic: true, discount: 1.0 };
     let actor = actor(&simulator);
     assert!(workers.episodes(&actor, &[], &jobs(3), options).is_ok());

@@ -1,12 +1,13 @@
 //! A learner goes on from its saved state bit for bit, and refuses what is none of its states.
 
 use wr2l_rl::{
-    Ddpg, DdpgConfig, DynamicsSource, Experience, Learner, Ppo, PpoConfig, State, StateError, Trpo,
-    TrpoConfig, Workers,
+    Ddpg, DdpgConfig, DynamicsSource, Executor, Experience, Learner, Ppo, PpoConfig, State, StateError,
+    Threads, Trpo, TrpoConfig,
 };
 use wr2l_sim::{Simulator, Task, TaskName};
 
 /// Episodes under dynamics of their own, so that lanes differ.
+#[derive(Debug)]
 struct Varied;
 
 impl DynamicsSource for Varied {
@@ -50,7 +51,7 @@ fn learners(simulator: &Simulator, normalise_observations: bool, frames: usize) 
     all
 }
 
-fn improve(learner: &mut dyn Learner, workers: &mut Workers, iterations: std::ops::Range<u64>) {
+fn improve(learner: &mut dyn Learner, workers: &mut dyn Executor, iterations: std::ops::Range<u64>) {
     for iteration in iterations {
         let progress = iteration as f64 / 6.0;
         learner.improve(Experience::alone(workers, &Varied, 11, iteration, progress)).unwrap();
@@ -69,7 +70,7 @@ fn a_restored_learner_goes_on_bit_for_bit() {
         [(TaskName::CartPole, "pole_half_length"), (TaskName::InvertedPendulum, "pole_length")]
     {
         let simulator = simulator(task, &[vary]);
-        let mut workers = Workers::new(&simulator, 1).unwrap();
+        let mut workers = Threads::new(&simulator, 1).unwrap();
         for (normalise, pause, frames) in
             [(true, 0, 0), (true, 1, 0), (true, 3, 2), (false, 2, 0), (false, 3, 1)]
         {
@@ -80,7 +81,7 @@ fn a_restored_learner_goes_on_bit_for_bit() {
                 improve(&mut *uninterrupted, &mut workers, pause..5);
                 resumed.restore(&mut state).unwrap();
                 state.finish().unwrap();
-                improve(&mut *resumed, &mut Workers::with_lanes(&simulator, 2, 2).unwrap(), pause..5);
+                improve(&mut *resumed, &mut Threads::with_lanes(&simulator, 2, 2).unwrap(), pause..5);
                 assert_eq!(saved(&*resumed), saved(&*uninterrupted), "{task}, after {pause}");
                 assert_eq!(resumed.actor().normaliser(), uninterrupted.actor().normaliser());
             }

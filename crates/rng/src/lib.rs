@@ -70,6 +70,8 @@ pub enum Purpose {
     ParameterNoise = 24,
     /// Resamples of a bootstrap.
     Bootstrap = 64,
+    /// Whatever a simulator, learner or adversary from outside this project draws.
+    Own = 65,
     /// Tests and examples.
     Test = u64::MAX,
 }

@@ -1,7 +1,7 @@
 //! From a simulator to its ball: pairs, Hessian, radius.
 
 use serde::{Deserialize, Serialize};
-use wr2l_rl::Workers;
+use wr2l_rl::Executor;
 use wr2l_sim::{DynamicsSpace, SimSpec};
 
 use crate::ball::{Ball, Metric};
@@ -36,7 +36,7 @@ impl BallEstimate {
     /// # Errors
     /// [`BallConfig::validate`]'s, those of [`Pairs::collect`], [`gauss_newton`] and [`zero_order`];
     /// [`RobustError::Dimension`] if no parameter varies.
-    pub fn new(workers: &mut Workers, config: &BallConfig, run_seed: u64) -> Result<Self, RobustError> {
+    pub fn new(workers: &mut dyn Executor, config: &BallConfig, run_seed: u64) -> Result<Self, RobustError> {
         config.validate()?;
         let space = workers.space().clone();
         if space.dim() == 0 {
@@ -134,7 +134,7 @@ impl BallEstimate {
     ///
     /// # Errors
     /// [`RobustError::Diverged`] if a step breaks down under z, [`RobustError::Sim`] for z outside its bounds.
-    pub fn measure(&self, workers: &mut Workers, z: &[f64]) -> Result<(f64, u64), RobustError> {
+    pub fn measure(&self, workers: &mut dyn Executor, z: &[f64]) -> Result<(f64, u64), RobustError> {
         let mut model = SimulatedTransitions::new(workers, &self.pairs);
         let mut w = WassersteinDistance::new(&mut model, &self.distance)?;
         let values = w.measure(z)?;
@@ -147,7 +147,7 @@ impl BallEstimate {
     /// [`BallEstimate::measure`] for a log: `None` where a step diverged.
     pub(crate) fn measure_or_none(
         &self,
-        workers: &mut Workers,
+        workers: &mut dyn Executor,
         z: &[f64],
     ) -> Result<(Option<f64>, u64), RobustError> {
         match self.measure(workers, z) {

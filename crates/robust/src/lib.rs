@@ -10,7 +10,7 @@
 //! work on simulators:
 //!
 //! ```
-//! use wr2l_rl::{Learner, Ppo, PpoConfig, Workers};
+//! use wr2l_rl::{Learner, Ppo, PpoConfig, Executor, Threads};
 //! use wr2l_robust::adversary::{Turn, Wasserstein};
 //! use wr2l_robust::{Adversary, AdversaryConfig, BallConfig, BallEstimate, PairsConfig};
 //! use wr2l_sim::{Simulator, Task, TaskName};
@@ -18,7 +18,7 @@
 //! let task = Task::new(TaskName::CartPole);
 //! let vary = task.space().select(&["pole_half_length"])?;
 //! let simulator = Simulator::new(task, None, vary)?;
-//! let mut workers = Workers::new(&simulator, 1)?;
+//! let mut workers = Threads::new(&simulator, 1)?;
 //!
 //! let pairs = PairsConfig { count: 100, pool: 400, ..PairsConfig::default() };
 //! let config = BallConfig { half_width: Some(0.3), pairs, ..BallConfig::default() };

@@ -1,9 +1,8 @@
 //! State–action pairs at which transitions are compared (Eq. 7 and the text below it).
 
 use serde::{Deserialize, Serialize};
-use wr2l_rl::{Actor, LaneActor, Workers};
-use wr2l_rng::{Purpose, Stream, StreamKey};
-use wr2l_sim::{ActionSpace, BatchSim, Outcome, Sim, SimError};
+use wr2l_rl::{Actor, Executor, StepsFrom, Trajectory};
+use wr2l_rng::{Purpose, StreamKey};
 
 use crate::RobustError;
 use crate::error::{check_fraction, check_positive, check_share};
@@ -77,6 +76,11 @@ const WAVE: usize = 16;
 const MAX_TRAJECTORIES: usize = 100_000;
 
 impl Pairs {
+    /// The pairs without their weights.
+    pub fn steps(&self) -> StepsFrom<'_> {
+        StepsFrom { states: &self.states, actions: &self.actions, len: self.len }
+    }
+
     /// Collects pairs: trajectories under the reference dynamics and actions drawn uniformly from the action space
     /// (the paper), or from the policy `actor` if there is one; then `count` transitions uniformly at random, each
     /// at most once.
@@ -85,7 +89,7 @@ impl Pairs {
     /// [`RobustError::Parameter`] for a count of 0, [`RobustError::Diverged`] if no trajectory gets anywhere,
     /// [`RobustError::Sim`].
     pub fn collect(
-        workers: &mut Workers,
+        workers: &mut dyn Executor,
         actor: Option<&Actor>,
         config: &PairsConfig,
         seed: u64,
@@ -127,109 +131,20 @@ impl Pairs {
     }
 }
 
-/// State–action pairs of one episode, in order.
-pub(crate) struct Trajectory {
-    pub(crate) states: Vec<f64>,
-    pub(crate) actions: Vec<f64>,
-    pub(crate) len: u64,
-}
-
 /// The episodes of these numbers; number t is the same whatever the range.
 pub(crate) fn trajectories(
-    workers: &mut Workers,
+    workers: &mut dyn Executor,
     actor: Option<&Actor>,
     numbers: std::ops::Range<usize>,
     seed: u64,
 ) -> Result<Vec<Trajectory>, RobustError> {
     workers.stop_flag().check()?;
-    let nominal = workers.space().nominal();
-    let stop = workers.stop_flag().clone();
-    // As many at a time as a simulator has lanes; what a lane does depends on no other.
-    let at_once = workers.lanes();
-    let batches = workers.map(numbers.len().div_ceil(at_once), |i, sim| {
-        stop.check()?;
-        let first = numbers.start + i * at_once;
-        let keys: Vec<StreamKey> = (first..numbers.end.min(first + at_once))
-            .map(|t| StreamKey::new(seed, Purpose::Pairs).lane(t as u64))
-            .collect();
-        Ok::<_, RobustError>(batch(sim, actor, &nominal, &keys)?)
-    });
-    let mut all = Vec::with_capacity(numbers.len());
-    for batch in batches {
-        all.extend(batch?);
-    }
-    Ok(all)
+    let keys: Vec<StreamKey> = numbers.map(|t| StreamKey::new(seed, Purpose::Pairs).lane(t as u64)).collect();
+    Ok(workers.trajectories(actor, &keys)?)
 }
 
 /// What is said when no episode of the reference takes a step.
 pub(crate) fn nothing_begins(dim: usize) -> RobustError {
     let what = "trajectories of the reference dynamics end before their first step".into();
     RobustError::Diverged { z: vec![0.0; dim], what }
-}
-
-/// An episode under the reference dynamics in each of the first lanes, one for each key. A step that diverges is left
-/// out.
-fn batch(
-    sim: &mut Sim,
-    actor: Option<&Actor>,
-    nominal: &[f64],
-    keys: &[StreamKey],
-) -> Result<Vec<Trajectory>, SimError> {
-    let spec = sim.spec().clone();
-    let (state_dim, act_dim, lanes) = (spec.state_dim(), spec.act_dim(), sim.lanes());
-    let mut active = vec![false; lanes];
-    active[..keys.len()].fill(true);
-    let mut action = vec![0.0; lanes * act_dim];
-    let (mut rewards, mut outcomes) = (vec![0.0; lanes], vec![Outcome::Running; lanes]);
-    // One a lane, because each may remember its own trajectory.
-    let mut choosers: Vec<LaneActor<'_>> =
-        actor.iter().flat_map(|actor| keys.iter().map(|_| LaneActor::new(actor))).collect();
-    let mut observation = vec![0.0; spec.obs_dim];
-    let mut streams: Vec<Stream> = keys.iter().map(|key| key.stream()).collect();
-    let mut episodes = Vec::with_capacity(keys.len());
-    for (lane, stream) in streams.iter_mut().enumerate() {
-        sim.set_dynamics(lane, nominal)?;
-        sim.reset(lane, stream);
-        episodes.push(Trajectory { states: Vec::new(), actions: Vec::new(), len: 0 });
-    }
-    while active.contains(&true) {
-        for (lane, episode) in episodes.iter_mut().enumerate().filter(|(lane, _)| active[*lane]) {
-            let at = episode.states.len();
-            episode.states.resize(at + state_dim, 0.0);
-            sim.state(lane, &mut episode.states[at..]);
-            let action = &mut action[lane * act_dim..][..act_dim];
-            match choosers.get_mut(lane) {
-                Some(chooser) => {
-                    sim.observe(lane, &mut observation);
-                    action.copy_from_slice(chooser.act(&observation, Some(&mut streams[lane])));
-                }
-                None => uniform_action(&spec.actions, &mut streams[lane], action),
-            }
-        }
-        sim.step(&action, &active, &mut rewards, &mut outcomes);
-        for (lane, episode) in episodes.iter_mut().enumerate().filter(|(lane, _)| active[*lane]) {
-            if matches!(outcomes[lane], Outcome::Diverged(_)) {
-                episode.states.truncate(episode.states.len() - state_dim);
-            } else {
-                episode.actions.extend_from_slice(&action[lane * act_dim..][..act_dim]);
-                episode.len += 1;
-            }
-        }
-        for (active, outcome) in active.iter_mut().zip(&outcomes) {
-            *active &= !outcome.is_over();
-        }
-    }
-    Ok(episodes)
-}
-
-/// An action uniform in the action box, or a uniform choice.
-fn uniform_action(space: &ActionSpace, stream: &mut Stream, action: &mut [f64]) {
-    match space {
-        ActionSpace::Continuous { low, high } => {
-            for (action, (&low, &high)) in action.iter_mut().zip(low.iter().zip(high)) {
-                *action = stream.uniform(low, high);
-            }
-        }
-        ActionSpace::Discrete { n } => action[0] = stream.below(*n) as f64,
-    }
 }

@@ -6,7 +6,7 @@
 //! boundary. So whoever searches or draws in the Taylor ball searches or draws in the measured one, through
 //! [`BallEstimate::fit`].
 
-use wr2l_rl::Workers;
+use wr2l_rl::Executor;
 
 use crate::ball::Ball;
 use crate::config::BallMeasure;
@@ -32,7 +32,11 @@ impl BallEstimate {
     ///
     /// # Errors
     /// [`RobustError::Sim`] for a point outside its bounds, and those of [`WassersteinDistance`].
-    pub fn measure_all(&self, workers: &mut Workers, points: &[f64]) -> Result<(Vec<f64>, u64), RobustError> {
+    pub fn measure_all(
+        &self,
+        workers: &mut dyn Executor,
+        points: &[f64],
+    ) -> Result<(Vec<f64>, u64), RobustError> {
         let mut model = SimulatedTransitions::new(workers, &self.pairs);
         let mut w = WassersteinDistance::new(&mut model, &self.distance)?;
         let values = match w.measure(points) {
@@ -53,7 +57,12 @@ impl BallEstimate {
     ///
     /// # Errors
     /// Those of [`BallEstimate::measure_all`].
-    pub fn fit(&self, workers: &mut Workers, ball: &Ball, points: &[f64]) -> Result<Fitted, RobustError> {
+    pub fn fit(
+        &self,
+        workers: &mut dyn Executor,
+        ball: &Ball,
+        points: &[f64],
+    ) -> Result<Fitted, RobustError> {
         self.stretched(workers, ball, points, |z, stretch| z * stretch)
     }
 
@@ -62,7 +71,12 @@ impl BallEstimate {
     ///
     /// # Errors
     /// Those of [`BallEstimate::measure_all`].
-    pub fn unfit(&self, workers: &mut Workers, ball: &Ball, points: &[f64]) -> Result<Fitted, RobustError> {
+    pub fn unfit(
+        &self,
+        workers: &mut dyn Executor,
+        ball: &Ball,
+        points: &[f64],
+    ) -> Result<Fitted, RobustError> {
         self.stretched(workers, ball, points, |z, stretch| if stretch > 0.0 { z / stretch } else { 0.0 })
     }
 
@@ -72,7 +86,7 @@ impl BallEstimate {
     /// Those of [`BallEstimate::measure_all`]; [`RobustError::NotFinite`].
     pub fn pull_inside(
         &self,
-        workers: &mut Workers,
+        workers: &mut dyn Executor,
         ball: &Ball,
         points: &[f64],
     ) -> Result<Fitted, RobustError> {
@@ -89,7 +103,7 @@ impl BallEstimate {
 
     fn stretched(
         &self,
-        workers: &mut Workers,
+        workers: &mut dyn Executor,
         ball: &Ball,
         points: &[f64],
         apply: impl Fn(f64, f64) -> f64,
@@ -123,7 +137,7 @@ impl BallEstimate {
     /// Those of [`BallEstimate::measure_all`].
     pub fn reach(
         &self,
-        workers: &mut Workers,
+        workers: &mut dyn Executor,
         ball: &Ball,
         points: &[f64],
     ) -> Result<(Vec<f64>, u64), RobustError> {

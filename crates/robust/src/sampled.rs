@@ -1,11 +1,11 @@
 //! H₀ over as many state–action pairs as its error needs, and the few among them that W is measured at.
 
-use wr2l_rl::Workers;
+use wr2l_rl::{Executor, Trajectory};
 use wr2l_rng::{Purpose, Stream, StreamKey};
 
 use crate::config::BallConfig;
 use crate::hessian::{Contributions, Distance, HessianEstimate, TransitionModel, pair_hessians};
-use crate::pairs::{Trajectory, nothing_begins, trajectories};
+use crate::pairs::{nothing_begins, trajectories};
 use crate::{Pairs, RobustError, SimulatedTransitions};
 
 /// Trajectories that are simulated and differentiated together.
@@ -25,7 +25,11 @@ pub(crate) struct Sample {
 
 /// Simulates trajectories of the reference until every half-width is known to the target error, or the budget is
 /// spent.
-pub(crate) fn sample(workers: &mut Workers, config: &BallConfig, seed: u64) -> Result<Sample, RobustError> {
+pub(crate) fn sample(
+    workers: &mut dyn Executor,
+    config: &BallConfig,
+    seed: u64,
+) -> Result<Sample, RobustError> {
     let space = workers.space().clone();
     let (lower, upper) = (space.lower_z(), space.upper_z());
     let mut distance = Distance { estimator: config.transport, weights: Vec::new() };

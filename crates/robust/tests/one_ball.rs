@@ -1,6 +1,6 @@
 //! One ball for one ε: what its seed and its number of pairs decide, and what is measured of it.
 
-use wr2l_rl::Workers;
+use wr2l_rl::{Executor, Threads};
 use wr2l_robust::ball::Ball;
 use wr2l_robust::{BallConfig, BallEstimate, BallMeasure, BallSeed, HessianMethod, PairsConfig, RobustError};
 use wr2l_sim::{Simulator, Task, TaskName};
@@ -23,7 +23,7 @@ fn quick(seed: BallSeed) -> BallConfig {
 }
 
 fn estimate(simulator: &Simulator, config: &BallConfig, run_seed: u64) -> BallEstimate {
-    BallEstimate::new(&mut Workers::new(simulator, 2).unwrap(), config, run_seed).unwrap()
+    BallEstimate::new(&mut Threads::new(simulator, 2).unwrap(), config, run_seed).unwrap()
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn the_estimate_is_the_same_for_any_threads_and_lanes() {
     for (task, vary) in [(TaskName::Hopper, "torso_density"), (TaskName::CartPole, "pole_half_length")] {
         let simulator = simulator(task, &[vary]);
         let of = |threads, lanes| {
-            let mut workers = Workers::with_lanes(&simulator, threads, lanes).unwrap();
+            let mut workers = Threads::with_lanes(&simulator, threads, lanes).unwrap();
             BallEstimate::new(&mut workers, &quick(BallSeed::Own(3)), 0).unwrap()
         };
         assert_eq!(of(1, 1), of(2, 3), "{task}");
@@ -76,7 +76,7 @@ fn the_pairs_that_are_kept_measure_what_the_hessian_says_near_the_reference() {
     let config = quick(BallSeed::Own(1));
     let estimate = estimate(&cart_pole, &config, 0);
     let ball = estimate.ball(cart_pole.space(), &config).unwrap();
-    let mut workers = Workers::new(&cart_pole, 1).unwrap();
+    let mut workers = Threads::new(&cart_pole, 1).unwrap();
     let points = [0.0, 0.0, 0.01, 0.0, 0.0, 0.01, -0.01, 0.01];
     let (measured, _) = estimate.measure_all(&mut workers, &points).unwrap();
     assert_eq!(measured[0], 0.0, "exactly");
@@ -115,7 +115,7 @@ fn around() -> Vec<f64> {
 #[test]
 fn points_of_the_measured_ball_have_a_measured_distance_of_at_most_epsilon() {
     let (hopper, estimate, ball) = measured(0.05);
-    let mut workers = Workers::new(&hopper, 2).unwrap();
+    let mut workers = Threads::new(&hopper, 2).unwrap();
     // To the Taylor ball's boundary: the measured one's must come of it.
     let ends: Vec<f64> = around().chunks_exact(2).flat_map(|g| ball.minimiser(g).unwrap().unwrap()).collect();
     let fitted = estimate.fit(&mut workers, &ball, &ends).unwrap();
@@ -141,8 +141,8 @@ fn points_of_the_measured_ball_have_a_measured_distance_of_at_most_epsilon() {
 #[test]
 fn the_measured_ball_grows_with_epsilon_and_the_taylor_ball_is_left_alone() {
     let (hopper, estimate, ball) = measured(0.02);
-    let mut workers = Workers::new(&hopper, 2).unwrap();
-    let reach = |workers: &mut Workers, epsilon: f64| {
+    let mut workers = Threads::new(&hopper, 2).unwrap();
+    let reach = |workers: &mut dyn Executor, epsilon: f64| {
         estimate.reach(workers, &ball.with_epsilon(epsilon).unwrap(), &around()).unwrap().0
     };
     let (small, large) = (reach(&mut workers, 0.02), reach(&mut workers, 0.08));
@@ -155,7 +155,7 @@ fn the_measured_ball_grows_with_epsilon_and_the_taylor_ball_is_left_alone() {
 
 #[test]
 fn options_that_make_no_sense_are_refused_by_name() {
-    let mut workers = Workers::new(&hopper(), 1).unwrap();
+    let mut workers = Threads::new(&hopper(), 1).unwrap();
     let ok = PairsConfig::default();
     for (pairs, name) in [
         (PairsConfig { target_error: -0.1, ..ok }, "pairs.target_error"),

@@ -1,6 +1,6 @@
 //! The rivals' adversaries against the learners.
 
-use wr2l_rl::{Ddpg, DdpgConfig, Experience, Learner, Ppo, PpoConfig, State, Trpo, TrpoConfig, Workers};
+use wr2l_rl::{Ddpg, DdpgConfig, Experience, Learner, Ppo, PpoConfig, State, Threads, Trpo, TrpoConfig};
 use wr2l_robust::adversary::{
     Action, ActionConfig, Cvar, CvarConfig, Force, ForceConfig, Mode, Nominal, RegionConfig, Shape, Turn,
     Uniform,
@@ -21,7 +21,7 @@ fn play(
     adversary: &mut dyn Adversary,
     iterations: std::ops::Range<u64>,
 ) -> Vec<u32> {
-    let mut workers = Workers::new(simulator, 1).unwrap();
+    let mut workers = Threads::new(simulator, 1).unwrap();
     let current = vec![0.0; simulator.space().dim()];
     for iteration in iterations {
         let turn = Turn { seed: 3, index: iteration, progress: 0.0, current: &current };
@@ -59,7 +59,7 @@ fn the_pusher_learns_to_make_the_pendulum_fall() {
     // faster once it has learnt to.
     let simulator = simulator(TaskName::InvertedPendulum, &[]);
     let config = || TrpoConfig { horizon: 128, critic_learning_rate: 1e-3, ..TrpoConfig::default() };
-    let mut workers = Workers::new(&simulator, 1).unwrap();
+    let mut workers = Threads::new(&simulator, 1).unwrap();
     let mut agent = Trpo::new(config(), simulator.spec(), 0, 3).unwrap();
     play(&simulator, &mut agent, &mut Nominal, 0..20);
     let strong = ForceConfig { bound: 5.0, iterations: 1, trpo: config() };
@@ -86,7 +86,7 @@ fn a_restored_pusher_goes_on_bit_for_bit() {
     let mut force_b = force(&simulator, 2.0);
     force_b.restore(&mut state).unwrap();
     state.finish().unwrap();
-    let mut workers = Workers::new(&simulator, 1).unwrap();
+    let mut workers = Threads::new(&simulator, 1).unwrap();
     let turn = Turn { seed: 3, index: 2, progress: 0.0, current: &[] };
     for force in [&mut force_a, &mut force_b] {
         force.choose(&turn, trpo.actor(), &mut workers).unwrap();
@@ -129,7 +129,7 @@ fn action_opponents_of_weight_zero_are_ddpg_bit_for_bit() {
 #[test]
 fn epopt_that_keeps_all_episodes_is_ppo_uniform_bit_for_bit() {
     let simulator = simulator(TaskName::CartPole, &["pole_half_length"]);
-    let mut workers = Workers::new(&simulator, 1).unwrap();
+    let mut workers = Threads::new(&simulator, 1).unwrap();
     let pairs = PairsConfig { count: 50, pool: 200, ..PairsConfig::default() };
     let config = BallConfig { half_width: Some(0.5), pairs, ..BallConfig::default() };
     let estimate = BallEstimate::new(&mut workers, &config, 3).unwrap();

@@ -3,7 +3,7 @@
 mod setting;
 
 use setting::{actor, ball, hopper, simulator, small};
-use wr2l_rl::{Learner, Ppo, PpoConfig, Workers};
+use wr2l_rl::{Learner, Ppo, PpoConfig, Threads};
 use wr2l_robust::hessian::{StateWeights, TransitionModel, ZeroOrder};
 use wr2l_robust::{
     BallConfig, BallEstimate, HessianMethod, Objective, Pairs, PairsConfig, RobustError, SimulatedReturn,
@@ -17,7 +17,7 @@ fn pairs_are_the_same_for_any_threads_and_lanes_and_lie_in_the_action_space() {
         let simulator = simulator(task, &["all"]);
         let config = PairsConfig { count: 50, pool: 200, ..PairsConfig::default() };
         let collect = |threads, lanes, seed| {
-            let mut workers = Workers::with_lanes(&simulator, threads, lanes).unwrap();
+            let mut workers = Threads::with_lanes(&simulator, threads, lanes).unwrap();
             Pairs::collect(&mut workers, None, &config, seed).unwrap()
         };
         let pairs = collect(1, 1, 3);
@@ -36,14 +36,14 @@ fn pairs_are_the_same_for_any_threads_and_lanes_and_lie_in_the_action_space() {
             }
         }
         let actor = actor(&simulator);
-        let mut workers = Workers::new(&simulator, 2).unwrap();
+        let mut workers = Threads::new(&simulator, 2).unwrap();
         let policy = Pairs::collect(&mut workers, Some(&actor), &config, 3).unwrap();
         // An untrained policy chooses the cart-pole's two actions alike: the same draw, the same action.
         assert!(task == TaskName::CartPole || policy.actions != pairs.actions);
         // One that remembers, on any simulator: its memory is of its own trajectory.
         let remembering = Ppo::with_history(PpoConfig::default(), spec, 0, 2, 5).unwrap();
         let collect = |threads, lanes| {
-            let mut workers = Workers::with_lanes(&simulator, threads, lanes).unwrap();
+            let mut workers = Threads::with_lanes(&simulator, threads, lanes).unwrap();
             Pairs::collect(&mut workers, Some(remembering.actor()), &config, 3).unwrap()
         };
         assert_eq!(collect(1, 1), collect(2, 3));
@@ -58,7 +58,7 @@ fn pairs_are_the_same_for_any_threads_and_lanes_and_lie_in_the_action_space() {
 #[test]
 fn transitions_do_not_depend_on_threads_lanes_or_what_was_simulated_before() {
     let simulator = hopper();
-    let mut workers = Workers::with_lanes(&simulator, 2, 3).unwrap();
+    let mut workers = Threads::with_lanes(&simulator, 2, 3).unwrap();
     let pairs = Pairs::collect(
         &mut workers,
         None,
@@ -73,7 +73,7 @@ fn transitions_do_not_depend_on_threads_lanes_or_what_was_simulated_before() {
     model.next_states(&z, &mut together).unwrap();
     assert_eq!(together[..row], together[2 * row..], "the same z, the same bits");
     assert_ne!(together[..row], together[row..2 * row]);
-    let mut single = Workers::new(&simulator, 1).unwrap();
+    let mut single = Threads::new(&simulator, 1).unwrap();
     let mut alone = vec![0.0; row];
     SimulatedTransitions::new(&mut single, &pairs).next_states(&z[2..4], &mut alone).unwrap();
     assert_eq!(alone, together[row..2 * row]);
@@ -89,7 +89,7 @@ fn the_measured_distance_is_zero_at_the_reference_and_the_quadratic_form_near_it
     {
         let simulator = simulator(task, &vary);
         let (estimate, ball) = ball(&simulator, &small());
-        let mut workers = Workers::new(&simulator, 1).unwrap();
+        let mut workers = Threads::new(&simulator, 1).unwrap();
         assert_eq!(estimate.measure(&mut workers, &[0.0]).unwrap().0, 0.0);
         let z = [0.01];
         let (value, steps) = estimate.measure(&mut workers, &z).unwrap();
@@ -132,7 +132,7 @@ fn a_half_width_sets_the_radius_and_nothing_to_vary_is_refused() {
     let (_, ball) = ball(&simulator, &BallConfig { half_width: Some(0.25), ..small() });
     assert!((ball.ranges().unwrap()[0].alone.1 - 0.25).abs() < 1e-12);
     let fixed = self::simulator(TaskName::CartPole, &[]);
-    let mut workers = Workers::new(&fixed, 1).unwrap();
+    let mut workers = Threads::new(&fixed, 1).unwrap();
     assert!(matches!(BallEstimate::new(&mut workers, &small(), 1), Err(RobustError::Dimension { .. })));
 }
 
@@ -140,7 +140,7 @@ fn a_half_width_sets_the_radius_and_nothing_to_vary_is_refused() {
 fn returns_share_their_random_numbers_between_points_and_not_between_draws() {
     let simulator = hopper();
     let actor = actor(&simulator);
-    let mut workers = Workers::new(&simulator, 2).unwrap();
+    let mut workers = Threads::new(&simulator, 2).unwrap();
     let mut j = SimulatedReturn::new(&mut workers, &actor, 3, 1.0, 5, 0);
     let values = j.evaluate(&[0.1, 0.2, 0.1, 0.2, 0.5, -0.5], 0).unwrap();
     assert_eq!(values[0], values[1]);

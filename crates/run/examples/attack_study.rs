@@ -19,7 +19,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use wr2l_eval::{Search, SearchKind};
-use wr2l_rl::Workers;
+use wr2l_rl::{Executor, Threads};
 use wr2l_rng::{Purpose, StreamKey};
 use wr2l_robust::attack::{self, SurrogateSearch};
 use wr2l_robust::ball::Ball;
@@ -34,7 +34,7 @@ const JUDGE: u64 = 987_654_321;
 
 /// J of single episodes, counted.
 struct Returns<'a> {
-    workers: &'a mut Workers,
+    workers: &'a mut dyn Executor,
     actor: &'a wr2l_rl::Actor,
     seed: u64,
     spent: usize,
@@ -54,7 +54,7 @@ impl Objective for Returns<'_> {
 }
 
 /// The mean of many fresh episodes at z.
-fn judge(workers: &mut Workers, actor: &wr2l_rl::Actor, z: &[f64]) -> Result<f64, Failure> {
+fn judge(workers: &mut dyn Executor, actor: &wr2l_rl::Actor, z: &[f64]) -> Result<f64, Failure> {
     Ok(SimulatedReturn::new(workers, actor, 100, 1.0, JUDGE, 1).with_stochastic(false).evaluate(z, 0)?[0])
 }
 
@@ -71,7 +71,7 @@ fn spread(ball: &Ball) -> Result<Vec<f64>, Failure> {
 
 /// The lowest of many points, in three rounds: one episode each; the thousand lowest 4 more; the hundred lowest of these 20.
 fn brute(
-    workers: &mut Workers,
+    workers: &mut dyn Executor,
     actor: &wr2l_rl::Actor,
     ball: &Ball,
     count: usize,
@@ -195,7 +195,7 @@ fn main() -> Result<(), Failure> {
         let actor = &one.actor;
         let space = summary.space(one.origin.task)?;
         let simulator = Simulator::new(Task::new(one.origin.task), Some(one.origin.physics), space)?;
-        let mut workers = Workers::new(&simulator, 1)?;
+        let mut workers = Threads::new(&simulator, 1)?;
         let reference = judge(&mut workers, actor, &vec![0.0; ball.dim()])?;
         for method in methods.split(',') {
             for repeat in from..if method == "brute" { from + 1 } else { to } {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use wr2l_rl::Workers;
+use wr2l_rl::Executor;
 use wr2l_robust::ball::{Ball, Metric};
 use wr2l_robust::{BallConfig, BallEstimate, BallMeasure, BallSeed, DMatrix, RobustError};
 
@@ -100,7 +100,7 @@ const LARGE_ERROR: f64 = 0.1;
 /// # Errors
 /// [`RunError::Usage`] naming the key if nothing varies, or the radius that is asked for is no radius;
 /// [`RunError::Robust`].
-pub fn make_ball(plan: &Plan, workers: &mut Workers) -> Result<(BallEstimate, Ball), RunError> {
+pub fn make_ball(plan: &Plan, workers: &mut dyn Executor) -> Result<(BallEstimate, Ball), RunError> {
     if plan.vary.is_empty() {
         let message = "`vary`: a ball needs at least one parameter to vary; choose with --vary";
         return Err(RunError::Usage(message.into()));
@@ -126,7 +126,7 @@ impl BallSummary {
         config: &BallConfig,
         estimate: &BallEstimate,
         ball: &Ball,
-        workers: &mut Workers,
+        workers: &mut dyn Executor,
     ) -> Result<Self, RunError> {
         let rows = |matrix: &DMatrix<f64>| -> Vec<Vec<f64>> {
             matrix.row_iter().map(|row| row.iter().copied().collect()).collect()
@@ -154,7 +154,7 @@ impl BallSummary {
                     let [low, high] = measured.range;
                     BallParameter {
                         name: p.name.clone(),
-                        unit: p.unit.to_owned(),
+                        unit: p.unit.clone(),
                         nominal: p.nominal,
                         scale: p.scale,
                         bounds: [p.lower, p.upper],
@@ -271,7 +271,11 @@ impl BallSummary {
 
 /// For every parameter the error of its half-width, W at the four ends of its ranges, and how far it may go alone by the
 /// measured W, in z.
-fn measured(estimate: &BallEstimate, ball: &Ball, workers: &mut Workers) -> Result<Vec<Measured>, RunError> {
+fn measured(
+    estimate: &BallEstimate,
+    ball: &Ball,
+    workers: &mut dyn Executor,
+) -> Result<Vec<Measured>, RunError> {
     let dim = ball.dim();
     let ranges = ball.ranges()?;
     let mut ends = Vec::with_capacity(4 * dim * dim);

@@ -3,7 +3,9 @@
 use wr2l_rl::{Improvement, Skip};
 use wr2l_robust::phase_one::Stop;
 
+use crate::course::mean_over_sound;
 use crate::log::Cell;
+use crate::session::IterationDone;
 use crate::watch::TurnDone;
 
 /// Columns of `metrics.csv`; then one per varied parameter, `z_NAME`, with its normalised value under which the
@@ -110,6 +112,23 @@ pub(crate) struct IterationRow<'a> {
     pub(crate) seconds: f64,
     pub(crate) steps_per_second: f64,
     pub(crate) z: Option<&'a [f64]>,
+}
+
+impl<'a> IterationRow<'a> {
+    pub(crate) fn of(done: &'a IterationDone) -> Self {
+        let IterationDone { progress, improvement, z, steps_per_second, .. } = done;
+        Self {
+            iteration: progress.iteration,
+            steps: progress.steps,
+            simulator_steps: progress.simulator_steps,
+            return_mean: mean_over_sound(&improvement.finished, |episode| episode.ret),
+            length_mean: mean_over_sound(&improvement.finished, |episode| f64::from(episode.length)),
+            improvement,
+            seconds: progress.seconds,
+            steps_per_second: *steps_per_second,
+            z: z.as_deref(),
+        }
+    }
 }
 
 impl IterationRow<'_> {

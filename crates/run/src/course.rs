@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use wr2l_rl::{FinishedEpisode, Improvement, Persist, State, StateError};
 use wr2l_sim::Outcome;
 
-use crate::plan::Plan;
+use crate::session::Budget;
 use crate::watch::Ending;
 
 /// Episodes over which the shown return is averaged.
@@ -51,10 +51,10 @@ impl Course {
     }
 
     /// Whether training has come to its end.
-    pub(crate) fn ending(&self, plan: &Plan) -> Option<Ending> {
-        if self.iteration > 0 && self.steps >= plan.steps {
+    pub(crate) fn ending(&self, budget: &Budget) -> Option<Ending> {
+        if self.iteration > 0 && self.steps >= budget.steps {
             Some(Ending::Budget)
-        } else if self.entropy < plan.stop.entropy_below {
+        } else if self.entropy < budget.entropy_below {
             Some(Ending::Entropy)
         } else {
             None

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use wr2l_rl::{DdpgConfig, EpisodeJob, EpisodeOptions, Experience, Fixed, Workers};
+use wr2l_rl::{DdpgConfig, EpisodeJob, EpisodeOptions, Executor, Experience, Fixed, Threads};
 use wr2l_rng::{Purpose, StreamKey};
 use wr2l_robust::adversary::Turn;
 use wr2l_robust::phase_one::SearchKind;
@@ -101,7 +101,7 @@ impl Speed {
         let cold = |config: &DdpgConfig| DdpgConfig { warm_up: 0, ..config.clone() };
         let plan = Plan { ddpg: cold(&plan.ddpg), td3: cold(&plan.td3), ..plan.clone() };
         let simulator = plan.simulator()?;
-        let mut workers = Workers::new(&simulator, 1)?;
+        let mut workers = Threads::new(&simulator, 1)?;
         let mut learner = learner(&plan, &simulator)?;
         let z = vec![0.0; simulator.space().dim()];
         let source = Fixed(z.clone());

@@ -336,7 +336,7 @@ pub(crate) fn draw_tables(tables: &[Table], svg: &Path, outline: &Outlines<'_>) 
     let mut quantities = Vec::with_capacity(first.parameters.len());
     for name in &first.parameters {
         let p = &space.parameters()[space.index(name)?];
-        quantities.push(Quantity::parameter(&p.name, p.unit, p.nominal).within(p.lower, p.upper));
+        quantities.push(Quantity::parameter(&p.name, &p.unit, p.nominal).within(p.lower, p.upper));
     }
     match (quantities.as_slice(), first.axes().is_some()) {
         ([x], true) => sweep_figure(tables, x.clone(), Band::default())?.write(svg)?,
@@ -374,7 +374,9 @@ impl From<EvaluationError> for RunError {
         match error {
             EvaluationError::Sim(error) => Self::Sim(error),
             EvaluationError::Interrupted { .. } => Self::Interrupted(error.to_string()),
-            EvaluationError::NoEpisode | EvaluationError::Policy { .. } => Self::Usage(error.to_string()),
+            EvaluationError::NoEpisode
+            | EvaluationError::Policy { .. }
+            | EvaluationError::Parameters { .. } => Self::Usage(error.to_string()),
             EvaluationError::Search(error) => error.into(),
             EvaluationError::NoWorst { .. } => Self::Diverged(error.to_string()),
             EvaluationError::Journal(error) => Self::Table(error),

@@ -3,7 +3,7 @@
 use wr2l_rl::{Actor, Begin, Improvement, Selection, Skip};
 
 use crate::course::{Course, mean_over_sound};
-use crate::plan::Plan;
+use wr2l_sim::Simulator;
 
 /// Share of training episodes that may diverge without a warning.
 const DIVERGED: f64 = 0.01;
@@ -51,24 +51,22 @@ pub(crate) fn learnt_nothing(done: &Improvement, iteration: u64) -> Option<Strin
 }
 
 /// A warning, if the physics diverges more often than can be passed over: once, as soon as that can be told.
-pub(crate) fn watch(course: &mut Course, plan: &Plan) -> Option<String> {
+pub(crate) fn watch(course: &mut Course, simulator: &Simulator) -> Option<String> {
     if course.warned || course.episodes < EPISODES {
         return None;
     }
-    let warning = diverging(course, plan)?;
+    let warning = diverging(course, simulator.physics(), simulator.task())?;
     course.warned = true;
     Some(warning)
 }
 
 /// The same at the end of a run, however short it was.
-pub(crate) fn diverging(course: &Course, plan: &Plan) -> Option<String> {
+pub(crate) fn diverging(course: &Course, physics: &str, task: &str) -> Option<String> {
     let share = course.diverged_in_training as f64 / course.episodes as f64;
     (share > DIVERGED).then(|| {
         format!(
-            "the physics `{}` of task `{}` diverged in {} of {} training episodes ({:.1} %): nothing is learnt where \
+            "the physics `{physics}` of task `{task}` diverged in {} of {} training episodes ({:.1} %): nothing is learnt where \
              it does, so do not trust returns there; narrow what varies, or try another physics",
-            plan.physics,
-            plan.task,
             course.diverged_in_training,
             course.episodes,
             100.0 * share,
@@ -90,7 +88,7 @@ pub(crate) fn never_selected(selection: &Selection, iterations: u64) -> Option<S
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::Layer;
+    use crate::plan::{Layer, Plan};
     use wr2l_nn::{Normaliser, Policy};
     use wr2l_rl::FinishedEpisode;
     use wr2l_sim::{ActionSpace, Divergence, Outcome};
@@ -136,19 +134,19 @@ mod tests {
 
     #[test]
     fn the_watchdog_barks_once_above_one_percent_and_names_the_simulator() {
-        let plan = plan();
+        let simulator = plan().simulator().unwrap();
         let course =
             |diverged_in_training, episodes| Course { diverged_in_training, episodes, ..Course::new(0) };
-        assert_eq!(watch(&mut course(1, 100), &plan), None);
-        assert_eq!(watch(&mut course(9, 99), &plan), None, "too early to tell");
-        assert_eq!(diverging(&course(0, 0), &plan), None);
+        assert_eq!(watch(&mut course(1, 100), &simulator), None);
+        assert_eq!(watch(&mut course(9, 99), &simulator), None, "too early to tell");
+        assert_eq!(diverging(&course(0, 0), "classic", "cartpole"), None);
         let mut bad = course(2, 100);
-        let warning = watch(&mut bad, &plan).unwrap();
+        let warning = watch(&mut bad, &simulator).unwrap();
         assert!(
             warning.contains("`classic`") && warning.contains("2 of 100") && warning.contains("2.0 %"),
             "{warning}"
         );
-        assert_eq!(watch(&mut bad, &plan), None);
-        assert!(diverging(&course(1, 3), &plan).is_some());
+        assert_eq!(watch(&mut bad, &simulator), None);
+        assert!(diverging(&course(1, 3), "classic", "cartpole").is_some());
     }
 }

@@ -1,18 +1,26 @@
 //! What a run writes as it goes on: a row an iteration, a row a turn, and the same as TensorBoard events.
 
-use crate::columns::{iteration_columns, turn_columns};
+use crate::columns::{
+    IterationRow, iteration_columns, iteration_scalars, turn_cells, turn_columns, turn_scalars,
+};
 use crate::course::Course;
 use crate::error::RunError;
 use crate::events::{EVENTS, EventLog};
 use crate::files::remove_temporaries;
 use crate::folder::RunFolder;
 use crate::log::CsvLog;
-use crate::plan::Plan;
+use crate::plan::{AdversaryKind, Plan};
+use crate::session::IterationDone;
 use crate::summary;
-use crate::watch::Observer;
+use crate::watch::{Observer, TurnDone};
 
 const METRICS: &str = "metrics.csv";
 const ADVERSARY: &str = "adversary.csv";
+
+/// Whether anybody takes turns that are logged.
+fn has_adversary(plan: &Plan) -> bool {
+    plan.adversary.kind != AdversaryKind::Nominal
+}
 
 /// Everything that grows by an entry at a time.
 pub(crate) struct Logs {
@@ -24,11 +32,11 @@ pub(crate) struct Logs {
 
 impl Logs {
     /// Empty logs of a new run.
-    pub(crate) fn create(plan: &Plan, folder: &RunFolder, with_adversary: bool) -> Result<Self, RunError> {
+    pub(crate) fn create(plan: &Plan, folder: &RunFolder) -> Result<Self, RunError> {
         let vary = &plan.vary;
         Ok(Self {
             metrics: CsvLog::create(&folder.file(METRICS), &iteration_columns(vary))?,
-            adversary: match with_adversary {
+            adversary: match has_adversary(plan) {
                 true => Some(CsvLog::create(&folder.file(ADVERSARY), &turn_columns(vary))?),
                 false => None,
             },
@@ -40,7 +48,6 @@ impl Logs {
     pub(crate) fn resume(
         plan: &Plan,
         folder: &RunFolder,
-        with_adversary: bool,
         course: &Course,
         observer: &mut dyn Observer,
     ) -> Result<Self, RunError> {
@@ -59,12 +66,27 @@ impl Logs {
         };
         Ok(Self {
             metrics: resume(METRICS, &iteration_columns(&plan.vary), course.iteration)?,
-            adversary: match with_adversary {
+            adversary: match has_adversary(plan) {
                 true => Some(resume(ADVERSARY, &turn_columns(&plan.vary), course.turn)?),
                 false => None,
             },
             events: EventLog::resume(&folder.file(EVENTS), course.iteration + course.turn)?,
         })
+    }
+
+    /// A row an iteration; `dim` parameters vary.
+    pub(crate) fn iteration(&mut self, done: &IterationDone, dim: usize) -> Result<(), RunError> {
+        let row = IterationRow::of(done);
+        self.metrics.row(&row.cells(dim))?;
+        self.events.scalars(row.steps, &iteration_scalars(&row))
+    }
+
+    /// A row a turn.
+    pub(crate) fn turn(&mut self, done: &TurnDone, dim: usize) -> Result<(), RunError> {
+        if let Some(log) = &mut self.adversary {
+            log.row(&turn_cells(done, dim))?;
+        }
+        self.events.scalars(done.steps, &turn_scalars(done))
     }
 
     /// Puts what was written on disk.

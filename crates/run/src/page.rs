@@ -60,7 +60,7 @@ pub fn page(sources: &PageSources<'_>) -> Result<Page, RunError> {
     let space = Task::new(task).space();
     let parameters = space.parameters().iter().map(|p| {
         let (nominal, lower, upper) = (p.nominal, p.lower, p.upper);
-        (p.name.clone(), ParameterInfo { unit: p.unit.to_owned(), nominal, lower, upper, scale: p.scale })
+        (p.name.clone(), ParameterInfo { unit: p.unit.clone(), nominal, lower, upper, scale: p.scale })
     });
     let (curves_label, curves) = curves(contestants, &names)?;
     let paths = contestants.iter().map(path_of).collect::<Result<Vec<_>, _>>()?;

@@ -1,6 +1,6 @@
 //! The two players of a run, as the plan names them: the learner and the adversary.
 
-use wr2l_rl::{Ddpg, History, Learner, Ppo, State, Trpo, Workers};
+use wr2l_rl::{Ddpg, Executor, History, Learner, Ppo, State, Trpo};
 use wr2l_robust::adversary::{
     Action, Boundary, Cvar, Force, Nominal, Population, Tail, Uniform, Wasserstein,
 };
@@ -29,17 +29,17 @@ pub(crate) fn learner(plan: &Plan, simulator: &Simulator) -> Result<Box<dyn Lear
 pub(crate) struct Opponent {
     pub(crate) adversary: Box<dyn Adversary>,
     /// The estimate that the ball was made of, as TOML: what a checkpoint keeps, so that H₀ is estimated once.
-    estimate: Option<String>,
+    pub(crate) estimate: Option<String>,
 }
 
 /// Name of the estimate in a checkpoint.
-const ESTIMATE: &str = "ball.estimate";
+pub(crate) const ESTIMATE: &str = "ball.estimate";
 
 impl Opponent {
     /// Estimates the ball and makes the adversary. Also what the ball means, and the simulator steps that H₀ took.
     pub(crate) fn start(
         plan: &Plan,
-        workers: &mut Workers,
+        workers: &mut dyn Executor,
     ) -> Result<(Self, Option<BallSummary>, u64), RunError> {
         if !plan.adversary.kind.needs_ball() {
             return Ok((Self::without_ball(plan, workers)?, None, 0));
@@ -53,7 +53,7 @@ impl Opponent {
     /// Makes the adversary on the estimate in a checkpoint, and gives it its own state back.
     pub(crate) fn restore(
         plan: &Plan,
-        workers: &Workers,
+        workers: &dyn Executor,
         state: &mut State<'_>,
     ) -> Result<Self, RestoreError> {
         if !plan.adversary.kind.needs_ball() {
@@ -75,7 +75,7 @@ impl Opponent {
         Ok(opponent)
     }
 
-    fn without_ball(plan: &Plan, workers: &Workers) -> Result<Self, RunError> {
+    fn without_ball(plan: &Plan, workers: &dyn Executor) -> Result<Self, RunError> {
         let AdversaryPlan { kind, action, force, .. } = &plan.adversary;
         let (spec, dim) = (workers.spec(), workers.space().dim());
         let adversary: Box<dyn Adversary> = match kind {
@@ -89,7 +89,12 @@ impl Opponent {
         Ok(Self { adversary, estimate: None })
     }
 
-    fn new(plan: &Plan, workers: &Workers, estimate: BallEstimate, ball: Ball) -> Result<Self, RunError> {
+    fn new(
+        plan: &Plan,
+        workers: &dyn Executor,
+        estimate: BallEstimate,
+        ball: Ball,
+    ) -> Result<Self, RunError> {
         let text = toml::to_string(&estimate).map_err(|error| RunError::Usage(error.to_string()))?;
         let config = plan.adversary.config();
         let uniform = |ball| {
@@ -107,14 +112,6 @@ impl Opponent {
             AdversaryKind::Nominal | AdversaryKind::Action | AdversaryKind::Force => Box::new(Nominal),
         };
         Ok(Self { adversary, estimate: Some(text) })
-    }
-
-    /// Writes down what [`Opponent::restore`] needs.
-    pub(crate) fn save<'a>(&'a self, state: &mut State<'a>) {
-        if let Some(estimate) = &self.estimate {
-            state.put(ESTIMATE, estimate.as_bytes());
-        }
-        state.within("adversary", |state| self.adversary.save(state));
     }
 }
 

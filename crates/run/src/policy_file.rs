@@ -60,7 +60,7 @@ impl VariedParameter {
     pub fn all(space: &DynamicsSpace) -> Vec<Self> {
         let parameter = |p: &wr2l_sim::Parameter| Self {
             name: p.name.clone(),
-            unit: p.unit.to_owned(),
+            unit: p.unit.clone(),
             nominal: p.nominal,
             lower: p.lower,
             upper: p.upper,

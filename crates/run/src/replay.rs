@@ -168,12 +168,12 @@ fn episode(
     let (mut rewards, mut outcomes) = ([0.0], [Outcome::Running]);
     let (mut ret, mut length) = (0.0, 0_u32);
     let mut frames = Vec::new();
-    let mut frame = |sim: &wr2l_sim::Sim, ret: f64, state: &mut [f64]| {
+    let mut frame = |sim: &dyn BatchSim, ret: f64, state: &mut [f64]| {
         sim.state(0, state);
         frames.extend_from_slice(&state[..nq]);
         frames.push(ret);
     };
-    frame(&sim, 0.0, &mut state);
+    frame(sim.as_ref(), 0.0, &mut state);
     let mut outcome = Outcome::Running;
     while !outcome.is_over() {
         sim.observe(0, &mut observation);
@@ -185,7 +185,7 @@ fn episode(
         length += 1;
         ret += rewards[0];
         if length.is_multiple_of(stride) || outcome.is_over() {
-            frame(&sim, ret, &mut state);
+            frame(sim.as_ref(), ret, &mut state);
         }
     }
     let ended = match outcome {

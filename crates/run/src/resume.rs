@@ -100,7 +100,7 @@ impl Saved {
             part.put(name, array.clone());
         }
         part.restore("course", &mut course).map_err(|error| wrong(error.to_string()))?;
-        let standing = match course.ending(&plan) {
+        let standing = match course.ending(&plan.budget()) {
             None => Standing::Unfinished { iteration: course.iteration, steps: course.steps },
             Some(_) if Summary::read(&folder).is_some_and(|summary| summary.complete) => Standing::Finished,
             Some(_) => Standing::Trained,

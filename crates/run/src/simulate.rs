@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use wr2l_eval::parse_number;
 use wr2l_rng::{Purpose, Stream, StreamKey};
-use wr2l_sim::{ActionSpace, BatchSim, Outcome, Physics, SimSpec, Simulator, Task, TaskName};
+use wr2l_sim::{ActionSpace, Outcome, Physics, SimSpec, Simulator, Task, TaskName};
 
 use crate::error::RunError;
 use crate::rows::read_rows;

@@ -93,7 +93,7 @@ impl Summary {
             warnings: ball
                 .and_then(BallSummary::warning)
                 .into_iter()
-                .chain(guard::diverging(&trained.course, plan))
+                .chain(guard::diverging(&trained.course, plan.physics.as_str(), plan.task.as_str()))
                 .collect(),
             evaluation: None,
             complete: false,

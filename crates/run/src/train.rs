@@ -1,27 +1,26 @@
-//! The training loop: Algorithm 1 with its bookkeeping.
+//! Training into a folder: a session with its logs, checkpoints and policy.
 //!
-//! Between two iterations a run is plain data ([`Course`], the state of learner and adversary, the ball's estimate),
-//! which a checkpoint holds whole. When checkpoints are made has no influence on what is learnt.
+//! Between two iterations a run is plain data (the session's, and the ball's estimate), which a checkpoint holds whole.
+//! When checkpoints are made has no influence on what is learnt.
 
 use std::time::{Duration, Instant};
 
 use wr2l_nn::InstructionSet;
-use wr2l_rl::{Company, Experience, Fixed, Learner, RlError, Selection, State, StopFlag, Workers};
-use wr2l_robust::adversary::{Source, Turn};
+use wr2l_rl::{State, StopFlag, Threads};
 
 use crate::ball_file::BallSummary;
 use crate::checkpoint::{Checkpoints, Header};
-use crate::columns::{IterationRow, iteration_scalars, turn_cells, turn_scalars};
-use crate::course::{Course, mean_over_sound};
+use crate::course::Course;
 use crate::error::RunError;
 use crate::folder::RunFolder;
 use crate::guard;
 use crate::logs::Logs;
 use crate::plan::{AdversaryKind, Plan};
-use crate::players::{Opponent, RestoreError, learner};
+use crate::players::{ESTIMATE, Opponent, RestoreError, learner};
 use crate::policy_file::{PolicyOrigin, VariedParameter, write_policy};
+use crate::session::Session;
 use crate::summary::Summary;
-use crate::watch::{Ending, Observer, Progress, TurnDone};
+use crate::watch::{Ending, Observer, Progress};
 
 /// Seconds of training between two checkpoints, at least: what a crash may cost.
 const CHECKPOINT_EVERY: f64 = 30.0;
@@ -108,21 +107,15 @@ pub(crate) fn begin<'a>(
     })
 }
 
-/// A run between two iterations.
+/// A session that is written into a folder.
 pub(crate) struct Run<'a> {
     plan: &'a Plan,
     folder: &'a RunFolder,
-    workers: Workers,
-    learner: Box<dyn Learner>,
-    opponent: Option<Opponent>,
-    source: Source,
-    course: Course,
+    session: Session,
+    /// What a checkpoint keeps of the ball.
+    estimate: Option<String>,
     logs: Logs,
     pace: Pace,
-    stop: StopFlag,
-    /// Since when this process trains, and how long others have before.
-    begun: Instant,
-    before: f64,
     /// Iterations that the newest checkpoint holds.
     saved: Option<u64>,
     /// Whether that was made by another plan.
@@ -164,27 +157,11 @@ impl<'a> Run<'a> {
         observer: &mut dyn Observer,
     ) -> Result<Self, RunError> {
         plan.write(&folder.file("plan.toml"))?;
-        let begun = Instant::now();
-        let (mut workers, learner) = players(plan, options)?;
-        let mut course = Course::new(plan.vary.len());
-        let opponent = start_opponent(plan, folder, &mut workers, &mut course, observer)?;
-        let logs = Logs::create(plan, folder, opponent.is_some())?;
-        Ok(Self {
-            source: Source::Fixed(Fixed::reference(workers.space())),
-            pace: Pace::new(options.checkpoint_every),
-            stop: options.stop.clone(),
-            before: 0.0,
-            saved: None,
-            other_plan: false,
-            plan,
-            folder,
-            workers,
-            learner,
-            opponent,
-            course,
-            logs,
-            begun,
-        })
+        let mut session = against_nobody(plan, options)?;
+        let estimate = begin_game(plan, folder, &mut session, observer)?;
+        let logs = Logs::create(plan, folder)?;
+        let pace = Pace::new(options.checkpoint_every);
+        Ok(Self { plan, folder, session, estimate, logs, pace, saved: None, other_plan: false })
     }
 
     /// The run as a checkpoint of `old`, the plan at that time, holds it.
@@ -196,42 +173,31 @@ impl<'a> Run<'a> {
         mut state: State<'static>,
         observer: &mut dyn Observer,
     ) -> Result<Self, RestoreError> {
-        let begun = Instant::now();
-        let (mut workers, mut learner) = players(plan, options)?;
-        let mut course = Course::new(plan.vary.len());
-        state.restore("course", &mut course)?;
-        state.within("learner", |state| learner.restore(state))?;
-        let mut source = Source::Fixed(Fixed::reference(workers.space()));
+        let mut session = against_nobody(plan, options)?;
+        session.restore_learner(&mut state)?;
         let same = plan.same_game(old);
-        let opponent = match plan.adversary.kind {
-            AdversaryKind::Nominal => None,
-            _ if !same => start_opponent(plan, folder, &mut workers, &mut course, observer)?,
-            _ => Some(Opponent::restore(plan, &workers, &mut state)?),
-        };
+        let mut estimate = None;
+        if !same {
+            estimate = begin_game(plan, folder, &mut session, observer)?;
+        } else if plan.adversary.kind != AdversaryKind::Nominal {
+            let opponent = Opponent::restore(plan, session.executor(), &mut state)?;
+            session.go_on_against(Some(opponent.adversary));
+            estimate = opponent.estimate;
+        }
         if same {
-            if state.holds("source") {
-                source = Source::Fixed(Fixed(state.take_finite("source", plan.vary.len())?));
-            } else if let Some(chosen) = opponent.as_ref().and_then(|opponent| opponent.adversary.source()) {
-                source = chosen;
-            }
+            session.restore_source(&mut state)?;
             state.finish()?;
         }
-        let logs = Logs::resume(plan, folder, opponent.is_some(), &course, observer)?;
+        let logs = Logs::resume(plan, folder, session.course(), observer)?;
         Ok(Self {
-            before: course.seconds,
-            saved: Some(course.iteration),
+            saved: Some(session.course().iteration),
             other_plan: old != plan,
             pace: Pace::new(options.checkpoint_every),
-            stop: options.stop.clone(),
             plan,
             folder,
-            workers,
-            learner,
-            opponent,
-            source,
-            course,
+            session,
+            estimate,
             logs,
-            begun,
         })
     }
 
@@ -248,10 +214,15 @@ impl<'a> Run<'a> {
             }
             None => error,
         })?;
+        let last = self.session.progress();
+        if let Some(warning) = guard::never_selected(&self.session.selection(), last.iteration) {
+            observer.warning(&warning);
+        }
+        let course = self.session.into_course();
         let trained = Trained {
             ending,
-            last: self.progress(),
-            curve: self.course.curve.clone(),
+            last,
+            curve: course.curve.clone(),
             checkpoints: self.pace.written,
             checkpoint_seconds: self.pace.total.as_secs_f64(),
             // A file that cannot be read says nothing of what was learnt.
@@ -259,13 +230,8 @@ impl<'a> Run<'a> {
                 true => BallSummary::read(&self.folder.file("ball.toml")).ok(),
                 false => None,
             },
-            course: self.course,
+            course,
         };
-        if let Some(warning) = self.opponent.as_ref().and_then(|opponent| {
-            guard::never_selected(&opponent.adversary.selection(), trained.last.iteration)
-        }) {
-            observer.warning(&warning);
-        }
         if ending != Ending::Interrupted {
             Summary::new(self.plan, &trained).write(self.folder)?;
         }
@@ -274,136 +240,37 @@ impl<'a> Run<'a> {
 
     fn go_on(&mut self, observer: &mut dyn Observer) -> Result<Ending, RunError> {
         loop {
-            if let Some(ending) = self.course.ending(self.plan) {
+            if let Some(ending) = self.session.ending() {
                 return Ok(ending);
             }
-            if self.stop.is_raised() {
-                return Ok(Ending::Interrupted);
-            }
-            match self.turn(observer) {
+            match self.session.turn() {
                 // The turn is taken again, from the start, when the run goes on.
                 Err(error) if error.is_interruption() => return Ok(Ending::Interrupted),
-                other => other?,
+                turn => {
+                    if let Some(turn) = turn? {
+                        self.logs.turn(&turn, self.plan.vary.len())?;
+                        observer.turn(&turn);
+                    }
+                }
             }
-            self.improve(observer)?;
+            let done = self.session.improve()?;
+            self.logs.iteration(&done, self.plan.vary.len())?;
+            done.warnings.iter().for_each(|warning| observer.warning(warning));
+            observer.iteration(&done.progress, &done.improvement);
             // The first one soon, so that there is a policy to look at.
-            if self.course.iteration == 1 || self.pace.is_due() {
+            if done.progress.iteration == 1 || self.pace.is_due() {
                 self.checkpoint()?;
             }
         }
     }
 
-    /// Phase I, if it is the adversary's turn.
-    fn turn(&mut self, observer: &mut dyn Observer) -> Result<(), RunError> {
-        let Self { plan, course, workers, .. } = self;
-        let Some(opponent) = self.opponent.as_mut().filter(|_| course.steps >= course.next_turn) else {
-            return Ok(());
-        };
-        let began = Instant::now();
-        let turn = Turn {
-            seed: plan.seed,
-            index: course.turn,
-            progress: course.steps as f64 / plan.steps as f64,
-            current: &course.current,
-        };
-        let mut before = State::default();
-        opponent.adversary.save(&mut before);
-        let mut before = before.into_owned();
-        let choice = match opponent.adversary.choose(&turn, self.learner.actor(), workers) {
-            Ok(choice) => choice,
-            Err(error) => {
-                // As if the turn had not begun.
-                opponent.adversary.restore(&mut before).map_err(|error| RunError::Guard {
-                    what: error.to_string(),
-                    iteration: course.iteration + 1,
-                })?;
-                return Err(error.into());
-            }
-        };
-        course.simulator_steps += choice.simulator_steps;
-        course.diverged += choice.report.diverged;
-        self.source = choice.source;
-        match self.source.point().or(choice.report.worst.as_deref()) {
-            Some(z) => course.current.copy_from_slice(z),
-            None => course.current.fill(0.0),
-        }
-        let done = TurnDone {
-            turn: course.turn,
-            steps: course.steps,
-            phi: self.source.point().or(choice.report.worst.as_deref()).map(|z| workers.space().physical(z)),
-            report: choice.report,
-            simulator_steps: choice.simulator_steps,
-            seconds: began.elapsed().as_secs_f64(),
-        };
-        if let Some(log) = &mut self.logs.adversary {
-            log.row(&turn_cells(&done, course.current.len()))?;
-        }
-        self.logs.events.scalars(done.steps, &turn_scalars(&done))?;
-        course.turn += 1;
-        let missed = (course.steps - course.next_turn) / plan.adversary.every + 1;
-        course.next_turn = course.next_turn.saturating_add(missed.saturating_mul(plan.adversary.every));
-        observer.turn(&done);
-        Ok(())
-    }
-
-    /// Phase II, and its row in the log.
-    fn improve(&mut self, observer: &mut dyn Observer) -> Result<(), RunError> {
-        let began = Instant::now();
-        let iteration = self.course.iteration;
-        let adversary = self.opponent.as_ref().map(|opponent| opponent.adversary.as_ref());
-        let experience = Experience {
-            workers: &mut self.workers,
-            source: &self.source,
-            seed: self.plan.seed,
-            iteration,
-            progress: self.course.steps as f64 / self.plan.steps as f64,
-            transition_share: 1.0 / self.plan.steps as f64,
-            company: adversary.map_or(Company::Nobody, |adversary| adversary.company()),
-            selection: adversary.map_or_else(Selection::default, |adversary| adversary.selection()),
-            random_actions: self.plan.adversary.random_actions,
-        };
-        let improvement = self.learner.improve(experience).map_err(|error| match error {
-            RlError::NotFinite { what, .. } => {
-                RunError::Guard { what: format!("{what} is not finite"), iteration: iteration + 1 }
-            }
-            RlError::NothingValid { .. } => {
-                let what = "every transition diverged, which leaves nothing to learn from".to_owned();
-                RunError::Guard { what, iteration: iteration + 1 }
-            }
-            other => other.into(),
-        })?;
-        if let Some(what) = guard::not_finite(&improvement, self.learner.actor()) {
-            return Err(RunError::Guard { what, iteration: iteration + 1 });
-        }
-        self.course.advance(&improvement);
-        let row = IterationRow {
-            iteration: self.course.iteration,
-            steps: self.course.steps,
-            simulator_steps: self.course.simulator_steps,
-            return_mean: mean_over_sound(&improvement.finished, |episode| episode.ret),
-            length_mean: mean_over_sound(&improvement.finished, |episode| f64::from(episode.length)),
-            improvement: &improvement,
-            seconds: self.seconds(),
-            steps_per_second: improvement.transitions as f64 / began.elapsed().as_secs_f64(),
-            z: self.source.point(),
-        };
-        self.logs.metrics.row(&row.cells(self.plan.vary.len()))?;
-        self.logs.events.scalars(self.course.steps, &iteration_scalars(&row))?;
-        if let Some(warning) = guard::learnt_nothing(&improvement, self.course.iteration) {
-            observer.warning(&warning);
-        }
-        if let Some(warning) = guard::watch(&mut self.course, self.plan) {
-            observer.warning(&warning);
-        }
-        observer.iteration(&self.progress(), &improvement);
-        Ok(())
-    }
-
     /// Puts everything that determines how the run goes on, and the policy, on disk.
     fn checkpoint(&mut self) -> Result<(), RunError> {
         let began = Instant::now();
-        self.course.seconds = self.seconds();
-        if self.other_plan || self.saved != Some(self.course.iteration) {
+        let seconds = self.session.seconds();
+        self.session.course_mut().seconds = seconds;
+        let iteration = self.session.course().iteration;
+        if self.other_plan || self.saved != Some(iteration) {
             // The rows that the checkpoint counts must be there whenever it is.
             self.logs.sync()?;
             let header = Header {
@@ -411,81 +278,54 @@ impl<'a> Run<'a> {
                 instructions: InstructionSet::detect().name().to_owned(),
                 plan: self.plan.to_toml(),
             };
-            let checkpoints = Checkpoints::of(self.folder);
-            checkpoints.write(self.course.iteration, &header, &self.state())?;
-            self.saved = Some(self.course.iteration);
+            let mut state = State::default();
+            self.session.save(&mut state);
+            if let Some(estimate) = &self.estimate {
+                state.put(ESTIMATE, estimate.as_bytes());
+            }
+            Checkpoints::of(self.folder).write(iteration, &header, &state)?;
+            self.saved = Some(iteration);
             self.other_plan = false;
         }
-        if self.course.iteration > 0 {
+        if iteration > 0 {
             self.write_policy()?;
         }
         self.pace.done(began.elapsed());
         Ok(())
     }
 
-    fn state(&self) -> State<'_> {
-        let mut state = State::default();
-        state.save("course", &self.course);
-        state.within("learner", |state| self.learner.save(state));
-        if let Some(opponent) = &self.opponent {
-            opponent.save(&mut state);
-            if let Some(point) = self.source.point() {
-                state.put("source", point);
-            }
-        }
-        state
-    }
-
-    fn write_policy(&self) -> Result<(), RunError> {
+    fn write_policy(&mut self) -> Result<(), RunError> {
         let origin = PolicyOrigin {
             task: self.plan.task,
             physics: self.plan.physics,
             algorithm: self.plan.method(),
             seed: self.plan.seed,
-            steps: self.course.steps,
-            varied: VariedParameter::all(self.workers.space()),
+            steps: self.session.course().steps,
+            varied: VariedParameter::all(self.session.executor().space()),
         };
-        write_policy(&self.folder.file("policy.safetensors"), self.learner.actor(), &origin)
-    }
-
-    fn seconds(&self) -> f64 {
-        self.before + self.begun.elapsed().as_secs_f64()
-    }
-
-    fn progress(&self) -> Progress {
-        Progress {
-            iteration: self.course.iteration,
-            steps: self.course.steps,
-            budget: self.plan.steps,
-            simulator_steps: self.course.simulator_steps,
-            episodes: self.course.episodes,
-            recent_return: self.course.recent_return(),
-            diverged: self.course.diverged,
-            seconds: self.seconds(),
-        }
+        write_policy(&self.folder.file("policy.safetensors"), self.session.policy(), &origin)
     }
 }
 
-/// Threads with simulators, and a fresh learner.
-fn players(plan: &Plan, options: &TrainOptions) -> Result<(Workers, Box<dyn Learner>), RunError> {
+/// A session whose adversary is not there yet.
+fn against_nobody(plan: &Plan, options: &TrainOptions) -> Result<Session, RunError> {
     let simulator = plan.simulator()?;
-    let workers = Workers::new(&simulator, options.threads)?.with_stop_flag(options.stop.clone());
-    Ok((workers, learner(plan, &simulator)?))
+    let workers = Threads::new(&simulator, options.threads)?.with_stop_flag(options.stop.clone());
+    Ok(Session::new(plan.budget(), Box::new(workers), learner(plan, &simulator)?, None))
 }
 
 /// Estimates the ball, if the adversary plays in one, writes it down, and makes the adversary, whose turn is next; none
-/// for `nominal`.
-fn start_opponent(
+/// for `nominal`. What a checkpoint keeps of the ball.
+fn begin_game(
     plan: &Plan,
     folder: &RunFolder,
-    workers: &mut Workers,
-    course: &mut Course,
+    session: &mut Session,
     observer: &mut dyn Observer,
-) -> Result<Option<Opponent>, RunError> {
+) -> Result<Option<String>, RunError> {
     if plan.adversary.kind == AdversaryKind::Nominal {
         return Ok(None);
     }
-    let (opponent, ball, steps) = Opponent::start(plan, workers)?;
+    let (opponent, ball, steps) = Opponent::start(plan, session.executor())?;
     if let Some(ball) = &ball {
         ball.write(&folder.file("ball.toml"))?;
         observer.ball(ball);
@@ -493,8 +333,6 @@ fn start_opponent(
             observer.warning(&warning);
         }
     }
-    course.simulator_steps += steps;
-    course.next_turn = course.steps;
-    course.current.fill(0.0);
-    Ok(Some(opponent))
+    session.begin_game(Some(opponent.adversary), steps);
+    Ok(opponent.estimate)
 }

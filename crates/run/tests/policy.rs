@@ -1,7 +1,7 @@
 //! A policy file holds all that acting takes.
 
 use wr2l_rl::{
-    Actor, Ddpg, DdpgConfig, Experience, Fixed, HiddenUnits, Learner, NoiseConfig, NoiseKind, Workers,
+    Actor, Ddpg, DdpgConfig, Experience, Fixed, HiddenUnits, Learner, NoiseConfig, NoiseKind, Threads,
 };
 use wr2l_rng::{Purpose, StreamKey};
 use wr2l_run::{PolicyOrigin, VariedParameter, read_policy, write_policy};
@@ -34,7 +34,7 @@ fn a_policy_that_normalises_and_explored_by_its_weights_acts_from_its_file_as_it
             ..DdpgConfig::default()
         };
         let mut learner = Ddpg::new(config, simulator.spec(), 0, 1).unwrap();
-        let mut workers = Workers::new(&simulator, 1).unwrap();
+        let mut workers = Threads::new(&simulator, 1).unwrap();
         let source = Fixed(Vec::new());
         for iteration in 0..2 {
             learner.improve(Experience::alone(&mut workers, &source, 1, iteration, 0.0)).unwrap();

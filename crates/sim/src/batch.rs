@@ -63,7 +63,10 @@ pub struct SimSpec {
     /// Length of a snapshot, see [`BatchSim::save`].
     pub snapshot_len: usize,
     /// The bodies that forces from outside may push, see [`BatchSim::set_forces`].
-    pub forces: &'static [&'static str],
+    pub forces: Vec<String>,
+    /// Whether the robot is to come forward: the first generalised position is how far it came, in m, and staying where
+    /// it is a failure.
+    pub walks: bool,
 }
 
 impl SimSpec {
@@ -211,7 +214,7 @@ pub enum SimError {
 ///
 /// Lanes never influence each other: a lane's results do not depend, to the bit, on which other lanes exist or
 /// step. All buffers belong to the caller; arrays are row-major with one row a lane.
-pub trait BatchSim: Send {
+pub trait BatchSim: Send + std::fmt::Debug {
     /// Shapes and limits, the same for all lanes.
     fn spec(&self) -> &SimSpec;
 

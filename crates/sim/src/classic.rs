@@ -4,10 +4,10 @@ use wr2l_rng::Stream;
 
 use crate::batch::{check_numbers, judge_outcome};
 use crate::task::Quantity;
-use crate::{BatchSim, Divergence, DynamicsSpace, Outcome, SimError, SimSpec, Task};
+use crate::{BatchSim, Divergence, DynamicsSpace, Engine, Outcome, SimError, SimSpec, Task};
 
 /// Positions, velocities and the number of elapsed steps.
-pub(crate) const SNAPSHOT_LEN: usize = 5;
+const SNAPSHOT_LEN: usize = 5;
 
 /// A state with a coordinate beyond this is diverged physics, as in MuJoCo (`mjMAXVAL`).
 const LARGEST: f64 = 1e10;
@@ -54,9 +54,35 @@ struct Lane {
     elapsed: u32,
 }
 
+/// The cart-pole with the parameters that vary.
+#[derive(Debug)]
+pub(crate) struct CartPoleModel {
+    task: Task,
+    spec: SimSpec,
+    space: DynamicsSpace,
+}
+
+impl CartPoleModel {
+    pub(crate) fn new(task: Task, space: DynamicsSpace) -> Self {
+        let spec = SimSpec { snapshot_len: SNAPSHOT_LEN, ..task.spec() };
+        Self { task, spec, space }
+    }
+}
+
+impl Engine for CartPoleModel {
+    fn spec(&self) -> &SimSpec {
+        &self.spec
+    }
+
+    fn batch(&self, lanes: usize) -> Result<Box<dyn BatchSim>, SimError> {
+        let (task, spec, space) = (self.task.clone(), self.spec.clone(), self.space.clone());
+        Ok(Box::new(CartPoleBatch::new(task, spec, space, lanes)?))
+    }
+}
+
 /// A batch of cart-poles.
 #[derive(Debug)]
-pub struct CartPoleBatch {
+struct CartPoleBatch {
     task: Task,
     spec: SimSpec,
     space: DynamicsSpace,
@@ -66,12 +92,7 @@ pub struct CartPoleBatch {
 }
 
 impl CartPoleBatch {
-    pub(crate) fn new(
-        task: Task,
-        spec: SimSpec,
-        space: DynamicsSpace,
-        lanes: usize,
-    ) -> Result<Self, SimError> {
+    fn new(task: Task, spec: SimSpec, space: DynamicsSpace, lanes: usize) -> Result<Self, SimError> {
         let all = task.space();
         let all_quantities = task.quantities();
         let quantities = space

@@ -8,7 +8,7 @@ pub struct Parameter {
     /// Name as the user types it, e.g. `torso_density`.
     pub name: String,
     /// Physical unit, `1` for a dimensionless number.
-    pub unit: &'static str,
+    pub unit: String,
     /// One sentence on what the number is in the model.
     pub description: String,
     /// Value φ₀ of the reference dynamics.
@@ -28,7 +28,7 @@ impl Parameter {
             value,
             lower: self.lower,
             upper: self.upper,
-            unit: self.unit,
+            unit: self.unit.clone(),
         }
     }
 }
@@ -68,7 +68,7 @@ pub enum SpaceError {
         /// Upper bound.
         upper: f64,
         /// Unit of all three.
-        unit: &'static str,
+        unit: String,
     },
     /// A vector has the wrong number of coordinates.
     #[error("expected {expected} parameter values, got {got}")]
@@ -287,7 +287,7 @@ mod tests {
     fn parameter(name: &str, nominal: f64, lower: f64, upper: f64) -> Parameter {
         Parameter {
             name: name.into(),
-            unit: "1",
+            unit: "1".into(),
             description: String::new(),
             nominal,
             lower,

@@ -13,15 +13,13 @@ mod classic;
 mod dynamics;
 #[cfg(feature = "mujoco")]
 mod mujoco;
+mod physics;
 mod planar;
 mod simulator;
 mod task;
 
 pub use batch::{ActionSpace, BatchSim, Divergence, Outcome, SimError, SimSpec};
-pub use classic::CartPoleBatch;
 pub use dynamics::{DynamicsSpace, Parameter, SpaceError, nearest_name};
-#[cfg(feature = "mujoco")]
-pub use mujoco::MujocoBatch;
-pub use planar::PlanarBatch;
-pub use simulator::{Physics, Sim, Simulator};
+pub use physics::Physics;
+pub use simulator::{Engine, Simulator};
 pub use task::{CartPole, HalfCheetah, Hopper, InvertedPendulum, Task, TaskName, Verdict, Walker2d};

@@ -13,7 +13,7 @@ use wr2l_rng::Stream;
 
 use self::effect::Effect;
 use crate::batch::{check_numbers, judge_outcome};
-use crate::{BatchSim, Divergence, DynamicsSpace, Outcome, SimError, SimSpec, Task, TaskName};
+use crate::{BatchSim, Divergence, DynamicsSpace, Engine, Outcome, SimError, SimSpec, Task, TaskName};
 
 /// Everything that determines the next step, the solver's warm start included.
 const STATE: u32 = MjtState::mjSTATE_INTEGRATION as u32;
@@ -22,9 +22,36 @@ const STATE: u32 = MjtState::mjSTATE_INTEGRATION as u32;
 /// the start of a step and therefore not on the last state of one.
 const LARGEST: f64 = 1e10;
 
-/// The reference model of a task, compiled once, and where the varied parameters sit in it.
+/// A task's model, compiled once, with the parameters that vary.
 #[derive(Debug)]
 pub(crate) struct MujocoModel {
+    task: Task,
+    spec: SimSpec,
+    space: DynamicsSpace,
+    compiled: Arc<Compiled>,
+}
+
+impl MujocoModel {
+    pub(crate) fn new(task: Task, space: DynamicsSpace) -> Result<Self, SimError> {
+        let compiled = Arc::new(Compiled::new(&task, &space)?);
+        let spec = SimSpec { snapshot_len: compiled.snapshot_len(), ..task.spec() };
+        Ok(Self { task, spec, space, compiled })
+    }
+}
+
+impl Engine for MujocoModel {
+    fn spec(&self) -> &SimSpec {
+        &self.spec
+    }
+
+    fn batch(&self, lanes: usize) -> Result<Box<dyn BatchSim>, SimError> {
+        Ok(Box::new(MujocoBatch::new(self, lanes)?))
+    }
+}
+
+/// The reference model, and where the numbers that change sit in it.
+#[derive(Debug)]
+struct Compiled {
     reference: MjModel,
     /// Coordinate of φ and its effect, in the order of application.
     effects: Vec<(usize, Effect)>,
@@ -32,8 +59,8 @@ pub(crate) struct MujocoModel {
     pushed: Vec<usize>,
 }
 
-impl MujocoModel {
-    pub(crate) fn new(task: &Task, vary: &DynamicsSpace) -> Result<Self, SimError> {
+impl Compiled {
+    fn new(task: &Task, vary: &DynamicsSpace) -> Result<Self, SimError> {
         engine::prepare()?;
         let refused = |reason: String| SimError::Model { task: task.name().to_string(), reason };
         let mut reference =
@@ -67,7 +94,7 @@ impl MujocoModel {
     }
 
     /// Length of a snapshot: MuJoCo's integration state and the number of elapsed steps.
-    pub(crate) fn snapshot_len(&self) -> usize {
+    fn snapshot_len(&self) -> usize {
         self.reference.state_size(STATE) + 1
     }
 
@@ -102,8 +129,8 @@ struct Lane {
 
 /// A batch of lanes simulated by MuJoCo, one after the other.
 #[derive(Debug)]
-pub struct MujocoBatch {
-    model: Arc<MujocoModel>,
+struct MujocoBatch {
+    compiled: Arc<Compiled>,
     task: Task,
     spec: SimSpec,
     space: DynamicsSpace,
@@ -116,15 +143,10 @@ pub struct MujocoBatch {
 }
 
 impl MujocoBatch {
-    pub(crate) fn new(
-        model: Arc<MujocoModel>,
-        task: Task,
-        spec: SimSpec,
-        space: DynamicsSpace,
-        lanes: usize,
-    ) -> Result<Self, SimError> {
+    fn new(model: &MujocoModel, lanes: usize) -> Result<Self, SimError> {
+        let MujocoModel { task, spec, space, compiled } = model;
         let lane = || {
-            let data = MjData::try_new(Box::new(model.reference.clone()));
+            let data = MjData::try_new(Box::new(compiled.reference.clone()));
             let data = data.map_err(|error| SimError::Model {
                 task: task.name().to_string(),
                 reason: error.to_string(),
@@ -134,12 +156,12 @@ impl MujocoBatch {
         let lanes = (0..lanes).map(|_| lane()).collect::<Result<Vec<_>, SimError>>()?;
         let mut batch = Self {
             frame_skip: task.shape().frame_skip,
-            spare: Some(Box::new(model.reference.clone())),
-            saved: vec![0.0; model.reference.state_size(STATE)],
-            model,
-            task,
-            spec,
-            space,
+            spare: Some(Box::new(compiled.reference.clone())),
+            saved: vec![0.0; compiled.reference.state_size(STATE)],
+            compiled: compiled.clone(),
+            task: task.clone(),
+            spec: spec.clone(),
+            space: space.clone(),
             lanes,
         };
         let nominal = batch.space.nominal();
@@ -181,7 +203,7 @@ impl BatchSim for MujocoBatch {
             return Ok(());
         }
         let mut model = self.spare.take().expect("put back at the end of this function");
-        self.model.write(&mut model, phi);
+        self.compiled.write(&mut model, phi);
         // `mj_setConst` works in the lane's data and leaves the initial state there.
         lane.data.read_state_into(STATE, &mut self.saved);
         self.spare = Some(lane.data.swap_model(model));
@@ -197,9 +219,9 @@ impl BatchSim for MujocoBatch {
     }
 
     fn set_forces(&mut self, lane: usize, forces: &[f64]) -> Result<(), SimError> {
-        check_numbers("forces", forces, 2 * self.model.pushed.len())?;
+        check_numbers("forces", forces, 2 * self.compiled.pushed.len())?;
         let applied = self.lanes[lane].data.xfrc_applied_mut();
-        for (&body, force) in self.model.pushed.iter().zip(forces.chunks_exact(2)) {
+        for (&body, force) in self.compiled.pushed.iter().zip(forces.chunks_exact(2)) {
             (applied[body][0], applied[body][2]) = (force[0], force[1]);
         }
         Ok(())

@@ -5,11 +5,20 @@ use wr2l_rng::Stream;
 
 use crate::batch::{check_numbers, judge_outcome};
 use crate::task::Quantity;
-use crate::{BatchSim, Divergence, DynamicsSpace, Outcome, SimError, SimSpec, Task, TaskName};
+use crate::{BatchSim, Divergence, DynamicsSpace, Engine, Outcome, SimError, SimSpec, Task, TaskName};
 
 /// The robot of a task, and where the varied parameters sit in it.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct PlanarModel {
+    task: Task,
+    spec: SimSpec,
+    space: DynamicsSpace,
+    layout: Layout,
+}
+
+/// A robot, and where the numbers that change sit in it.
+#[derive(Clone, Debug)]
+struct Layout {
     robot: Robot,
     /// The effect of each coordinate of φ.
     effects: Vec<Effect>,
@@ -69,7 +78,30 @@ impl Names {
 }
 
 impl PlanarModel {
-    pub(crate) fn new(task: &Task, vary: &DynamicsSpace) -> Result<Self, SimError> {
+    pub(crate) fn new(task: Task, space: DynamicsSpace) -> Result<Self, SimError> {
+        let layout = Layout::new(&task, &space)?;
+        let spec = SimSpec { snapshot_len: layout.snapshot_len(), ..task.spec() };
+        Ok(Self { task, spec, space, layout })
+    }
+}
+
+impl Engine for PlanarModel {
+    fn spec(&self) -> &SimSpec {
+        &self.spec
+    }
+
+    fn batch(&self, lanes: usize) -> Result<Box<dyn BatchSim>, SimError> {
+        Ok(Box::new(PlanarBatch::new(self, lanes)?))
+    }
+
+    /// As many as are computed at a time on this machine.
+    fn preferred_lanes(&self) -> usize {
+        wr2l_planar::InstructionSet::fastest().width()
+    }
+}
+
+impl Layout {
+    fn new(task: &Task, vary: &DynamicsSpace) -> Result<Self, SimError> {
         let refused = |reason: String| SimError::Model { task: task.name().to_string(), reason };
         let robot = match task.name() {
             TaskName::InvertedPendulum => Robot::InvertedPendulum,
@@ -104,13 +136,8 @@ impl PlanarModel {
     }
 
     /// Length of a snapshot: the robot's, and the number of elapsed steps.
-    pub(crate) fn snapshot_len(&self) -> usize {
+    fn snapshot_len(&self) -> usize {
         3 * self.robot.shape().dofs + 1
-    }
-
-    /// How many lanes are computed at a time on this machine.
-    pub(crate) fn width() -> usize {
-        wr2l_planar::InstructionSet::fastest().width()
     }
 
     /// The robot's parameters under φ: the reference ones wherever φ says nothing.
@@ -137,8 +164,8 @@ impl PlanarModel {
 
 /// A batch of lanes simulated together by the planar physics.
 #[derive(Debug)]
-pub struct PlanarBatch {
-    model: PlanarModel,
+struct PlanarBatch {
+    layout: Layout,
     task: Task,
     spec: SimSpec,
     space: DynamicsSpace,
@@ -155,24 +182,19 @@ pub struct PlanarBatch {
 }
 
 impl PlanarBatch {
-    pub(crate) fn new(
-        model: PlanarModel,
-        task: Task,
-        spec: SimSpec,
-        space: DynamicsSpace,
-        lanes: usize,
-    ) -> Result<Self, SimError> {
+    fn new(model: &PlanarModel, lanes: usize) -> Result<Self, SimError> {
+        let PlanarModel { task, spec, space, layout } = model;
         let mut batch = Self {
             frame_skip: task.shape().frame_skip as usize,
-            batch: Batch::new(model.robot, lanes),
+            batch: Batch::new(layout.robot, lanes),
             phi: vec![f64::NAN; lanes * space.dim()],
             elapsed: vec![0; lanes],
             states: vec![0.0; lanes * spec.state_dim()],
-            forces: vec![0.0; 2 * model.robot.shape().bodies],
-            model,
-            task,
-            spec,
-            space,
+            forces: vec![0.0; 2 * layout.robot.shape().bodies],
+            layout: layout.clone(),
+            task: task.clone(),
+            spec: spec.clone(),
+            space: space.clone(),
         };
         let nominal = batch.space.nominal();
         for lane in 0..lanes {
@@ -228,7 +250,7 @@ impl BatchSim for PlanarBatch {
         if held == phi {
             return Ok(());
         }
-        let parameters = self.model.parameters(phi);
+        let parameters = self.layout.parameters(phi);
         // The hard bounds are narrower than what the physics takes.
         self.batch.set_parameters(lane, &parameters).map_err(|error| SimError::Model {
             task: self.task.name().to_string(),
@@ -239,9 +261,9 @@ impl BatchSim for PlanarBatch {
     }
 
     fn set_forces(&mut self, lane: usize, forces: &[f64]) -> Result<(), SimError> {
-        check_numbers("forces", forces, 2 * self.model.pushed.len())?;
+        check_numbers("forces", forces, 2 * self.layout.pushed.len())?;
         self.forces.fill(0.0);
-        for (&body, force) in self.model.pushed.iter().zip(forces.chunks_exact(2)) {
+        for (&body, force) in self.layout.pushed.iter().zip(forces.chunks_exact(2)) {
             self.forces[2 * body..][..2].copy_from_slice(force);
         }
         self.batch.set_forces(lane, &self.forces);

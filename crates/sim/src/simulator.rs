@@ -1,89 +1,29 @@
 //! What to simulate, from which any number of batches are made.
 
 use std::fmt;
-use std::str::FromStr;
-#[cfg(feature = "mujoco")]
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-use wr2l_rng::Stream;
-
-use crate::classic::{CartPoleBatch, SNAPSHOT_LEN};
+use crate::classic::CartPoleModel;
 #[cfg(feature = "mujoco")]
-use crate::mujoco::{MujocoBatch, MujocoModel};
-use crate::planar::{PlanarBatch, PlanarModel};
-use crate::{BatchSim, DynamicsSpace, Outcome, SimError, SimSpec, SpaceError, Task, TaskName, nearest_name};
+use crate::mujoco::MujocoModel;
+use crate::planar::PlanarModel;
+use crate::{BatchSim, DynamicsSpace, Physics, SimError, SimSpec, SpaceError, Task};
 
-/// The physics that moves a task's robot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Physics {
-    /// Batched planar rigid bodies in Rust, with MuJoCo's numbers: every task but the cart-pole.
-    Planar,
-    /// MuJoCo 3.17.0: every task but the cart-pole, in a build with the feature `mujoco`.
-    Mujoco,
-    /// Closed-form equations of motion in Rust: the cart-pole.
-    Classic,
-}
+/// Makes batches of lanes of one task: what stands behind a [`Simulator`]. A simulator of one's own implements this and
+/// [`BatchSim`].
+pub trait Engine: Send + Sync + fmt::Debug {
+    /// Shapes and limits, the same for every batch.
+    fn spec(&self) -> &SimSpec;
 
-impl Physics {
-    /// All physics.
-    pub const ALL: [Self; 3] = [Self::Planar, Self::Mujoco, Self::Classic];
-
-    /// The name as the user types it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Planar => "planar",
-            Self::Mujoco => "mujoco",
-            Self::Classic => "classic",
-        }
-    }
-
-    /// The physics that `task` runs on in this build; the first is the default.
-    pub fn available(task: TaskName) -> &'static [Self] {
-        match task {
-            TaskName::CartPole => &[Self::Classic],
-            _ if cfg!(feature = "mujoco") => &[Self::Planar, Self::Mujoco],
-            _ => &[Self::Planar],
-        }
-    }
-
-    /// Whether `task` runs on it in this build.
+    /// A batch of `lanes` lanes at the reference dynamics φ₀.
     ///
     /// # Errors
-    /// [`SimError::NotBuilt`] if it would in a build with the feature, else [`SimError::Physics`].
-    pub fn check(self, task: TaskName) -> Result<(), SimError> {
-        let available = Self::available(task);
-        if available.contains(&self) {
-            return Ok(());
-        }
-        if self == Self::Mujoco && task != TaskName::CartPole {
-            return Err(SimError::NotBuilt { physics: self.to_string() });
-        }
-        let names: Vec<&str> = available.iter().map(|physics| physics.as_str()).collect();
-        Err(SimError::Physics {
-            task: task.to_string(),
-            physics: self.to_string(),
-            available: format!("`{}`", names.join("`, `")),
-        })
-    }
-}
+    /// [`SimError`], if the dynamics or the model are refused.
+    fn batch(&self, lanes: usize) -> Result<Box<dyn BatchSim>, SimError>;
 
-impl fmt::Display for Physics {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Physics {
-    type Err = SimError;
-
-    fn from_str(name: &str) -> Result<Self, SimError> {
-        Self::ALL.into_iter().find(|physics| physics.as_str() == name).ok_or_else(|| SimError::Unknown {
-            kind: "physics",
-            name: name.to_owned(),
-            nearest: nearest_name(name, Self::ALL.map(Self::as_str)),
-        })
+    /// How many lanes a batch should have to run fastest.
+    fn preferred_lanes(&self) -> usize {
+        1
     }
 }
 
@@ -108,18 +48,12 @@ impl FromStr for Physics {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Simulator {
-    task: Task,
-    spec: SimSpec,
+    task: String,
+    physics: String,
+    /// All that determines what the engine does.
+    identity: String,
     space: DynamicsSpace,
-    backend: Backend,
-}
-
-#[derive(Clone, Debug)]
-enum Backend {
-    Classic,
-    Planar(PlanarModel),
-    #[cfg(feature = "mujoco")]
-    Mujoco(Arc<MujocoModel>),
+    engine: Arc<dyn Engine>,
 }
 
 impl Simulator {
@@ -137,35 +71,47 @@ impl Simulator {
         let chosen = physics.unwrap_or(Physics::available(task.name())[0]);
         chosen.check(task.name())?;
         check_selection(&task.space(), &vary)?;
-        let mut spec = task.spec();
-        let backend = match chosen {
+        let (name, identity) = (task.name().to_string(), format!("{task:?}"));
+        let engine: Arc<dyn Engine> = match chosen {
             #[cfg(feature = "mujoco")]
-            Physics::Mujoco => {
-                let model = MujocoModel::new(&task, &vary)?;
-                spec.snapshot_len = model.snapshot_len();
-                Backend::Mujoco(Arc::new(model))
-            }
-            Physics::Planar => {
-                let model = PlanarModel::new(&task, &vary)?;
-                spec.snapshot_len = model.snapshot_len();
-                Backend::Planar(model)
-            }
-            _ => {
-                spec.snapshot_len = SNAPSHOT_LEN;
-                Backend::Classic
-            }
+            Physics::Mujoco => Arc::new(MujocoModel::new(task, vary.clone())?),
+            Physics::Planar => Arc::new(PlanarModel::new(task, vary.clone())?),
+            _ => Arc::new(CartPoleModel::new(task, vary.clone())),
         };
-        Ok(Self { task, spec, space: vary, backend })
+        Ok(Self { task: name, physics: chosen.to_string(), identity, space: vary, engine })
     }
 
-    /// The task.
-    pub fn task(&self) -> &Task {
+    /// A simulator of a task that this crate does not know: `engine` makes its batches, whose dynamics are those of
+    /// `space`. `task` is its name in tables; results are told apart by it, and by `identity`: all that determines
+    /// what the engine does, in any form.
+    pub fn with_engine(
+        task: impl Into<String>,
+        identity: impl Into<String>,
+        space: DynamicsSpace,
+        engine: impl Engine + 'static,
+    ) -> Self {
+        let engine = Arc::new(engine);
+        Self { task: task.into(), physics: "own".into(), identity: identity.into(), space, engine }
+    }
+
+    /// The task's name.
+    pub fn task(&self) -> &str {
         &self.task
+    }
+
+    /// The name of the physics behind the task.
+    pub fn physics(&self) -> &str {
+        &self.physics
+    }
+
+    /// A text that differs between simulators whose results may differ, dynamics aside.
+    pub fn identity(&self) -> &str {
+        &self.identity
     }
 
     /// Shapes and limits.
     pub fn spec(&self) -> &SimSpec {
-        &self.spec
+        self.engine.spec()
     }
 
     /// The parameters that vary, in the order of [`BatchSim::set_dynamics`].
@@ -173,52 +119,17 @@ impl Simulator {
         &self.space
     }
 
-    /// The physics behind the task.
-    pub fn physics(&self) -> Physics {
-        match self.backend {
-            Backend::Classic => Physics::Classic,
-            Backend::Planar(_) => Physics::Planar,
-            #[cfg(feature = "mujoco")]
-            Backend::Mujoco(_) => Physics::Mujoco,
-        }
-    }
-
     /// A batch of `lanes` lanes at the reference dynamics φ₀, each in the task's initial state without noise.
     ///
     /// # Errors
     /// [`SimError::Space`] if the reference dynamics lie outside the bounds of the space.
-    pub fn batch(&self, lanes: usize) -> Result<Sim, SimError> {
-        match &self.backend {
-            Backend::Classic => {
-                CartPoleBatch::new(self.task.clone(), self.spec.clone(), self.space.clone(), lanes)
-                    .map(Sim::Classic)
-            }
-            Backend::Planar(model) => PlanarBatch::new(
-                model.clone(),
-                self.task.clone(),
-                self.spec.clone(),
-                self.space.clone(),
-                lanes,
-            )
-            .map(Sim::Planar),
-            #[cfg(feature = "mujoco")]
-            Backend::Mujoco(model) => MujocoBatch::new(
-                model.clone(),
-                self.task.clone(),
-                self.spec.clone(),
-                self.space.clone(),
-                lanes,
-            )
-            .map(Sim::Mujoco),
-        }
+    pub fn batch(&self, lanes: usize) -> Result<Box<dyn BatchSim>, SimError> {
+        self.engine.batch(lanes)
     }
 
     /// How many lanes a batch should have to run fastest.
     pub fn preferred_lanes(&self) -> usize {
-        match self.backend {
-            Backend::Planar(_) => PlanarModel::width(),
-            _ => 1,
-        }
+        self.engine.preferred_lanes()
     }
 }
 
@@ -249,80 +160,10 @@ fn check_selection(all: &DynamicsSpace, vary: &DynamicsSpace) -> Result<(), Spac
                     value: bound,
                     lower: hard.lower,
                     upper: hard.upper,
-                    unit: hard.unit,
+                    unit: hard.unit.clone(),
                 });
             }
         }
     }
     Ok(())
-}
-
-/// A batch of lanes on whichever physics it runs.
-#[derive(Debug)]
-pub enum Sim {
-    /// The cart-pole.
-    Classic(CartPoleBatch),
-    /// Everything else, many lanes at once.
-    Planar(PlanarBatch),
-    /// Everything else, lane by lane.
-    #[cfg(feature = "mujoco")]
-    Mujoco(MujocoBatch),
-}
-
-/// Calls the same method on whichever batch it is.
-macro_rules! for_sim {
-    ($sim:expr, $batch:ident => $body:expr) => {
-        match $sim {
-            Sim::Classic($batch) => $body,
-            Sim::Planar($batch) => $body,
-            #[cfg(feature = "mujoco")]
-            Sim::Mujoco($batch) => $body,
-        }
-    };
-}
-
-impl BatchSim for Sim {
-    fn spec(&self) -> &SimSpec {
-        for_sim!(self, batch => batch.spec())
-    }
-
-    fn lanes(&self) -> usize {
-        for_sim!(self, batch => batch.lanes())
-    }
-
-    fn set_dynamics(&mut self, lane: usize, phi: &[f64]) -> Result<(), SimError> {
-        for_sim!(self, batch => batch.set_dynamics(lane, phi))
-    }
-
-    fn set_forces(&mut self, lane: usize, forces: &[f64]) -> Result<(), SimError> {
-        for_sim!(self, batch => batch.set_forces(lane, forces))
-    }
-
-    fn reset(&mut self, lane: usize, stream: &mut Stream) {
-        for_sim!(self, batch => batch.reset(lane, stream));
-    }
-
-    fn set_state(&mut self, lane: usize, state: &[f64]) -> Result<(), SimError> {
-        for_sim!(self, batch => batch.set_state(lane, state))
-    }
-
-    fn state(&self, lane: usize, out: &mut [f64]) {
-        for_sim!(self, batch => batch.state(lane, out));
-    }
-
-    fn observe(&self, lane: usize, out: &mut [f64]) {
-        for_sim!(self, batch => batch.observe(lane, out));
-    }
-
-    fn save(&self, lane: usize, out: &mut [f64]) {
-        for_sim!(self, batch => batch.save(lane, out));
-    }
-
-    fn restore(&mut self, lane: usize, snapshot: &[f64]) -> Result<(), SimError> {
-        for_sim!(self, batch => batch.restore(lane, snapshot))
-    }
-
-    fn step(&mut self, actions: &[f64], active: &[bool], rewards: &mut [f64], outcomes: &mut [Outcome]) {
-        for_sim!(self, batch => batch.step(actions, active, rewards, outcomes));
-    }
 }

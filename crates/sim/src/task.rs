@@ -131,6 +131,8 @@ pub(crate) struct Shape {
     pub(crate) episode_limit: u32,
     /// Bodies that forces from outside may push.
     pub(crate) forces: &'static [&'static str],
+    /// See [`SimSpec::walks`].
+    pub(crate) walks: bool,
 }
 
 /// Runs the same expression on the configuration of whichever task it is.
@@ -192,7 +194,8 @@ impl Task {
             episode_limit: shape.episode_limit,
             dt: shape.timestep * f64::from(shape.frame_skip),
             snapshot_len: 0,
-            forces: shape.forces,
+            forces: shape.forces.iter().map(|&body| body.to_owned()).collect(),
+            walks: shape.walks,
         }
     }
 

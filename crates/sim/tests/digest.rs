@@ -8,7 +8,7 @@
 //! and contacts amplify that.
 
 use wr2l_rng::{Purpose, StreamKey};
-use wr2l_sim::{ActionSpace, BatchSim, Outcome, Physics, Simulator, Task, TaskName};
+use wr2l_sim::{ActionSpace, Outcome, Physics, Simulator, Task, TaskName};
 
 /// Task; sum of the rewards of 20 steps; weighted sum of the coordinates of the last state.
 const GOLDEN: [(TaskName, f64, f64); 5] = [

@@ -1,9 +1,7 @@
 //! Episodes of every task: they start, run and end as they should.
 
 use wr2l_rng::{Purpose, StreamKey};
-use wr2l_sim::{
-    ActionSpace, BatchSim, Divergence, Outcome, Physics, Sim, SimError, Simulator, Task, TaskName,
-};
+use wr2l_sim::{ActionSpace, BatchSim, Divergence, Outcome, Physics, SimError, Simulator, Task, TaskName};
 
 fn key() -> StreamKey {
     StreamKey::new(7, Purpose::Test)
@@ -17,7 +15,7 @@ fn everything() -> impl Iterator<Item = (TaskName, Physics)> {
 }
 
 /// A batch that varies everything.
-fn batch(task: TaskName, physics: Physics, lanes: usize) -> Sim {
+fn batch(task: TaskName, physics: Physics, lanes: usize) -> Box<dyn BatchSim> {
     let task = Task::new(task);
     let vary = task.space();
     Simulator::new(task, Some(physics), vary).unwrap().batch(lanes).unwrap()
@@ -32,13 +30,13 @@ fn random_action(actions: &ActionSpace, stream: &mut wr2l_rng::Stream) -> Vec<f6
     }
 }
 
-fn step(sim: &mut Sim, action: &[f64]) -> (f64, Outcome) {
+fn step(sim: &mut dyn BatchSim, action: &[f64]) -> (f64, Outcome) {
     let (mut reward, mut outcome) = ([f64::NAN], [Outcome::Running]);
     sim.step(action, &[true], &mut reward, &mut outcome);
     (reward[0], outcome[0])
 }
 
-fn state(sim: &Sim, lane: usize) -> Vec<f64> {
+fn state(sim: &dyn BatchSim, lane: usize) -> Vec<f64> {
     let mut out = vec![0.0; sim.spec().state_dim()];
     sim.state(lane, &mut out);
     out
@@ -55,7 +53,7 @@ fn random_episodes_stay_finite_and_end_in_time() {
             let mut steps = 0;
             let outcome = loop {
                 let action = random_action(&sim.spec().actions, &mut stream);
-                let (reward, outcome) = step(&mut sim, &action);
+                let (reward, outcome) = step(&mut *sim, &action);
                 steps += 1;
                 assert!(reward.is_finite(), "{task} on {physics}");
                 sim.observe(0, &mut observation);
@@ -79,7 +77,7 @@ fn the_half_cheetah_is_truncated_after_a_thousand_steps_and_never_terminated() {
         let mut sim = batch(TaskName::HalfCheetah, *physics, 1);
         sim.reset(0, &mut key().stream());
         for i in 1..=1000 {
-            let (_, outcome) = step(&mut sim, &[0.0; 6]);
+            let (_, outcome) = step(&mut *sim, &[0.0; 6]);
             assert_eq!(outcome, if i < 1000 { Outcome::Running } else { Outcome::Truncated }, "step {i}");
         }
     }
@@ -95,16 +93,16 @@ fn a_terminal_state_on_the_last_step_is_terminated_not_truncated() {
         *snapshot.last_mut().unwrap() = f64::from(sim.spec().episode_limit - 1);
         sim.restore(0, &snapshot).unwrap();
         let action = vec![0.0; sim.spec().act_dim()];
-        assert_eq!(step(&mut sim, &action).1, Outcome::Truncated, "{task} on {physics}");
+        assert_eq!(step(&mut *sim, &action).1, Outcome::Truncated, "{task} on {physics}");
 
         // The same one step before the limit, but fallen over.
-        let mut fallen = state(&sim, 0);
+        let mut fallen = state(&*sim, 0);
         fallen[if sim.spec().nq > 2 { 2 } else { 1 }] = 1.5;
         sim.set_state(0, &fallen).unwrap();
         sim.save(0, &mut snapshot);
         *snapshot.last_mut().unwrap() = f64::from(sim.spec().episode_limit - 1);
         sim.restore(0, &snapshot).unwrap();
-        assert_eq!(step(&mut sim, &action).1, Outcome::Terminated, "{task} on {physics}");
+        assert_eq!(step(&mut *sim, &action).1, Outcome::Terminated, "{task} on {physics}");
     }
 }
 
@@ -120,15 +118,15 @@ fn a_snapshot_continues_bit_for_bit_in_another_batch() {
         here.reset(0, &mut stream);
         for _ in 0..30 {
             let action = random_action(&here.spec().actions, &mut stream);
-            step(&mut here, &action);
+            step(&mut *here, &action);
         }
         let mut snapshot = vec![0.0; here.spec().snapshot_len];
         here.save(0, &mut snapshot);
         there.restore(0, &snapshot).unwrap();
         for _ in 0..30 {
             let action = random_action(&here.spec().actions, &mut stream);
-            assert_eq!(step(&mut here, &action), step(&mut there, &action), "{task} on {physics}");
-            assert_eq!(state(&here, 0), state(&there, 0), "{task} on {physics}");
+            assert_eq!(step(&mut *here, &action), step(&mut *there, &action), "{task} on {physics}");
+            assert_eq!(state(&*here, 0), state(&*there, 0), "{task} on {physics}");
         }
         let mut other = vec![0.0; snapshot.len()];
         here.save(0, &mut snapshot);
@@ -159,9 +157,9 @@ fn a_lane_does_not_depend_on_the_lanes_beside_it() {
                 (0..3).flat_map(|_| random_action(&alone.spec().actions, &mut stream)).collect();
             let (mut rewards, mut outcomes) = ([0.0; 3], [Outcome::Running; 3]);
             crowd.step(&actions, &[i % 2 == 0, true, i % 3 == 0], &mut rewards, &mut outcomes);
-            let expected = step(&mut alone, &actions[n..2 * n]);
+            let expected = step(&mut *alone, &actions[n..2 * n]);
             assert_eq!((rewards[1], outcomes[1]), expected, "{task} on {physics}");
-            assert_eq!(state(&crowd, 1), state(&alone, 0), "{task} on {physics}");
+            assert_eq!(state(&*crowd, 1), state(&*alone, 0), "{task} on {physics}");
         }
     }
 }
@@ -173,13 +171,13 @@ fn inactive_lanes_stand_still_and_their_results_are_not_written() {
         for lane in 0..2 {
             sim.reset(lane, &mut key().lane(lane as u64).stream());
         }
-        let before = state(&sim, 1);
+        let before = state(&*sim, 1);
         let actions = vec![0.0; 2 * sim.spec().act_dim()];
         let (mut rewards, mut outcomes) = ([7.0; 2], [Outcome::Truncated; 2]);
         sim.step(&actions, &[true, false], &mut rewards, &mut outcomes);
         assert_ne!(outcomes[0], Outcome::Truncated, "{task} on {physics}");
         assert_eq!(
-            (rewards[1], outcomes[1], state(&sim, 1)),
+            (rewards[1], outcomes[1], state(&*sim, 1)),
             (7.0, Outcome::Truncated, before),
             "{task} on {physics}"
         );
@@ -191,22 +189,22 @@ fn an_action_that_is_not_finite_diverges_without_a_step() {
     for (task, physics) in everything() {
         let mut sim = batch(task, physics, 1);
         sim.reset(0, &mut key().stream());
-        let before = state(&sim, 0);
+        let before = state(&*sim, 0);
         for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
             let mut action = vec![0.0; sim.spec().act_dim()];
             *action.last_mut().unwrap() = bad;
             assert_eq!(
-                step(&mut sim, &action),
+                step(&mut *sim, &action),
                 (0.0, Outcome::Diverged(Divergence::Action)),
                 "{task} on {physics}"
             );
-            assert_eq!(state(&sim, 0), before, "{task} on {physics}");
+            assert_eq!(state(&*sim, 0), before, "{task} on {physics}");
         }
     }
     let mut sim = batch(TaskName::CartPole, Physics::Classic, 1);
     sim.reset(0, &mut key().stream());
     for bad in [2.0, 0.5, -1.0] {
-        assert_eq!(step(&mut sim, &[bad]), (0.0, Outcome::Diverged(Divergence::Action)));
+        assert_eq!(step(&mut *sim, &[bad]), (0.0, Outcome::Diverged(Divergence::Action)));
     }
 }
 
@@ -215,7 +213,7 @@ fn states_and_snapshots_of_wrong_length_or_not_finite_are_refused() {
     for (task, physics) in everything() {
         let mut sim = batch(task, physics, 1);
         sim.reset(0, &mut key().stream());
-        let good = state(&sim, 0);
+        let good = state(&*sim, 0);
         let mut bad = good.clone();
         bad[1] = f64::NAN;
         let n = good.len();
@@ -223,7 +221,7 @@ fn states_and_snapshots_of_wrong_length_or_not_finite_are_refused() {
         assert_eq!(error, SimError::State { what: "state", expected: n, got: n - 1 }, "{task} on {physics}");
         let error = sim.set_state(0, &good[1..]).unwrap_err();
         assert_eq!(error, SimError::State { what: "state", expected: n, got: n - 1 }, "{task} on {physics}");
-        assert_eq!(state(&sim, 0), good, "{task} on {physics}: a refused state leaves the lane alone");
+        assert_eq!(state(&*sim, 0), good, "{task} on {physics}: a refused state leaves the lane alone");
 
         let mut snapshot = vec![0.0; sim.spec().snapshot_len];
         sim.save(0, &mut snapshot);
@@ -272,8 +270,8 @@ fn dynamics_outside_their_bounds_are_refused_with_name_value_and_bounds_and_chan
         there.reset(0, &mut key().stream());
         let action = vec![1.0; here.spec().act_dim()];
         for _ in 0..5 {
-            assert_eq!(step(&mut here, &action), step(&mut there, &action), "{task} on {physics}");
+            assert_eq!(step(&mut *here, &action), step(&mut *there, &action), "{task} on {physics}");
         }
-        assert_eq!(state(&here, 0), state(&there, 0), "{task} on {physics}");
+        assert_eq!(state(&*here, 0), state(&*there, 0), "{task} on {physics}");
     }
 }

@@ -2,7 +2,7 @@
 
 use allocation_counter::measure;
 use wr2l_rng::{Purpose, StreamKey};
-use wr2l_sim::{BatchSim, Outcome, Physics, Simulator, Task, TaskName};
+use wr2l_sim::{Outcome, Physics, Simulator, Task, TaskName};
 
 #[test]
 fn rollouts_and_changes_of_dynamics_do_not_allocate() {

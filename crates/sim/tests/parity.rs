@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use wr2l_sim::{BatchSim, Outcome, Physics, Sim, Simulator, Task, TaskName};
+use wr2l_sim::{BatchSim, Outcome, Physics, Simulator, Task, TaskName};
 
 /// Both sides run the same MuJoCo on models whose numbers differ by rounding (a mass computed in another order).
 /// Contacts and stiff joints amplify that by some orders of magnitude within a step; everything is of order one,
@@ -83,7 +83,7 @@ fn difference(got: &[f64], expected: &[f64]) -> f64 {
 }
 
 /// Steps the one lane and compares it with Gymnasium's answer.
-fn compare(sim: &mut Sim, action: &[f64], answer: &Answer, what: &str) -> Differences {
+fn compare(sim: &mut dyn BatchSim, action: &[f64], answer: &Answer, what: &str) -> Differences {
     let (mut reward, mut outcome) = ([0.0], [Outcome::Running]);
     sim.step(action, &[true], &mut reward, &mut outcome);
     let mut state = vec![0.0; sim.spec().state_dim()];
@@ -100,7 +100,7 @@ fn compare(sim: &mut Sim, action: &[f64], answer: &Answer, what: &str) -> Differ
 }
 
 /// How far apart the states of two lanes are.
-fn distance(a: &Sim, b: &Sim) -> f64 {
+fn distance(a: &dyn BatchSim, b: &dyn BatchSim) -> f64 {
     let mut states = [vec![0.0; a.spec().state_dim()], vec![0.0; a.spec().state_dim()]];
     a.state(0, &mut states[0]);
     b.state(0, &mut states[1]);
@@ -161,7 +161,7 @@ fn check(task: TaskName, physics: Physics) -> Vec<f64> {
             let what = format!("{}, system {system}, state {row}", task.name());
             let (state, action) = (fixture.take(nq + nv), fixture.take(nu));
             sim.set_state(0, &state).unwrap();
-            hold(&compare(&mut sim, &action, &answer(&mut fixture), &what), 0.0, &what);
+            hold(&compare(&mut *sim, &action, &answer(&mut fixture), &what), 0.0, &what);
         }
         let mut shadow = simulator.batch(1).unwrap();
         shadow.set_dynamics(0, if touched { &phi } else { &[] }).unwrap();
@@ -174,11 +174,11 @@ fn check(task: TaskName, physics: Physics) -> Vec<f64> {
             for (step, growth) in growth[..length].iter_mut().enumerate() {
                 let what = format!("{}, system {system}, trajectory {trajectory}, step {step}", task.name());
                 let action = fixture.take(nu);
-                let differences = compare(&mut sim, &action, &answer(&mut fixture), &what);
+                let differences = compare(&mut *sim, &action, &answer(&mut fixture), &what);
                 *growth = growth.max(differences.state);
                 shadow.step(&action, &[true], &mut [0.0], &mut [Outcome::Running]);
                 if step < HELD {
-                    let forgiven = if touched { 10.0 * distance(&sim, &shadow) } else { 0.0 };
+                    let forgiven = if touched { 10.0 * distance(&*sim, &*shadow) } else { 0.0 };
                     hold(&differences, forgiven, &what);
                 }
             }

@@ -2,12 +2,12 @@
 //!
 //! Each module is one of the project's crates; `ARCHITECTURE.md` says what each is for. The way of the data: a
 //! [`Plan`](run::Plan) names a task and what may vary; its [`Simulator`](sim::Simulator) runs on the threads of
-//! [`Workers`](rl::Workers); a [`Ball`](robust::ball::Ball) bounds the dynamics that an
+//! [`Threads`](rl::Threads); a [`Ball`](robust::ball::Ball) bounds the dynamics that an
 //! [`Adversary`](robust::Adversary) may choose, and a [`Learner`](rl::Learner) improves an [`Actor`](rl::Actor)
 //! against them; [`eval`] sweeps the result, [`report`] draws it. [`run::train`] is all of it in one call.
 //!
 //! ```
-//! use wr2l::rl::Workers;
+//! use wr2l::rl::{Executor, Threads};
 //! use wr2l::run::{Layer, Plan, make_ball};
 //!
 //! // Which pole lengths are as far from the reference as ε allows?
@@ -16,7 +16,7 @@
 //!     Layer::set("vary=[\"pole_half_length\"]")?,
 //!     Layer::set("ball.epsilon=1e-4")?,
 //! ])?;
-//! let mut workers = Workers::new(&plan.simulator()?, 1)?;
+//! let mut workers = Threads::new(&plan.simulator()?, 1)?;
 //! let (_, ball) = make_ball(&plan, &mut workers)?;
 //! // Were longer poles to lower the return, this one would be the worst in the ball (Eq. 10).
 //! let z = ball.minimiser(&[-1.0])?.expect("the gradient is not zero");

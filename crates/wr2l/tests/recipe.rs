@@ -9,7 +9,7 @@ use common::Folder;
 use wr2l::rl::LaneActor;
 use wr2l::rng::{Purpose, StreamKey};
 use wr2l::run::read_policy;
-use wr2l::sim::{BatchSim, Outcome, Simulator, Task};
+use wr2l::sim::{Outcome, Simulator, Task};
 
 /// Networks of every kind: tanh and ReLU, means that are clipped or bounded, choices; one and three hidden layers; with and
 /// without a memory. As short as training can be.

@@ -2,7 +2,7 @@
 
 use super::tests::{begun, ddpg, improve, mixed, simulator, small, trained};
 use super::*;
-use crate::{Correlation, Fixed, HiddenUnits, InitialWeights, NoiseConfig, Workers};
+use crate::{Correlation, Executor, Fixed, HiddenUnits, InitialWeights, NoiseConfig, Threads};
 use wr2l_sim::{Simulator, TaskName};
 
 fn noise(kind: NoiseKind) -> NoiseConfig {
@@ -61,7 +61,7 @@ fn a_restored_learner_goes_on_bit_for_bit_with_every_option() {
     let simulator = simulator(TaskName::Hopper);
     for (name, config) in options() {
         for company in [Company::Nobody, turns(true), turns(false)] {
-            let mut workers = Workers::new(&simulator, 1).unwrap();
+            let mut workers = Threads::new(&simulator, 1).unwrap();
             let mut learner = ddpg(&simulator, config.clone());
             // Saved in the middle of episodes, and once before there is anything to save.
             for iteration in 0..3 {
@@ -100,7 +100,7 @@ fn noise_of_actions(simulator: &Simulator, correlation: Option<Correlation>, ste
     let zeros = vec![0.0; learner.mover.params().len()];
     actor.renew_network(&zeros);
     let mut lanes = Lanes { correlation, ..Lanes::new(400, simulator.spec(), 0) };
-    let mut workers = Workers::with_lanes(simulator, 1, 16).unwrap();
+    let mut workers = Threads::with_lanes(simulator, 1, 16).unwrap();
     let (mut batch, mut noise) = (Vec::new(), vec![Vec::new(); 400]);
     for iteration in 0..2 {
         let options = CollectOptions {
@@ -164,7 +164,7 @@ fn agent_and_opponent_have_each_a_memory_of_their_own_noise() {
     let simulator = simulator(TaskName::Hopper);
     let config = DdpgConfig { noise: noise(NoiseKind::OrnsteinUhlenbeck), warm_up: 0, ..small() };
     for explores in [true, false] {
-        let mut workers = Workers::new(&simulator, 1).unwrap();
+        let mut workers = Threads::new(&simulator, 1).unwrap();
         let mut learner = ddpg(&simulator, config.clone());
         improve(&mut learner, &mut workers, 0, turns(explores));
         // An episode may just have begun; in a lane whose has not there is noise.
@@ -239,7 +239,7 @@ fn the_buffer_holds_what_the_noisy_weights_did_and_raw_observations() {
         rounds: 1,
         ..small()
     };
-    let mut workers = Workers::new(&simulator, 1).unwrap();
+    let mut workers = Threads::new(&simulator, 1).unwrap();
     let mut learner = ddpg(&simulator, config);
     improve(&mut learner, &mut workers, 0, Company::Nobody);
     let normaliser = learner.actor.normaliser().clone();
@@ -326,7 +326,7 @@ fn an_opponent_that_does_not_explore_acts_by_its_mean() {
     for (explores, kind) in
         [(false, NoiseKind::Gaussian), (true, NoiseKind::Gaussian), (false, NoiseKind::OrnsteinUhlenbeck)]
     {
-        let mut workers = Workers::new(&simulator, 1).unwrap();
+        let mut workers = Threads::new(&simulator, 1).unwrap();
         let config = DdpgConfig { noise: noise(kind), warm_up: 0, rounds: 1, ..small() };
         let mut learner = ddpg(&simulator, config);
         let company = Company::Mixed(Mixing { means, every: 1, in_turn: false, explores });

@@ -1,6 +1,6 @@
 use super::*;
 use crate::ddpg_networks::smooth;
-use crate::{Fixed, Workers};
+use crate::{Executor, Fixed, Threads};
 use wr2l_sim::{Divergence, Simulator, Task, TaskName};
 
 mod game;
@@ -35,7 +35,7 @@ pub(super) fn ddpg(simulator: &Simulator, config: DdpgConfig) -> Ddpg {
 
 pub(super) fn improve(
     learner: &mut Ddpg,
-    workers: &mut Workers,
+    workers: &mut dyn Executor,
     iteration: u64,
     company: Company<'_>,
 ) -> Improvement {
@@ -52,7 +52,7 @@ pub(super) fn trained(
     threads: usize,
     grouping: usize,
 ) -> (Vec<u32>, String) {
-    let mut workers = Workers::with_lanes(simulator, threads, grouping).unwrap();
+    let mut workers = Threads::with_lanes(simulator, threads, grouping).unwrap();
     let mut learner = ddpg(simulator, config.clone());
     let reports: Vec<_> = (0..4).map(|i| improve(&mut learner, &mut workers, i, company)).collect();
     let critics = learner.critic.nets().flat_map(|net| net.params().to_vec());
@@ -176,7 +176,7 @@ fn critic_targets_bootstrap_through_time_limits() {
 #[test]
 fn the_actor_climbs_the_critic_and_the_opponent_descends_it() {
     let simulator = simulator(TaskName::Hopper);
-    let mut workers = Workers::new(&simulator, 1).unwrap();
+    let mut workers = Threads::new(&simulator, 1).unwrap();
     for means in [Means::TakeOver { alpha: 0.3 }, Means::Blend { alpha: 0.3 }] {
         let mut learner = ddpg(&simulator, DdpgConfig { warm_up: 60, ..small() });
         improve(&mut learner, &mut workers, 0, mixed(means));
@@ -204,7 +204,7 @@ fn the_actor_climbs_the_critic_and_the_opponent_descends_it() {
 #[test]
 fn actions_stay_within_their_bounds_and_the_warm_up_fills_them() {
     let simulator = simulator(TaskName::InvertedPendulum);
-    let mut workers = Workers::new(&simulator, 1).unwrap();
+    let mut workers = Threads::new(&simulator, 1).unwrap();
     let config = DdpgConfig { warm_up: 2000, replay: 5000, rounds: 100, ..small() };
     let mut learner = ddpg(&simulator, config);
     let before = learner.actor.params().to_vec();
@@ -240,7 +240,7 @@ fn a_restored_learner_goes_on_bit_for_bit() {
         .iter()
         .flat_map(|config| [(config, Company::Nobody), (config, mixed(Means::Blend { alpha: 0.2 }))])
     {
-        let mut workers = Workers::new(&simulator, 1).unwrap();
+        let mut workers = Threads::new(&simulator, 1).unwrap();
         let mut learner = ddpg(&simulator, config.clone());
         (0..2).for_each(|i| drop(improve(&mut learner, &mut workers, i, company)));
         let mut state = State::default();
@@ -260,7 +260,7 @@ fn a_restored_learner_goes_on_bit_for_bit() {
 #[test]
 fn weights_that_are_no_numbers_are_an_error_and_the_policy_stays() {
     let simulator = simulator(TaskName::Hopper);
-    let mut workers = Workers::new(&simulator, 1).unwrap();
+    let mut workers = Threads::new(&simulator, 1).unwrap();
     let mut learner = ddpg(&simulator, small());
     improve(&mut learner, &mut workers, 0, Company::Nobody);
     let before = learner.actor.params().to_vec();
@@ -273,7 +273,7 @@ fn weights_that_are_no_numbers_are_an_error_and_the_policy_stays() {
 
 /// A learner after its first iteration, with a minibatch drawn.
 pub(super) fn begun(simulator: &Simulator, config: DdpgConfig) -> Ddpg {
-    let mut workers = Workers::new(simulator, 1).unwrap();
+    let mut workers = Threads::new(simulator, 1).unwrap();
     let mut learner = ddpg(simulator, config);
     let source = Fixed(vec![0.0; simulator.space().dim()]);
     learner.improve(Experience::alone(&mut workers, &source, 1, 0, 0.0)).unwrap();
@@ -330,7 +330,7 @@ fn slow_copies(learner: &Ddpg) -> Vec<f32> {
 #[test]
 fn the_opponent_moves_once_in_so_many_moves_of_the_actor() {
     let simulator = simulator(TaskName::Hopper);
-    let mut workers = Workers::new(&simulator, 1).unwrap();
+    let mut workers = Threads::new(&simulator, 1).unwrap();
     let mut learner = ddpg(&simulator, small_td3());
     let mixing = Mixing { means: Means::TakeOver { alpha: 0.3 }, every: 3, in_turn: false, explores: true };
     improve(&mut learner, &mut workers, 0, Company::Mixed(mixing));

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Fixed, Stretch, Workers};
+use crate::{Executor, Fixed, Stretch, Threads};
 use wr2l_sim::{Outcome, Simulator, Task, TaskName};
 
 fn simulator(task: TaskName) -> Simulator {
@@ -8,17 +8,17 @@ fn simulator(task: TaskName) -> Simulator {
     Simulator::new(task, None, space).unwrap()
 }
 
-fn setting(task: TaskName, config: TrpoConfig) -> (Workers, Trpo) {
+fn setting(task: TaskName, config: TrpoConfig) -> (Threads, Trpo) {
     let simulator = simulator(task);
     let trpo = Trpo::new(config, simulator.spec(), 0, 1).unwrap();
-    (Workers::new(&simulator, 1).unwrap(), trpo)
+    (Threads::new(&simulator, 1).unwrap(), trpo)
 }
 
 fn small() -> TrpoConfig {
     TrpoConfig { lanes: 2, horizon: 70, ..TrpoConfig::default() }
 }
 
-fn improve(workers: &mut Workers, trpo: &mut Trpo, iteration: u64) -> Improvement {
+fn improve(workers: &mut dyn Executor, trpo: &mut Trpo, iteration: u64) -> Improvement {
     let source = Fixed(Vec::new());
     trpo.improve(Experience::alone(workers, &source, 1, iteration, 0.0)).unwrap()
 }
@@ -31,7 +31,7 @@ fn prepared(task: TaskName, config: TrpoConfig) -> Trpo {
     trpo
 }
 
-fn collect(workers: &mut Workers, trpo: &mut Trpo) {
+fn collect(workers: &mut dyn Executor, trpo: &mut Trpo) {
     let options = CollectOptions {
         seed: 1,
         iteration: 0,
@@ -253,7 +253,7 @@ fn trpo_learns_to_balance_the_cart_pole() {
 fn the_same_bits_for_any_threads_and_grouping() {
     let simulator = simulator(TaskName::Hopper);
     let train = |threads, lanes| {
-        let mut workers = Workers::with_lanes(&simulator, threads, lanes).unwrap();
+        let mut workers = Threads::with_lanes(&simulator, threads, lanes).unwrap();
         let mut trpo = Trpo::new(TrpoConfig { lanes: 4, ..small() }, simulator.spec(), 0, 3).unwrap();
         for iteration in 0..3 {
             improve(&mut workers, &mut trpo, iteration);

@@ -1,9 +1,11 @@
 //! Action-robust reinforcement learning (Tessler et al. 2019): a second policy acts instead of the agent, or with it.
 
-use serde::{Deserialize, Serialize};
-use wr2l_rl::{Actor, Company, Fixed, Means, Mixing, Workers};
+use std::sync::Arc;
 
-use super::{Adversary, Choice, Report, Source, Turn};
+use serde::{Deserialize, Serialize};
+use wr2l_rl::{Actor, Company, Executor, Fixed, Means, Mixing};
+
+use super::{Adversary, Choice, Report, Turn};
 use crate::RobustError;
 
 /// How the opponent's actions meet the agent's.
@@ -73,8 +75,8 @@ impl Action {
 }
 
 impl Adversary for Action {
-    fn choose(&mut self, _: &Turn<'_>, _: &Actor, workers: &mut Workers) -> Result<Choice, RobustError> {
-        let source = Source::Fixed(Fixed::reference(workers.space()));
+    fn choose(&mut self, _: &Turn<'_>, _: &Actor, workers: &mut dyn Executor) -> Result<Choice, RobustError> {
+        let source = Arc::new(Fixed::reference(workers.space()));
         Ok(Choice { source, report: Report::default(), simulator_steps: 0 })
     }
 

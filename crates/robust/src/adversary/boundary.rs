@@ -1,9 +1,11 @@
 //! The control for what the gradient adds: variety alone.
 
-use wr2l_rl::{Actor, Fixed, Workers};
+use std::sync::Arc;
+
+use wr2l_rl::{Actor, Executor, Fixed};
 use wr2l_rng::{Purpose, StreamKey};
 
-use super::{Adversary, Choice, Report, Source, Turn};
+use super::{Adversary, Choice, Report, Turn};
 use crate::ball::Ball;
 use crate::config::AdversaryConfig;
 use crate::{BallEstimate, RobustError};
@@ -28,7 +30,12 @@ impl Boundary {
 }
 
 impl Adversary for Boundary {
-    fn choose(&mut self, turn: &Turn<'_>, _: &Actor, workers: &mut Workers) -> Result<Choice, RobustError> {
+    fn choose(
+        &mut self,
+        turn: &Turn<'_>,
+        _: &Actor,
+        workers: &mut dyn Executor,
+    ) -> Result<Choice, RobustError> {
         let ball = self.ball.with_epsilon(self.config.ramped(self.ball.epsilon(), turn.progress))?;
         let key = StreamKey::new(turn.seed, Purpose::Dynamics).iteration(turn.index);
         let fitted = self.estimate.fit(workers, &ball, &ball.boundary(&mut key.stream())?)?;
@@ -40,10 +47,6 @@ impl Adversary for Boundary {
             measured,
             ..Report::default()
         };
-        Ok(Choice {
-            source: Source::Fixed(Fixed(z)),
-            report,
-            simulator_steps: fitted.simulator_steps + one_step,
-        })
+        Ok(Choice { source: Arc::new(Fixed(z)), report, simulator_steps: fitted.simulator_steps + one_step })
     }
 }

@@ -1,7 +1,7 @@
 //! EPOpt (Rajeswaran et al. 2017): domain randomisation, of which the learner sees the worst.
 
 use serde::{Deserialize, Serialize};
-use wr2l_rl::{Actor, Begin, Selection, State, StateError, Workers};
+use wr2l_rl::{Actor, Begin, Executor, Selection, State, StateError};
 
 use super::{Adversary, Choice, Source, Turn, Uniform};
 use crate::RobustError;
@@ -64,7 +64,7 @@ impl Adversary for Cvar {
         &mut self,
         turn: &Turn<'_>,
         actor: &Actor,
-        workers: &mut Workers,
+        workers: &mut dyn Executor,
     ) -> Result<Choice, RobustError> {
         self.uniform.choose(turn, actor, workers)
     }

@@ -1,13 +1,15 @@
 //! Robust adversarial reinforcement learning (Pinto et al. 2017): a second policy pushes the robot.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use wr2l_rl::{
-    Actor, Company, Experience, Fixed, History, Learner, Selection, State, StateError, Trpo, TrpoConfig,
-    Workers,
+    Actor, Company, Executor, Experience, Fixed, History, Learner, Selection, State, StateError, Trpo,
+    TrpoConfig,
 };
 use wr2l_sim::SimSpec;
 
-use super::{Adversary, Choice, Report, Source, Turn};
+use super::{Adversary, Choice, Report, Turn};
 use crate::RobustError;
 
 /// Options of [`Force`].
@@ -85,7 +87,7 @@ impl Adversary for Force {
         &mut self,
         turn: &Turn<'_>,
         actor: &Actor,
-        workers: &mut Workers,
+        workers: &mut dyn Executor,
     ) -> Result<Choice, RobustError> {
         let reference = Fixed::reference(workers.space());
         let mut report = Report::default();
@@ -111,7 +113,7 @@ impl Adversary for Force {
             let mean = -done.finished.iter().map(|episode| episode.ret).sum::<f64>() / n as f64;
             report.value = (n > 0).then_some(mean);
         }
-        Ok(Choice { source: Source::Fixed(reference), report, simulator_steps })
+        Ok(Choice { source: Arc::new(reference), report, simulator_steps })
     }
 
     fn company(&self) -> Company<'_> {

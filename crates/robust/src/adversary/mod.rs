@@ -40,7 +40,9 @@ pub use tail::{Tail, TailConfig, TailSource};
 pub use uniform::{Uniform, UniformSource};
 pub use wasserstein::Wasserstein;
 
-use wr2l_rl::{Actor, Company, DynamicsSource, Fixed, Selection, State, StateError, Workers};
+use std::sync::Arc;
+
+use wr2l_rl::{Actor, Company, DynamicsSource, Executor, Fixed, Selection, State, StateError};
 
 use crate::RobustError;
 use crate::phase_one::PhaseOneReport;
@@ -71,38 +73,7 @@ pub struct Choice {
 }
 
 /// Dynamics of the learner's episodes.
-#[derive(Clone, Debug)]
-pub enum Source {
-    /// The same for all.
-    Fixed(Fixed),
-    /// A random point for each.
-    Uniform(UniformSource),
-    /// For each lane a point, or a random one for each of its episodes.
-    PerLane(PerLane),
-    /// A random point of the worst share of the ball for each.
-    Tail(TailSource),
-}
-
-impl Source {
-    /// The dynamics in z (`[d]`) if all episodes share them.
-    pub fn point(&self) -> Option<&[f64]> {
-        match self {
-            Self::Fixed(Fixed(z)) => Some(z),
-            Self::Uniform(_) | Self::PerLane(_) | Self::Tail(_) => None,
-        }
-    }
-}
-
-impl DynamicsSource for Source {
-    fn z(&self, lane: u64, episode: u64, out: &mut [f64]) {
-        match self {
-            Self::Fixed(fixed) => fixed.z(lane, episode, out),
-            Self::Uniform(uniform) => uniform.z(lane, episode, out),
-            Self::PerLane(points) => points.z(lane, episode, out),
-            Self::Tail(tail) => tail.z(lane, episode, out),
-        }
-    }
-}
+pub type Source = Arc<dyn DynamicsSource>;
 
 /// Points that the learner's lanes take in turn; some lanes keep the reference, and some have random dynamics.
 #[derive(Clone, Debug)]
@@ -130,8 +101,8 @@ impl PerLane {
     /// The same, or the reference of `dim` parameters for all lanes if there are neither points nor random ones.
     fn or_reference(self, dim: usize) -> Source {
         match self.points.is_empty() && self.random.is_none() {
-            true => Source::Fixed(Fixed(vec![0.0; dim])),
-            false => Source::PerLane(self),
+            true => Arc::new(Fixed(vec![0.0; dim])),
+            false => Arc::new(self),
         }
     }
 
@@ -225,7 +196,7 @@ pub trait Adversary: std::fmt::Debug {
         &mut self,
         turn: &Turn<'_>,
         actor: &Actor,
-        workers: &mut Workers,
+        workers: &mut dyn Executor,
     ) -> Result<Choice, RobustError>;
 
     /// Who else acts in the learner's episodes.
@@ -253,7 +224,7 @@ pub trait Adversary: std::fmt::Debug {
     }
 
     /// The source of its last turn, made again after [`Adversary::restore`], if that is no single point: a run keeps
-    /// points ([`Source::point`]) itself. `None` before the first turn.
+    /// points ([`DynamicsSource::point`]) itself. `None` before the first turn.
     fn source(&self) -> Option<Source> {
         None
     }

@@ -1,8 +1,10 @@
 //! The adversary that does nothing.
 
-use wr2l_rl::{Actor, Fixed, Workers};
+use std::sync::Arc;
 
-use super::{Adversary, Choice, Report, Source, Turn};
+use wr2l_rl::{Actor, Executor, Fixed};
+
+use super::{Adversary, Choice, Report, Turn};
 use crate::RobustError;
 
 /// Always the reference dynamics φ₀: plain reinforcement learning.
@@ -10,8 +12,8 @@ use crate::RobustError;
 pub struct Nominal;
 
 impl Adversary for Nominal {
-    fn choose(&mut self, _: &Turn<'_>, _: &Actor, workers: &mut Workers) -> Result<Choice, RobustError> {
-        let source = Source::Fixed(Fixed::reference(workers.space()));
+    fn choose(&mut self, _: &Turn<'_>, _: &Actor, workers: &mut dyn Executor) -> Result<Choice, RobustError> {
+        let source = Arc::new(Fixed::reference(workers.space()));
         Ok(Choice { source, report: Report::default(), simulator_steps: 0 })
     }
 }

@@ -6,7 +6,7 @@
 //! several of the worst at once, and some lanes keep the reference.
 
 use serde::{Deserialize, Serialize};
-use wr2l_rl::{Actor, State, StateError, Workers};
+use wr2l_rl::{Actor, Executor, State, StateError};
 use wr2l_rng::{Purpose, StreamKey};
 
 use super::{Adversary, Choice, PerLane, Report, Source, Turn};
@@ -95,7 +95,7 @@ impl Adversary for Population {
         &mut self,
         turn: &Turn<'_>,
         actor: &Actor,
-        workers: &mut Workers,
+        workers: &mut dyn Executor,
     ) -> Result<Choice, RobustError> {
         let AdversaryConfig { episodes, return_discount, population, .. } = self.config;
         let ball = self.ball.with_epsilon(self.config.ramped(self.ball.epsilon(), turn.progress))?;

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use wr2l_rl::{Actor, DynamicsSource, Fixed, State, StateError, Workers};
+use wr2l_rl::{Actor, DynamicsSource, Executor, Fixed, State, StateError};
 use wr2l_rng::{Purpose, StreamKey};
 
 use super::{Adversary, Choice, Report, Source, Turn};
@@ -129,7 +129,7 @@ impl Adversary for Tail {
         &mut self,
         turn: &Turn<'_>,
         actor: &Actor,
-        workers: &mut Workers,
+        workers: &mut dyn Executor,
     ) -> Result<Choice, RobustError> {
         let AdversaryConfig { episodes, return_discount, tail, .. } = self.config;
         let epsilon = self.config.ramped(self.ball.epsilon(), turn.progress);
@@ -149,9 +149,9 @@ impl Adversary for Tail {
             // Where the physics breaks down J cannot be compared: what was seen before stays, at first the reference, and the
             // log says why.
             Err(RobustError::Diverged { .. }) => {
-                let source = match self.seen.is_empty() {
-                    true => Source::Fixed(Fixed(vec![0.0; self.ball.dim()])),
-                    false => Source::Tail(self.prepare(epsilon, turn.seed, turn.index)?),
+                let source: Source = match self.seen.is_empty() {
+                    true => Arc::new(Fixed(vec![0.0; self.ball.dim()])),
+                    false => Arc::new(self.prepare(epsilon, turn.seed, turn.index)?),
                 };
                 return Ok(Choice { source, report, simulator_steps: searched });
             }
@@ -170,7 +170,7 @@ impl Adversary for Tail {
         let old = self.values.len().saturating_sub(most);
         self.seen.drain(..old);
         self.values.drain(..old);
-        let source = Source::Tail(self.prepare(epsilon, turn.seed, turn.index)?);
+        let source = Arc::new(self.prepare(epsilon, turn.seed, turn.index)?);
         Ok(Choice { source, report, simulator_steps: searched + one_step })
     }
 
@@ -197,7 +197,7 @@ impl Adversary for Tail {
     }
 
     fn source(&self) -> Option<Source> {
-        self.prepared.as_ref().map(|prepared| Source::Tail(prepared.source.clone()))
+        self.prepared.as_ref().map(|prepared| Arc::new(prepared.source.clone()) as Source)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wr2l_rl::{Actor, DynamicsSource, State, StateError, Workers};
+use wr2l_rl::{Actor, DynamicsSource, Executor, State, StateError};
 use wr2l_rng::{Purpose, StreamKey};
 
 use super::{Adversary, Choice, DynamicsBox, Report, Source, Turn};
@@ -49,6 +49,11 @@ impl Uniform {
         Self { bounds, prepared: None, ..self }
     }
 
+    /// What the last turn chose; `None` before the first.
+    pub fn last_source(&self) -> Option<UniformSource> {
+        self.prepared.as_ref().map(|(_, source)| source.clone())
+    }
+
     fn prepare(&self, epsilon: f64, seed: u64) -> Result<UniformSource, RobustError> {
         let region = match &self.bounds {
             Some(bounds) => Region::Box(bounds.clone()),
@@ -61,7 +66,7 @@ impl Uniform {
     fn measure(
         &self,
         estimate: &BallEstimate,
-        workers: &mut Workers,
+        workers: &mut dyn Executor,
         epsilon: f64,
         seed: u64,
     ) -> Result<(UniformSource, u64), RobustError> {
@@ -80,7 +85,12 @@ impl Uniform {
 const MEASURED_POINTS: u64 = 256;
 
 impl Adversary for Uniform {
-    fn choose(&mut self, turn: &Turn<'_>, _: &Actor, workers: &mut Workers) -> Result<Choice, RobustError> {
+    fn choose(
+        &mut self,
+        turn: &Turn<'_>,
+        _: &Actor,
+        workers: &mut dyn Executor,
+    ) -> Result<Choice, RobustError> {
         let epsilon = self.config.ramped(self.ball.epsilon(), turn.progress);
         let (source, simulator_steps) = match (&self.prepared, &self.estimate) {
             (Some((prepared, source)), _) if *prepared == epsilon || self.bounds.is_some() => {
@@ -92,7 +102,7 @@ impl Adversary for Uniform {
             _ => (self.prepare(epsilon, turn.seed)?, 0),
         };
         self.prepared = Some((epsilon, source.clone()));
-        let source = Source::Uniform(source);
+        let source = Arc::new(source);
         let report = Report { epsilon: self.bounds.is_none().then_some(epsilon), ..Report::default() };
         Ok(Choice { source, report, simulator_steps })
     }
@@ -126,7 +136,7 @@ impl Adversary for Uniform {
     }
 
     fn source(&self) -> Option<Source> {
-        self.prepared.as_ref().map(|(_, source)| Source::Uniform(source.clone()))
+        self.last_source().map(|source| Arc::new(source) as Source)
     }
 }
 

@@ -1,6 +1,8 @@
 //! The paper's adversary: Phase I of Algorithm 1 against the current policy.
 
-use wr2l_rl::{Actor, Fixed, State, StateError, Workers};
+use std::sync::Arc;
+
+use wr2l_rl::{Actor, Executor, Fixed, State, StateError};
 
 use super::{Adversary, Choice, PerLane, Report, Source, Turn, Uniform, UniformSource};
 use crate::ball::Ball;
@@ -47,7 +49,7 @@ impl Wasserstein {
     /// Dynamics of the lanes once a turn has found `newest`.
     fn lanes(&mut self, newest: &[f64]) -> Source {
         if self.newest_alone() {
-            return Source::Fixed(Fixed(newest.to_vec()));
+            return Arc::new(Fixed(newest.to_vec()));
         }
         if self.latest.len() < self.config.worst_cases {
             self.latest.push(newest.to_vec());
@@ -69,10 +71,7 @@ impl Wasserstein {
 
     /// Random points of the ball, if some lanes have them and a turn was taken.
     fn random(&self) -> Option<UniformSource> {
-        match self.random.source() {
-            Some(Source::Uniform(random)) if self.config.uniform_share > 0.0 => Some(random),
-            _ => None,
-        }
+        self.random.last_source().filter(|_| self.config.uniform_share > 0.0)
     }
 }
 
@@ -81,7 +80,7 @@ impl Adversary for Wasserstein {
         &mut self,
         turn: &Turn<'_>,
         actor: &Actor,
-        workers: &mut Workers,
+        workers: &mut dyn Executor,
     ) -> Result<Choice, RobustError> {
         let AdversaryConfig { episodes, return_discount, phase_one, .. } = self.config;
         let ball = self.ball.with_epsilon(self.config.ramped(self.ball.epsilon(), turn.progress))?;
@@ -117,7 +116,7 @@ impl Adversary for Wasserstein {
                         worst: (!self.newest_alone()).then(|| current.clone()),
                         ..Report::default()
                     },
-                    source: if self.newest_alone() { Source::Fixed(Fixed(current)) } else { self.per_lane() },
+                    source: if self.newest_alone() { Arc::new(Fixed(current)) } else { self.per_lane() },
                     simulator_steps: fitting + searched + inside.simulator_steps,
                 });
             }

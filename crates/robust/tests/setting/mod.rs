@@ -1,6 +1,6 @@
 //! What the tests on real simulators share.
 
-use wr2l_rl::{Actor, Learner, Ppo, PpoConfig, Workers};
+use wr2l_rl::{Actor, Learner, Ppo, PpoConfig, Threads};
 use wr2l_robust::ball::Ball;
 use wr2l_robust::{BallConfig, BallEstimate, BallSeed, PairsConfig};
 use wr2l_sim::{Simulator, Task, TaskName};
@@ -30,7 +30,7 @@ pub(crate) fn small() -> BallConfig {
 
 /// A ball of `simulator`, and what it rests on.
 pub(crate) fn ball(simulator: &Simulator, config: &BallConfig) -> (BallEstimate, Ball) {
-    let mut workers = Workers::new(simulator, 2).unwrap();
+    let mut workers = Threads::new(simulator, 2).unwrap();
     let estimate = BallEstimate::new(&mut workers, config, 3).unwrap();
     let ball = estimate.ball(simulator.space(), config).unwrap();
     (estimate, ball)

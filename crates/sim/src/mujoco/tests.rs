@@ -3,9 +3,9 @@
 use mujoco_rs::prelude::{MjModel, MjSpec, MjtObjBase};
 use wr2l_rng::{Purpose, Stream, StreamKey};
 
-use super::{MujocoBatch, engine, source};
+use super::{MujocoBatch, MujocoModel, engine, source};
 use crate::task::Quantity;
-use crate::{BatchSim, Outcome, Physics, Sim, Simulator, Task, TaskName};
+use crate::{BatchSim, Outcome, Task, TaskName};
 
 const TASKS: [TaskName; 4] =
     [TaskName::InvertedPendulum, TaskName::Hopper, TaskName::Walker2d, TaskName::HalfCheetah];
@@ -19,10 +19,7 @@ fn stream() -> Stream {
 fn batch(task: TaskName, patterns: &[&str], lanes: usize) -> MujocoBatch {
     let task = Task::new(task);
     let vary = task.space().select(patterns).unwrap();
-    match Simulator::new(task, Some(Physics::Mujoco), vary).unwrap().batch(lanes).unwrap() {
-        Sim::Mujoco(batch) => batch,
-        other => panic!("not MuJoCo: {other:?}"),
-    }
+    MujocoBatch::new(&MujocoModel::new(task, vary).unwrap(), lanes).unwrap()
 }
 
 fn model(batch: &MujocoBatch, lane: usize) -> &MjModel {

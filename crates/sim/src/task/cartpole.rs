@@ -60,6 +60,7 @@ impl CartPole {
             timestep: self.timestep,
             episode_limit: self.episode_limit,
             forces: &[],
+            walks: false,
         }
     }
 

@@ -83,6 +83,7 @@ impl HalfCheetah {
             timestep: self.timestep,
             episode_limit: self.episode_limit,
             forces: &["torso", "bfoot", "ffoot"],
+            walks: true,
         }
     }
 

@@ -82,6 +82,7 @@ impl Hopper {
             timestep: self.timestep,
             episode_limit: self.episode_limit,
             forces: &["foot"],
+            walks: true,
         }
     }
 

@@ -62,6 +62,7 @@ impl InvertedPendulum {
             timestep: self.timestep,
             episode_limit: self.episode_limit,
             forces: &["pole"],
+            walks: false,
         }
     }
 

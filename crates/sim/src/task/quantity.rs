@@ -104,7 +104,7 @@ impl Row {
     pub(crate) fn parameter(&self) -> Parameter {
         Parameter {
             name: self.quantity.name(),
-            unit: self.quantity.unit(),
+            unit: self.quantity.unit().into(),
             description: self.quantity.description(),
             nominal: self.nominal,
             lower: self.lower,

@@ -83,6 +83,7 @@ impl Walker2d {
             timestep: self.timestep,
             episode_limit: self.episode_limit,
             forces: &["foot", "foot_left"],
+            walks: true,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use wr2l::report::{RangeFigure, RangeRow};
-use wr2l::rl::Workers;
+use wr2l::rl::Threads;
 use wr2l::robust::BallMeasure;
 use wr2l::run::{BallParameter, BallSummary, Layer, Measured, Plan, RunError, check_output, make_ball};
 
@@ -22,7 +22,7 @@ pub(crate) fn run(args: &BallArgs) -> Result<(), RunError> {
     if let Some(path) = &args.output {
         check_output(path, args.force)?;
     }
-    let mut workers = Workers::new(&plan.simulator()?, threads(args.threads))?;
+    let mut workers = Threads::new(&plan.simulator()?, threads(args.threads))?;
     let (estimate, ball) = make_ball(&plan, &mut workers)?;
     let summary = BallSummary::new(&plan.ball, &estimate, &ball, &mut workers)?;
     if let Some(warning) = summary.warning() {

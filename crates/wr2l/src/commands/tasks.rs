@@ -56,7 +56,7 @@ fn one(task: &Task) -> String {
             p.nominal.to_string(),
             p.lower.to_string(),
             p.upper.to_string(),
-            p.unit.to_owned(),
+            p.unit.clone(),
             p.description.clone(),
         ]);
     }

@@ -5,12 +5,12 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use wr2l::rl::{
-    Acting, CollectOptions, Ddpg, DdpgConfig, Experience, Fixed, Lanes, Learner, Players, Ppo, PpoConfig,
-    Stretch, Workers,
+    Acting, CollectOptions, Ddpg, DdpgConfig, Executor, Experience, Fixed, Lanes, Learner, Players, Ppo,
+    PpoConfig, Stretch, Threads,
 };
 use wr2l::rng::{Purpose, StreamKey};
 use wr2l::run::RunError;
-use wr2l::sim::{ActionSpace, BatchSim, Outcome, Physics, Simulator, Task, TaskName};
+use wr2l::sim::{ActionSpace, Outcome, Physics, Simulator, Task, TaskName};
 
 use super::machine;
 
@@ -194,7 +194,7 @@ fn simulation(task: TaskName, physics: Physics) -> Result<Sampler, RunError> {
 fn rollout(task: TaskName, physics: Physics, threads: usize) -> Result<Sampler, RunError> {
     const HORIZON: usize = 256;
     let simulator = simulator(task, physics)?;
-    let mut workers = Workers::new(&simulator, threads)?;
+    let mut workers = Threads::new(&simulator, threads)?;
     let actor = learner(&simulator, PpoConfig::default())?.actor().clone();
     let n = PpoConfig::default().lanes.max(threads * simulator.preferred_lanes());
     let mut lanes = Lanes::new(n, simulator.spec(), 0);
@@ -221,7 +221,7 @@ fn learner(simulator: &Simulator, config: PpoConfig) -> Result<Ppo, RunError> {
 fn update(minibatch: usize, threads: usize) -> Result<Sampler, RunError> {
     let physics = Physics::available(TaskName::Hopper)[0];
     let simulator = simulator(TaskName::Hopper, physics)?;
-    let mut workers = Workers::new(&simulator, threads)?;
+    let mut workers = Threads::new(&simulator, threads)?;
     let config = PpoConfig { lanes: 8, horizon: 256, minibatches: 2048 / minibatch, ..PpoConfig::default() };
     let updates = f64::from(config.epochs) * config.minibatches as f64;
     let mut ppo = learner(&simulator, config)?;
@@ -242,7 +242,7 @@ fn update(minibatch: usize, threads: usize) -> Result<Sampler, RunError> {
 /// Microseconds per transition of PPO with its defaults on the Hopper, and where they go.
 fn learning(physics: Physics, threads: usize) -> Result<Sampler, RunError> {
     let simulator = simulator(TaskName::Hopper, physics)?;
-    let mut workers = Workers::new(&simulator, threads)?;
+    let mut workers = Threads::new(&simulator, threads)?;
     let mut ppo = learner(&simulator, PpoConfig::default())?;
     let source = Fixed::reference(simulator.space());
     let mut iteration = 0;
@@ -269,7 +269,7 @@ fn learning(physics: Physics, threads: usize) -> Result<Sampler, RunError> {
 /// part, one transition of the Hopper per gradient step.
 fn update_ddpg(width: usize) -> Result<Sampler, RunError> {
     let simulator = simulator(TaskName::Hopper, Physics::available(TaskName::Hopper)[0])?;
-    let mut workers = Workers::new(&simulator, 1)?;
+    let mut workers = Threads::new(&simulator, 1)?;
     let config = DdpgConfig {
         hidden: vec![width; 2],
         minibatch: width,

@@ -1,0 +1,81 @@
+//! The physics that can stand behind a task.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{SimError, TaskName, nearest_name};
+
+/// The physics that moves a task's robot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Physics {
+    /// Batched planar rigid bodies in Rust, with MuJoCo's numbers: every task but the cart-pole.
+    Planar,
+    /// MuJoCo 3.17.0: every task but the cart-pole, in a build with the feature `mujoco`.
+    Mujoco,
+    /// Closed-form equations of motion in Rust: the cart-pole.
+    Classic,
+}
+
+impl Physics {
+    /// All physics.
+    pub const ALL: [Self; 3] = [Self::Planar, Self::Mujoco, Self::Classic];
+
+    /// The name as the user types it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Planar => "planar",
+            Self::Mujoco => "mujoco",
+            Self::Classic => "classic",
+        }
+    }
+
+    /// The physics that `task` runs on in this build; the first is the default.
+    pub fn available(task: TaskName) -> &'static [Self] {
+        match task {
+            TaskName::CartPole => &[Self::Classic],
+            _ if cfg!(feature = "mujoco") => &[Self::Planar, Self::Mujoco],
+            _ => &[Self::Planar],
+        }
+    }
+
+    /// Whether `task` runs on it in this build.
+    ///
+    /// # Errors
+    /// [`SimError::NotBuilt`] if it would in a build with the feature, else [`SimError::Physics`].
+    pub fn check(self, task: TaskName) -> Result<(), SimError> {
+        let available = Self::available(task);
+        if available.contains(&self) {
+            return Ok(());
+        }
+        if self == Self::Mujoco && task != TaskName::CartPole {
+            return Err(SimError::NotBuilt { physics: self.to_string() });
+        }
+        let names: Vec<&str> = available.iter().map(|physics| physics.as_str()).collect();
+        Err(SimError::Physics {
+            task: task.to_string(),
+            physics: self.to_string(),
+            available: format!("`{}`", names.join("`, `")),
+        })
+    }
+}
+
+impl fmt::Display for Physics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Physics {
+    type Err = SimError;
+
+    fn from_str(name: &str) -> Result<Self, SimError> {
+        Self::ALL.into_iter().find(|physics| physics.as_str() == name).ok_or_else(|| SimError::Unknown {
+            kind: "physics",
+            name: name.to_owned(),
+            nearest: nearest_name(name, Self::ALL.map(Self::as_str)),
+        })
+    }
+}
