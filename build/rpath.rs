@@ -10,7 +10,7 @@ use std::path::Path;
 
 const FOLDER: &str = "MUJOCO_DYNAMIC_LINK_DIR";
 
-fn main() {
+pub(crate) fn main() {
     println!("cargo::rerun-if-env-changed={FOLDER}");
     let Ok(folder) = env::var(FOLDER) else { return };
     let (library, beside) = match env::var("CARGO_CFG_TARGET_OS").as_deref() {

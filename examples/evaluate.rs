@@ -14,7 +14,7 @@ use wr2l::sim::{Simulator, Task, TaskName};
 
 /// The returns of `policy` on the cart-pole with poles of many lengths, and the worst length within ±50 % with its return.
 pub fn judge(policy: &Actor, threads: usize) -> Result<(Statistics, f64, f64), Box<dyn Error>> {
-    let task = Task::new(TaskName::CartPole);
+    let task = Task::new(TaskName::CARTPOLE);
     let training = Training::default();
     let subject = Subject { actor: policy, method: "mine", policy: "mine", training: &training };
     let options = Evaluation { episodes: 10, threads, ..Evaluation::default() };
@@ -39,7 +39,7 @@ pub fn judge(policy: &Actor, threads: usize) -> Result<(Statistics, f64, f64), B
 
 /// A policy that knows nothing.
 pub fn untrained() -> Result<Actor, Box<dyn Error>> {
-    let task = Task::new(TaskName::CartPole);
+    let task = Task::new(TaskName::CARTPOLE);
     let simulator = Simulator::new(task, None, wr2l::sim::DynamicsSpace::default())?;
     Ok(Ppo::new(PpoConfig::default(), simulator.spec(), 0, 1)?.actor().clone())
 }

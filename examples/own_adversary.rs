@@ -87,7 +87,7 @@ impl Adversary for Corners {
 
 /// PPO against it on the cart-pole, whose pole may be longer and heavier.
 pub fn session(steps: u64, threads: usize) -> Result<Session, Box<dyn Error>> {
-    let task = Task::new(TaskName::CartPole);
+    let task = Task::new(TaskName::CARTPOLE);
     let vary = task.space().select(&["pole_half_length", "pole_mass"])?;
     let simulator = Simulator::new(task, None, vary)?;
     let executor = Threads::new(&simulator, threads)?;

@@ -111,7 +111,7 @@ impl Learner for RandomSearch {
 
 /// A session of it on the inverted pendulum, whose pole may have any length in a ball.
 pub fn session(steps: u64, threads: usize) -> Result<Session, Box<dyn Error>> {
-    let task = Task::new(TaskName::InvertedPendulum);
+    let task = Task::new(TaskName::INVERTED_PENDULUM);
     let vary = task.space().select(&["pole_length"])?;
     let simulator = Simulator::new(task, None, vary)?;
     let mut executor = Threads::new(&simulator, threads)?;

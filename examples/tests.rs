@@ -13,6 +13,9 @@ mod own_learner;
 #[path = "own_simulator.rs"]
 mod own_simulator;
 #[allow(dead_code)]
+#[path = "own_task.rs"]
+mod own_task;
+#[allow(dead_code)]
 #[path = "train.rs"]
 mod train;
 
@@ -107,4 +110,16 @@ impl wr2l::run::Observer for Seen {
         self.turns += 1;
         self.worst.extend(turn.phi.clone());
     }
+}
+
+#[test]
+fn a_task_with_numbers_from_outside_is_trained_on() {
+    let (one, ret) = own_task::train(40_000, 1).unwrap();
+    let (three, _) = own_task::train(40_000, 3).unwrap();
+    assert_eq!(bits(&one), bits(&three));
+    // An untrained policy falls within 20 steps, and earns about 12.
+    assert!(ret > 40.0, "{ret}");
+    let task = own_task::frugal();
+    let text = toml::to_string(&task).unwrap();
+    assert_eq!(wr2l::sim::Task::read(&text).unwrap(), task, "and it can be kept in a file");
 }

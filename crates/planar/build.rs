@@ -72,6 +72,8 @@ fn write_robot(
          {density:?},\n    pole: {pole:?},\n    timestep: {timestep:?},\n    integrator: {integrator:?},\n    \
          control_limit: {control_limit:?},\n    limit: {limit:?},\n    contact: {contact:?},\n    margin: \
          {margin:?},\n    ground: {ground:?},\n    pairs: &{pairs:?},\n    gravity: {gravity:?},\n}};\n\n\
-         robot! {{\n    /// {robot}, from its model.\n    {robot} = {constant}\n}}\n"
+         robot! {{\n    /// {robot}, from its model.\n    {robot} = {constant}\n}}\n\npub(crate) const {constant}_NAMES: \
+         Names = Names {{ bodies: &{:?}, joints: &{:?} }};\n",
+        names.bodies, names.joints
     )
 }

@@ -264,7 +264,7 @@ mod tests {
     use crate::axis::{Axis, Grid};
 
     fn task() -> Task {
-        Task::new(TaskName::CartPole)
+        Task::new(TaskName::CARTPOLE)
     }
 
     fn actor(observations: usize, choices: usize) -> Actor {
@@ -392,7 +392,7 @@ mod tests {
         assert!(refused(actor(5, 2)).contains("observes 5 numbers, the task gives 4"));
         assert!(refused(actor(4, 3)).contains("actions"));
         let classic_hopper = Grid::new(
-            &Task::new(TaskName::Hopper).space(),
+            &Task::new(TaskName::HOPPER).space(),
             vec!["torso_density=500:3000:3".parse().unwrap()],
         );
         let systems = classic_hopper.unwrap().systems();

@@ -155,7 +155,7 @@ mod tests {
     use super::*;
 
     fn space() -> DynamicsSpace {
-        Task::new(TaskName::Hopper).space().select(&["torso_density", "friction"]).unwrap()
+        Task::new(TaskName::HOPPER).space().select(&["torso_density", "friction"]).unwrap()
     }
 
     fn ball(epsilon: f64) -> Ball {
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn boxes_are_filled_evenly_and_longer_lists_begin_alike() {
-        let all = Task::new(TaskName::Hopper).space();
+        let all = Task::new(TaskName::HOPPER).space();
         let systems = Region::Box(0.5).systems(&all, 2000, 3).unwrap();
         assert_eq!((systems.len(), systems.label()), (2000, "box 0.5"));
         for (i, p) in all.parameters().iter().enumerate() {

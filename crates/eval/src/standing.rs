@@ -24,12 +24,12 @@ mod tests {
 
     #[test]
     fn only_surviving_without_moving_is_standing_still() {
-        let hopper = Task::new(TaskName::Hopper).spec(); // 1,000 steps are 8 s
+        let hopper = Task::new(TaskName::HOPPER).spec(); // 1,000 steps are 8 s
         assert_eq!(stands_still(&hopper, 1000, 0.1), Some(true));
         assert_eq!(stands_still(&hopper, 1000, -1.1), Some(true));
         assert_eq!(stands_still(&hopper, 1000, 1.3), Some(false));
         assert_eq!(stands_still(&hopper, 999, 0.1), Some(false), "it fell");
         assert_eq!(stands_still(&hopper, 1000, f64::NAN), Some(false));
-        assert_eq!(stands_still(&Task::new(TaskName::InvertedPendulum).spec(), 1000, 0.0), None);
+        assert_eq!(stands_still(&Task::new(TaskName::INVERTED_PENDULUM).spec(), 1000, 0.0), None);
     }
 }

@@ -255,7 +255,7 @@ mod tests {
         journal: &mut Journal,
         progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Systems, EvaluationError> {
-        let task = Task::new(TaskName::CartPole);
+        let task = Task::new(TaskName::CARTPOLE);
         let space = task.space().select(&["pole_half_length", "gravity"]).unwrap();
         let set = Region::Box(0.5).search_set(&space).unwrap().unwrap();
         let actor = actor();
@@ -278,7 +278,7 @@ mod tests {
             let one = search(kind, 1, 2000, &mut Journal::none(), &mut go_on).unwrap();
             assert_eq!(one, search(kind, 2, 2000, &mut Journal::none(), &mut go_on).unwrap());
             assert!(one.len() > 1 && one.len() < 20, "{}", one.len());
-            let task = Task::new(TaskName::CartPole);
+            let task = Task::new(TaskName::CARTPOLE);
             let table = crate::evaluate(subject, task, None, &one, options, &mut Journal::none(), &mut go_on)
                 .unwrap();
             assert!(table.rows[0].mean < table.nominal.unwrap().mean);

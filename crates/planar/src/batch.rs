@@ -2,7 +2,7 @@
 
 use crate::kernel::{Kernel, Task, kernel};
 use crate::mjcf::MjcfError;
-use crate::model::{Design, MAX_BODIES, MAX_COORDINATES, Model};
+use crate::model::{Design, MAX_BODIES, MAX_COORDINATES, Model, angle};
 use crate::recognise::recognise;
 use crate::robots;
 use crate::system::{Constants, Derived, ParameterError, Parameters};
@@ -37,6 +37,34 @@ pub struct Shape {
     pub timestep: f64,
 }
 
+/// A body of a robot, in the plane of x (forward) and z (up), lengths in m.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BodyShape {
+    /// Its name in the model.
+    pub name: &'static str,
+    /// Number of the body that carries it.
+    pub parent: Option<usize>,
+    /// Where it is hinged; of the root its origin.
+    pub hinge: [f64; 2],
+    /// Number of the position that turns it, if one does.
+    pub angle: Option<usize>,
+    /// Whether that turns z towards x (1) or away from it (−1).
+    pub sign: f64,
+    /// Numbers of the positions that shift it along x and along z.
+    pub slide: [Option<usize>; 2],
+    /// Both ends and the radius of each of its capsules.
+    pub capsules: Vec<([f64; 2], [f64; 2], f64)>,
+}
+
+/// Names of a robot's parts, in the order of [`Parameters`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Names {
+    /// The bodies, parents first.
+    pub bodies: &'static [&'static str],
+    /// The joints that have parameters.
+    pub joints: &'static [&'static str],
+}
+
 impl Robot {
     /// All robots.
     pub const ALL: [Self; 4] = [Self::Hopper, Self::Walker2d, Self::HalfCheetah, Self::InvertedPendulum];
@@ -48,6 +76,47 @@ impl Robot {
             Self::HalfCheetah => robots::HalfCheetah::MODEL,
             Self::InvertedPendulum => robots::InvertedPendulum::MODEL,
         }
+    }
+
+    /// What its parts are called in its model.
+    pub fn names(self) -> Names {
+        match self {
+            Self::Hopper => robots::HOPPER_NAMES,
+            Self::Walker2d => robots::WALKER2D_NAMES,
+            Self::HalfCheetah => robots::HALFCHEETAH_NAMES,
+            Self::InvertedPendulum => robots::INVERTEDPENDULUM_NAMES,
+        }
+    }
+
+    /// Its bodies where all positions are 0, for drawing; parents come first.
+    pub fn bodies(self) -> Vec<BodyShape> {
+        let (model, names) = (self.model(), self.names());
+        let position = |coordinate| model.coordinates.iter().position(|&free| free == coordinate);
+        let mut bodies: Vec<BodyShape> = Vec::with_capacity(model.bodies.len());
+        for (i, body) in model.bodies.iter().enumerate() {
+            let parent = (i > 0).then_some(body.parent);
+            let [x, z] = parent.map_or([0.0, model.height], |parent| bodies[parent].hinge);
+            let hinge = [x + body.hinge.x, z + body.hinge.z];
+            let of_body = model.capsules.iter().filter(|capsule| capsule.body == i);
+            let joint = model.joints.iter().find(|joint| joint.coordinate == angle(i));
+            bodies.push(BodyShape {
+                name: names.bodies[i],
+                parent,
+                hinge,
+                angle: position(angle(i)),
+                sign: joint.map_or(1.0, |joint| joint.sign),
+                slide: if i == 0 { [position(0), position(1)] } else { [None; 2] },
+                capsules: of_body
+                    .map(|capsule| {
+                        let (centre, half) = (capsule.centre, capsule.half);
+                        let end =
+                            |s: f64| [hinge[0] + centre.x + s * half.x, hinge[1] + centre.z + s * half.z];
+                        (end(-1.0), end(1.0), capsule.radius)
+                    })
+                    .collect(),
+            });
+        }
+        bodies
     }
 
     /// The robot that a model in MJCF describes, to the last number: one of `models/*.xml`, or a file that differs in

@@ -45,6 +45,6 @@ mod system;
 mod unroll;
 mod vector;
 
-pub use batch::{Batch, Failure, InstructionSet, Precision, Robot, Shape};
+pub use batch::{Batch, BodyShape, Failure, InstructionSet, Names, Precision, Robot, Shape};
 pub use mjcf::MjcfError;
 pub use system::{Derived, ParameterError, Parameters};

@@ -163,7 +163,7 @@ pub struct Skeleton {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Link {
     /// Name of the body.
-    pub name: &'static str,
+    pub name: String,
     /// Position in the list of the body that carries it.
     pub parent: Option<usize>,
     /// Where it is hinged.
@@ -204,7 +204,7 @@ pub struct View {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct VariedLength {
     /// The parameter.
-    pub parameter: &'static str,
+    pub parameter: String,
     /// The link.
     pub link: usize,
     /// Length of the link per unit of the parameter.

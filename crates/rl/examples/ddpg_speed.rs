@@ -15,7 +15,7 @@ use wr2l_sim::{Simulator, Task, TaskName};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let seconds: f64 = std::env::args().nth(1).map_or(Ok(10.0), |text| text.parse())?;
-    let task = Task::new(TaskName::Hopper);
+    let task = Task::new(TaskName::HOPPER);
     let space = task.space().select::<&str>(&[])?;
     let simulator = Simulator::new(task, None, space)?;
     let mut workers = Threads::new(&simulator, 1)?;

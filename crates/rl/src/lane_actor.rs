@@ -9,7 +9,7 @@ use crate::{ActScratch, Actor};
 /// ```
 /// use wr2l_rl::{LaneActor, Ppo, PpoConfig, Learner};
 /// use wr2l_sim::{BatchSim, Outcome, Simulator, Task, TaskName};
-/// let task = Task::new(TaskName::CartPole);
+/// let task = Task::new(TaskName::CARTPOLE);
 /// let space = task.space().select::<&str>(&[])?;
 /// let simulator = Simulator::new(task, None, space)?;
 /// let ppo = Ppo::with_history(PpoConfig::default(), simulator.spec(), 0, 2, 1)?;

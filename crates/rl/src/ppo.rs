@@ -335,7 +335,7 @@ mod tests {
     use wr2l_sim::{Divergence, Outcome, Simulator, Task, TaskName};
 
     fn setting() -> (Threads, Ppo) {
-        let task = Task::new(TaskName::CartPole);
+        let task = Task::new(TaskName::CARTPOLE);
         let space = task.space().select::<&str>(&[]).unwrap();
         let simulator = Simulator::new(task, None, space).unwrap();
         let config = PpoConfig { lanes: 2, horizon: 64, minibatches: 4, epochs: 2, ..PpoConfig::default() };

@@ -51,7 +51,7 @@ fn trpo(simulator: &Simulator) -> Trpo {
 
 #[test]
 fn a_learner_pushed_with_bound_zero_is_the_learner_alone_bit_for_bit() {
-    for task in [TaskName::InvertedPendulum, TaskName::Hopper, TaskName::Walker2d, TaskName::HalfCheetah] {
+    for task in [TaskName::INVERTED_PENDULUM, TaskName::HOPPER, TaskName::WALKER2D, TaskName::HALF_CHEETAH] {
         let simulator = simulator(task);
         let by = pusher(&simulator);
         let run = |company: Company<'_>| {
@@ -106,7 +106,7 @@ fn disturbed(
 
 #[test]
 fn disturbed_batches_have_the_same_bits_for_any_threads_and_grouping() {
-    let simulator = simulator(TaskName::Hopper);
+    let simulator = simulator(TaskName::HOPPER);
     for means in [Means::Force { bound: 3.0 }, Means::TakeOver { alpha: 0.3 }, Means::Blend { alpha: 0.3 }] {
         let reference = disturbed(&simulator, 1, 1, Player::Agent, means);
         for (threads, grouping) in [(2, 1), (1, 5), (2, 2)] {
@@ -144,7 +144,7 @@ fn by_chance(
 
 #[test]
 fn where_nothing_but_chance_acts_the_robot_goes_the_same_way_for_every_agent() {
-    for task in [TaskName::HalfCheetah, TaskName::CartPole] {
+    for task in [TaskName::HALF_CHEETAH, TaskName::CARTPOLE] {
         let simulator = simulator(task);
         let [one, other] = [5, 77]
             .map(|seed| Trpo::new(TrpoConfig::default(), simulator.spec(), 0, seed).unwrap().actor().clone());
@@ -162,7 +162,7 @@ fn where_nothing_but_chance_acts_the_robot_goes_the_same_way_for_every_agent() {
 
 #[test]
 fn chance_acts_in_as_many_steps_as_asked_and_every_action_recorded_is_the_agents() {
-    let simulator = simulator(TaskName::HalfCheetah);
+    let simulator = simulator(TaskName::HALF_CHEETAH);
     let agent = trpo(&simulator).actor().clone();
     let [without, with] = [0.0, 0.1].map(|share| by_chance(&simulator, &agent, (2000, 1), share, 1));
     // First steps: all else is the same, so that the reward is another one where chance acted.
@@ -175,7 +175,7 @@ fn chance_acts_in_as_many_steps_as_asked_and_every_action_recorded_is_the_agents
 
 #[test]
 fn the_opponent_learns_from_its_own_actions_and_the_opposite_of_the_reward() {
-    let simulator = simulator(TaskName::HalfCheetah);
+    let simulator = simulator(TaskName::HALF_CHEETAH);
     let batch = disturbed(&simulator, 1, 1, Player::Opponent, Means::Force { bound: 3.0 });
     let forces = 2 * simulator.spec().forces.len();
     for lane in &batch {
@@ -183,7 +183,7 @@ fn the_opponent_learns_from_its_own_actions_and_the_opposite_of_the_reward() {
         assert!(lane.log_probs.iter().all(|p| p.is_finite() && *p < 0.0));
     }
     // A walker pays 1 a step for being healthy; its opponent is paid −1.
-    let simulator = self::simulator(TaskName::Walker2d);
+    let simulator = self::simulator(TaskName::WALKER2D);
     let batch = disturbed(&simulator, 1, 1, Player::Opponent, Means::Force { bound: 0.0 });
     let sum: f64 = batch.iter().flat_map(|lane| &lane.rewards).sum();
     assert!(sum < 0.0, "{sum}");
@@ -191,7 +191,7 @@ fn the_opponent_learns_from_its_own_actions_and_the_opposite_of_the_reward() {
 
 #[test]
 fn whole_episodes_are_whole() {
-    let simulator = simulator(TaskName::CartPole);
+    let simulator = simulator(TaskName::CARTPOLE);
     let agent = Trpo::new(TrpoConfig::default(), simulator.spec(), 0, 5).unwrap().actor().clone();
     let mut workers = Threads::with_lanes(&simulator, 2, 3).unwrap();
     let mut lanes = Lanes::new(7, simulator.spec(), 0);
@@ -219,7 +219,7 @@ fn ppo(simulator: &Simulator, episodes: usize) -> Ppo {
 
 #[test]
 fn keeping_all_episodes_is_not_selecting_bit_for_bit_and_keeping_fewer_is_something_else() {
-    let simulator = simulator(TaskName::CartPole);
+    let simulator = simulator(TaskName::CARTPOLE);
     let run = |selection| {
         let mut workers = Threads::new(&simulator, 1).unwrap();
         let mut learner = ppo(&simulator, 12);
@@ -239,7 +239,7 @@ fn keeping_all_episodes_is_not_selecting_bit_for_bit_and_keeping_fewer_is_someth
 
 #[test]
 fn what_makes_no_sense_is_refused_with_a_sentence() {
-    let simulator = simulator(TaskName::Hopper);
+    let simulator = simulator(TaskName::HOPPER);
     let mut workers = Threads::new(&simulator, 1).unwrap();
     let source = Fixed(Vec::new());
     let mixed = Company::Mixed(Mixing {

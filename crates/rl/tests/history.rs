@@ -163,11 +163,11 @@ impl<'a> Witness<'a> {
 fn a_policy_sees_the_last_differences_and_actions_of_its_episode_and_nothing_before() {
     // Episodes that end by themselves, that are dropped in their middle, and (the last) that end by the time limit.
     let cases = [
-        (TaskName::CartPole, "pole_half_length", 41, 0.0),
-        (TaskName::CartPole, "pole_half_length", 41, 0.3),
-        (TaskName::Hopper, "friction", 37, 0.2),
-        (TaskName::InvertedPendulum, "pole_length", 23, 0.0),
-        (TaskName::HalfCheetah, "friction", 507, 0.0),
+        (TaskName::CARTPOLE, "pole_half_length", 41, 0.0),
+        (TaskName::CARTPOLE, "pole_half_length", 41, 0.3),
+        (TaskName::HOPPER, "friction", 37, 0.2),
+        (TaskName::INVERTED_PENDULUM, "pole_length", 23, 0.0),
+        (TaskName::HALF_CHEETAH, "friction", 507, 0.0),
     ];
     for (task, vary, steps, random_actions) in cases {
         let simulator = simulator(task, &[vary]);
@@ -196,7 +196,7 @@ fn a_policy_sees_the_last_differences_and_actions_of_its_episode_and_nothing_bef
 
 #[test]
 fn a_time_limit_is_bootstrapped_with_the_history_at_its_end() {
-    let simulator = simulator(TaskName::HalfCheetah, &[]);
+    let simulator = simulator(TaskName::HALF_CHEETAH, &[]);
     let actor = actor(&simulator, 2, 7);
     let mut workers = Threads::new(&simulator, 1).unwrap();
     let mut lanes = Lanes::new(1, simulator.spec(), 0).with_history(actor.history());
@@ -211,7 +211,7 @@ fn a_time_limit_is_bootstrapped_with_the_history_at_its_end() {
 
 #[test]
 fn the_agent_remembers_the_action_that_counted_where_an_opponents_is_mixed_in() {
-    let simulator = simulator(TaskName::HalfCheetah, &[]);
+    let simulator = simulator(TaskName::HALF_CHEETAH, &[]);
     let agent = actor(&simulator, 2, 7);
     for opponent in [actor(&simulator, 2, 8), actor(&simulator, 0, 8)] {
         for means in [Means::TakeOver { alpha: 0.4 }, Means::Blend { alpha: 0.4 }] {
@@ -230,7 +230,7 @@ fn the_agent_remembers_the_action_that_counted_where_an_opponents_is_mixed_in() 
 
 #[test]
 fn whoever_steps_by_hand_comes_to_the_return_of_the_workers_to_the_bit() {
-    for (task, vary) in [(TaskName::CartPole, "pole_half_length"), (TaskName::Hopper, "friction")] {
+    for (task, vary) in [(TaskName::CARTPOLE, "pole_half_length"), (TaskName::HOPPER, "friction")] {
         let simulator = simulator(task, &[vary]);
         let z = [0.1, -0.1];
         for (frames, stochastic) in [(0, true), (3, true), (3, false)] {
@@ -296,7 +296,7 @@ fn learners(simulator: &Simulator, frames: usize) -> Vec<Box<dyn Learner>> {
 
 #[test]
 fn learners_with_a_history_have_the_same_bits_for_any_threads_and_grouping_and_see_it() {
-    let simulator = simulator(TaskName::InvertedPendulum, &["pole_length"]);
+    let simulator = simulator(TaskName::INVERTED_PENDULUM, &["pole_length"]);
     let train = |frames, threads, grouping| -> Vec<Vec<u32>> {
         let mut workers = Threads::with_lanes(&simulator, threads, grouping).unwrap();
         let trained = learners(&simulator, frames).into_iter().map(|mut learner| {
@@ -335,7 +335,7 @@ fn pusher(simulator: &Simulator, frames: usize) -> Actor {
 
 #[test]
 fn an_agent_with_a_history_is_pushed_by_a_policy_that_has_none_and_one_that_has_is_refused() {
-    let simulator = simulator(TaskName::Hopper, &[]);
+    let simulator = simulator(TaskName::HOPPER, &[]);
     let config = TrpoConfig { lanes: 3, horizon: 60, ..TrpoConfig::default() };
     let agent = || Trpo::with_history(config.clone(), simulator.spec(), 0, 2, 5).unwrap();
     let train = |learner: &mut Trpo, company: Company<'_>, threads| {
@@ -374,7 +374,7 @@ fn an_agent_with_a_history_is_pushed_by_a_policy_that_has_none_and_one_that_has_
 #[test]
 #[should_panic(expected = "remembers nothing, or what the agent does")]
 fn an_opponent_with_another_history_than_the_agents_is_no_company() {
-    let simulator = simulator(TaskName::HalfCheetah, &[]);
+    let simulator = simulator(TaskName::HALF_CHEETAH, &[]);
     let (agent, opponent) = (actor(&simulator, 2, 7), actor(&simulator, 1, 8));
     let disturbance =
         Some(Disturbance { actor: &opponent, means: Means::Blend { alpha: 0.4 }, explores: true });
@@ -390,7 +390,7 @@ fn agent(simulator: &Simulator) -> Trpo {
 
 #[test]
 fn more_frames_than_sixteen_are_refused_by_every_learner() {
-    let simulator = simulator(TaskName::Hopper, &[]);
+    let simulator = simulator(TaskName::HOPPER, &[]);
     let spec = simulator.spec();
     for error in [
         Ppo::with_history(PpoConfig::default(), spec, 0, 17, 1).err(),
@@ -404,7 +404,7 @@ fn more_frames_than_sixteen_are_refused_by_every_learner() {
 /// 1 − Var(z − ẑ)/Var(z) on fresh episodes, ẑ being what a small network says of the normalised dynamics z, having been
 /// fitted to what a policy with so many frames saw of others.
 fn told(frames: usize) -> f64 {
-    let simulator = simulator(TaskName::CartPole, &["pole_half_length"]);
+    let simulator = simulator(TaskName::CARTPOLE, &["pole_half_length"]);
     let fresh = Ppo::with_history(PpoConfig::default(), simulator.spec(), 1, frames, 7).unwrap();
     let actor = fresh.actor();
     let mut workers = Threads::new(&simulator, 1).unwrap();

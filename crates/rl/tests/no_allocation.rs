@@ -46,7 +46,7 @@ fn batches_of_any_length_allocate_equally_often() {
         let few = count(10, 1);
         assert_eq!(few, count(500, 2), "{name}, {frames} frames");
         assert!(
-            batch.iter().map(|lane| lane.finished.len()).sum::<usize>() > 0 || name == TaskName::HalfCheetah
+            batch.iter().map(|lane| lane.finished.len()).sum::<usize>() > 0 || name == TaskName::HALF_CHEETAH
         );
     }
 }

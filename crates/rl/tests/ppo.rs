@@ -8,7 +8,7 @@ use wr2l_rl::{
 use wr2l_sim::{Simulator, Task, TaskName};
 
 fn simulator() -> Simulator {
-    let task = Task::new(TaskName::CartPole);
+    let task = Task::new(TaskName::CARTPOLE);
     let space = task.space().select::<&str>(&[]).unwrap();
     Simulator::new(task, None, space).unwrap()
 }

@@ -43,9 +43,9 @@ impl DynamicsSource for Varied {
 #[test]
 fn episodes_have_the_same_bits_for_any_threads_and_lanes() {
     for (task, vary) in [
-        (TaskName::CartPole, vec!["pole_half_length"]),
-        (TaskName::Hopper, vec!["torso_density", "friction"]),
-        (TaskName::HalfCheetah, vec!["friction"]),
+        (TaskName::CARTPOLE, vec!["pole_half_length"]),
+        (TaskName::HOPPER, vec!["torso_density", "friction"]),
+        (TaskName::HALF_CHEETAH, vec!["friction"]),
     ] {
         let simulator = simulator(task, &vary);
         let actor = actor(&simulator);
@@ -68,7 +68,7 @@ fn episodes_have_the_same_bits_for_any_threads_and_lanes() {
 
 #[test]
 fn episodes_under_common_streams_differ_by_their_dynamics_alone() {
-    let simulator = simulator(TaskName::InvertedPendulum, &["pole_length"]);
+    let simulator = simulator(TaskName::INVERTED_PENDULUM, &["pole_length"]);
     let actor = actor(&simulator);
     let mut workers = Threads::new(&simulator, 2).unwrap();
     let options = EpisodeOptions { stochastic: true, discount: 1.0 };
@@ -82,7 +82,7 @@ fn episodes_under_common_streams_differ_by_their_dynamics_alone() {
 #[test]
 fn undiscounted_returns_are_sums_of_rewards() {
     // The cart-pole pays 1 a step.
-    let simulator = simulator(TaskName::CartPole, &[]);
+    let simulator = simulator(TaskName::CARTPOLE, &[]);
     let actor = actor(&simulator);
     let mut workers = Threads::new(&simulator, 1).unwrap();
     let mut job = jobs(1);
@@ -97,7 +97,7 @@ fn undiscounted_returns_are_sums_of_rewards() {
 
 #[test]
 fn dynamics_outside_their_bounds_are_refused() {
-    let simulator = simulator(TaskName::CartPole, &["pole_half_length"]);
+    let simulator = simulator(TaskName::CARTPOLE, &["pole_half_length"]);
     let actor = actor(&simulator);
     let mut workers = Threads::new(&simulator, 1).unwrap();
     for bad in [f64::NAN, f64::INFINITY, 1e6] {
@@ -136,8 +136,8 @@ fn collect(
 #[test]
 fn batches_have_the_same_bits_for_any_threads_and_grouping() {
     for (task, vary) in [
-        (TaskName::CartPole, vec!["pole_half_length"]),
-        (TaskName::Hopper, vec!["torso_density", "friction"]),
+        (TaskName::CARTPOLE, vec!["pole_half_length"]),
+        (TaskName::HOPPER, vec!["torso_density", "friction"]),
     ] {
         let simulator = simulator(task, &vary);
         let reference_dynamics = Fixed::reference(simulator.space());
@@ -152,7 +152,7 @@ fn batches_have_the_same_bits_for_any_threads_and_grouping() {
 
 #[test]
 fn a_batch_that_was_used_before_comes_out_like_a_new_one() {
-    let simulator = simulator(TaskName::Hopper, &["friction"]);
+    let simulator = simulator(TaskName::HOPPER, &["friction"]);
     let actor = actor(&simulator);
     let source = Fixed::reference(simulator.space());
     let run = |used: &[usize]| {
@@ -182,7 +182,7 @@ fn a_batch_that_was_used_before_comes_out_like_a_new_one() {
 fn a_lane_goes_on_where_the_batch_before_left_it() {
     // One long batch equals two short ones, but for the action noise, which is keyed by the batch: compare
     // deterministic quantities of a lane whose episode spans the seam.
-    let simulator = simulator(TaskName::HalfCheetah, &[]);
+    let simulator = simulator(TaskName::HALF_CHEETAH, &[]);
     let fixed = Fixed::reference(simulator.space());
     let (lanes, batches) = collect(&simulator, 2, 1, &[&fixed, &fixed]);
     for (lane, state) in lanes.states.iter().enumerate() {
@@ -201,7 +201,7 @@ fn a_lane_goes_on_where_the_batch_before_left_it() {
 
 #[test]
 fn an_episode_never_mixes_two_dynamics() {
-    let simulator = simulator(TaskName::HalfCheetah, &["friction"]);
+    let simulator = simulator(TaskName::HALF_CHEETAH, &["friction"]);
     let (before, after) = (Fixed(vec![0.0]), Fixed(vec![0.5]));
     let (lanes, batches) = collect(&simulator, 1, 1, &[&before, &before, &after, &after]);
     let dropped = |batch: &[LaneBatch]| batch.iter().map(|lane| lane.dropped).collect::<Vec<_>>();
@@ -213,7 +213,7 @@ fn an_episode_never_mixes_two_dynamics() {
 
 #[test]
 fn training_has_the_same_bits_for_any_threads_and_grouping() {
-    let simulator = simulator(TaskName::InvertedPendulum, &["pole_length"]);
+    let simulator = simulator(TaskName::INVERTED_PENDULUM, &["pole_length"]);
     let train = |threads, grouping| {
         let config = PpoConfig { lanes: 4, horizon: 64, minibatches: 8, ..PpoConfig::default() };
         let mut workers = Threads::with_lanes(&simulator, threads, grouping).unwrap();
@@ -233,7 +233,7 @@ fn training_has_the_same_bits_for_any_threads_and_grouping() {
 
 #[test]
 fn ppo_learns_to_balance_the_cart_pole() {
-    let simulator = simulator(TaskName::CartPole, &[]);
+    let simulator = simulator(TaskName::CARTPOLE, &[]);
     let mut workers = Threads::new(&simulator, 2).unwrap();
     let mut ppo =
         Ppo::new(PpoConfig { anneal: false, ..PpoConfig::default() }, simulator.spec(), 0, 1).unwrap();
@@ -261,7 +261,7 @@ fn broken(simulator: &Simulator) -> Actor {
 
 #[test]
 fn diverged_episodes_end_are_counted_and_leave_no_numbers() {
-    let simulator = simulator(TaskName::Hopper, &[]);
+    let simulator = simulator(TaskName::HOPPER, &[]);
     let actor = broken(&simulator);
     let mut workers = Threads::new(&simulator, 1).unwrap();
     let mut lanes = Lanes::new(2, simulator.spec(), 0);
@@ -293,7 +293,7 @@ fn diverged_episodes_end_are_counted_and_leave_no_numbers() {
 
 #[test]
 fn the_successor_of_a_time_limit_is_the_last_state_not_the_next_episodes_first() {
-    let simulator = simulator(TaskName::HalfCheetah, &[]);
+    let simulator = simulator(TaskName::HALF_CHEETAH, &[]);
     let actor = actor(&simulator);
     let mut workers = Threads::new(&simulator, 1).unwrap();
     let mut lanes = Lanes::new(1, simulator.spec(), 0);
@@ -327,7 +327,7 @@ fn the_successor_of_a_time_limit_is_the_last_state_not_the_next_episodes_first()
 
 #[test]
 fn an_episode_says_how_far_the_robot_came() {
-    let simulator = simulator(TaskName::Hopper, &["friction"]);
+    let simulator = simulator(TaskName::HOPPER, &["friction"]);
     let actor = actor(&simulator);
     let options = EpisodeOptions { stochastic: false, discount: 1.0 };
     let mut workers = Threads::new(&simulator, 1).unwrap();
@@ -353,7 +353,7 @@ fn an_episode_says_how_far_the_robot_came() {
 
 #[test]
 fn a_raised_flag_stops_episodes_and_never_a_batch() {
-    let simulator = simulator(TaskName::CartPole, &[]);
+    let simulator = simulator(TaskName::CARTPOLE, &[]);
     let flag = StopFlag::default();
     let mut workers = Threads::new(&simulator, 2).unwrap().with_stop_flag(flag.clone());
     let options = EpisodeOptions { stochastic: true, discount: 1.0 };

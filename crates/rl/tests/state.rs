@@ -67,7 +67,7 @@ fn saved(learner: &dyn Learner) -> State<'static> {
 #[test]
 fn a_restored_learner_goes_on_bit_for_bit() {
     for (task, vary) in
-        [(TaskName::CartPole, "pole_half_length"), (TaskName::InvertedPendulum, "pole_length")]
+        [(TaskName::CARTPOLE, "pole_half_length"), (TaskName::INVERTED_PENDULUM, "pole_length")]
     {
         let simulator = simulator(task, &[vary]);
         let mut workers = Threads::new(&simulator, 1).unwrap();
@@ -91,7 +91,7 @@ fn a_restored_learner_goes_on_bit_for_bit() {
 
 #[test]
 fn the_state_of_another_plan_is_refused_by_name() {
-    let simulator = simulator(TaskName::CartPole, &[]);
+    let simulator = simulator(TaskName::CARTPOLE, &[]);
     let config = PpoConfig { lanes: 3, horizon: 40, minibatches: 4, ..PpoConfig::default() };
     let state = saved(&ppo(&simulator, config.clone()));
     let refusal = |config: PpoConfig| ppo(&simulator, config).restore(&mut state.clone()).unwrap_err();

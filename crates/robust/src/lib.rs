@@ -15,7 +15,7 @@
 //! use wr2l_robust::{Adversary, AdversaryConfig, BallConfig, BallEstimate, PairsConfig};
 //! use wr2l_sim::{Simulator, Task, TaskName};
 //!
-//! let task = Task::new(TaskName::CartPole);
+//! let task = Task::new(TaskName::CARTPOLE);
 //! let vary = task.space().select(&["pole_half_length"])?;
 //! let simulator = Simulator::new(task, None, vary)?;
 //! let mut workers = Threads::new(&simulator, 1)?;

@@ -78,7 +78,7 @@ fn adversaries_choose_within_the_ball_and_alike_on_any_number_of_threads() {
 #[test]
 fn the_wasserstein_adversary_finds_that_a_shorter_pole_falls_faster() {
     // An untrained policy drops the pendulum after a few steps; a shorter pole falls faster.
-    let simulator = simulator(TaskName::InvertedPendulum, &["pole_length"]);
+    let simulator = simulator(TaskName::INVERTED_PENDULUM, &["pole_length"]);
     let (estimate, ball) = ball(&simulator, &BallConfig { half_width: Some(0.4), ..small() });
     let mut config = AdversaryConfig { episodes: 64, ..AdversaryConfig::default() };
     config.phase_one.max_inner = 1;
@@ -133,7 +133,7 @@ fn where_the_physics_diverges_there_is_no_return_and_the_dynamics_stay() {
 
 #[test]
 fn an_adversary_goes_on_from_its_state_and_gives_up_when_asked_to() {
-    let simulator = simulator(TaskName::CartPole, &["pole_half_length"]);
+    let simulator = simulator(TaskName::CARTPOLE, &["pole_half_length"]);
     let (estimate, ball) = ball(&simulator, &small());
     let config = AdversaryConfig { epsilon_ramp: 1.0, ..AdversaryConfig::default() };
     let mut uniform = Uniform::new(ball.clone(), config).unwrap();
@@ -252,7 +252,7 @@ fn a_share_of_the_lanes_has_random_points_of_the_ball_and_goes_on_with_them() {
 #[test]
 fn the_population_holds_the_worst_points_it_has_seen_and_goes_on_from_its_state() {
     // An untrained policy drops the pendulum after a few steps; a shorter pole falls faster.
-    let simulator = simulator(TaskName::InvertedPendulum, &["pole_length"]);
+    let simulator = simulator(TaskName::INVERTED_PENDULUM, &["pole_length"]);
     let (estimate, ball) = ball(&simulator, &BallConfig { half_width: Some(0.4), ..small() });
     let population = PopulationConfig { members: 3, nominal_share: 0.0, candidates: 9 };
     let config = AdversaryConfig { episodes: 64, population, ..AdversaryConfig::default() };
@@ -287,7 +287,7 @@ fn the_population_holds_the_worst_points_it_has_seen_and_goes_on_from_its_state(
 fn the_tail_is_the_share_of_the_ball_where_the_return_is_lowest_and_goes_on_from_its_state() {
     // An untrained policy drops the pendulum after a few steps; a shorter pole falls faster. So the worst share β of the
     // interval [−w, w] is [−w, −w + 2wβ].
-    let simulator = simulator(TaskName::InvertedPendulum, &["pole_length"]);
+    let simulator = simulator(TaskName::INVERTED_PENDULUM, &["pole_length"]);
     let (estimate, ball) = ball(&simulator, &BallConfig { half_width: Some(0.4), ..small() });
     let tail = |share| {
         let tail = TailConfig { share, evaluations: 40, memory: 2 };

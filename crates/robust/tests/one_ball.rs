@@ -13,7 +13,7 @@ fn simulator(task: TaskName, vary: &[&str]) -> Simulator {
 
 /// The Hopper with the paper's two parameters.
 fn hopper() -> Simulator {
-    simulator(TaskName::Hopper, &["torso_density", "friction"])
+    simulator(TaskName::HOPPER, &["torso_density", "friction"])
 }
 
 /// Of a tenth of the usual budget.
@@ -38,7 +38,7 @@ fn the_ball_is_the_same_for_every_run_unless_it_has_the_runs_seed() {
 
 #[test]
 fn the_estimate_is_the_same_for_any_threads_and_lanes() {
-    for (task, vary) in [(TaskName::Hopper, "torso_density"), (TaskName::CartPole, "pole_half_length")] {
+    for (task, vary) in [(TaskName::HOPPER, "torso_density"), (TaskName::CARTPOLE, "pole_half_length")] {
         let simulator = simulator(task, &[vary]);
         let of = |threads, lanes| {
             let mut workers = Threads::with_lanes(&simulator, threads, lanes).unwrap();
@@ -72,7 +72,7 @@ fn over_seeds_of_the_ball_the_hoppers_half_widths_agree_within_their_stated_erro
 #[test]
 fn the_pairs_that_are_kept_measure_what_the_hessian_says_near_the_reference() {
     // The average over all pairs, measured by five hundred of them; far from the edge of any contact it is quadratic.
-    let cart_pole = simulator(TaskName::CartPole, &["pole_half_length", "pole_mass"]);
+    let cart_pole = simulator(TaskName::CARTPOLE, &["pole_half_length", "pole_mass"]);
     let config = quick(BallSeed::Own(1));
     let estimate = estimate(&cart_pole, &config, 0);
     let ball = estimate.ball(cart_pole.space(), &config).unwrap();
@@ -87,7 +87,7 @@ fn the_pairs_that_are_kept_measure_what_the_hessian_says_near_the_reference() {
 
 #[test]
 fn both_hessians_of_the_new_pairs_agree_and_zero_order_knows_less() {
-    let cart_pole = simulator(TaskName::CartPole, &["pole_half_length"]);
+    let cart_pole = simulator(TaskName::CARTPOLE, &["pole_half_length"]);
     let newton = estimate(&cart_pole, &quick(BallSeed::Own(1)), 0).hessian;
     let config = BallConfig { hessian: HessianMethod::ZeroOrder, ..quick(BallSeed::Own(1)) };
     let zero = estimate(&cart_pole, &config, 0).hessian;

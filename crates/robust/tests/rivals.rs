@@ -44,7 +44,7 @@ fn force(simulator: &Simulator, bound: f64) -> Force {
 
 #[test]
 fn forces_bounded_by_zero_leave_trpo_bit_for_bit() {
-    for task in [TaskName::InvertedPendulum, TaskName::Walker2d] {
+    for task in [TaskName::INVERTED_PENDULUM, TaskName::WALKER2D] {
         let simulator = simulator(task, &[]);
         let trpo = || Trpo::new(small(), simulator.spec(), 0, 3).unwrap();
         let alone = play(&simulator, &mut trpo(), &mut Nominal, 0..3);
@@ -57,7 +57,7 @@ fn forces_bounded_by_zero_leave_trpo_bit_for_bit() {
 fn the_pusher_learns_to_make_the_pendulum_fall() {
     // Against an agent that does nearly nothing the pole falls anyway; a pusher of 5 N brings it down faster, and
     // faster once it has learnt to.
-    let simulator = simulator(TaskName::InvertedPendulum, &[]);
+    let simulator = simulator(TaskName::INVERTED_PENDULUM, &[]);
     let config = || TrpoConfig { horizon: 128, critic_learning_rate: 1e-3, ..TrpoConfig::default() };
     let mut workers = Threads::new(&simulator, 1).unwrap();
     let mut agent = Trpo::new(config(), simulator.spec(), 0, 3).unwrap();
@@ -76,7 +76,7 @@ fn the_pusher_learns_to_make_the_pendulum_fall() {
 
 #[test]
 fn a_restored_pusher_goes_on_bit_for_bit() {
-    let simulator = simulator(TaskName::Hopper, &[]);
+    let simulator = simulator(TaskName::HOPPER, &[]);
     let mut trpo = Trpo::new(small(), simulator.spec(), 0, 3).unwrap();
     let mut force_a = force(&simulator, 2.0);
     play(&simulator, &mut trpo, &mut force_a, 0..2);
@@ -96,10 +96,10 @@ fn a_restored_pusher_goes_on_bit_for_bit() {
 
 #[test]
 fn a_task_without_bodies_to_push_is_refused() {
-    let simulator = simulator(TaskName::CartPole, &[]);
+    let simulator = simulator(TaskName::CARTPOLE, &[]);
     let error = Force::new(ForceConfig::default(), simulator.spec(), 0, 3).unwrap_err();
     assert!(error.to_string().contains("no bodies"), "{error}");
-    let simulator = self::simulator(TaskName::Hopper, &[]);
+    let simulator = self::simulator(TaskName::HOPPER, &[]);
     for bound in [-1.0, f64::NAN, f64::INFINITY] {
         let config = ForceConfig { bound, ..ForceConfig::default() };
         assert!(Force::new(config, simulator.spec(), 0, 3).is_err());
@@ -108,7 +108,7 @@ fn a_task_without_bodies_to_push_is_refused() {
 
 #[test]
 fn action_opponents_of_weight_zero_are_ddpg_bit_for_bit() {
-    let simulator = simulator(TaskName::Hopper, &[]);
+    let simulator = simulator(TaskName::HOPPER, &[]);
     let config = DdpgConfig {
         rounds: 3,
         warm_up: 40,
@@ -128,7 +128,7 @@ fn action_opponents_of_weight_zero_are_ddpg_bit_for_bit() {
 
 #[test]
 fn epopt_that_keeps_all_episodes_is_ppo_uniform_bit_for_bit() {
-    let simulator = simulator(TaskName::CartPole, &["pole_half_length"]);
+    let simulator = simulator(TaskName::CARTPOLE, &["pole_half_length"]);
     let mut workers = Threads::new(&simulator, 1).unwrap();
     let pairs = PairsConfig { count: 50, pool: 200, ..PairsConfig::default() };
     let config = BallConfig { half_width: Some(0.5), pairs, ..BallConfig::default() };

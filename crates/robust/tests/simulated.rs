@@ -13,7 +13,7 @@ use wr2l_sim::{ActionSpace, TaskName};
 
 #[test]
 fn pairs_are_the_same_for_any_threads_and_lanes_and_lie_in_the_action_space() {
-    for task in [TaskName::CartPole, TaskName::Hopper, TaskName::InvertedPendulum] {
+    for task in [TaskName::CARTPOLE, TaskName::HOPPER, TaskName::INVERTED_PENDULUM] {
         let simulator = simulator(task, &["all"]);
         let config = PairsConfig { count: 50, pool: 200, ..PairsConfig::default() };
         let collect = |threads, lanes, seed| {
@@ -39,7 +39,7 @@ fn pairs_are_the_same_for_any_threads_and_lanes_and_lie_in_the_action_space() {
         let mut workers = Threads::new(&simulator, 2).unwrap();
         let policy = Pairs::collect(&mut workers, Some(&actor), &config, 3).unwrap();
         // An untrained policy chooses the cart-pole's two actions alike: the same draw, the same action.
-        assert!(task == TaskName::CartPole || policy.actions != pairs.actions);
+        assert!(task == TaskName::CARTPOLE || policy.actions != pairs.actions);
         // One that remembers, on any simulator: its memory is of its own trajectory.
         let remembering = Ppo::with_history(PpoConfig::default(), spec, 0, 2, 5).unwrap();
         let collect = |threads, lanes| {
@@ -85,7 +85,7 @@ fn transitions_do_not_depend_on_threads_lanes_or_what_was_simulated_before() {
 #[test]
 fn the_measured_distance_is_zero_at_the_reference_and_the_quadratic_form_near_it() {
     for (task, vary) in
-        [(TaskName::CartPole, vec!["pole_half_length"]), (TaskName::InvertedPendulum, vec!["pole_length"])]
+        [(TaskName::CARTPOLE, vec!["pole_half_length"]), (TaskName::INVERTED_PENDULUM, vec!["pole_length"])]
     {
         let simulator = simulator(task, &vary);
         let (estimate, ball) = ball(&simulator, &small());
@@ -102,7 +102,7 @@ fn the_measured_distance_is_zero_at_the_reference_and_the_quadratic_form_near_it
 #[test]
 fn both_hessians_agree_on_a_smooth_simulator() {
     // The cart-pole has no contacts.
-    let simulator = simulator(TaskName::CartPole, &["pole_half_length", "pole_mass"]);
+    let simulator = simulator(TaskName::CARTPOLE, &["pole_half_length", "pole_mass"]);
     let newton = ball(&simulator, &small()).0.hessian;
     let zero_order = BallConfig {
         hessian: HessianMethod::ZeroOrder,
@@ -128,10 +128,10 @@ fn an_estimate_survives_a_file() {
 
 #[test]
 fn a_half_width_sets_the_radius_and_nothing_to_vary_is_refused() {
-    let simulator = simulator(TaskName::CartPole, &["pole_half_length"]);
+    let simulator = simulator(TaskName::CARTPOLE, &["pole_half_length"]);
     let (_, ball) = ball(&simulator, &BallConfig { half_width: Some(0.25), ..small() });
     assert!((ball.ranges().unwrap()[0].alone.1 - 0.25).abs() < 1e-12);
-    let fixed = self::simulator(TaskName::CartPole, &[]);
+    let fixed = self::simulator(TaskName::CARTPOLE, &[]);
     let mut workers = Threads::new(&fixed, 1).unwrap();
     assert!(matches!(BallEstimate::new(&mut workers, &small(), 1), Err(RobustError::Dimension { .. })));
 }

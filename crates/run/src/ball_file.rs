@@ -379,7 +379,7 @@ mod tests {
         let ball = summary().ball().unwrap();
         assert!(ball.contains(&[0.4999, 0.0]) && !ball.contains(&[0.5001, 0.0]));
         assert!(ball.contains(&[0.0, 0.4999]) && !ball.contains(&[0.0, 0.5001]), "cut at the bounds");
-        assert!(matches!(summary().space(TaskName::Hopper), Err(RunError::Space(_))));
+        assert!(matches!(summary().space(TaskName::HOPPER), Err(RunError::Space(_))));
     }
 
     #[test]

@@ -397,7 +397,7 @@ mod tests {
         for experiment in select_experiments(&[], false, None).unwrap() {
             for plan in experiment.methods.iter().flat_map(|method| &method.plans) {
                 let robot =
-                    matches!(plan.task, TaskName::Hopper | TaskName::Walker2d | TaskName::HalfCheetah);
+                    matches!(plan.task, TaskName::HOPPER | TaskName::WALKER2D | TaskName::HALF_CHEETAH);
                 let dynamics_vary = plan.adversary.kind.needs_ball();
                 let published = if robot && dynamics_vary { 0.003 } else { 0.0 };
                 assert_eq!(plan.ppo.entropy, published, "{}, {}", experiment.name, plan.method());
@@ -414,7 +414,7 @@ mod tests {
         assert_eq!(epopt.len(), 15, "five seeds on three robots");
         for plan in epopt {
             let published =
-                if plan.task == TaskName::HalfCheetah { (Some(10), 20) } else { (Some(100), 100) };
+                if plan.task == TaskName::HALF_CHEETAH { (Some(10), 20) } else { (Some(100), 100) };
             assert_eq!((plan.adversary.cvar.after, plan.ppo.episodes), published, "{}", plan.task);
         }
     }

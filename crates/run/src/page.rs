@@ -82,7 +82,7 @@ pub fn page(sources: &PageSources<'_>) -> Result<Page, RunError> {
     };
     Ok(Page {
         title,
-        about: format!("{} {}", Task::new(task).description(), trained(contestants, &names)),
+        about: format!("{} {}", Task::new(task).description, trained(contestants, &names)),
         summary_note: "Each number is the mean across a method's policies (training seeds) with its 95 % bootstrap \
                        interval. Mean, interquartile mean (IQM), mean of the worst tenth (CVaR₁₀) and worst are over \
                        the systems; nominal is the reference system; still is the share of policies that stand still \
@@ -94,7 +94,7 @@ pub fn page(sources: &PageSources<'_>) -> Result<Page, RunError> {
         curves,
         curves_label,
         paths: paths.into_iter().flatten().collect(),
-        skeleton: replay.is_some().then(|| skeleton(task)),
+        skeleton: replay.is_some().then(|| skeleton(&Task::new(task))),
         replay,
     })
 }

@@ -345,7 +345,7 @@ mod tests {
         let inputs = History::of(&spec, frames).unwrap().inputs();
         let policy = match spec.actions {
             // As DDPG's, with bounds other than ±1.
-            ActionSpace::Continuous { .. } if task == TaskName::InvertedPendulum => {
+            ActionSpace::Continuous { .. } if task == TaskName::INVERTED_PENDULUM => {
                 Policy::bounded(inputs, &[5, 4], spec.act_dim())
                     .map(|policy| policy.with_activation(Activation::Relu))
             }
@@ -387,7 +387,7 @@ mod tests {
     fn a_policy_reads_back_to_the_bit_and_writes_the_same_bytes() {
         let folder = tempfile::tempdir().unwrap();
         let (first, second) = (folder.path().join("a"), folder.path().join("b"));
-        let tasks = [TaskName::Hopper, TaskName::CartPole, TaskName::InvertedPendulum];
+        let tasks = [TaskName::HOPPER, TaskName::CARTPOLE, TaskName::INVERTED_PENDULUM];
         for (task, frames) in tasks.into_iter().flat_map(|task| [0, 1, 16].map(|frames| (task, frames))) {
             let (actor, origin) = remembering(task, frames);
             write_policy(&first, &actor, &origin).unwrap();
@@ -404,7 +404,7 @@ mod tests {
     fn the_documented_formula_gives_the_mean_action() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
-        let (actor, origin) = example(TaskName::Hopper);
+        let (actor, origin) = example(TaskName::HOPPER);
         write_policy(&path, &actor, &origin).unwrap();
         let bytes = std::fs::read(&path).unwrap();
         let file = SafeTensors::deserialize(&bytes).unwrap();
@@ -435,7 +435,7 @@ mod tests {
     fn damaged_and_hostile_files_are_errors_that_name_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("p.safetensors");
-        let (actor, origin) = example(TaskName::Hopper);
+        let (actor, origin) = example(TaskName::HOPPER);
         write_policy(&path, &actor, &origin).unwrap();
         let good = std::fs::read(&path).unwrap();
         let refused = |bytes: &[u8], what: &str| {
@@ -470,7 +470,7 @@ mod tests {
     fn a_history_that_is_not_what_the_inputs_are_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("p");
-        let (actor, origin) = remembering(TaskName::Hopper, 2);
+        let (actor, origin) = remembering(TaskName::HOPPER, 2);
         write_policy(&path, &actor, &origin).unwrap();
         let good = std::fs::read(&path).unwrap();
         let words = b"history\\\":2";
@@ -490,8 +490,8 @@ mod tests {
     fn a_policy_that_does_not_fit_its_task_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("p");
-        let (actor, origin) = example(TaskName::Hopper);
-        for task in [TaskName::Walker2d, TaskName::CartPole] {
+        let (actor, origin) = example(TaskName::HOPPER);
+        for task in [TaskName::WALKER2D, TaskName::CARTPOLE] {
             write_policy(&path, &actor, &PolicyOrigin { task, ..origin.clone() }).unwrap();
             let message = read_policy(&path).unwrap_err().to_string();
             assert!(message.contains(task.as_str()) || message.contains("layer 0"), "{message}");

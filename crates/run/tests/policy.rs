@@ -18,7 +18,7 @@ fn actions(actor: &Actor) -> Vec<u32> {
 
 #[test]
 fn a_policy_that_normalises_and_explored_by_its_weights_acts_from_its_file_as_it_did() {
-    let task = Task::new(TaskName::Hopper);
+    let task = Task::new(TaskName::HOPPER);
     let space = task.space().select::<&str>(&[]).unwrap();
     let simulator = Simulator::new(task, None, space).unwrap();
     for kind in [NoiseKind::Gaussian, NoiseKind::OrnsteinUhlenbeck, NoiseKind::Parameters] {
@@ -42,12 +42,12 @@ fn a_policy_that_normalises_and_explored_by_its_weights_acts_from_its_file_as_it
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("policy.safetensors");
         let origin = PolicyOrigin {
-            task: TaskName::Hopper,
-            physics: Physics::available(TaskName::Hopper)[0],
+            task: TaskName::HOPPER,
+            physics: Physics::available(TaskName::HOPPER)[0],
             algorithm: "ddpg".into(),
             seed: 1,
             steps: 384,
-            varied: VariedParameter::all(&Task::new(TaskName::Hopper).space()),
+            varied: VariedParameter::all(&Task::new(TaskName::HOPPER).space()),
         };
         write_policy(&path, learner.actor(), &origin).unwrap();
         let (read, _) = read_policy(&path).unwrap();

@@ -1,12 +1,14 @@
 //! The interface of every simulator: many lanes, each with its own dynamics.
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use wr2l_rng::Stream;
 
 use crate::{SpaceError, Verdict};
 
 /// What an agent may do.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged, deny_unknown_fields)]
 pub enum ActionSpace {
     /// A vector of real numbers, each within its bounds (both of length `act_dim`).
     Continuous {

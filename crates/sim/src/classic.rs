@@ -23,7 +23,7 @@ struct Dynamics {
 }
 
 impl Dynamics {
-    fn set(&mut self, quantity: Quantity, value: f64) {
+    fn set(&mut self, quantity: &Quantity, value: f64) {
         match quantity {
             Quantity::PoleHalfLength => self.pole_half_length = value,
             Quantity::PoleMass => self.pole_mass = value,
@@ -97,11 +97,11 @@ impl CartPoleBatch {
         let all_quantities = task.quantities();
         let quantities = space
             .names()
-            .map(|name| Ok(all_quantities[all.index(name)?]))
+            .map(|name| Ok(all_quantities[all.index(name)?].clone()))
             .collect::<Result<_, SimError>>()?;
         let mut dynamics =
             Dynamics { pole_half_length: 0.0, pole_mass: 0.0, cart_mass: 0.0, force: 0.0, gravity: 0.0 };
-        for (quantity, value) in all_quantities.into_iter().zip(all.nominal()) {
+        for (quantity, value) in all_quantities.iter().zip(all.nominal()) {
             dynamics.set(quantity, value);
         }
         let lane = Lane { dynamics, qpos: [0.0; 2], qvel: [0.0; 2], elapsed: 0 };
@@ -125,7 +125,7 @@ impl BatchSim for CartPoleBatch {
 
     fn set_dynamics(&mut self, lane: usize, phi: &[f64]) -> Result<(), SimError> {
         self.space.check(phi)?;
-        for (&quantity, &value) in self.quantities.iter().zip(phi) {
+        for (quantity, &value) in self.quantities.iter().zip(phi) {
             self.lanes[lane].dynamics.set(quantity, value);
         }
         Ok(())

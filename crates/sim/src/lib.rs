@@ -11,6 +11,7 @@
 mod batch;
 mod classic;
 mod dynamics;
+mod model;
 #[cfg(feature = "mujoco")]
 mod mujoco;
 mod physics;
@@ -21,5 +22,10 @@ mod task;
 pub use batch::{ActionSpace, BatchSim, Divergence, Outcome, SimError, SimSpec};
 pub use dynamics::{DynamicsSpace, Parameter, SpaceError, nearest_name};
 pub use physics::Physics;
+pub use planar::bodies;
 pub use simulator::{Engine, Simulator};
-pub use task::{CartPole, HalfCheetah, Hopper, InvertedPendulum, Task, TaskName, Verdict, Walker2d};
+pub use task::{
+    Drawing, Healthy, Kind, Noise, Observation, ParameterTable, Pole, Range, Reset, Reward, RobotConfig,
+    SweepRange, Task, TaskName, Usual, Verdict,
+};
+pub use wr2l_planar::BodyShape;

@@ -13,7 +13,7 @@ use wr2l_rng::Stream;
 
 use self::effect::Effect;
 use crate::batch::{check_numbers, judge_outcome};
-use crate::{BatchSim, Divergence, DynamicsSpace, Engine, Outcome, SimError, SimSpec, Task, TaskName};
+use crate::{BatchSim, Divergence, DynamicsSpace, Engine, Outcome, SimError, SimSpec, Task, model};
 
 /// Everything that determines the next step, the solver's warm start included.
 const STATE: u32 = MjtState::mjSTATE_INTEGRATION as u32;
@@ -62,13 +62,13 @@ struct Compiled {
 impl Compiled {
     fn new(task: &Task, vary: &DynamicsSpace) -> Result<Self, SimError> {
         engine::prepare()?;
-        let refused = |reason: String| SimError::Model { task: task.name().to_string(), reason };
+        let refused = |reason: String| SimError::Model { task: task.name.clone(), reason };
         let mut reference =
-            MjModel::from_xml_string(source(task.name())).map_err(|error| refused(error.to_string()))?;
-        let shape = task.shape();
-        reference.opt_mut().timestep = shape.timestep;
+            MjModel::from_xml_string(&model::text(task)?).map_err(|error| refused(error.to_string()))?;
+        let robot = &task.robot;
+        reference.opt_mut().timestep = robot.timestep;
         let sizes = (reference.nq() as usize, reference.nv() as usize, reference.nu() as usize);
-        if sizes != (shape.nq, shape.nv, shape.actions.dim()) {
+        if sizes != (robot.positions, robot.velocities, robot.actions.dim()) {
             return Err(refused(format!("its sizes (nq, nv, nu) are {sizes:?}")));
         }
         // Computed once and shared by all clones, so that exchanging a lane's model compares two pointers.
@@ -80,16 +80,16 @@ impl Compiled {
         for (coordinate, name) in vary.names().enumerate() {
             let i = all.index(name)?;
             let nominal = all.parameters()[i].nominal;
-            let effect = Effect::resolve(&reference, quantities[i], nominal)
+            let effect = Effect::resolve(&reference, &quantities[i], nominal)
                 .ok_or_else(|| refused(format!("it lacks the part that `{name}` is about")))?;
             effects.push((coordinate, effect));
         }
         effects.sort_by_key(|(_, effect)| effect.rank());
-        let body = |name: &&str| {
+        let body = |name: &String| {
             let id = reference.name_to_id(MjtObjBase::mjOBJ_BODY, name);
             id.ok_or_else(|| refused(format!("it lacks the body `{name}`")))
         };
-        let pushed = shape.forces.iter().map(body).collect::<Result<_, _>>()?;
+        let pushed = robot.pushed.iter().map(body).collect::<Result<_, _>>()?;
         Ok(Self { reference, effects, pushed })
     }
 
@@ -105,17 +105,6 @@ impl Compiled {
         for (coordinate, effect) in &self.effects {
             effect.apply(model, phi[*coordinate]);
         }
-    }
-}
-
-/// The model file of a task.
-fn source(task: TaskName) -> &'static str {
-    match task {
-        TaskName::CartPole => unreachable!("the cart-pole does not run on MuJoCo"),
-        TaskName::InvertedPendulum => include_str!("../../../models/inverted_pendulum.xml"),
-        TaskName::Hopper => include_str!("../../../models/hopper.xml"),
-        TaskName::Walker2d => include_str!("../../../models/walker2d.xml"),
-        TaskName::HalfCheetah => include_str!("../../../models/half_cheetah.xml"),
     }
 }
 
@@ -147,15 +136,13 @@ impl MujocoBatch {
         let MujocoModel { task, spec, space, compiled } = model;
         let lane = || {
             let data = MjData::try_new(Box::new(compiled.reference.clone()));
-            let data = data.map_err(|error| SimError::Model {
-                task: task.name().to_string(),
-                reason: error.to_string(),
-            })?;
+            let data =
+                data.map_err(|error| SimError::Model { task: task.name.clone(), reason: error.to_string() })?;
             Ok(Lane { data, phi: Vec::with_capacity(space.dim()), elapsed: 0 })
         };
         let lanes = (0..lanes).map(|_| lane()).collect::<Result<Vec<_>, SimError>>()?;
         let mut batch = Self {
-            frame_skip: task.shape().frame_skip,
+            frame_skip: task.robot.frame_skip,
             spare: Some(Box::new(compiled.reference.clone())),
             saved: vec![0.0; compiled.reference.state_size(STATE)],
             compiled: compiled.clone(),

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{SimError, TaskName, nearest_name};
+use crate::{SimError, Task, TaskName, nearest_name};
 
 /// The physics that moves a task's robot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -34,10 +34,15 @@ impl Physics {
 
     /// The physics that `task` runs on in this build; the first is the default.
     pub fn available(task: TaskName) -> &'static [Self] {
-        match task {
-            TaskName::CartPole => &[Self::Classic],
-            _ if cfg!(feature = "mujoco") => &[Self::Planar, Self::Mujoco],
-            _ => &[Self::Planar],
+        Self::of(&Task::new(task))
+    }
+
+    /// The same of a task that is none of the project's, or was changed.
+    pub fn of(task: &Task) -> &'static [Self] {
+        match task.robot.equations {
+            Some(_) => &[Self::Classic],
+            None if cfg!(feature = "mujoco") => &[Self::Planar, Self::Mujoco],
+            None => &[Self::Planar],
         }
     }
 
@@ -46,16 +51,20 @@ impl Physics {
     /// # Errors
     /// [`SimError::NotBuilt`] if it would in a build with the feature, else [`SimError::Physics`].
     pub fn check(self, task: TaskName) -> Result<(), SimError> {
-        let available = Self::available(task);
+        self.check_for(&Task::new(task))
+    }
+
+    pub(crate) fn check_for(self, task: &Task) -> Result<(), SimError> {
+        let available = Self::of(task);
         if available.contains(&self) {
             return Ok(());
         }
-        if self == Self::Mujoco && task != TaskName::CartPole {
+        if self == Self::Mujoco && task.robot.model.is_some() {
             return Err(SimError::NotBuilt { physics: self.to_string() });
         }
         let names: Vec<&str> = available.iter().map(|physics| physics.as_str()).collect();
         Err(SimError::Physics {
-            task: task.to_string(),
+            task: task.name.clone(),
             physics: self.to_string(),
             available: format!("`{}`", names.join("`, `")),
         })

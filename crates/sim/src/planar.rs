@@ -1,11 +1,11 @@
 //! The planar physics behind the tasks: all lanes of a batch move at once, in the registers of the CPU.
 
-use wr2l_planar::{Batch, Failure, Parameters, Robot};
+use wr2l_planar::{Batch, BodyShape, Failure, Parameters, Robot};
 use wr2l_rng::Stream;
 
 use crate::batch::{check_numbers, judge_outcome};
 use crate::task::Quantity;
-use crate::{BatchSim, Divergence, DynamicsSpace, Engine, Outcome, SimError, SimSpec, Task, TaskName};
+use crate::{BatchSim, Divergence, DynamicsSpace, Engine, Outcome, SimError, SimSpec, Task, model};
 
 /// The robot of a task, and where the varied parameters sit in it.
 #[derive(Debug)]
@@ -40,41 +40,31 @@ enum Effect {
     PoleLength,
 }
 
-/// Names of a robot's bodies and of its joints with parameters, in the order of [`Parameters`].
-struct Names {
-    bodies: &'static [&'static str],
-    joints: &'static [&'static str],
+/// The place of a quantity in a robot; `None` if it lacks the part.
+fn effect(robot: Robot, quantity: &Quantity) -> Option<Effect> {
+    let names = robot.names();
+    let find = |names: &[&str], name: &str| names.iter().position(|&other| other == name);
+    Some(match quantity {
+        Quantity::Density(body) => Effect::Density(find(names.bodies, body)?),
+        Quantity::Armature(joint) => Effect::Armature(find(names.joints, joint)?),
+        Quantity::SharedArmature => Effect::SharedArmature,
+        Quantity::Damping(joint) => Effect::Damping(find(names.joints, joint)?),
+        Quantity::Stiffness(joint) => Effect::Stiffness(find(names.joints, joint)?),
+        Quantity::Friction => Effect::Friction,
+        Quantity::PoleLength => Effect::PoleLength,
+        Quantity::PoleHalfLength
+        | Quantity::PoleMass
+        | Quantity::CartMass
+        | Quantity::Force
+        | Quantity::Gravity => return None,
+    })
 }
 
-impl Names {
-    fn of(robot: Robot) -> Self {
-        const CHEETAH: &[&str] = &["torso", "bthigh", "bshin", "bfoot", "fthigh", "fshin", "ffoot"];
-        const WALKER: &[&str] = &["torso", "thigh", "leg", "foot", "thigh_left", "leg_left", "foot_left"];
-        match robot {
-            Robot::InvertedPendulum => Self { bodies: &["cart", "pole"], joints: &["slider", "hinge"] },
-            Robot::Hopper => Self { bodies: &WALKER[..4], joints: &WALKER[1..4] },
-            Robot::Walker2d => Self { bodies: WALKER, joints: &WALKER[1..] },
-            Robot::HalfCheetah => Self { bodies: CHEETAH, joints: &CHEETAH[1..] },
-        }
-    }
-
-    fn effect(&self, quantity: Quantity) -> Option<Effect> {
-        let find = |names: &[&str], name: &str| names.iter().position(|&other| other == name);
-        Some(match quantity {
-            Quantity::Density(body) => Effect::Density(find(self.bodies, body)?),
-            Quantity::Armature(joint) => Effect::Armature(find(self.joints, joint)?),
-            Quantity::SharedArmature => Effect::SharedArmature,
-            Quantity::Damping(joint) => Effect::Damping(find(self.joints, joint)?),
-            Quantity::Stiffness(joint) => Effect::Stiffness(find(self.joints, joint)?),
-            Quantity::Friction => Effect::Friction,
-            Quantity::PoleLength => Effect::PoleLength,
-            Quantity::PoleHalfLength
-            | Quantity::PoleMass
-            | Quantity::CartMass
-            | Quantity::Force
-            | Quantity::Gravity => return None,
-        })
-    }
+/// The bodies of a task's robot, as its model describes them where all positions are 0; none if this physics cannot move
+/// it.
+pub fn bodies(task: &Task) -> Vec<BodyShape> {
+    let robot = model::text(task).ok().and_then(|text| Robot::from_mjcf(&text).ok());
+    robot.map_or_else(Vec::new, Robot::bodies)
 }
 
 impl PlanarModel {
@@ -102,36 +92,38 @@ impl Engine for PlanarModel {
 
 impl Layout {
     fn new(task: &Task, vary: &DynamicsSpace) -> Result<Self, SimError> {
-        let refused = |reason: String| SimError::Model { task: task.name().to_string(), reason };
-        let robot = match task.name() {
-            TaskName::InvertedPendulum => Robot::InvertedPendulum,
-            TaskName::Hopper => Robot::Hopper,
-            TaskName::Walker2d => Robot::Walker2d,
-            TaskName::HalfCheetah => Robot::HalfCheetah,
-            TaskName::CartPole => return Err(refused("it is not one of the planar physics".into())),
-        };
-        let timestep = task.shape().timestep;
+        let refused = |reason: String| SimError::Model { task: task.name.clone(), reason };
+        let model = task.robot.model.as_deref().unwrap_or_default();
+        let robot = Robot::from_mjcf(&model::text(task)?).map_err(|error| refused(error.to_string()))?;
+        let timestep = task.robot.timestep;
         if timestep != robot.shape().timestep {
             return Err(SimError::Config {
-                task: task.name().to_string(),
+                task: task.name.clone(),
                 field: "timestep",
                 value: timestep,
-                valid: "the task's own on physics `planar`; physics `mujoco` takes any",
+                valid: "the model's own on physics `planar`; physics `mujoco` takes any",
             });
         }
-        let (all, quantities, names) = (task.space(), task.quantities(), Names::of(robot));
+        let shape = robot.shape();
+        let (own, theirs) = ((shape.dofs, shape.controls), (task.robot.velocities, task.robot.actions.dim()));
+        if own != theirs {
+            return Err(refused(format!(
+                "`{model}` has (velocities, motors) = {own:?}, the task says {theirs:?}"
+            )));
+        }
+        let (all, quantities) = (task.space(), task.quantities());
         let effects = vary
             .names()
             .map(|name| {
-                let effect = names.effect(quantities[all.index(name)?]);
+                let effect = effect(robot, &quantities[all.index(name)?]);
                 effect.ok_or_else(|| refused(format!("it lacks the part that `{name}` is about")))
             })
             .collect::<Result<_, SimError>>()?;
-        let body = |name: &&str| {
-            let index = names.bodies.iter().position(|other| other == name);
+        let body = |name: &String| {
+            let index = robot.names().bodies.iter().position(|other| other == name);
             index.ok_or_else(|| refused(format!("it lacks the body `{name}`")))
         };
-        let pushed = task.shape().forces.iter().map(body).collect::<Result<_, _>>()?;
+        let pushed = task.robot.pushed.iter().map(body).collect::<Result<_, _>>()?;
         Ok(Self { robot, effects, pushed })
     }
 
@@ -185,7 +177,7 @@ impl PlanarBatch {
     fn new(model: &PlanarModel, lanes: usize) -> Result<Self, SimError> {
         let PlanarModel { task, spec, space, layout } = model;
         let mut batch = Self {
-            frame_skip: task.shape().frame_skip as usize,
+            frame_skip: task.robot.frame_skip as usize,
             batch: Batch::new(layout.robot, lanes),
             phi: vec![f64::NAN; lanes * space.dim()],
             elapsed: vec![0; lanes],
@@ -252,10 +244,9 @@ impl BatchSim for PlanarBatch {
         }
         let parameters = self.layout.parameters(phi);
         // The hard bounds are narrower than what the physics takes.
-        self.batch.set_parameters(lane, &parameters).map_err(|error| SimError::Model {
-            task: self.task.name().to_string(),
-            reason: error.to_string(),
-        })?;
+        self.batch
+            .set_parameters(lane, &parameters)
+            .map_err(|error| SimError::Model { task: self.task.name.clone(), reason: error.to_string() })?;
         held.copy_from_slice(phi);
         Ok(())
     }

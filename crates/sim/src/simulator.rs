@@ -33,7 +33,7 @@ pub trait Engine: Send + Sync + fmt::Debug {
 /// use wr2l_rng::{Purpose, StreamKey};
 /// use wr2l_sim::{BatchSim, Outcome, Simulator, Task, TaskName};
 ///
-/// let task = Task::new(TaskName::CartPole);
+/// let task = Task::new(TaskName::CARTPOLE);
 /// let vary = task.space().select(&["pole_half_length"])?;
 /// let simulator = Simulator::new(task, None, vary)?;
 /// let mut sim = simulator.batch(2)?;
@@ -67,11 +67,11 @@ impl Simulator {
     /// parameter the task does not have, or reaches beyond a parameter's hard bounds; [`SimError::Model`] or
     /// [`SimError::Version`] if the physics engine refuses the model or is the wrong version.
     pub fn new(task: Task, physics: Option<Physics>, vary: DynamicsSpace) -> Result<Self, SimError> {
-        check_config(&task)?;
-        let chosen = physics.unwrap_or(Physics::available(task.name())[0]);
-        chosen.check(task.name())?;
+        task.check()?;
+        let chosen = physics.unwrap_or(Physics::of(&task)[0]);
+        chosen.check_for(&task)?;
         check_selection(&task.space(), &vary)?;
-        let (name, identity) = (task.name().to_string(), format!("{task:?}"));
+        let (name, identity) = (task.name.clone(), format!("{task:?}"));
         let engine: Arc<dyn Engine> = match chosen {
             #[cfg(feature = "mujoco")]
             Physics::Mujoco => Arc::new(MujocoModel::new(task, vary.clone())?),
@@ -131,22 +131,6 @@ impl Simulator {
     pub fn preferred_lanes(&self) -> usize {
         self.engine.preferred_lanes()
     }
-}
-
-/// Refuses a configuration in which time does not pass.
-fn check_config(task: &Task) -> Result<(), SimError> {
-    let shape = task.shape();
-    let refused =
-        |field, value, valid| SimError::Config { task: task.name().to_string(), field, value, valid };
-    if !(shape.timestep.is_finite() && shape.timestep > 0.0) {
-        return Err(refused("timestep", shape.timestep, "positive and finite"));
-    }
-    for (field, count) in [("frame_skip", shape.frame_skip), ("episode_limit", shape.episode_limit)] {
-        if count == 0 {
-            return Err(refused(field, 0.0, "at least 1"));
-        }
-    }
-    Ok(())
 }
 
 /// Refuses a space that is not a selection of the task's own, or reaches beyond its bounds.

@@ -1,112 +1,151 @@
-//! The tasks: observation, reward, termination and initial state, one file a task.
+//! Tasks: observation, reward, termination and initial state, as data.
 //!
 //! A task knows the generalised positions and velocities of its robot and nothing about the physics that moves
-//! them, so that several physics can stand behind the same task. Behaviour is that of Gymnasium 1.4's `-v5`
-//! environments (`CartPole-v1`).
+//! them, so that several physics can stand behind the same task. Those of this project are the files of `tasks/`, whose
+//! behaviour is that of Gymnasium 1.4's `-v5` environments (`CartPole-v1`).
 
-mod cartpole;
-mod half_cheetah;
-mod hopper;
-mod inverted_pendulum;
+mod name;
 mod quantity;
-mod walker2d;
-
-use std::fmt;
-use std::str::FromStr;
+mod terms;
 
 use serde::{Deserialize, Serialize};
+use toml::Table;
 use wr2l_rng::Stream;
 
-pub use cartpole::CartPole;
-pub use half_cheetah::HalfCheetah;
-pub use hopper::Hopper;
-pub use inverted_pendulum::InvertedPendulum;
+pub use name::TaskName;
 pub(crate) use quantity::Quantity;
-pub use walker2d::Walker2d;
+pub use quantity::{Kind, ParameterTable};
+pub use terms::{Healthy, Noise, Observation, Range, Reset, Reward};
 
-use crate::{ActionSpace, DynamicsSpace, Parameter, SimError, SimSpec, nearest_name};
+use crate::{ActionSpace, DynamicsSpace, SimError, SimSpec};
 
-/// The name of a task, as the user types it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum TaskName {
-    /// `cartpole`: balance a pole on a cart that is pushed left or right.
-    CartPole,
-    /// `inverted-pendulum`: balance a pole on a cart with a continuous force.
-    InvertedPendulum,
-    /// `hopper`: a one-legged robot that hops forward.
-    Hopper,
-    /// `walker2d`: a two-legged robot that walks forward.
-    Walker2d,
-    /// `half-cheetah`: a two-legged running robot that cannot fall.
-    HalfCheetah,
-}
-
-impl TaskName {
-    /// All tasks, from the simplest to the hardest.
-    pub const ALL: [Self; 5] =
-        [Self::CartPole, Self::InvertedPendulum, Self::Hopper, Self::Walker2d, Self::HalfCheetah];
-
-    /// The name as the user types it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::CartPole => "cartpole",
-            Self::InvertedPendulum => "inverted-pendulum",
-            Self::Hopper => "hopper",
-            Self::Walker2d => "walker2d",
-            Self::HalfCheetah => "half-cheetah",
-        }
-    }
-}
-
-impl fmt::Display for TaskName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for TaskName {
-    type Err = SimError;
-
-    fn from_str(name: &str) -> Result<Self, SimError> {
-        Self::ALL.into_iter().find(|task| task.as_str() == name).ok_or_else(|| SimError::Unknown {
-            kind: "task",
-            name: name.to_owned(),
-            nearest: nearest_name(name, Self::ALL.map(Self::as_str)),
-        })
-    }
-}
-
-impl TryFrom<String> for TaskName {
-    type Error = SimError;
-
-    fn try_from(name: String) -> Result<Self, SimError> {
-        name.parse()
-    }
-}
-
-impl From<TaskName> for String {
-    fn from(task: TaskName) -> Self {
-        task.as_str().to_owned()
-    }
-}
-
-/// A task with every number that affects a result.
+/// A task with every number that affects a result: change what you like, and give it to a
+/// [`Simulator`](crate::Simulator).
+///
+/// ```
+/// use wr2l_sim::{Task, TaskName};
+///
+/// let mut frugal = Task::new(TaskName::HOPPER);
+/// frugal.reward.control = 1e-2;
+/// frugal.robot.episode_limit = 500;
+/// # assert!(frugal.check().is_ok());
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "name", rename_all = "kebab-case")]
-pub enum Task {
-    /// See [`CartPole`].
-    #[serde(rename = "cartpole")]
-    CartPole(CartPole),
-    /// See [`InvertedPendulum`].
-    InvertedPendulum(InvertedPendulum),
-    /// See [`Hopper`].
-    Hopper(Hopper),
-    /// See [`Walker2d`].
-    #[serde(rename = "walker2d")]
-    Walker2d(Walker2d),
-    /// See [`HalfCheetah`].
-    HalfCheetah(HalfCheetah),
+#[serde(deny_unknown_fields)]
+pub struct Task {
+    /// The name as the user types it.
+    pub name: String,
+    /// One sentence on what the agent has to do.
+    pub description: String,
+    /// What moves.
+    pub robot: RobotConfig,
+    /// Where episodes start.
+    pub reset: Reset,
+    /// What the agent sees.
+    #[serde(default)]
+    pub observation: Observation,
+    /// What it is paid for.
+    pub reward: Reward,
+    /// Which states are not terminal; all, if nothing is said.
+    #[serde(default)]
+    pub healthy: Healthy,
+    /// What may vary.
+    #[serde(rename = "parameter")]
+    pub parameters: Vec<ParameterTable>,
+    /// The sweep that shows the task's robustness.
+    #[serde(default)]
+    pub sweep: Vec<SweepRange>,
+    /// How it is drawn.
+    pub drawing: Drawing,
+    /// What a plan has by default on this task, later ones over earlier ones.
+    #[serde(default)]
+    pub usual: Vec<Usual>,
+}
+
+/// The robot of a task, and the time in which it moves.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RobotConfig {
+    /// Its model: `models/NAME.xml`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Instead of a model, the name of equations of motion that are written out: `cart-pole`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub equations: Option<String>,
+    /// Number of generalised positions.
+    pub positions: usize,
+    /// Number of generalised velocities.
+    pub velocities: usize,
+    /// Admissible actions.
+    pub actions: ActionSpace,
+    /// Seconds per step of the physics.
+    pub timestep: f64,
+    /// Steps of the physics per step of the task.
+    pub frame_skip: u32,
+    /// Steps of the task after which an episode is truncated.
+    pub episode_limit: u32,
+    /// Bodies that forces from outside may push.
+    #[serde(default)]
+    pub pushed: Vec<String>,
+    /// See [`SimSpec::walks`].
+    #[serde(default)]
+    pub walks: bool,
+}
+
+/// A parameter of the usual sweep.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SweepRange {
+    /// Which.
+    pub parameter: String,
+    /// From, to, in its unit.
+    pub range: [f64; 2],
+}
+
+/// How a task's robot is drawn: from its model, in the state where episodes begin without noise, or as a pole on a cart.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Drawing {
+    /// Lowest height shown, and the height of what is shown, in m.
+    pub view: [f64; 2],
+    /// Half the length of the rail on which a cart moves, in m; what has none moves over a floor, and is followed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rail: Option<f64>,
+    /// The pole, where its length is a parameter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pole: Option<Pole>,
+}
+
+/// A pole on a cart.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pole {
+    /// The parameter that its length follows.
+    pub parameter: String,
+    /// Its length in units of that.
+    pub factor: f64,
+    /// Its radius, in m.
+    pub radius: f64,
+}
+
+/// Values that a plan has by default on a task: of the plans of which all that is said holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Usual {
+    /// The learner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learner: Option<String>,
+    /// The adversary of the preset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adversary: Option<String>,
+    /// The preset itself; such values come last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub algorithm: Option<String>,
+    /// Whether the preset trains under changing dynamics.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub varies: Option<bool>,
+    /// Keys of the plan, and their values.
+    pub set: Table,
 }
 
 /// What a task says about one step.
@@ -118,148 +157,132 @@ pub struct Verdict {
     pub terminated: bool,
 }
 
-/// Shapes and limits that a task knows of itself.
-pub(crate) struct Shape {
-    pub(crate) nq: usize,
-    pub(crate) nv: usize,
-    pub(crate) obs_dim: usize,
-    pub(crate) actions: ActionSpace,
-    /// Steps of the physics per step of the task.
-    pub(crate) frame_skip: u32,
-    /// Seconds per step of the physics.
-    pub(crate) timestep: f64,
-    pub(crate) episode_limit: u32,
-    /// Bodies that forces from outside may push.
-    pub(crate) forces: &'static [&'static str],
-    /// See [`SimSpec::walks`].
-    pub(crate) walks: bool,
-}
-
-/// Runs the same expression on the configuration of whichever task it is.
-macro_rules! for_task {
-    ($task:expr, $config:ident => $body:expr) => {
-        match $task {
-            Task::CartPole($config) => $body,
-            Task::InvertedPendulum($config) => $body,
-            Task::Hopper($config) => $body,
-            Task::Walker2d($config) => $body,
-            Task::HalfCheetah($config) => $body,
-        }
-    };
-}
-
 impl Task {
-    /// The task as Gymnasium defines it.
+    /// The task of this name, as it was published.
     pub fn new(name: TaskName) -> Self {
-        match name {
-            TaskName::CartPole => Self::CartPole(CartPole::default()),
-            TaskName::InvertedPendulum => Self::InvertedPendulum(InvertedPendulum::default()),
-            TaskName::Hopper => Self::Hopper(Hopper::default()),
-            TaskName::Walker2d => Self::Walker2d(Walker2d::default()),
-            TaskName::HalfCheetah => Self::HalfCheetah(HalfCheetah::default()),
-        }
+        name.task().clone()
     }
 
-    /// Which task it is.
-    pub fn name(&self) -> TaskName {
-        match self {
-            Self::CartPole(_) => TaskName::CartPole,
-            Self::InvertedPendulum(_) => TaskName::InvertedPendulum,
-            Self::Hopper(_) => TaskName::Hopper,
-            Self::Walker2d(_) => TaskName::Walker2d,
-            Self::HalfCheetah(_) => TaskName::HalfCheetah,
-        }
+    /// Reads a task from the text of a file.
+    ///
+    /// # Errors
+    /// A sentence that says where and what is wrong.
+    pub fn read(text: &str) -> Result<Self, String> {
+        let task: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        task.check().map_err(|error| error.to_string())?;
+        Ok(task)
     }
 
-    /// One sentence on what the agent has to do.
-    pub fn description(&self) -> &'static str {
-        match self {
-            Self::CartPole(_) => "Balance a pole on a cart by pushing the cart left or right.",
-            Self::InvertedPendulum(_) => "Balance a pole on a cart with a force on the cart.",
-            Self::Hopper(_) => "Hop forward on one leg, fast and without falling.",
-            Self::Walker2d(_) => "Walk forward on two legs, fast and without falling.",
-            Self::HalfCheetah(_) => "Run forward on two legs as fast as possible.",
+    /// Whether its numbers make sense together.
+    ///
+    /// # Errors
+    /// [`SimError::Config`] for the first that does not; [`SimError::Space`] for its parameters.
+    pub fn check(&self) -> Result<(), SimError> {
+        let RobotConfig { timestep, frame_skip, episode_limit, positions, velocities, .. } = self.robot;
+        let refused =
+            |field, value, valid| Err(SimError::Config { task: self.name.clone(), field, value, valid });
+        if !(timestep.is_finite() && timestep > 0.0) {
+            return refused("timestep", timestep, "positive and finite");
         }
+        for (field, count) in [("frame_skip", frame_skip), ("episode_limit", episode_limit)] {
+            if count == 0 {
+                return refused(field, 0.0, "at least 1");
+            }
+        }
+        if self.robot.model.is_some() == self.robot.equations.is_some() {
+            return refused("robot", f64::NAN, "given by either `model` or `equations`");
+        }
+        let at = self.reset.positions.at.as_ref().map_or(positions, Vec::len);
+        if at != positions {
+            return refused("reset.positions.at", at as f64, "one number for each position");
+        }
+        let at = self.reset.velocities.at.as_ref().map_or(velocities, Vec::len);
+        if at != velocities {
+            return refused("reset.velocities.at", at as f64, "one number for each velocity");
+        }
+        if self.observation.hidden > positions {
+            let hidden = self.observation.hidden as f64;
+            return refused("observation.hidden", hidden, "at most the number of positions");
+        }
+        if self.observation.interleaved && positions != velocities {
+            return refused(
+                "observation.interleaved",
+                1.0,
+                "false where positions and velocities differ in number",
+            );
+        }
+        for range in &self.healthy.coordinates {
+            let first = range.first();
+            if first >= positions + velocities {
+                return refused("healthy.coordinates", first as f64, "a coordinate of the state");
+            }
+        }
+        if positions == 0 || self.robot.actions.dim() == 0 {
+            return refused("robot", 0.0, "something with a position and an action");
+        }
+        self.parameter_rows().map(|_| ())
     }
 
     /// Shapes and limits. The length of a snapshot belongs to the physics, which the task does not know: it is
     /// 0 here, and right in [`Simulator::spec`](crate::Simulator::spec).
     pub fn spec(&self) -> SimSpec {
-        let shape = self.shape();
+        let robot = &self.robot;
         SimSpec {
-            obs_dim: shape.obs_dim,
-            actions: shape.actions,
-            nq: shape.nq,
-            nv: shape.nv,
-            episode_limit: shape.episode_limit,
-            dt: shape.timestep * f64::from(shape.frame_skip),
+            obs_dim: robot.positions - self.observation.hidden + robot.velocities,
+            actions: robot.actions.clone(),
+            nq: robot.positions,
+            nv: robot.velocities,
+            episode_limit: robot.episode_limit,
+            dt: self.dt(),
             snapshot_len: 0,
-            forces: shape.forces.iter().map(|&body| body.to_owned()).collect(),
-            walks: shape.walks,
+            forces: robot.pushed.clone(),
+            walks: robot.walks,
         }
     }
 
+    /// Seconds per step of the task.
+    fn dt(&self) -> f64 {
+        self.robot.timestep * f64::from(self.robot.frame_skip)
+    }
+
     /// All parameters that may vary, with the reference values φ₀.
+    ///
+    /// # Panics
+    /// If [`Task::check`] would refuse them.
     pub fn space(&self) -> DynamicsSpace {
-        let parameters: Vec<Parameter> =
-            for_task!(self, task => task.parameters()).iter().map(quantity::Row::parameter).collect();
-        DynamicsSpace::new(parameters).expect("the task's own table has distinct names and bounds around φ₀")
+        let (_, space) = self.parameter_rows().expect("the task's parameters were checked");
+        space
     }
 
     /// The meaning of every parameter of [`Task::space`], in the same order.
     pub(crate) fn quantities(&self) -> Vec<Quantity> {
-        for_task!(self, task => task.parameters()).into_iter().map(|row| row.quantity).collect()
+        self.parameter_rows().map_or_else(|_| Vec::new(), |(quantities, _)| quantities)
     }
 
-    pub(crate) fn shape(&self) -> Shape {
-        for_task!(self, task => task.shape())
+    fn parameter_rows(&self) -> Result<(Vec<Quantity>, DynamicsSpace), SimError> {
+        let rows = self.parameters.iter().map(|table| table.rows(&self.name));
+        let rows = rows.collect::<Result<Vec<_>, _>>()?.concat();
+        let (quantities, parameters): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
+        Ok((quantities, DynamicsSpace::new(parameters)?))
     }
 
     /// Draws the initial state of an episode into `qpos` (`[nq]`) and `qvel` (`[nv]`): positions first, each
     /// vector in order.
     pub fn draw_initial_state(&self, stream: &mut Stream, qpos: &mut [f64], qvel: &mut [f64]) {
-        for_task!(self, task => task.draw_initial_state(stream, qpos, qvel));
+        self.reset.positions.draw(stream, qpos);
+        self.reset.velocities.draw(stream, qvel);
     }
 
     /// Writes the observation (`[obs_dim]`) of a state.
     pub fn observe(&self, qpos: &[f64], qvel: &[f64], out: &mut [f64]) {
-        for_task!(self, task => task.observe(qpos, qvel, out));
+        self.observation.write(qpos, qvel, out);
     }
 
     /// Judges the step that `action` caused: `previous_x` is the first position before it, `qpos` and `qvel`
     /// the state after it.
     pub fn judge(&self, previous_x: f64, qpos: &[f64], qvel: &[f64], action: &[f64]) -> Verdict {
-        for_task!(self, task => task.judge(previous_x, qpos, qvel, action))
+        let healthy = self.healthy.holds(qpos, qvel);
+        let reward = self.reward.of(self.dt(), qpos[0] - previous_x, healthy, action);
+        Verdict { reward, terminated: !healthy }
     }
-}
-
-/// Adds uniform noise in `[−scale, scale)` to every coordinate.
-fn add_uniform_noise(stream: &mut Stream, scale: f64, values: &mut [f64]) {
-    for value in values {
-        *value += stream.uniform(-scale, scale);
-    }
-}
-
-/// Writes what the walking robots observe: all positions but the horizontal one, then the velocities, clipped
-/// to `±velocity_clip`.
-fn observe_walker(qpos: &[f64], qvel: &[f64], velocity_clip: f64, out: &mut [f64]) {
-    let (positions, velocities) = out.split_at_mut(qpos.len() - 1);
-    positions.copy_from_slice(&qpos[1..]);
-    for (out, velocity) in velocities.iter_mut().zip(qvel) {
-        *out = velocity.clamp(-velocity_clip, velocity_clip);
-    }
-}
-
-/// Whether `value` lies strictly inside `range`; false for NaN.
-fn inside(range: [f64; 2], value: f64) -> bool {
-    range[0] < value && value < range[1]
-}
-
-fn squared_norm(action: &[f64]) -> f64 {
-    action.iter().map(|a| a * a).sum()
-}
-
-/// The box [−1, 1]ⁿ of the walking robots' motors.
-fn unit_box(n: usize) -> ActionSpace {
-    ActionSpace::Continuous { low: vec![-1.0; n], high: vec![1.0; n] }
 }

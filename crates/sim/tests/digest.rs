@@ -12,11 +12,11 @@ use wr2l_sim::{ActionSpace, Outcome, Physics, Simulator, Task, TaskName};
 
 /// Task; sum of the rewards of 20 steps; weighted sum of the coordinates of the last state.
 const GOLDEN: [(TaskName, f64, f64); 5] = [
-    (TaskName::CartPole, 20.0, -2.1209581878092614),
-    (TaskName::InvertedPendulum, 6.0, 6.335751659986933),
-    (TaskName::Hopper, 11.812215563963399, -11.631032800370633),
-    (TaskName::Walker2d, -2.8758214394486314, -960.8173862408224),
-    (TaskName::HalfCheetah, -6.8508803544885915, 399.5986918375436),
+    (TaskName::CARTPOLE, 20.0, -2.1209581878092614),
+    (TaskName::INVERTED_PENDULUM, 6.0, 6.335751659986933),
+    (TaskName::HOPPER, 11.812215563963399, -11.631032800370633),
+    (TaskName::WALKER2D, -2.8758214394486314, -960.8173862408224),
+    (TaskName::HALF_CHEETAH, -6.8508803544885915, 399.5986918375436),
 ];
 
 #[test]

@@ -73,8 +73,8 @@ fn random_episodes_stay_finite_and_end_in_time() {
 
 #[test]
 fn the_half_cheetah_is_truncated_after_a_thousand_steps_and_never_terminated() {
-    for physics in Physics::available(TaskName::HalfCheetah) {
-        let mut sim = batch(TaskName::HalfCheetah, *physics, 1);
+    for physics in Physics::available(TaskName::HALF_CHEETAH) {
+        let mut sim = batch(TaskName::HALF_CHEETAH, *physics, 1);
         sim.reset(0, &mut key().stream());
         for i in 1..=1000 {
             let (_, outcome) = step(&mut *sim, &[0.0; 6]);
@@ -85,7 +85,7 @@ fn the_half_cheetah_is_truncated_after_a_thousand_steps_and_never_terminated() {
 
 #[test]
 fn a_terminal_state_on_the_last_step_is_terminated_not_truncated() {
-    for (task, physics) in everything().filter(|(task, _)| *task != TaskName::HalfCheetah) {
+    for (task, physics) in everything().filter(|(task, _)| *task != TaskName::HALF_CHEETAH) {
         let mut sim = batch(task, physics, 1);
         sim.reset(0, &mut key().stream());
         let mut snapshot = vec![0.0; sim.spec().snapshot_len];
@@ -201,7 +201,7 @@ fn an_action_that_is_not_finite_diverges_without_a_step() {
             assert_eq!(state(&*sim, 0), before, "{task} on {physics}");
         }
     }
-    let mut sim = batch(TaskName::CartPole, Physics::Classic, 1);
+    let mut sim = batch(TaskName::CARTPOLE, Physics::Classic, 1);
     sim.reset(0, &mut key().stream());
     for bad in [2.0, 0.5, -1.0] {
         assert_eq!(step(&mut *sim, &[bad]), (0.0, Outcome::Diverged(Divergence::Action)));
@@ -239,13 +239,13 @@ fn tasks_and_physics_that_do_not_exist_or_do_not_fit_are_refused_with_a_hint() {
     assert_eq!(message, "unknown physics `mujocco`; did you mean `mujoco`?");
     for task in TaskName::ALL {
         assert_eq!(task.to_string().parse(), Ok(task));
-        assert_eq!(Task::new(task).name(), task);
+        assert_eq!(Task::new(task).name, task.as_str());
     }
 
-    let task = Task::new(TaskName::CartPole);
+    let task = Task::new(TaskName::CARTPOLE);
     let refused = Simulator::new(task.clone(), Some(Physics::Mujoco), task.space()).unwrap_err();
     assert!(matches!(refused, SimError::Physics { .. }), "{refused}");
-    let foreign = Task::new(TaskName::Hopper).space();
+    let foreign = Task::new(TaskName::HOPPER).space();
     assert!(matches!(Simulator::new(task, None, foreign), Err(SimError::Space(_))));
 }
 

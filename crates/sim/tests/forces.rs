@@ -14,7 +14,7 @@ fn batch(name: TaskName, physics: Physics, lanes: usize) -> Box<dyn BatchSim> {
 }
 
 fn everything() -> impl Iterator<Item = (TaskName, Physics)> {
-    let pushable = TaskName::ALL.into_iter().filter(|&name| name != TaskName::CartPole);
+    let pushable = TaskName::ALL.into_iter().filter(|&name| name != TaskName::CARTPOLE);
     pushable.flat_map(|task| Physics::available(task).iter().map(move |&physics| (task, physics)))
 }
 
@@ -39,11 +39,11 @@ fn push(sim: &dyn BatchSim) -> Vec<f64> {
 #[test]
 fn the_pushable_bodies_are_those_of_the_task() {
     for (name, bodies) in [
-        (TaskName::CartPole, &[] as &[&str]),
-        (TaskName::InvertedPendulum, &["pole"]),
-        (TaskName::Hopper, &["foot"]),
-        (TaskName::Walker2d, &["foot", "foot_left"]),
-        (TaskName::HalfCheetah, &["torso", "bfoot", "ffoot"]),
+        (TaskName::CARTPOLE, &[] as &[&str]),
+        (TaskName::INVERTED_PENDULUM, &["pole"]),
+        (TaskName::HOPPER, &["foot"]),
+        (TaskName::WALKER2D, &["foot", "foot_left"]),
+        (TaskName::HALF_CHEETAH, &["torso", "bfoot", "ffoot"]),
     ] {
         assert_eq!(Task::new(name).spec().forces, bodies, "{name}");
     }
@@ -108,9 +108,9 @@ fn every_physics_takes_the_same_push() {
 #[test]
 fn the_first_number_pushes_forward_and_the_second_up() {
     // The torso of HalfCheetah moves with the coordinates 0 (x) and 1 (z).
-    for &physics in Physics::available(TaskName::HalfCheetah) {
+    for &physics in Physics::available(TaskName::HALF_CHEETAH) {
         for direction in [0, 1] {
-            let mut sim = batch(TaskName::HalfCheetah, physics, 2);
+            let mut sim = batch(TaskName::HALF_CHEETAH, physics, 2);
             let mut push = [0.0; 6];
             push[direction] = 50.0;
             sim.set_forces(1, &push).unwrap();
@@ -123,7 +123,7 @@ fn the_first_number_pushes_forward_and_the_second_up() {
 
 #[test]
 fn forces_of_the_wrong_length_or_not_finite_are_refused_and_change_nothing() {
-    for (name, physics) in everything().chain([(TaskName::CartPole, Physics::Classic)]) {
+    for (name, physics) in everything().chain([(TaskName::CARTPOLE, Physics::Classic)]) {
         let mut sim = batch(name, physics, 2);
         let push = push(&*sim);
         let mut bad = vec![push.clone()];

@@ -1,13 +1,13 @@
 //! What the tasks say about states, without any physics.
 
 use wr2l_rng::{Purpose, StreamKey};
-use wr2l_sim::{CartPole, Simulator, Task, TaskName, Verdict};
+use wr2l_sim::{Range, Simulator, Task, TaskName, Verdict};
 
 /// The robot of a task in its initial pose and at rest.
 fn at_rest(task: &Task) -> (Vec<f64>, Vec<f64>) {
     let spec = task.spec();
     let mut qpos = vec![0.0; spec.nq];
-    if matches!(task.name(), TaskName::Hopper | TaskName::Walker2d) {
+    if ["hopper", "walker2d"].contains(&task.name.as_str()) {
         qpos[1] = 1.25;
     }
     (qpos, vec![0.0; spec.nv])
@@ -21,7 +21,8 @@ fn observation(task: &Task, qpos: &[f64], qvel: &[f64]) -> Vec<f64> {
 
 #[test]
 fn a_walking_robot_earns_speed_and_survival_minus_the_cost_of_control() {
-    for (name, weight) in [(TaskName::Hopper, 1e-3), (TaskName::Walker2d, 1e-3), (TaskName::HalfCheetah, 0.1)]
+    for (name, weight) in
+        [(TaskName::HOPPER, 1e-3), (TaskName::WALKER2D, 1e-3), (TaskName::HALF_CHEETAH, 0.1)]
     {
         let task = Task::new(name);
         let (mut qpos, qvel) = at_rest(&task);
@@ -31,7 +32,7 @@ fn a_walking_robot_earns_speed_and_survival_minus_the_cost_of_control() {
         action[0] = 2.0;
         action[1] = -1.0;
         let speed = (0.5 - 0.4) / task.spec().dt;
-        let survival = if name == TaskName::HalfCheetah { 0.0 } else { 1.0 };
+        let survival = if name == TaskName::HALF_CHEETAH { 0.0 } else { 1.0 };
         let Verdict { reward, terminated } = task.judge(0.4, &qpos, &qvel, &action);
         assert!((reward - (speed + survival - weight * 5.0)).abs() < 1e-12, "{name}: {reward}");
         assert!(!terminated, "{name}");
@@ -43,7 +44,7 @@ fn an_unhealthy_step_earns_no_survival_reward_and_is_terminal() {
     // Coordinate of the state (qpos, then qvel) and a value that is unhealthy, both sides where there are two.
     let hopper: &[(usize, f64)] = &[(1, 0.7), (2, 0.2), (2, -0.2), (3, 100.0), (6, -100.0), (11, 100.0)];
     let walker: &[(usize, f64)] = &[(1, 0.8), (1, 2.0), (2, 1.0), (2, -1.0)];
-    for (name, cases) in [(TaskName::Hopper, hopper), (TaskName::Walker2d, walker)] {
+    for (name, cases) in [(TaskName::HOPPER, hopper), (TaskName::WALKER2D, walker)] {
         let task = Task::new(name);
         let action = vec![0.0; task.spec().act_dim()];
         for &(coordinate, value) in cases {
@@ -67,7 +68,7 @@ fn an_unhealthy_step_earns_no_survival_reward_and_is_terminal() {
         }
     }
     // The walker's other coordinates may be anything.
-    let task = Task::new(TaskName::Walker2d);
+    let task = Task::new(TaskName::WALKER2D);
     let (qpos, mut qvel) = at_rest(&task);
     qvel[3] = 500.0;
     assert!(!task.judge(0.0, &qpos, &qvel, &[0.0; 6]).terminated);
@@ -75,13 +76,13 @@ fn an_unhealthy_step_earns_no_survival_reward_and_is_terminal() {
 
 #[test]
 fn the_pendulum_earns_only_while_upright_and_the_cart_pole_also_on_its_last_step() {
-    let task = Task::new(TaskName::InvertedPendulum);
+    let task = Task::new(TaskName::INVERTED_PENDULUM);
     let judge = |angle: f64| task.judge(0.0, &[0.9, angle], &[0.0; 2], &[3.0]);
     assert_eq!(judge(0.2), Verdict { reward: 1.0, terminated: false });
     assert_eq!(judge(0.2001), Verdict { reward: 0.0, terminated: true });
     assert_eq!(judge(-0.2001), Verdict { reward: 0.0, terminated: true });
 
-    let task = Task::new(TaskName::CartPole);
+    let task = Task::new(TaskName::CARTPOLE);
     let judge = |x: f64, degrees: f64| task.judge(0.0, &[x, degrees.to_radians()], &[0.0; 2], &[1.0]);
     for (x, degrees, terminated) in
         [(0.0, 11.99, false), (0.0, -12.01, true), (2.39, 0.0, false), (2.41, 0.0, true), (-2.41, 0.0, true)]
@@ -100,16 +101,17 @@ fn hopper_and_walker_observe_clipped_velocities_and_the_others_do_not() {
         qvel[1] = -30.0;
         let seen = observation(&task, &qpos, &qvel);
         match name {
-            TaskName::Hopper | TaskName::Walker2d => {
+            TaskName::HOPPER | TaskName::WALKER2D => {
                 assert!(!seen.contains(&42.0), "{name}: where the robot is stays hidden");
                 assert_eq!(&seen[qpos.len() - 1..][..2], [10.0, -10.0], "{name}");
             }
-            TaskName::HalfCheetah => {
+            TaskName::HALF_CHEETAH => {
                 assert!(!seen.contains(&42.0), "{name}");
                 assert_eq!(&seen[qpos.len() - 1..][..2], [12.5, -30.0]);
             }
-            TaskName::InvertedPendulum => assert_eq!(seen, [42.0, 0.0, 12.5, -30.0]),
-            TaskName::CartPole => assert_eq!(seen, [42.0, 12.5, 0.0, -30.0]),
+            TaskName::INVERTED_PENDULUM => assert_eq!(seen, [42.0, 0.0, 12.5, -30.0]),
+            TaskName::CARTPOLE => assert_eq!(seen, [42.0, 12.5, 0.0, -30.0]),
+            other => panic!("{other}"),
         }
     }
 }
@@ -123,10 +125,11 @@ fn initial_states_have_the_noise_that_gymnasium_gives_them() {
         let rest = [rest_qpos, rest_qvel].concat();
         let (nq, n) = (task.spec().nq, rest.len());
         let scale = match name {
-            TaskName::CartPole => 0.05,
-            TaskName::InvertedPendulum => 0.01,
-            TaskName::Hopper | TaskName::Walker2d => 5e-3,
-            TaskName::HalfCheetah => 0.1,
+            TaskName::CARTPOLE => 0.05,
+            TaskName::INVERTED_PENDULUM => 0.01,
+            TaskName::HOPPER | TaskName::WALKER2D => 5e-3,
+            TaskName::HALF_CHEETAH => 0.1,
+            other => panic!("{other}"),
         };
         let mut stream = StreamKey::new(3, Purpose::Test).stream();
         let mut noise = vec![Vec::with_capacity(DRAWS); n];
@@ -143,7 +146,7 @@ fn initial_states_have_the_noise_that_gymnasium_gives_them() {
             let mean = noise.iter().sum::<f64>() / DRAWS as f64;
             let variance = noise.iter().map(|v| v * v).sum::<f64>() / DRAWS as f64;
             let largest = noise.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
-            let normal = name == TaskName::HalfCheetah && i >= nq;
+            let normal = name == TaskName::HALF_CHEETAH && i >= nq;
             // Five standard errors of mean and variance; a uniform number has variance 1/3 and kurtosis 9/5.
             let (expected, kurtosis) = if normal { (1.0, 3.0) } else { (1.0 / 3.0, 1.8) };
             let error = |variance: f64| 5.0 * (variance / DRAWS as f64).sqrt();
@@ -174,36 +177,87 @@ fn every_task_has_the_parameters_that_are_documented() {
 }
 
 #[test]
-fn a_task_survives_being_written_to_a_plan_and_a_misspelt_number_is_refused() {
+fn a_task_survives_being_written_and_a_misspelt_number_is_refused_with_its_line() {
     for name in TaskName::ALL {
         let task = Task::new(name);
-        let written = toml::to_string(&task).unwrap();
-        assert!(written.contains(&format!("name = \"{name}\"")), "{written}");
-        assert_eq!(toml::from_str::<Task>(&written).unwrap(), task, "{written}");
-        assert_eq!(
-            toml::from_str::<Task>(&format!("name = \"{name}\"")).unwrap(),
-            task,
-            "all else has defaults"
-        );
-        let misspelt = toml::from_str::<Task>(&format!("name = \"{name}\"\nreset_noise = 0.0"));
-        assert!(misspelt.unwrap_err().to_string().contains("reset_noise"), "{name}");
+        let text = toml::to_string(&task).unwrap();
+        assert_eq!(Task::read(&text).unwrap(), task, "{name}");
+        let misspelt = Task::read(&text.replace("[reset.positions]", "[reset.positions]\nunifrom = 0.0"));
+        let message = misspelt.unwrap_err();
+        assert!(message.contains("unifrom") && message.contains("line"), "{message}");
     }
 }
 
 #[test]
-fn a_task_in_which_time_does_not_pass_is_refused_by_name() {
-    let refused = |task: CartPole| {
-        let task = Task::CartPole(task);
+fn a_task_that_makes_no_sense_is_refused_by_the_name_of_the_number() {
+    let refused = |change: &dyn Fn(&mut Task)| {
+        let mut task = Task::new(TaskName::CARTPOLE);
         let vary = task.space();
+        change(&mut task);
         Simulator::new(task, None, vary).unwrap_err().to_string()
     };
     for timestep in [0.0, -0.02, f64::NAN, f64::INFINITY] {
-        let message = refused(CartPole { timestep, ..CartPole::default() });
+        let message = refused(&|task| task.robot.timestep = timestep);
         assert_eq!(
             message,
             format!("task `cartpole`: `timestep` = {timestep} has to be positive and finite")
         );
     }
-    let message = refused(CartPole { episode_limit: 0, ..CartPole::default() });
+    let message = refused(&|task| task.robot.episode_limit = 0);
     assert_eq!(message, "task `cartpole`: `episode_limit` = 0 has to be at least 1");
+    let cases: [(&str, &dyn Fn(&mut Task)); 9] = [
+        ("`robot`", &|task| task.robot.model = Some("hopper".into())),
+        ("`robot`", &|task| task.robot.equations = None),
+        ("`reset.positions.at`", &|task| task.reset.positions.at = Some(vec![0.0; 3])),
+        ("`reset.velocities.at`", &|task| task.reset.velocities.at = Some(vec![])),
+        ("`observation.hidden`", &|task| task.observation.hidden = 3),
+        ("`healthy.coordinates`", &|task| {
+            task.healthy.coordinates.push(Range::From { from: 4, within: [0.0, 1.0] });
+        }),
+        ("`parameter`", &|task| task.parameters[0].of = vec!["pole".into()]),
+        ("`parameter`", &|task| task.parameters[0].times = None),
+        ("nominal value lies outside", &|task| task.parameters[0].times = Some([2.0, 3.0])),
+    ];
+    for (what, change) in cases {
+        let message = refused(change);
+        assert!(message.contains(what), "{what}: {message}");
+    }
+}
+
+#[test]
+fn the_cart_pole_falls_at_twelve_degrees_to_the_last_bit() {
+    let task = Task::new(TaskName::CARTPOLE);
+    // As Gymnasium writes it.
+    let limit = 12.0 * 2.0 * std::f64::consts::PI / 360.0;
+    assert!(!task.judge(0.0, &[0.0, limit], &[0.0; 2], &[0.0]).terminated);
+    assert!(task.judge(0.0, &[0.0, limit.next_up()], &[0.0; 2], &[0.0]).terminated);
+}
+
+#[test]
+fn a_robot_without_a_model_of_that_name_is_refused_with_the_nearest() {
+    let mut task = Task::new(TaskName::HOPPER);
+    task.robot.model = Some("hoper".into());
+    let vary = task.space();
+    let message = Simulator::new(task, None, vary).unwrap_err().to_string();
+    assert!(message.contains("`hoper`") && message.contains("`hopper`"), "{message}");
+}
+
+#[test]
+fn a_task_with_other_numbers_runs_and_says_so() {
+    let plain = Task::new(TaskName::HOPPER);
+    let mut frugal = plain.clone();
+    frugal.reward.control = 1.0;
+    frugal.robot.pushed = vec!["torso".into()];
+    let make = |task: &Task| Simulator::new(task.clone(), None, task.space()).unwrap();
+    let (plain, frugal) = (make(&plain), make(&frugal));
+    assert_ne!(plain.identity(), frugal.identity(), "their results are told apart");
+    assert_eq!(frugal.spec().forces, ["torso"]);
+    let step = |simulator: &Simulator| {
+        let mut sim = simulator.batch(1).unwrap();
+        let (mut rewards, mut outcomes) = ([0.0], [wr2l_sim::Outcome::Running]);
+        sim.step(&[1.0; 3], &[true], &mut rewards, &mut outcomes);
+        rewards[0]
+    };
+    let difference = step(&plain) - step(&frugal);
+    assert!((difference - 3.0 * (1.0 - 1e-3)).abs() < 1e-12, "{difference}");
 }

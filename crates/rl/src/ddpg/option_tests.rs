@@ -41,7 +41,7 @@ fn turns(explores: bool) -> Company<'static> {
 
 #[test]
 fn every_option_changes_the_run_and_none_depends_on_threads_or_grouping() {
-    let simulator = simulator(TaskName::Hopper);
+    let simulator = simulator(TaskName::HOPPER);
     let plain = trained(&simulator, &small(), turns(true), 1, 1);
     for (name, config) in options() {
         let reference = trained(&simulator, &config, turns(true), 1, 1);
@@ -58,7 +58,7 @@ fn every_option_changes_the_run_and_none_depends_on_threads_or_grouping() {
 
 #[test]
 fn a_restored_learner_goes_on_bit_for_bit_with_every_option() {
-    let simulator = simulator(TaskName::Hopper);
+    let simulator = simulator(TaskName::HOPPER);
     for (name, config) in options() {
         for company in [Company::Nobody, turns(true), turns(false)] {
             let mut workers = Threads::new(&simulator, 1).unwrap();
@@ -129,7 +129,7 @@ fn covariance(noise: &[Vec<f64>], s: usize, t: usize) -> f64 {
 #[test]
 fn noise_with_a_memory_is_an_ornstein_uhlenbeck_process_that_begins_at_zero() {
     // No episode of the HalfCheetah ends before its thousand steps.
-    let simulator = simulator(TaskName::HalfCheetah);
+    let simulator = simulator(TaskName::HALF_CHEETAH);
     let (theta, dt) = (0.5, 0.2);
     let config = NoiseConfig { theta, dt, ..noise(NoiseKind::OrnsteinUhlenbeck) };
     let process = config.correlation().unwrap();
@@ -154,14 +154,14 @@ fn noise_with_a_memory_is_an_ornstein_uhlenbeck_process_that_begins_at_zero() {
     let white = noise_of_actions(&simulator, None, 20);
     assert!(covariance(&white, 19, 20).abs() < 0.25 && (covariance(&white, 20, 20) - 1.0).abs() < 0.36);
     // Where episodes end, it begins again: the pendulum falls within twenty steps, most lanes more than once.
-    let pendulum = noise_of_actions(&super::tests::simulator(TaskName::InvertedPendulum), Some(process), 60);
+    let pendulum = noise_of_actions(&super::tests::simulator(TaskName::INVERTED_PENDULUM), Some(process), 60);
     let late = covariance(&pendulum, 119, 119);
     assert!(late < 0.8 * variance(120), "{late}: no episode has lasted 120 steps");
 }
 
 #[test]
 fn agent_and_opponent_have_each_a_memory_of_their_own_noise() {
-    let simulator = simulator(TaskName::Hopper);
+    let simulator = simulator(TaskName::HOPPER);
     let config = DdpgConfig { noise: noise(NoiseKind::OrnsteinUhlenbeck), warm_up: 0, ..small() };
     for explores in [true, false] {
         let mut workers = Threads::new(&simulator, 1).unwrap();
@@ -182,7 +182,7 @@ fn agent_and_opponent_have_each_a_memory_of_their_own_noise() {
 
 #[test]
 fn noise_on_weights_comes_to_move_actions_as_far_as_it_should() {
-    let simulator = simulator(TaskName::Hopper);
+    let simulator = simulator(TaskName::HOPPER);
     for begin in [1e-3, 3.0] {
         let mut learner = begun(&simulator, DdpgConfig { noise: noise(NoiseKind::Parameters), ..small() });
         let mut stream = StreamKey::new(1, Purpose::Test).stream();
@@ -207,7 +207,7 @@ fn noise_on_weights_comes_to_move_actions_as_far_as_it_should() {
 
 #[test]
 fn noisy_weights_stay_for_whole_episodes_and_are_drawn_anew_after_one() {
-    let simulator = simulator(TaskName::Hopper);
+    let simulator = simulator(TaskName::HOPPER);
     let learner = begun(&simulator, DdpgConfig { noise: noise(NoiseKind::Parameters), ..small() });
     let Ddpg { actor, mover, lanes, .. } = &learner;
     let mut explorers = ParameterNoise::new(0.3, actor);
@@ -231,7 +231,7 @@ fn noisy_weights_stay_for_whole_episodes_and_are_drawn_anew_after_one() {
 
 #[test]
 fn the_buffer_holds_what_the_noisy_weights_did_and_raw_observations() {
-    let simulator = simulator(TaskName::Hopper);
+    let simulator = simulator(TaskName::HOPPER);
     let config = DdpgConfig {
         noise: noise(NoiseKind::Parameters),
         normalise_observations: true,
@@ -267,7 +267,7 @@ fn the_buffer_holds_what_the_noisy_weights_did_and_raw_observations() {
 
 #[test]
 fn minibatches_are_normalised_as_the_policy_normalises() {
-    let simulator = simulator(TaskName::Hopper);
+    let simulator = simulator(TaskName::HOPPER);
     let mut learner = begun(&simulator, DdpgConfig { normalise_observations: true, ..small() });
     let mut stream = StreamKey::new(2, Purpose::Test).stream();
     learner.config.minibatch = 4000;
@@ -294,7 +294,7 @@ fn minibatches_are_normalised_as_the_policy_normalises() {
 
 #[test]
 fn l2_adds_its_share_of_every_parameter_to_the_gradient_and_shrinks_them() {
-    let simulator = simulator(TaskName::Hopper);
+    let simulator = simulator(TaskName::HOPPER);
     for critic_layer_norm in [false, true] {
         let mut learner = begun(&simulator, DdpgConfig { critic_layer_norm, ..small() });
         let Ddpg { config, mover, critic, draw, .. } = &mut learner;
@@ -321,7 +321,7 @@ fn l2_adds_its_share_of_every_parameter_to_the_gradient_and_shrinks_them() {
 
 #[test]
 fn an_opponent_that_does_not_explore_acts_by_its_mean() {
-    let simulator = simulator(TaskName::Hopper);
+    let simulator = simulator(TaskName::HOPPER);
     let means = Means::TakeOver { alpha: 1.0 };
     for (explores, kind) in
         [(false, NoiseKind::Gaussian), (true, NoiseKind::Gaussian), (false, NoiseKind::OrnsteinUhlenbeck)]

@@ -69,7 +69,7 @@ pub(super) fn mixed(means: Means) -> Company<'static> {
 
 #[test]
 fn the_same_bits_for_any_threads_and_grouping() {
-    let simulator = simulator(TaskName::Hopper);
+    let simulator = simulator(TaskName::HOPPER);
     for config in [small(), small_td3()] {
         for company in [Company::Nobody, mixed(Means::TakeOver { alpha: 0.2 })] {
             let reference = trained(&simulator, &config, company, 1, 1);
@@ -106,7 +106,7 @@ fn lane(learner: &Ddpg, outcomes: [Outcome; 5]) -> LaneBatch {
 
 /// What is stored of a lane, by reward: action, first coordinate of the next observation, whether it goes on.
 fn stored(outcomes: [Outcome; 5]) -> Vec<(f32, f32, f32, f32)> {
-    let simulator = simulator(TaskName::InvertedPendulum);
+    let simulator = simulator(TaskName::INVERTED_PENDULUM);
     let mut learner = ddpg(&simulator, small());
     learner.batch = vec![lane(&learner, outcomes)];
     learner.store();
@@ -147,7 +147,7 @@ fn a_diverged_step_is_never_stored() {
 #[test]
 fn critic_targets_bootstrap_through_time_limits() {
     // One state, reward 1, γ = ½: worth 1/(1 − γ) = 2 where the time limit ends it, and 1 where it is terminal.
-    let simulator = simulator(TaskName::InvertedPendulum);
+    let simulator = simulator(TaskName::INVERTED_PENDULUM);
     let value = |outcome| {
         let config = DdpgConfig { gamma: 0.5, tau: 0.05, critic_learning_rate: 3e-3, ..small() };
         let mut learner = ddpg(&simulator, config);
@@ -175,7 +175,7 @@ fn critic_targets_bootstrap_through_time_limits() {
 
 #[test]
 fn the_actor_climbs_the_critic_and_the_opponent_descends_it() {
-    let simulator = simulator(TaskName::Hopper);
+    let simulator = simulator(TaskName::HOPPER);
     let mut workers = Threads::new(&simulator, 1).unwrap();
     for means in [Means::TakeOver { alpha: 0.3 }, Means::Blend { alpha: 0.3 }] {
         let mut learner = ddpg(&simulator, DdpgConfig { warm_up: 60, ..small() });
@@ -203,7 +203,7 @@ fn the_actor_climbs_the_critic_and_the_opponent_descends_it() {
 
 #[test]
 fn actions_stay_within_their_bounds_and_the_warm_up_fills_them() {
-    let simulator = simulator(TaskName::InvertedPendulum);
+    let simulator = simulator(TaskName::INVERTED_PENDULUM);
     let mut workers = Threads::new(&simulator, 1).unwrap();
     let config = DdpgConfig { warm_up: 2000, replay: 5000, rounds: 100, ..small() };
     let mut learner = ddpg(&simulator, config);
@@ -227,14 +227,14 @@ fn actions_stay_within_their_bounds_and_the_warm_up_fills_them() {
 
 #[test]
 fn a_task_of_choices_is_refused_with_a_sentence() {
-    let simulator = simulator(TaskName::CartPole);
+    let simulator = simulator(TaskName::CARTPOLE);
     let error = Ddpg::new(small(), simulator.spec(), 0, 1).unwrap_err();
     assert!(error.to_string().contains("choices"), "{error}");
 }
 
 #[test]
 fn a_restored_learner_goes_on_bit_for_bit() {
-    let simulator = simulator(TaskName::Hopper);
+    let simulator = simulator(TaskName::HOPPER);
     let configs = [small(), small_td3()];
     for (config, company) in configs
         .iter()
@@ -259,7 +259,7 @@ fn a_restored_learner_goes_on_bit_for_bit() {
 
 #[test]
 fn weights_that_are_no_numbers_are_an_error_and_the_policy_stays() {
-    let simulator = simulator(TaskName::Hopper);
+    let simulator = simulator(TaskName::HOPPER);
     let mut workers = Threads::new(&simulator, 1).unwrap();
     let mut learner = ddpg(&simulator, small());
     improve(&mut learner, &mut workers, 0, Company::Nobody);
@@ -283,7 +283,7 @@ pub(super) fn begun(simulator: &Simulator, config: DdpgConfig) -> Ddpg {
 
 #[test]
 fn targets_are_made_with_the_lower_of_two_critics_that_differ() {
-    let simulator = simulator(TaskName::Hopper);
+    let simulator = simulator(TaskName::HOPPER);
     let mut learner = begun(&simulator, DdpgConfig { target_noise: 0.0, ..small_td3() });
     let Ddpg { config, mover, critic, draw, .. } = &mut learner;
     // Critics that do not move.
@@ -329,7 +329,7 @@ fn slow_copies(learner: &Ddpg) -> Vec<f32> {
 
 #[test]
 fn the_opponent_moves_once_in_so_many_moves_of_the_actor() {
-    let simulator = simulator(TaskName::Hopper);
+    let simulator = simulator(TaskName::HOPPER);
     let mut workers = Threads::new(&simulator, 1).unwrap();
     let mut learner = ddpg(&simulator, small_td3());
     let mixing = Mixing { means: Means::TakeOver { alpha: 0.3 }, every: 3, in_turn: false, explores: true };
@@ -359,7 +359,7 @@ fn the_opponent_moves_once_in_so_many_moves_of_the_actor() {
 
 #[test]
 fn the_actor_waits_its_turn_and_a_fraction_of_a_step_a_transition_is_kept() {
-    let simulator = simulator(TaskName::Hopper);
+    let simulator = simulator(TaskName::HOPPER);
     let mut learner = begun(&simulator, DdpgConfig { actor_every: 3, updates: 0.4, ..small() });
     // Four rounds of 21 transitions; warm after the second.
     assert_eq!(learner.updates, 3 * 8);
@@ -381,7 +381,7 @@ fn the_actor_waits_its_turn_and_a_fraction_of_a_step_a_transition_is_kept() {
 #[test]
 fn a_critic_that_sees_the_dynamics_tells_them_apart_and_the_policy_does_not() {
     // One state and one action, worth as much as its dynamics say; episodes end at once.
-    let task = Task::new(TaskName::Hopper);
+    let task = Task::new(TaskName::HOPPER);
     let space = task.space().select(&["friction"]).unwrap();
     let simulator = Simulator::new(task, None, space).unwrap();
     let spread = |critic_sees_dynamics| {

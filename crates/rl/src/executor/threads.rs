@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn a_panic_on_a_thread_reaches_the_caller_and_the_threads_go_on() {
-        let task = Task::new(TaskName::CartPole);
+        let task = Task::new(TaskName::CARTPOLE);
         let simulator = Simulator::new(task, None, DynamicsSpace::default()).unwrap();
         let mut threads = Threads::new(&simulator, 3).unwrap();
         let panics = |threads: &mut Threads| {

@@ -67,7 +67,7 @@ fn mean_kl(trpo: &Trpo, old: &[f32], new: &[f32]) -> f64 {
 
 #[test]
 fn the_kl_constraint_holds_after_every_accepted_step() {
-    for task in [TaskName::CartPole, TaskName::Hopper] {
+    for task in [TaskName::CARTPOLE, TaskName::HOPPER] {
         for kl in [1e-4, 0.01, 0.5] {
             // Damping 0 leaves the longest steps: the line search has to hold them.
             for damping in [0.0, 0.1] {
@@ -97,7 +97,7 @@ fn the_kl_constraint_holds_after_every_accepted_step() {
 fn the_step_is_the_damped_natural_gradient() {
     // (F + damping·I)x = g, assembled column by column and solved by elimination; one trial accepts at β·x.
     let config = TrpoConfig { hidden: vec![3], cg_steps: 200, kl: 1e-6, ..small() };
-    let mut trpo = prepared(TaskName::CartPole, config.clone());
+    let mut trpo = prepared(TaskName::CARTPOLE, config.clone());
     let (policy, old) = (trpo.actor.policy().clone(), trpo.actor.params().to_vec());
     let n = old.len();
     let gradient = trpo.scratch.gradient(&policy, &old, &trpo.samples);
@@ -148,14 +148,14 @@ fn eliminate(mut m: Vec<Vec<f64>>) -> Vec<f64> {
 
 #[test]
 fn a_zero_gradient_leaves_the_policy_and_says_so() {
-    let mut trpo = prepared(TaskName::Hopper, small());
+    let mut trpo = prepared(TaskName::HOPPER, small());
     trpo.samples.advantages.fill(0.0);
     assert_eq!(trpo.step(), (Err(Skip::NoGradient), 0.0));
 }
 
 #[test]
 fn equal_advantages_are_no_gradient() {
-    let mut trpo = prepared(TaskName::Hopper, small());
+    let mut trpo = prepared(TaskName::HOPPER, small());
     trpo.samples.advantages.fill(3.0);
     trpo.samples.standardise_advantages();
     assert_eq!(trpo.step().0, Err(Skip::NoGradient));
@@ -165,13 +165,13 @@ fn equal_advantages_are_no_gradient() {
 fn a_reward_or_advantage_that_is_not_finite_is_survived_and_reported() {
     for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         let config = TrpoConfig { normalise_rewards: false, ..small() };
-        let (mut workers, mut trpo) = setting(TaskName::Hopper, config);
+        let (mut workers, mut trpo) = setting(TaskName::HOPPER, config);
         collect(&mut workers, &mut trpo);
         trpo.batch[1].rewards[7] = bad;
         let error = trpo.prepare(1.0, 0).unwrap_err();
         assert!(matches!(error, RlError::NotFinite { .. }));
 
-        let mut trpo = prepared(TaskName::Hopper, small());
+        let mut trpo = prepared(TaskName::HOPPER, small());
         trpo.samples.advantages[11] = bad as f32;
         let (stepped, norm) = trpo.step();
         assert_eq!(stepped, Err(Skip::NotFinite), "gradient norm {norm}");
@@ -181,7 +181,7 @@ fn a_reward_or_advantage_that_is_not_finite_is_survived_and_reported() {
 #[test]
 fn rewards_that_are_not_finite_leave_policy_and_critic_and_training_goes_on() {
     let config = TrpoConfig { normalise_rewards: false, ..small() };
-    let (mut workers, mut trpo) = setting(TaskName::Hopper, config);
+    let (mut workers, mut trpo) = setting(TaskName::HOPPER, config);
     // A critic of huge weights gives values beyond f32.
     trpo.critic = {
         let mut stream = StreamKey::new(1, Purpose::Test).stream();
@@ -204,7 +204,7 @@ fn an_ill_conditioned_fisher_matrix_is_survived() {
     for log_std in [[-30.0, 0.0, 30.0], [-50.0, 0.0, 0.0], [80.0, 80.0, 80.0], [0.0, 0.0, 0.0]] {
         for weights in [0.0, 1.0, 1e4] {
             for damping in [0.0, 0.1] {
-                let (mut workers, mut trpo) = setting(TaskName::Hopper, TrpoConfig { damping, ..small() });
+                let (mut workers, mut trpo) = setting(TaskName::HOPPER, TrpoConfig { damping, ..small() });
                 let mut params: Vec<f32> = trpo.actor.params().iter().map(|p| weights * p).collect();
                 let n = params.len();
                 params[n - 3..].copy_from_slice(&log_std);
@@ -225,7 +225,7 @@ fn an_ill_conditioned_fisher_matrix_is_survived() {
 
 #[test]
 fn a_diverged_step_never_reaches_the_networks() {
-    let (mut workers, mut trpo) = setting(TaskName::Hopper, small());
+    let (mut workers, mut trpo) = setting(TaskName::HOPPER, small());
     collect(&mut workers, &mut trpo);
     for step in [0, 17, 69] {
         trpo.batch[1].outcomes[step] = Outcome::Diverged(wr2l_sim::Divergence::State);
@@ -240,7 +240,7 @@ fn a_diverged_step_never_reaches_the_networks() {
 #[test]
 fn trpo_learns_to_balance_the_cart_pole() {
     let (mut workers, mut trpo) =
-        setting(TaskName::CartPole, TrpoConfig { horizon: 128, ..TrpoConfig::default() });
+        setting(TaskName::CARTPOLE, TrpoConfig { horizon: 128, ..TrpoConfig::default() });
     let mut last = Vec::new();
     for iteration in 0..40 {
         last = improve(&mut workers, &mut trpo, iteration).finished;
@@ -251,7 +251,7 @@ fn trpo_learns_to_balance_the_cart_pole() {
 
 #[test]
 fn the_same_bits_for_any_threads_and_grouping() {
-    let simulator = simulator(TaskName::Hopper);
+    let simulator = simulator(TaskName::HOPPER);
     let train = |threads, lanes| {
         let mut workers = Threads::with_lanes(&simulator, threads, lanes).unwrap();
         let mut trpo = Trpo::new(TrpoConfig { lanes: 4, ..small() }, simulator.spec(), 0, 3).unwrap();

@@ -94,7 +94,7 @@ mod tests {
     use wr2l_sim::{Task, TaskName};
 
     fn space() -> DynamicsSpace {
-        Task::new(TaskName::Hopper).space().select(&["torso_density", "friction"]).unwrap()
+        Task::new(TaskName::HOPPER).space().select(&["torso_density", "friction"]).unwrap()
     }
 
     fn region(shape: Shape, ranges: &[(&str, [f64; 2])]) -> RegionConfig {

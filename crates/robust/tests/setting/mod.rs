@@ -14,7 +14,7 @@ pub(crate) fn simulator(task: TaskName, vary: &[&str]) -> Simulator {
 
 /// The Hopper with the paper's two parameters.
 pub(crate) fn hopper() -> Simulator {
-    simulator(TaskName::Hopper, &["torso_density", "friction"])
+    simulator(TaskName::HOPPER, &["torso_density", "friction"])
 }
 
 /// An untrained policy.

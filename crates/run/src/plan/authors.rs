@@ -3,7 +3,6 @@
 
 use wr2l_rl::{DdpgConfig, HiddenUnits, InitialWeights, NoiseConfig, NoiseKind, TrpoConfig};
 use wr2l_robust::adversary::{ActionConfig, ForceConfig};
-use wr2l_sim::TaskName;
 
 use super::{Algorithm, Plan};
 
@@ -47,7 +46,7 @@ impl Plan {
 
     /// Pinto et al. 2017 and their code: iterations of the paper, batches of the code, for both players alike.
     fn rarl(mut self) -> Self {
-        self.steps = if self.task == TaskName::InvertedPendulum { 400_000 } else { 2_000_000 };
+        self.steps = 2_000_000;
         let trpo = TrpoConfig {
             lanes: 8,
             horizon: 500,
@@ -68,6 +67,8 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use toml::{Table, Value};
+
+    use wr2l_sim::TaskName;
 
     use super::*;
     use crate::plan::keys::lookup;
@@ -120,7 +121,7 @@ mod tests {
                     .collect();
                 stated.extend(more);
             }
-            let (theirs, ours) = (plan(name, TaskName::Hopper), plan(own, TaskName::Hopper));
+            let (theirs, ours) = (plan(name, TaskName::HOPPER), plan(own, TaskName::HOPPER));
             for (key, value) in &stated {
                 assert_eq!(lookup(&theirs, key), Some(value), "{name}: {key}");
             }
@@ -147,7 +148,7 @@ mod tests {
     #[test]
     fn the_pendulum_has_the_hundred_iterations_of_the_paper() {
         let steps = |task| Plan::preset(Algorithm::RarlAuthors, task).steps;
-        assert_eq!((steps(TaskName::InvertedPendulum), steps(TaskName::HalfCheetah)), (400_000, 2_000_000));
+        assert_eq!((steps(TaskName::INVERTED_PENDULUM), steps(TaskName::HALF_CHEETAH)), (400_000, 2_000_000));
         for task in TaskName::ALL {
             let plan = Plan::preset(Algorithm::RarlAuthors, task);
             assert_eq!(plan.trpo, plan.adversary.force.trpo, "{task}");

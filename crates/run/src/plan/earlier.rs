@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn the_plan_of_an_earlier_version_means_what_it_meant() {
-        let today = Plan::preset(Algorithm::Wr2l, TaskName::HalfCheetah);
+        let today = Plan::preset(Algorithm::Wr2l, TaskName::HALF_CHEETAH);
         let mut table = today.to_table();
         for (key, _) in introduced() {
             remove(&mut table, key);
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn a_plan_of_before_td3_is_the_same_run_today() {
-        let today = Plan::preset(Algorithm::PrMdp, TaskName::HalfCheetah);
+        let today = Plan::preset(Algorithm::PrMdp, TaskName::HALF_CHEETAH);
         let mut table = today.to_table();
         remove(&mut table, "td3");
         for (key, _) in introduced().into_iter().filter(|(key, _)| key.starts_with("ddpg.")) {
@@ -168,23 +168,23 @@ mod tests {
 
     #[test]
     fn what_a_plan_of_today_or_an_experiment_says_is_not_touched() {
-        let today = Plan::preset(Algorithm::Wr2l, TaskName::HalfCheetah);
+        let today = Plan::preset(Algorithm::Wr2l, TaskName::HALF_CHEETAH);
         assert_eq!(resolved(today.to_toml()), today);
         assert_eq!(resolved("task = \"half-cheetah\"\nalgorithm = \"wr2l\"\n".into()), today);
     }
 
     #[test]
     fn a_whole_plan_of_version_0_1_may_say_anything_of_players_who_do_not_play() {
-        let mut table = Plan::preset(Algorithm::Ppo, TaskName::Hopper).to_table();
+        let mut table = Plan::preset(Algorithm::Ppo, TaskName::HOPPER).to_table();
         overlay(&mut table, &nested("trpo.gamma", Value::from(0.5)));
         overlay(&mut table, &nested("adversary.phase_one.search", Value::from("gradient")));
         let then = resolved(toml::to_string(&table).unwrap());
-        assert_eq!(then, Plan::preset(Algorithm::Ppo, TaskName::Hopper), "it is the same run");
+        assert_eq!(then, Plan::preset(Algorithm::Ppo, TaskName::HOPPER), "it is the same run");
     }
 
     #[test]
     fn a_whole_plan_of_today_takes_another_adversary_and_keeps_what_that_one_reads() {
-        let today = Plan::preset(Algorithm::Wr2l, TaskName::Hopper);
+        let today = Plan::preset(Algorithm::Wr2l, TaskName::HOPPER);
         let text = today.to_toml();
         let with = |extra: &str, kind: &str| {
             let file = Layer::text(Path::new("plan.toml"), format!("{text}{extra}")).unwrap();

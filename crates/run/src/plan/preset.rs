@@ -1,12 +1,13 @@
 //! The named algorithms: each a preset of learner and adversary, tuned to the task where the task needs it.
 
 use serde::{Deserialize, Serialize};
+use toml::Value;
 use wr2l_rl::{DdpgConfig, PpoConfig, TrpoConfig};
 use wr2l_robust::adversary::{ActionConfig, CvarConfig, ForceConfig, Mode, RegionConfig};
 use wr2l_robust::gradient::Gradient;
-use wr2l_robust::phase_one::{PhaseOne, SearchKind, Start};
+use wr2l_robust::phase_one::{PhaseOne, SearchKind};
 use wr2l_robust::{AdversaryConfig, BallConfig};
-use wr2l_sim::{Physics, TaskName};
+use wr2l_sim::{Physics, SweepRange, Task, TaskName};
 
 use super::keys::{nested, overlay};
 use super::{AdversaryKind, AdversaryPlan, LearnerKind, Plan, PolicyPlan, Report, Stop, paper};
@@ -118,12 +119,16 @@ impl Algorithm {
     }
 }
 
-/// Who plays where neither an algorithm nor an adversary is named, if not the default preset's: the robot that cannot fall
-/// learns more under several worst cases at once than under one.
+/// Who plays where neither an algorithm nor an adversary is named, if not the default preset's.
 pub(super) fn usual_adversary(task: TaskName, learner: Option<LearnerKind>) -> Option<AdversaryKind> {
-    let ppo = learner.is_none_or(|learner| learner == LearnerKind::Ppo);
-    (task == TaskName::HalfCheetah && ppo).then_some(AdversaryKind::Population)
+    let learner = learner.unwrap_or(LearnerKind::Ppo).as_str();
+    let usual = Task::new(task).usual;
+    let mut of_learner = usual.iter().filter(|usual| usual.learner.as_deref() == Some(learner));
+    of_learner.find_map(|usual| usual.set.get(ADVERSARY)?.clone().try_into().ok())
 }
+
+/// The key that names the adversary. A task's usual value counts where nobody is named; a preset is one's own.
+const ADVERSARY: &str = "adversary.kind";
 
 impl std::fmt::Display for Algorithm {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -140,12 +145,37 @@ impl Plan {
 
     /// The plan with all that the paper fixes, and what is chosen where it is open.
     fn changed_to_the_papers(self) -> Self {
-        let mut table = self.to_table();
         let own = [("algorithm", Algorithm::Wr2lPaper.as_str().into())];
-        for (key, value) in own.into_iter().chain(paper::fixed()).chain(paper::chosen(self.task)) {
-            overlay(&mut table, &nested(key, value));
+        let values = own.into_iter().chain(paper::fixed()).chain(paper::chosen());
+        let values = values.map(|(key, value)| (key.to_owned(), value)).collect::<Vec<_>>();
+        self.with(values)
+    }
+
+    /// The plan with these values of its own options.
+    fn with(self, values: impl IntoIterator<Item = (String, Value)>) -> Self {
+        let mut table = self.to_table();
+        for (key, value) in values {
+            overlay(&mut table, &nested(&key, value));
         }
         table.try_into().expect("a plan with other values of its own options")
+    }
+
+    /// The plan with what is usual on its task, of the values that are tied to a preset, or of the others.
+    fn as_is_usual(self, algorithm: Algorithm, tied: bool) -> Self {
+        let (learner, adversary) = (self.learner, algorithm.players().1);
+        let holds = |wanted: &Option<String>, own: &str| wanted.as_ref().is_none_or(|wanted| wanted == own);
+        let mut values = Vec::new();
+        for usual in Task::new(self.task).usual {
+            let counts = usual.algorithm.is_some() == tied
+                && holds(&usual.algorithm, algorithm.as_str())
+                && holds(&usual.learner, learner.as_str())
+                && holds(&usual.adversary, adversary.as_str())
+                && usual.varies.is_none_or(|varies| varies == adversary.needs_ball());
+            if counts {
+                values.extend(usual.set.into_iter().filter(|(key, _)| key != ADVERSARY));
+            }
+        }
+        self.with(values)
     }
 
     /// The same where somebody has named the learner or the adversary, so that the others' defaults fit them.
@@ -158,24 +188,21 @@ impl Plan {
         let (usual_learner, kind) = algorithm.players();
         let learner = learner.unwrap_or(usual_learner);
         let adversary = adversary.unwrap_or(kind);
-        // Who does not play in the ball trains in the untouched reference model, as the published returns were obtained.
-        let robust = kind.needs_ball();
         if algorithm == Algorithm::Wr2lPaper {
             return Self::preset_for(Algorithm::Wr2l, Some(learner), Some(adversary), task)
-                .changed_to_the_papers();
+                .changed_to_the_papers()
+                .as_is_usual(algorithm, true);
         }
-        let usual: Vec<String> = usual_vary(task).iter().map(|&name| name.to_owned()).collect();
         Self {
             algorithm,
             learner,
             task,
             physics: Physics::available(task)[0],
-            vary: if robust { usual } else { Vec::new() },
+            // Who does not play in the ball trains in the untouched reference model, as the published returns were
+            // obtained; for the others it is the task that says what varies.
+            vary: Vec::new(),
             seed: 0,
-            steps: match task {
-                TaskName::CartPole | TaskName::InvertedPendulum => 200_000,
-                TaskName::Hopper | TaskName::Walker2d | TaskName::HalfCheetah => 1_000_000,
-            },
+            steps: 1_000_000,
             stop: Stop { entropy_below: f64::NEG_INFINITY },
             adversary: AdversaryPlan {
                 action: ActionConfig {
@@ -185,29 +212,30 @@ impl Plan {
                     },
                     ..ActionConfig::default()
                 },
-                cvar: CvarConfig::default(),
-                force: ForceConfig { trpo: trpo(task), ..ForceConfig::default() },
                 kind: adversary,
-                ..adversary_plan(kind, task)
+                ..adversary_plan(kind)
             },
-            ball: ball(task, learner),
+            ball: BallConfig::default(),
             policy: PolicyPlan::default(),
             ppo: PpoConfig {
-                episodes: if kind == AdversaryKind::Cvar { trajectories(task) } else { 0 },
+                // EPOpt's batches are its authors' hundred trajectories.
+                episodes: if kind == AdversaryKind::Cvar { 100 } else { 0 },
                 // It tells the values of lanes under different dynamics apart.
                 critic_sees_dynamics: adversary == AdversaryKind::Population,
-                ..ppo(task, robust)
+                ..PpoConfig::default()
             },
-            trpo: trpo(task),
+            trpo: TrpoConfig::default(),
             ddpg: DdpgConfig::default(),
             td3: DdpgConfig::td3(),
             report: Report { sweep: usual_sweep(task, 15, 5), episodes: 5 },
         }
+        .as_is_usual(algorithm, false)
         .by_authors()
+        .as_is_usual(algorithm, true)
     }
 }
 
-fn adversary_plan(kind: AdversaryKind, task: TaskName) -> AdversaryPlan {
+fn adversary_plan(kind: AdversaryKind) -> AdversaryPlan {
     let AdversaryConfig {
         epsilon_ramp,
         return_discount,
@@ -223,13 +251,7 @@ fn adversary_plan(kind: AdversaryKind, task: TaskName) -> AdversaryPlan {
     // times the learner's simulator steps: as much as one waits for, when a turn comes every four iterations.
     let gradient = Gradient { pairs: 16, ..phase_one.gradient };
     // The surrogate takes about as many episodes, and finds the worst where no slope leads to it.
-    let mut phase_one = PhaseOne { search: SearchKind::Surrogate, max_inner: 2, gradient, ..phase_one };
-    if task == TaskName::InvertedPendulum {
-        // A policy that balances the reference pole balances all that are a tenth longer or shorter, too: there is no
-        // gradient to find so near.
-        phase_one.gradient.sigma = 0.5;
-        phase_one.start = Start::Warm;
-    }
+    let phase_one = PhaseOne { search: SearchKind::Surrogate, max_inner: 2, gradient, ..phase_one };
     // Those who push take a turn for every iteration of the learner.
     let every = if kind == AdversaryKind::Force { 1 } else { 8_192 };
     AdversaryPlan {
@@ -252,74 +274,11 @@ fn adversary_plan(kind: AdversaryKind, task: TaskName) -> AdversaryPlan {
     }
 }
 
-/// A radius that a policy can be trained for in the preset's million steps. Larger ones take longer: the Hopper learns in one
-/// of 0.1, too, in three million. The smaller tasks' distances are in other units, so theirs is chosen by its effect.
-fn ball(task: TaskName, learner: LearnerKind) -> BallConfig {
-    let default = BallConfig::default();
-    match task {
-        TaskName::CartPole | TaskName::InvertedPendulum => BallConfig { half_width: Some(0.5), ..default },
-        TaskName::Hopper => BallConfig { epsilon: 0.03, ..default },
-        TaskName::Walker2d => BallConfig { epsilon: 1.0, ..default },
-        // In the larger one TD3 learnt nothing of use when all parameters varied, and less than in this one when two did.
-        TaskName::HalfCheetah if learner.replays() => BallConfig { epsilon: 3.0, ..default },
-        // With two parameters 60 has the better worst tenth at less nominal return, with all of them 10 is better.
-        TaskName::HalfCheetah => BallConfig { epsilon: 30.0, ..default },
-    }
-}
-
-/// The published settings; under changing dynamics, where those tend to end standing still on the robots that can fall, a
-/// longer horizon, and entropy: as much as keeps the noise of the actions from fading, without which many runs stay on a
-/// plateau under the worst dynamics. The robot that cannot fall settles in a slow gait with them, and does not with a
-/// shorter horizon and less noise at the start.
-fn ppo(task: TaskName, robust: bool) -> PpoConfig {
-    let usual = PpoConfig::default();
-    let entropy = match task {
-        // Twice the Hopper's actions, under the same advantages.
-        TaskName::Walker2d if robust => 0.01,
-        TaskName::Hopper | TaskName::HalfCheetah if robust => 0.005,
-        _ => usual.entropy,
-    };
-    match task {
-        TaskName::Hopper | TaskName::Walker2d if robust => PpoConfig { gamma: 0.995, entropy, ..usual },
-        TaskName::HalfCheetah => PpoConfig { gamma: 0.98, entropy, initial_std: 0.3, ..usual },
-        _ => usual,
-    }
-}
-
-/// Trajectories of EPOpt's batches. Its authors' hundred, but where none ever ends before its thousand steps: a million
-/// steps would be ten batches.
-fn trajectories(task: TaskName) -> usize {
-    if task == TaskName::HalfCheetah { 20 } else { 100 }
-}
-
-/// The published settings. Without the running normalisation of observations where a solved task keeps the state at one
-/// point: the moments then shrink towards it, and what the trust region holds still is turned up from behind, until the
-/// pole falls.
-fn trpo(task: TaskName) -> TrpoConfig {
-    let balances = matches!(task, TaskName::CartPole | TaskName::InvertedPendulum);
-    TrpoConfig { normalise_observations: !balances, ..TrpoConfig::default() }
-}
-
-/// What the paper varies in its low-dimensional experiments.
-fn usual_vary(task: TaskName) -> &'static [&'static str] {
-    match task {
-        TaskName::CartPole => &["pole_half_length"],
-        TaskName::InvertedPendulum => &["pole_length"],
-        TaskName::Hopper | TaskName::Walker2d | TaskName::HalfCheetah => &["torso_density", "friction"],
-    }
-}
-
-/// The sweep that shows a task's robustness: `curve` points where one parameter matters, `side` × `side` points where
-/// two do. It reaches outside every ball one would train in, on purpose.
+/// The sweep that shows a task's robustness: `curve` points where one parameter matters, `side` points of each where
+/// several do.
 pub fn usual_sweep(task: TaskName, curve: usize, side: usize) -> Vec<String> {
-    match task {
-        TaskName::CartPole => vec![format!("pole_half_length=0.1:2.5:{curve}")],
-        TaskName::InvertedPendulum => vec![format!("pole_length=0.3:3:{curve}")],
-        TaskName::Hopper | TaskName::Walker2d => {
-            vec![format!("torso_density=500:3000:{side}"), format!("friction=0.5:3:{side}")]
-        }
-        TaskName::HalfCheetah => {
-            vec![format!("torso_density=330:2000:{side}"), format!("friction=0.1:1.5:{side}")]
-        }
-    }
+    let sweep = Task::new(task).sweep;
+    let points = if sweep.len() > 1 { side } else { curve };
+    let axis = |axis: SweepRange| format!("{}={}:{}:{points}", axis.parameter, axis.range[0], axis.range[1]);
+    sweep.into_iter().map(axis).collect()
 }

@@ -13,7 +13,7 @@ fn message(layers: &[Layer]) -> String {
 fn a_written_plan_reads_back_identical() {
     for task in TaskName::ALL {
         for algorithm in Algorithm::ALL {
-            if task == TaskName::CartPole && !works_on_the_cart_pole(algorithm) {
+            if task == TaskName::CARTPOLE && !works_on_the_cart_pole(algorithm) {
                 continue;
             }
             let plan = Plan::resolve(&[
@@ -40,7 +40,7 @@ fn layers_come_in_order() {
         Layer::set("ppo.horizon=1e2").unwrap(),
     ])
     .unwrap();
-    assert_eq!((plan.task, plan.seed, plan.steps), (TaskName::Hopper, 2, 2_000_000));
+    assert_eq!((plan.task, plan.seed, plan.steps), (TaskName::HOPPER, 2, 2_000_000));
     assert_eq!((plan.ppo.lanes, plan.ppo.horizon, plan.ppo.epochs), (4, 100, 10));
 }
 
@@ -243,7 +243,7 @@ fn every_preset_makes_sense_where_its_task_allows() {
     for task in TaskName::ALL {
         for algorithm in Algorithm::ALL {
             let plan = with(&[&format!("task={task}"), &format!("algorithm={algorithm}")]);
-            let allowed = task != TaskName::CartPole || works_on_the_cart_pole(algorithm);
+            let allowed = task != TaskName::CARTPOLE || works_on_the_cart_pole(algorithm);
             assert_eq!(plan.is_ok(), allowed, "{algorithm} on {task}: {plan:?}");
         }
     }
@@ -383,7 +383,7 @@ fn every_preset_differs_from_the_one_it_refines_by_what_it_should() {
             assert_eq!(by(other, "ppo-uniform"), ["adversary.kind", "algorithm"], "{other} on {task}");
         }
         assert!(by("wr2l", "wr2l-paper").contains(&"adversary.phase_one.search".to_owned()), "{task}");
-        if task != TaskName::CartPole {
+        if task != TaskName::CARTPOLE {
             assert_eq!(by("pr-mdp", "nr-mdp"), ["adversary.action.mode", "algorithm"], "{task}");
             assert_eq!(by("pr-mdp", "ddpg"), ["adversary.kind", "algorithm"], "{task}");
             assert!(by("rarl", "trpo").contains(&"adversary.kind".to_owned()), "{task}");

@@ -28,12 +28,12 @@ pub(super) enum Effect {
 
 impl Effect {
     /// Finds the parts of `model` that `quantity`, with this nominal value, is about; `None` if it lacks one.
-    pub(super) fn resolve(model: &MjModel, quantity: Quantity, nominal: f64) -> Option<Self> {
-        let body = |name| model.name_to_id(MjtObjBase::mjOBJ_BODY, name);
-        let geom = |name| model.name_to_id(MjtObjBase::mjOBJ_GEOM, name);
-        let joint = |name| model.name_to_id(MjtObjBase::mjOBJ_JOINT, name);
+    pub(super) fn resolve(model: &MjModel, quantity: &Quantity, nominal: f64) -> Option<Self> {
+        let body = |name: &str| model.name_to_id(MjtObjBase::mjOBJ_BODY, name);
+        let geom = |name: &str| model.name_to_id(MjtObjBase::mjOBJ_GEOM, name);
+        let joint = |name: &str| model.name_to_id(MjtObjBase::mjOBJ_JOINT, name);
         // Every joint here is a hinge or a slide, which has one degree of freedom.
-        let dof = |name| Some(model.jnt_dofadr()[joint(name)?] as usize);
+        let dof = |name: &str| Some(model.jnt_dofadr()[joint(name)?] as usize);
         Some(match quantity {
             Quantity::Density(name) => Self::Density { body: body(name)?, nominal },
             Quantity::Armature(name) => Self::Armature { dofs: vec![dof(name)?] },

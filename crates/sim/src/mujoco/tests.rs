@@ -3,13 +3,13 @@
 use mujoco_rs::prelude::{MjModel, MjSpec, MjtObjBase};
 use wr2l_rng::{Purpose, Stream, StreamKey};
 
-use super::{MujocoBatch, MujocoModel, engine, source};
+use super::{MujocoBatch, MujocoModel, engine};
 use crate::task::Quantity;
 use crate::{BatchSim, Outcome, Task, TaskName};
 
 const TASKS: [TaskName; 4] =
-    [TaskName::InvertedPendulum, TaskName::Hopper, TaskName::Walker2d, TaskName::HalfCheetah];
-const WALKERS: [TaskName; 3] = [TaskName::Hopper, TaskName::Walker2d, TaskName::HalfCheetah];
+    [TaskName::INVERTED_PENDULUM, TaskName::HOPPER, TaskName::WALKER2D, TaskName::HALF_CHEETAH];
+const WALKERS: [TaskName; 3] = [TaskName::HOPPER, TaskName::WALKER2D, TaskName::HALF_CHEETAH];
 
 fn stream() -> Stream {
     StreamKey::new(11, Purpose::Test).stream()
@@ -49,10 +49,10 @@ fn compiled(task: TaskName, names_and_values: &[(String, f64)]) -> MjModel {
     engine::prepare().unwrap();
     let task_with_config = Task::new(task);
     let (space, quantities) = (task_with_config.space(), task_with_config.quantities());
-    let mut spec = MjSpec::from_xml_string(source(task)).unwrap();
+    let mut spec = MjSpec::from_xml_string(&crate::model::text(&task_with_config).unwrap()).unwrap();
     for (name, value) in names_and_values {
         let value = *value;
-        match quantities[space.index(name).unwrap()] {
+        match &quantities[space.index(name).unwrap()] {
             Quantity::Density(body) => {
                 let mut children = spec.body_mut(body).unwrap().geom_iter_mut(false);
                 children.by_ref().for_each(|geom| geom.set_density(value));
@@ -264,13 +264,13 @@ fn the_nominal_friction_is_that_of_the_untouched_robots_feet() {
 fn the_hopper_touches_itself_and_the_others_do_not() {
     for task in WALKERS {
         let (_, touched) = contacts_of_a_fall(&mut batch(task, &[], 1));
-        assert_eq!(touched, task == TaskName::Hopper, "{task}");
+        assert_eq!(touched, task == TaskName::HOPPER, "{task}");
     }
 }
 
 #[test]
 fn the_half_cheetah_weighs_14_kg_and_a_density_changes_that() {
-    let mut sim = batch(TaskName::HalfCheetah, &["torso_density"], 1);
+    let mut sim = batch(TaskName::HALF_CHEETAH, &["torso_density"], 1);
     let nominal = sim.space.nominal()[0];
     let mass = |sim: &MujocoBatch| model(sim, 0).body_mass().iter().sum::<f64>();
     assert!((mass(&sim) - 14.0).abs() < 1e-12, "{}", mass(&sim));
@@ -289,7 +289,7 @@ fn no_corner_of_the_bounds_makes_the_integration_unstable() {
             let corner: Vec<f64> = bounds.map(|p| [p.lower, p.upper][stream.below(2)]).collect();
             sim.set_dynamics(0, &corner).unwrap();
             let mut start = vec![0.0; sim.spec.state_dim()];
-            if task != TaskName::InvertedPendulum {
+            if task != TaskName::INVERTED_PENDULUM {
                 // In the air: an unstable joint shows itself, and a contact does not hide it.
                 start[1] = 5.0;
             }
@@ -344,7 +344,7 @@ fn an_exploding_state_is_diverged_until_the_lane_is_reset() {
 fn initial_states_are_those_of_the_model_plus_noise() {
     for task in TASKS {
         let mut sim = batch(task, &[], 1);
-        let scale = if task == TaskName::HalfCheetah { 0.1 } else { 0.01 };
+        let scale = if task == TaskName::HALF_CHEETAH { 0.1 } else { 0.01 };
         sim.reset(0, &mut stream());
         let nq = sim.spec.nq;
         for (got, initial) in state(&sim, 0)[..nq].iter().zip(model(&sim, 0).qpos0()) {
@@ -357,7 +357,7 @@ fn initial_states_are_those_of_the_model_plus_noise() {
 fn the_models_files_agree_with_the_tasks_configuration() {
     for task in TASKS {
         let untouched = compiled(task, &[]);
-        let (config, spec) = (Task::new(task).shape(), Task::new(task).spec());
+        let (config, spec) = (Task::new(task).robot, Task::new(task).spec());
         assert_eq!(untouched.opt().timestep, config.timestep, "{task}");
         let (low, high): (Vec<f64>, Vec<f64>) =
             untouched.actuator_ctrlrange().iter().map(|range| (range[0], range[1])).unzip();

@@ -1,20 +1,22 @@
 //! What a dynamics parameter means in a model, from which its name, unit and description follow.
 
-use crate::Parameter;
+use serde::{Deserialize, Serialize};
+
+use crate::{Parameter, SimError};
 
 /// The physical quantity behind a parameter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Quantity {
     /// Density of all geoms of a body: its mass and inertia are proportional to it.
-    Density(&'static str),
+    Density(String),
     /// Rotor inertia of a joint's motor, reflected to the joint.
-    Armature(&'static str),
+    Armature(String),
     /// The same armature in all motor-driven joints.
     SharedArmature,
     /// Viscous damping of a joint.
-    Damping(&'static str),
+    Damping(String),
     /// Spring stiffness of a joint.
-    Stiffness(&'static str),
+    Stiffness(String),
     /// Sliding friction coefficient of every contact.
     Friction,
     /// Length of the inverted pendulum's pole.
@@ -32,7 +34,7 @@ pub(crate) enum Quantity {
 }
 
 impl Quantity {
-    fn name(self) -> String {
+    fn name(&self) -> String {
         match self {
             Self::Density(body) => format!("{body}_density"),
             Self::Armature(joint) => format!("{joint}_armature"),
@@ -49,12 +51,12 @@ impl Quantity {
         }
     }
 
-    fn unit(self) -> &'static str {
+    fn unit(&self) -> &'static str {
         match self {
             Self::Density(_) => "kg/m³",
             Self::Armature(_) | Self::SharedArmature => "kg·m²",
             // The only sliding joint with a parameter is the pendulum's cart.
-            Self::Damping("slider") => "N·s/m",
+            Self::Damping(joint) if joint == "slider" => "N·s/m",
             Self::Damping(_) => "N·m·s/rad",
             Self::Stiffness(_) => "N·m/rad",
             Self::Friction => "1",
@@ -65,7 +67,7 @@ impl Quantity {
         }
     }
 
-    fn description(self) -> String {
+    fn description(&self) -> String {
         match self {
             Self::Density(body) => {
                 format!("Density of body `{body}`; its mass and its inertia are proportional to it.")
@@ -85,31 +87,98 @@ impl Quantity {
     }
 }
 
-/// One row of a task's parameter table.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Row {
-    pub(crate) quantity: Quantity,
+/// A row of a task's parameters: one quantity, of one part of the robot or of several alike.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ParameterTable {
+    /// Which.
+    pub quantity: Kind,
+    /// The bodies (`density`) or joints (`armature`, `damping`, `stiffness`), a parameter each; for others none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub of: Vec<String>,
     /// Reference value; never 0, because it is also the scale.
-    pub(crate) nominal: f64,
-    pub(crate) lower: f64,
-    pub(crate) upper: f64,
+    pub nominal: f64,
+    /// Smallest and largest value that the simulator accepts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bounds: Option<[f64; 2]>,
+    /// The same in units of the nominal value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub times: Option<[f64; 2]>,
 }
 
-impl Row {
-    /// A parameter that may range from `low` times to `high` times its nominal value.
-    pub(crate) fn relative(quantity: Quantity, nominal: f64, [low, high]: [f64; 2]) -> Self {
-        Self { quantity, nominal, lower: low * nominal, upper: high * nominal }
-    }
+/// A quantity, without the part that it is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "see the variants of Quantity")]
+pub enum Kind {
+    Density,
+    Armature,
+    SharedArmature,
+    Damping,
+    Stiffness,
+    Friction,
+    PoleLength,
+    PoleHalfLength,
+    PoleMass,
+    CartMass,
+    Force,
+    Gravity,
+}
 
-    pub(crate) fn parameter(&self) -> Parameter {
-        Parameter {
-            name: self.quantity.name(),
-            unit: self.quantity.unit().into(),
-            description: self.quantity.description(),
-            nominal: self.nominal,
-            lower: self.lower,
-            upper: self.upper,
-            scale: self.nominal.abs(),
-        }
+impl Kind {
+    /// The quantity of the part called `of`; `None` if it is about no part, and there is one, or the other way round.
+    fn quantity(self, of: Option<&String>) -> Option<Quantity> {
+        Some(match (self, of) {
+            (Self::Density, Some(body)) => Quantity::Density(body.clone()),
+            (Self::Armature, Some(joint)) => Quantity::Armature(joint.clone()),
+            (Self::Damping, Some(joint)) => Quantity::Damping(joint.clone()),
+            (Self::Stiffness, Some(joint)) => Quantity::Stiffness(joint.clone()),
+            (Self::SharedArmature, None) => Quantity::SharedArmature,
+            (Self::Friction, None) => Quantity::Friction,
+            (Self::PoleLength, None) => Quantity::PoleLength,
+            (Self::PoleHalfLength, None) => Quantity::PoleHalfLength,
+            (Self::PoleMass, None) => Quantity::PoleMass,
+            (Self::CartMass, None) => Quantity::CartMass,
+            (Self::Force, None) => Quantity::Force,
+            (Self::Gravity, None) => Quantity::Gravity,
+            _ => return None,
+        })
+    }
+}
+
+impl ParameterTable {
+    /// Its parameters, in order.
+    pub(super) fn rows(&self, task: &str) -> Result<Vec<(Quantity, Parameter)>, SimError> {
+        let refused = |valid| SimError::Config {
+            task: task.to_owned(),
+            field: "parameter",
+            value: self.nominal,
+            valid,
+        };
+        let nominal = self.nominal;
+        let [lower, upper] = match (self.bounds, self.times) {
+            (Some(bounds), None) => bounds,
+            (None, Some([low, high])) => [low * nominal, high * nominal],
+            _ => return Err(refused("given with either `bounds` or `times`")),
+        };
+        let parts: Vec<Option<&String>> = match self.of.is_empty() {
+            true => vec![None],
+            false => self.of.iter().map(Some).collect(),
+        };
+        let row = |of| {
+            let valid = "of a part of the robot where its quantity is one's (`of`), and of none elsewhere";
+            let quantity = self.quantity.quantity(of).ok_or_else(|| refused(valid))?;
+            let parameter = Parameter {
+                name: quantity.name(),
+                unit: quantity.unit().into(),
+                description: quantity.description(),
+                nominal,
+                lower,
+                upper,
+                scale: nominal.abs(),
+            };
+            Ok((quantity, parameter))
+        };
+        parts.into_iter().map(row).collect()
     }
 }

@@ -27,7 +27,7 @@ fn all() -> String {
             spec.obs_dim.to_string(),
             spec.act_dim().to_string(),
             task.space().dim().to_string(),
-            task.description().to_owned(),
+            task.description.clone(),
         ]);
     }
     aligned(&rows) + "\n`wr2l tasks TASK` lists a task's parameters.\n"
@@ -38,7 +38,7 @@ fn summary(name: TaskName) -> serde_json::Value {
     let spec = task.spec();
     json!({
         "task": name.as_str(),
-        "description": task.description(),
+        "description": task.description,
         "obs_dim": spec.obs_dim,
         "act_dim": spec.act_dim(),
         "episode_limit": spec.episode_limit,
@@ -62,8 +62,8 @@ fn one(task: &Task) -> String {
     }
     format!(
         "{}: {}\n{} observations, {} actions, {} steps of {} s at most.\n\n{}",
-        task.name(),
-        task.description(),
+        task.name,
+        task.description,
         spec.obs_dim,
         spec.act_dim(),
         spec.episode_limit,

@@ -32,7 +32,7 @@ fn close(a: &[f64], b: &[f64]) -> bool {
 
 #[test]
 fn the_critic_expects_the_agent_and_the_opponent_each_by_its_weight() {
-    let simulator = simulator(TaskName::Hopper);
+    let simulator = simulator(TaskName::HOPPER);
     let mut learner = playing(&simulator, BOTH[0]);
     let (agent, opponent) = (targets(&mut learner, true, None), targets(&mut learner, false, None));
     let apart = agent.iter().zip(&opponent).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
@@ -54,7 +54,7 @@ fn the_critic_expects_the_agent_and_the_opponent_each_by_its_weight() {
 
 #[test]
 fn who_takes_over_is_led_by_its_own_action_alone_and_who_blends_by_the_blend() {
-    let simulator = simulator(TaskName::Hopper);
+    let simulator = simulator(TaskName::HOPPER);
     for means in BOTH {
         let mut learner = playing(&simulator, means);
         learner.update(
@@ -87,7 +87,7 @@ fn who_takes_over_is_led_by_its_own_action_alone_and_who_blends_by_the_blend() {
 
 #[test]
 fn a_player_of_weight_or_probability_zero_changes_no_bit_and_learns_nothing() {
-    for task in [TaskName::InvertedPendulum, TaskName::Hopper] {
+    for task in [TaskName::INVERTED_PENDULUM, TaskName::HOPPER] {
         let simulator = simulator(task);
         for config in [small(), small_td3()] {
             let alone = trained(&simulator, &config, Company::Nobody, 1, 1);

@@ -124,13 +124,13 @@ pub(super) fn subjects(threads: usize) -> Result<Vec<Subject>, RunError> {
         let name = format!("update-ddpg/{width}/1");
         all.push(Subject::new(name, Unit::Microseconds, move || update_ddpg(width)));
     }
-    for &physics in Physics::available(TaskName::Hopper) {
+    for &physics in Physics::available(TaskName::HOPPER) {
         for &threads in counts {
             let name = format!("learning/hopper/{physics}/{threads}");
             all.push(Subject::new(name, Unit::Microseconds, move || learning(physics, threads)));
         }
     }
-    for &physics in Physics::available(TaskName::Hopper) {
+    for &physics in Physics::available(TaskName::HOPPER) {
         for &threads in counts {
             let name = format!("training/hopper/{physics}/{threads}");
             all.push(Subject::new(name, Unit::StepsPerSecond, move || training(physics, threads)));
@@ -219,8 +219,8 @@ fn learner(simulator: &Simulator, config: PpoConfig) -> Result<Ppo, RunError> {
 /// Microseconds of one update of PPO on a minibatch: two networks of 2×64, forward, backward, clip, Adam, and all
 /// that a learner does between two updates. Batches of 2,048 from the Hopper.
 fn update(minibatch: usize, threads: usize) -> Result<Sampler, RunError> {
-    let physics = Physics::available(TaskName::Hopper)[0];
-    let simulator = simulator(TaskName::Hopper, physics)?;
+    let physics = Physics::available(TaskName::HOPPER)[0];
+    let simulator = simulator(TaskName::HOPPER, physics)?;
     let mut workers = Threads::new(&simulator, threads)?;
     let config = PpoConfig { lanes: 8, horizon: 256, minibatches: 2048 / minibatch, ..PpoConfig::default() };
     let updates = f64::from(config.epochs) * config.minibatches as f64;
@@ -241,7 +241,7 @@ fn update(minibatch: usize, threads: usize) -> Result<Sampler, RunError> {
 
 /// Microseconds per transition of PPO with its defaults on the Hopper, and where they go.
 fn learning(physics: Physics, threads: usize) -> Result<Sampler, RunError> {
-    let simulator = simulator(TaskName::Hopper, physics)?;
+    let simulator = simulator(TaskName::HOPPER, physics)?;
     let mut workers = Threads::new(&simulator, threads)?;
     let mut ppo = learner(&simulator, PpoConfig::default())?;
     let source = Fixed::reference(simulator.space());
@@ -268,7 +268,7 @@ fn learning(physics: Physics, threads: usize) -> Result<Sampler, RunError> {
 /// Microseconds of one gradient step of DDPG on a minibatch of `width`, with two layers of `width`. Collecting takes
 /// part, one transition of the Hopper per gradient step.
 fn update_ddpg(width: usize) -> Result<Sampler, RunError> {
-    let simulator = simulator(TaskName::Hopper, Physics::available(TaskName::Hopper)[0])?;
+    let simulator = simulator(TaskName::HOPPER, Physics::available(TaskName::HOPPER)[0])?;
     let mut workers = Threads::new(&simulator, 1)?;
     let config = DdpgConfig {
         hidden: vec![width; 2],
