@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod checks;
+mod folders;
 mod mujoco;
 mod parity;
 mod peers;

@@ -7,14 +7,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process;
 
+use crate::folders::{FOLDER, made_here, own_folder};
 use crate::process::Failure;
 use crate::python;
 
 /// The release that `mujoco-rs` binds; `xtask/mujoco.txt` pins its wheels.
 const VERSION: &str = "3.17.0";
-
-/// The environment variable that `mujoco-rs` reads; `.cargo/config.toml` gives it a value.
-pub(crate) const FOLDER: &str = "MUJOCO_DYNAMIC_LINK_DIR";
 
 /// What the linker opens, a link to what the loader opens.
 #[cfg(not(target_os = "macos"))]
@@ -38,17 +36,6 @@ import shutil, sys, zipfile
 with zipfile.ZipFile(sys.argv[1]) as wheel, wheel.open(sys.argv[2]) as source, open(sys.argv[3], 'xb') as target:
     shutil.copyfileobj(source, target)
 ";
-
-/// Where this workspace keeps everything that xtask makes; also named in `.cargo/config.toml`. Independent of
-/// `CARGO_TARGET_DIR`.
-pub(crate) fn made_here(root: &Path) -> PathBuf {
-    root.join("target/cargo-xtask-setup")
-}
-
-/// Where the library is kept if the user does not say otherwise.
-pub(crate) fn own_folder(root: &Path) -> PathBuf {
-    made_here(root).join("mujoco")
-}
 
 /// Makes sure that MuJoCo's library is there, and returns its folder.
 ///

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::mujoco::made_here;
+use crate::folders::made_here;
 use crate::process::{self, Failure};
 use crate::python;
 

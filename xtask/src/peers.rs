@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::folders;
 use crate::process::{self, Failure, cargo};
 use crate::{mujoco, python};
 
@@ -16,7 +17,7 @@ pub(crate) fn run(root: &Path, only: &[&str]) -> Result<(), Failure> {
     const REQUIREMENTS: &str = include_str!("../peers.txt");
     let file = root.join("xtask/peers.txt");
     let python = python::environment(
-        &mujoco::made_here(root).join("peers"),
+        &folders::made_here(root).join("peers"),
         &file,
         REQUIREMENTS,
         "measure the others",

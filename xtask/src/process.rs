@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::Path;
 use std::process::Command;
 
-use crate::mujoco;
+use crate::folders;
 
 /// One sentence: what is wrong and what to do about it.
 #[derive(Debug, PartialEq)]
@@ -25,7 +25,7 @@ pub(crate) fn cargo(root: &Path) -> Command {
         let added = name.to_str().is_some_and(|name| {
             name.starts_with("CARGO_PKG_")
                 || name.starts_with("CARGO_MANIFEST_")
-                || (name == mujoco::FOLDER && Path::new(&value) == mujoco::own_folder(root))
+                || (name == folders::FOLDER && Path::new(&value) == folders::own_folder(root))
         });
         if added {
             command.env_remove(name);

@@ -183,3 +183,67 @@ fn no_file_names_a_path_of_one_machine() {
     }
     assert!(found.is_empty(), "absolute paths:\n{}", found.join("\n"));
 }
+
+/// The modules of a crate that the file of module `module` (its path within the crate) names.
+fn named_modules(text: &str, modules: &BTreeSet<String>) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    for line in code.lines().map(str::trim).filter(|line| !line.starts_with("//")) {
+        for part in line.split("crate::").skip(1) {
+            let path: Vec<&str> = part
+                .split(|c: char| !c.is_alphanumeric() && c != '_' && c != ':')
+                .next()
+                .unwrap_or_default()
+                .split("::")
+                .collect();
+            let longest = (1..=path.len()).rev().map(|n| path[..n].join("::")).find(|p| modules.contains(p));
+            found.extend(longest);
+        }
+    }
+    found
+}
+
+#[test]
+fn no_files_of_a_crate_import_each_other_in_circles() {
+    let mut circles = Vec::new();
+    for folder in manifests().into_keys() {
+        let source = folder.join("src");
+        let mut files: BTreeMap<String, String> = BTreeMap::new();
+        let mut folders = vec![source.clone()];
+        while let Some(at) = folders.pop() {
+            for entry in fs::read_dir(&at).into_iter().flatten().flatten() {
+                let path = entry.path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|extension| extension == "rs") {
+                    let inside = path.strip_prefix(&source).expect("it is below").with_extension("");
+                    let name = inside.to_string_lossy().replace('/', "::");
+                    let name = name.strip_suffix("::mod").unwrap_or(&name).to_owned();
+                    files.insert(name, read(&path));
+                }
+            }
+        }
+        let modules: BTreeSet<String> = files.keys().cloned().collect();
+        let others = |name: &String, text: &str| {
+            let mut named = named_modules(text, &modules);
+            named.remove(name);
+            named
+        };
+        let imports: BTreeMap<&String, BTreeSet<String>> =
+            files.iter().map(|(name, text)| (name, others(name, text))).collect();
+        // Files that import no file that is left, taken out one after the other, leave the circles.
+        let mut left = imports;
+        while let Some(free) = left
+            .iter()
+            .find(|(_, named)| named.iter().all(|other| !left.contains_key(other)))
+            .map(|(name, _)| (*name).clone())
+        {
+            left.remove(&free);
+        }
+        if !left.is_empty() {
+            let names: Vec<&str> = left.keys().map(|name| name.as_str()).collect();
+            circles.push(format!("{}: among {}", folder.display(), names.join(", ")));
+        }
+    }
+    assert!(circles.is_empty(), "{}", circles.join("\n"));
+}

@@ -2,77 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::derived::Derived;
+use crate::constants::Derived;
+use crate::instructions::{Failure, InstructionSet};
 use crate::kernel::{Kernel, Task, kernel};
 use crate::model::Model;
 use crate::parameters::{ParameterError, Parameters};
-
-/// The instructions that a batch computes with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum InstructionSet {
-    /// Whatever the program was compiled for, one lane at a time.
-    Portable,
-    /// AVX2 with FMA: 4 lanes at a time.
-    Avx2,
-    /// AVX-512: 8 lanes at a time.
-    Avx512,
-}
-
-impl InstructionSet {
-    /// The instruction sets of this machine, the fastest last. All give the same results, to the bit.
-    pub fn available() -> Vec<Self> {
-        let mut sets = vec![Self::Portable];
-        #[cfg(target_arch = "x86_64")]
-        {
-            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-                sets.push(Self::Avx2);
-                if is_x86_feature_detected!("avx512f") {
-                    sets.push(Self::Avx512);
-                }
-            }
-        }
-        sets
-    }
-
-    /// The fastest instruction set of this machine.
-    pub fn fastest() -> Self {
-        Self::available().into_iter().max().unwrap_or(Self::Portable)
-    }
-
-    /// How many lanes are computed at a time; multiples of it waste nothing.
-    pub fn width(self) -> usize {
-        match self {
-            Self::Portable => 1,
-            Self::Avx2 => 4,
-            Self::Avx512 => 8,
-        }
-    }
-}
-
-/// Why a lane's numbers mean nothing from here on, until it is given a new state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Failure {
-    /// A control was not finite; the lane did not move.
-    Control,
-    /// A force from outside was not finite.
-    Force,
-    /// A coordinate or velocity is not finite or beyond 1e10, a hinge has turned by more than 1e6 rad, a quaternion has no
-    /// length, or an acceleration is not finite.
-    State,
-    /// The search for the constrained accelerations did not converge.
-    Solver,
-}
-
-impl std::fmt::Display for Failure {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Control => "control not finite",
-            Self::Force => "force from outside not finite",
-            Self::State => "state not finite or absurdly large",
-            Self::Solver => "constraint solver did not converge",
-        })
-    }
-}
 
 /// Many systems of one model, each lane with its own physical parameters and state.
 ///

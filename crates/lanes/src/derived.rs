@@ -1,27 +1,15 @@
 //! Constants that follow from parameters: what MuJoCo's compiler computes in the reference pose.
 
-use crate::batch::InstructionSet;
 use crate::compiled::JointKind;
+use crate::constants::Derived;
 use crate::engine::{Setting, Work};
+use crate::instructions::InstructionSet;
 #[cfg(target_arch = "x86_64")]
 use crate::lane::{Avx2, Avx512};
 use crate::lane::{Lane, Portable};
 use crate::model::Model;
 use crate::parameters::{ParameterError, Parameters};
 use crate::system::System;
-
-/// The constants that a fresh MuJoCo model of these parameters would hold.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Derived {
-    /// MuJoCo's `body_invweight0`, the world first: translational (1/kg) and rotational (1/(kg·m²)).
-    pub body_inverse_weight: Vec<[f64; 2]>,
-    /// MuJoCo's `dof_invweight0` (1/kg or 1/(kg·m²)).
-    pub dof_inverse_weight: Vec<f64>,
-    /// MuJoCo's `dof_M0`: the diagonal of the mass matrix (kg or kg·m²).
-    pub dof_inertia: Vec<f64>,
-    /// MuJoCo's `stat.meaninertia`: the mean of the diagonal.
-    pub mean_inertia: f64,
-}
 
 /// A unit load on the system in its reference pose.
 #[derive(Clone, Copy)]

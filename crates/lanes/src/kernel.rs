@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::batch::{Failure, InstructionSet};
 use crate::compiled::JointKind;
-use crate::derived::Derived;
+use crate::constants::Derived;
 use crate::engine::{MAX_ANGLE, Outside, Setting, State, Work};
+use crate::instructions::{Failure, InstructionSet};
 #[cfg(target_arch = "x86_64")]
 use crate::lane::{Avx2, Avx512};
 use crate::lane::{Lane, Mask, Portable};

@@ -38,11 +38,13 @@
 mod algebra;
 mod batch;
 mod compiled;
+mod constants;
 mod contacts;
 mod derived;
 mod engine;
 mod frame;
 mod inertia;
+mod instructions;
 mod kernel;
 mod lane;
 mod model;
@@ -51,13 +53,14 @@ mod refusal;
 mod system;
 mod tree;
 
-pub use batch::{Batch, Failure, InstructionSet};
+pub use batch::Batch;
 pub use compiled::{
     Actuator, Body, CheckError, Compiled, Dof, FileError, Geom, Integrator, Joint, JointKind, Options, Pair,
     Shape, Softness,
 };
+pub use constants::Derived;
 pub use contacts::Contacts;
-pub use derived::Derived;
+pub use instructions::{Failure, InstructionSet};
 pub use model::{Model, ModelError, Sizes};
 pub use parameters::{ParameterError, Parameters};
 pub use refusal::Refusal;

@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use crate::compiled::{CheckError, Compiled, FileError, Integrator};
 use crate::contacts::{Candidates, Contacts};
-use crate::engine::Limits;
+use crate::engine::softness::Limits;
 use crate::refusal::Refusal;
 use crate::tree::Tree;
 

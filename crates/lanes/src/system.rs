@@ -2,8 +2,8 @@
 
 use crate::algebra::{Mat3, Vec3};
 use crate::compiled::Integrator;
+use crate::constants::Derived;
 use crate::contacts::{Friction, Law};
-use crate::derived::Derived;
 use crate::frame::{Point, compose, turn_of};
 use crate::inertia::Rigid;
 use crate::lane::{Lane, Mask};

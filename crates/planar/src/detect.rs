@@ -1,9 +1,9 @@
 //! Finds what touches, and how: limits, the ground, and capsules of the robot.
 
-use crate::dynamics::{Motion, Pose};
 use crate::lane::{Lane, Mask};
 use crate::model::MAX_COORDINATES;
 use crate::model::{Design, angle};
+use crate::pose::{Motion, Pose};
 use crate::rows::{Contact, Limit, Row, Rows, Touch, impedance};
 use crate::system::System;
 use crate::unroll::Count;

@@ -1,8 +1,9 @@
 //! One time step of one group of lanes.
 
-use crate::dynamics::{Coordinates, Setting, accelerations};
+use crate::dynamics::{Setting, accelerations};
 use crate::lane::{Lane, Mask};
 use crate::model::{Design, Integrator, MAX_COORDINATES};
+use crate::pose::Coordinates;
 use crate::rows::Rows;
 use crate::unroll::Count;
 

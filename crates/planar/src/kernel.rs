@@ -1,7 +1,7 @@
 //! The part of a batch that is compiled for each robot and instruction set.
 
-use crate::batch::{Failure, InstructionSet, Precision};
-use crate::dynamics::{Pushes, Setting, absolute};
+use crate::dynamics::{Pushes, Setting};
+use crate::instructions::{Failure, InstructionSet, Precision};
 use crate::integrate::{State, step};
 #[cfg(feature = "single")]
 use crate::lane::PortableSingle;
@@ -11,6 +11,7 @@ use crate::lane::{Avx2, Avx512};
 use crate::lane::{Avx2Single, Avx512Single};
 use crate::lane::{Lane, Mask, Portable};
 use crate::model::{Design, MAX_BODIES, MAX_COORDINATES};
+use crate::pose::absolute;
 use crate::rows::Rows;
 use crate::system::{Constants, ParameterError, Parameters, System};
 use crate::vector::{MAX_ANGLE, MAX_ANGLE_SINGLE, Vector};

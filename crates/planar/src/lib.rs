@@ -30,6 +30,7 @@
 mod batch;
 mod detect;
 mod dynamics;
+mod instructions;
 mod integrate;
 mod kernel;
 mod lane;
@@ -37,7 +38,9 @@ mod mass;
 mod mjcf;
 mod model;
 mod parts;
+mod pose;
 mod recognise;
+mod robot;
 mod robots;
 mod rows;
 mod solver;
@@ -45,6 +48,9 @@ mod system;
 mod unroll;
 mod vector;
 
-pub use batch::{Batch, BodyShape, Failure, InstructionSet, Names, Precision, Robot, Shape};
+pub use batch::Batch;
+pub use instructions::{Failure, InstructionSet, Precision};
 pub use mjcf::MjcfError;
+pub use model::Names;
+pub use robot::{BodyShape, Robot, Shape};
 pub use system::{Derived, ParameterError, Parameters};

@@ -37,6 +37,15 @@ pub(crate) struct Model {
     pub(crate) gravity: f64,
 }
 
+/// Names of a robot's parts, in the order of [`Parameters`](crate::Parameters).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Names {
+    /// The bodies, parents first.
+    pub bodies: &'static [&'static str],
+    /// The joints that have parameters.
+    pub joints: &'static [&'static str],
+}
+
 impl Model {
     /// Whether `ancestor` carries `body`, directly or not.
     const fn carries(&self, ancestor: usize, body: usize) -> bool {

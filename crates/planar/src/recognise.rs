@@ -1,11 +1,22 @@
 //! Which robot a model describes.
 
-use crate::batch::Robot;
 use crate::mjcf::{Description, MjcfError, read};
 use crate::model::Model;
+use crate::robot::Robot;
+
+impl Robot {
+    /// The robot that a model in MJCF describes, to the last number: one of `models/*.xml`, or a file that differs in
+    /// names, layout and colours only.
+    ///
+    /// # Errors
+    /// [`MjcfError`] names what in the model the planar physics cannot move, or how it differs from the robots.
+    pub fn from_mjcf(text: &str) -> Result<Self, MjcfError> {
+        recognise(text)
+    }
+}
 
 /// The robot that a model in MJCF describes, to the last number.
-pub(crate) fn recognise(text: &str) -> Result<Robot, MjcfError> {
+fn recognise(text: &str) -> Result<Robot, MjcfError> {
     let description = read(text)?;
     // Names the robots of the same build; others differ in everything.
     let mut difference = None;

@@ -2,7 +2,6 @@
 // Some angles are fractions of π, in digits.
 #![allow(clippy::approx_constant)]
 
-use crate::batch::Names;
 use crate::model::*;
 use Integrator::{Euler, RungeKutta4};
 

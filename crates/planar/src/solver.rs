@@ -9,10 +9,10 @@
 //!
 //! Lanes that are done keep their solution to the bit while others go on.
 
-use crate::dynamics::{Coordinates, hinges};
 use crate::lane::{Lane, Mask};
 use crate::mass::{Couplings, Matrix, Symmetric};
 use crate::model::{Design, MAX_BODIES, MAX_COORDINATES, angle};
+use crate::pose::{Coordinates, hinges};
 use crate::rows::{MULTIPLICITY, Rows};
 use crate::unroll::Count;
 use crate::vector::Vector;

@@ -7,7 +7,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use crate::figure::FigureError;
-use crate::lines::Marks;
+use crate::marks::Marks;
 
 /// Drawing units per CSS pixel: the library's coordinates are whole numbers, a tenth of a pixel is fine enough.
 pub(crate) const SCALE: i32 = 10;

@@ -11,6 +11,7 @@ mod figure;
 mod heat_map;
 mod histogram;
 mod lines;
+mod marks;
 pub mod page;
 mod ranges;
 mod tables;
@@ -18,7 +19,8 @@ mod tables;
 pub use figure::{FigureError, Quantity};
 pub use heat_map::{HeatMapFigure, Panel};
 pub use histogram::{HistogramFigure, HistogramPanel};
-pub use lines::{LineFigure, Marks, Series};
+pub use lines::{LineFigure, Series};
+pub use marks::Marks;
 pub use ranges::{RangeFigure, RangeRow};
 pub use tables::{
     Band, LearningRun, heat_map_figure, histogram_figure, learning_figure, policy_steps, profile_figure,

@@ -8,6 +8,7 @@ use crate::canvas::{
     self, Area, Chart, GRID, INK, LABEL, Legend, MUTED, Swatch, TICK, TITLE, drawing, font, px, stroke,
 };
 use crate::figure::{self, FigureError, Quantity};
+use crate::marks::Marks;
 
 const WIDTH: f64 = 480.0;
 const PLOT_HEIGHT: f64 = 260.0;
@@ -27,27 +28,6 @@ pub struct Series {
     pub y: Vec<f64>,
     /// Lower and upper edge of the band at each position, NaN where there is none; empty for no band at all.
     pub band: Vec<(f64, f64)>,
-}
-
-/// How values are drawn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Marks {
-    /// Lines, as learning curves should be.
-    Lines,
-    /// Lines with a marker at each position, as measured points should be.
-    MarkedLines,
-    /// Small markers alone, for values that jump so often that lines between them would hide everything.
-    Points,
-}
-
-impl Marks {
-    pub(crate) fn joined(self) -> bool {
-        self != Self::Points
-    }
-
-    pub(crate) fn marked(self) -> bool {
-        self != Self::Lines
-    }
 }
 
 /// Curves over a common axis, with bands, a legend above the plot, and the nominal value marked.

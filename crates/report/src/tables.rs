@@ -5,7 +5,8 @@ use wr2l_eval::{Bootstrap, Scores, Spread, Statistics, Table};
 use crate::figure::{FigureError, Quantity};
 use crate::heat_map::{HeatMapFigure, Panel};
 use crate::histogram::{HistogramFigure, HistogramPanel};
-use crate::lines::{LineFigure, Marks, Series};
+use crate::lines::{LineFigure, Series};
+use crate::marks::Marks;
 
 /// What the colours and heights of evaluation figures are.
 const RETURN: &str = "mean return";

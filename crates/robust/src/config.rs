@@ -5,7 +5,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::RobustError;
 use crate::adversary::{PopulationConfig, TailConfig};
-use crate::ball::Metric;
+use crate::ball::measure::BallMeasure;
+use crate::ball::metric::Metric;
 use crate::error::{check_positive, check_share};
 use crate::hessian::{GaussNewton, StateWeights, TransportEstimator, ZeroOrder};
 use crate::pairs::PairsConfig;
@@ -80,17 +81,6 @@ impl<'de> Deserialize<'de> for BallSeed {
         }
         deserializer.deserialize_any(Seed)
     }
-}
-
-/// Which dynamics belong to the ball.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum BallMeasure {
-    /// Those with `½zᵀH₀z ≤ ε` (Eq. 9, the paper): the second-order form of the distance at the reference.
-    #[default]
-    Taylor,
-    /// Those on the way to which, from the reference, the distance W that the simulator gives stays within ε.
-    Measured,
 }
 
 /// Options of the Wasserstein ball.

@@ -55,7 +55,8 @@ mod simulated;
 pub mod transport;
 
 pub use adversary::Adversary;
-pub use config::{AdversaryConfig, BallConfig, BallMeasure, BallSeed, HessianMethod};
+pub use ball::BallMeasure;
+pub use config::{AdversaryConfig, BallConfig, BallSeed, HessianMethod};
 pub use error::RobustError;
 pub use estimate::BallEstimate;
 pub use nalgebra::DMatrix;

@@ -8,8 +8,7 @@
 
 use wr2l_rl::Executor;
 
-use crate::ball::Ball;
-use crate::config::BallMeasure;
+use crate::ball::{Ball, BallMeasure};
 use crate::hessian::WassersteinDistance;
 use crate::{BallEstimate, RobustError, SimulatedTransitions};
 

@@ -4,8 +4,7 @@ use wr2l_rl::{Actor, EpisodeJob, EpisodeOptions, Executor, TransitionError};
 use wr2l_rng::{Purpose, StreamKey};
 use wr2l_sim::Outcome;
 
-use crate::ball::Ball;
-use crate::config::BallMeasure;
+use crate::ball::{Ball, BallMeasure};
 use crate::hessian::TransitionModel;
 use crate::objective::Objective;
 use crate::{BallEstimate, Pairs, RobustError};

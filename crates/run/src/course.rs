@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use wr2l_rl::{FinishedEpisode, Improvement, Persist, State, StateError};
 use wr2l_sim::Outcome;
 
-use crate::session::Budget;
+use crate::budget::Budget;
 use crate::watch::Ending;
 
 /// Episodes over which the shown return is averaged.

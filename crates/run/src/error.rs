@@ -9,7 +9,7 @@ use wr2l_rl::{RlError, StateError};
 use wr2l_robust::RobustError;
 use wr2l_sim::{SimError, SpaceError};
 
-use crate::plan::SettingError;
+use crate::plan::mistake::SettingError;
 
 /// Why a run, or a command on runs, stopped.
 #[derive(Debug, Error)]

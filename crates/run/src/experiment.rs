@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use toml::Value;
-use wr2l_eval::{HALF_WIDTH, SearchKind};
-use wr2l_sim::{Physics, TaskName};
+use wr2l_eval::{HALF_WIDTH, Region, Search, SearchKind, Systems};
+use wr2l_sim::{Physics, Task, TaskName};
 
 use crate::error::RunError;
+use crate::evaluation::WorstCase;
 use crate::files::read_text;
-use crate::plan::{Layer, MAX_BYTES, Plan, SettingError};
+use crate::plan::{Layer, MAX_BYTES, Plan, SettingError, sweep_systems};
 
 /// The experiments of the paper: name and text.
 const PAPER: [(&str, &str); 11] = [
@@ -362,8 +363,32 @@ impl EvaluationPlan {
         if !self.name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') || self.name.is_empty() {
             return Err("`name` becomes part of file names: letters, digits and hyphens".into());
         }
-        crate::reproduce::systems_of(self, task).map(|_| ()).map_err(|error| error.to_string())
+        systems_of(self, task).map(|_| ()).map_err(|error| error.to_string())
     }
+}
+
+/// What an evaluation's policies are evaluated on.
+#[derive(Debug)]
+pub(crate) enum Target {
+    On(Systems),
+    Worst(Box<WorstCase>),
+}
+
+/// The systems of an evaluation, or where its search looks.
+pub(crate) fn systems_of(evaluation: &EvaluationPlan, task: TaskName) -> Result<Target, RunError> {
+    if let Some(systems) = sweep_systems(task, &evaluation.sweep)? {
+        return Ok(Target::On(systems));
+    }
+    let all = Task::new(task).space();
+    let space = if evaluation.vary.is_empty() { all } else { all.select(&evaluation.vary)? };
+    let region = Region::Box(evaluation.half_width);
+    if let Some(count) = evaluation.random {
+        return Ok(Target::On(region.systems(&space, count, evaluation.systems_seed)?));
+    }
+    let set = region.search_set(&space)?;
+    let set = set.ok_or_else(|| RunError::Usage("a shell cannot be searched".into()))?;
+    let search = Search::usual(evaluation.search, space.dim(), evaluation.budget);
+    Ok(Target::Worst(Box::new(WorstCase { space, set, label: region.label(), search })))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod ball_file;
+mod budget;
 mod checkpoint;
 mod columns;
 mod course;
@@ -31,9 +32,11 @@ mod simulate;
 mod skeleton;
 mod summary;
 mod train;
+mod trained;
 mod watch;
 
 pub use ball_file::{BallParameter, BallSummary, Measured, make_ball};
+pub use budget::Budget;
 pub use checkpoint::{CheckpointError, read_checkpoint};
 pub use columns::{COLUMNS, TURN_COLUMNS, stop_word};
 pub use error::RunError;
@@ -56,8 +59,9 @@ pub use redraw::redraw;
 pub use report::{Reported, report};
 pub use reproduce::{Agenda, Event, Job, JobStatus, tables_of};
 pub use resume::{Saved, Standing};
-pub use session::{Budget, IterationDone, Session};
+pub use session::{IterationDone, Session};
 pub use simulate::{Simulated, Simulation, parse_phi};
 pub use summary::{Summary, SweepSummary};
-pub use train::{TrainOptions, Trained, train};
+pub use train::{TrainOptions, train};
+pub use trained::Trained;
 pub use watch::{Ending, Observer, Progress, TurnDone};

@@ -10,7 +10,7 @@ use crate::error::RunError;
 use crate::evaluation::{Contestant, Destination, evaluate_all, write_results};
 use crate::folder::RunFolder;
 use crate::plan::Plan;
-use crate::train::Trained;
+use crate::trained::Trained;
 
 /// Stem of the names of the evaluation's files.
 const STEM: &str = "after-training";

@@ -17,48 +17,22 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use wr2l_eval::{
-    Evaluation, Fingerprint, Journal, Region, Search, Systems, Table, read_csv, write_csv, write_statistics,
-};
+use wr2l_eval::{Evaluation, Fingerprint, Journal, Table, read_csv, write_csv, write_statistics};
 use wr2l_rl::StopFlag;
-use wr2l_sim::{Task, TaskName};
+use wr2l_sim::Task;
 
 use crate::error::RunError;
-use crate::evaluation::{Contestant, WorstCase, common_outline, evaluate_all, methods, worst_of_all};
-use crate::experiment::{EvaluationPlan, Experiment};
+use crate::evaluation::{Contestant, common_outline, evaluate_all, methods, worst_of_all};
+use crate::experiment::{EvaluationPlan, Experiment, Target, systems_of};
 use crate::files::write_file;
 use crate::folder::RunFolder;
 use crate::page::{PageSources, learning_runs, page, path_of};
-use crate::plan::{Plan, sweep_systems};
+use crate::plan::Plan;
 use crate::redraw::{adversary_csv, curves_csv, redraw};
 use crate::resume::Saved;
 use crate::summary::Summary;
 use crate::train::{TrainOptions, train};
 use crate::watch::Ending;
-
-/// What an evaluation's policies are evaluated on.
-#[derive(Debug)]
-pub(crate) enum Target {
-    On(Systems),
-    Worst(Box<WorstCase>),
-}
-
-/// The systems of an evaluation, or where its search looks.
-pub(crate) fn systems_of(evaluation: &EvaluationPlan, task: TaskName) -> Result<Target, RunError> {
-    if let Some(systems) = sweep_systems(task, &evaluation.sweep)? {
-        return Ok(Target::On(systems));
-    }
-    let all = Task::new(task).space();
-    let space = if evaluation.vary.is_empty() { all } else { all.select(&evaluation.vary)? };
-    let region = Region::Box(evaluation.half_width);
-    if let Some(count) = evaluation.random {
-        return Ok(Target::On(region.systems(&space, count, evaluation.systems_seed)?));
-    }
-    let set = region.search_set(&space)?;
-    let set = set.ok_or_else(|| RunError::Usage("a shell cannot be searched".into()))?;
-    let search = Search::usual(evaluation.search, space.dim(), evaluation.budget);
-    Ok(Target::Worst(Box::new(WorstCase { space, set, label: region.label(), search })))
-}
 
 /// Where a run of an experiment stands; less is nearer its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

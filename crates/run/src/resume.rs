@@ -15,7 +15,8 @@ use crate::folder::RunFolder;
 use crate::plan::{Layer, Plan};
 use crate::players::RestoreError;
 use crate::summary::Summary;
-use crate::train::{Run, TrainOptions, Trained, begin};
+use crate::train::{Run, TrainOptions, begin};
+use crate::trained::Trained;
 use crate::watch::Observer;
 
 /// How far a run has come.

@@ -11,7 +11,7 @@ use crate::files::write_file;
 use crate::folder::RunFolder;
 use crate::guard;
 use crate::plan::Plan;
-use crate::train::Trained;
+use crate::trained::Trained;
 use crate::watch::Ending;
 
 /// Largest summary that is read: a thousand times what is written.

@@ -10,7 +10,6 @@ use wr2l_rl::{State, StopFlag, Threads};
 
 use crate::ball_file::BallSummary;
 use crate::checkpoint::{Checkpoints, Header};
-use crate::course::Course;
 use crate::error::RunError;
 use crate::folder::RunFolder;
 use crate::guard;
@@ -20,7 +19,8 @@ use crate::players::{ESTIMATE, Opponent, RestoreError, learner};
 use crate::policy_file::{PolicyOrigin, VariedParameter, write_policy};
 use crate::session::Session;
 use crate::summary::Summary;
-use crate::watch::{Ending, Observer, Progress};
+use crate::trained::Trained;
+use crate::watch::{Ending, Observer};
 
 /// Seconds of training between two checkpoints, at least: what a crash may cost.
 const CHECKPOINT_EVERY: f64 = 30.0;
@@ -52,24 +52,6 @@ impl Default for TrainOptions {
     fn default() -> Self {
         Self { threads: 1, stop: StopFlag::default(), checkpoint_every: None }
     }
-}
-
-/// What a run came to.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Trained {
-    /// How it ended.
-    pub ending: Ending,
-    /// Where it ended.
-    pub last: Progress,
-    /// Policy steps and mean return of the episodes that ended in each iteration that had any.
-    pub curve: Vec<(f64, f64)>,
-    /// Checkpoints that this process wrote, the policy file included.
-    pub checkpoints: u64,
-    /// Seconds that they took.
-    pub checkpoint_seconds: f64,
-    /// The ball that it trained in, if it did.
-    pub ball: Option<BallSummary>,
-    pub(crate) course: Course,
 }
 
 /// Trains as `plan` says, and writes plan, logs, checkpoints and policy into `folder`.

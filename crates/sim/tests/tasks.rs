@@ -205,7 +205,8 @@ fn a_task_that_makes_no_sense_is_refused_by_the_name_of_the_number() {
     }
     let message = refused(&|task| task.robot.episode_limit = 0);
     assert_eq!(message, "task `cartpole`: `episode_limit` = 0 has to be at least 1");
-    let cases: [(&str, &dyn Fn(&mut Task)); 9] = [
+    type Change<'a> = &'a dyn Fn(&mut Task);
+    let cases: [(&str, Change<'_>); 9] = [
         ("`robot`", &|task| task.robot.model = Some("hopper".into())),
         ("`robot`", &|task| task.robot.equations = None),
         ("`reset.positions.at`", &|task| task.reset.positions.at = Some(vec![0.0; 3])),

@@ -21,7 +21,7 @@ mod reference;
 mod rows;
 mod search;
 mod sincos;
-mod softness;
+pub(crate) mod softness;
 mod solver;
 
 use crate::algebra::{Mat3, Vec3, Vec6};
@@ -32,7 +32,6 @@ use crate::system::System;
 
 pub(crate) use integrate::State;
 pub(crate) use sincos::MAX_ANGLE;
-pub(crate) use softness::Limits;
 
 use rows::{Between, Limit, Loss, Row, Touch};
 

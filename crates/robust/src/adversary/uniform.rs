@@ -6,8 +6,9 @@ use wr2l_rl::{Actor, DynamicsSource, Executor, State, StateError};
 use wr2l_rng::{Purpose, StreamKey};
 
 use super::{Adversary, Choice, DynamicsBox, Report, Source, Turn};
+use crate::ball::BallMeasure;
 use crate::ball::{Ball, UniformBall};
-use crate::config::{AdversaryConfig, BallMeasure};
+use crate::config::AdversaryConfig;
 use crate::{BallEstimate, RobustError};
 
 /// Every episode under a point of its own, uniform in ball ∩ hard bounds, or in a box.

@@ -16,17 +16,18 @@
 //! ```
 
 mod box_qp;
-mod metric;
+pub(crate) mod measure;
+pub(crate) mod metric;
 mod minimise;
 mod sample;
 
+pub use measure::BallMeasure;
 pub use metric::Metric;
 pub use sample::UniformBall;
 
 use nalgebra::DMatrix;
 
 use crate::RobustError;
-use crate::config::BallMeasure;
 use crate::error::{check_finite, check_positive};
 
 /// How far above ε rounding may put `½zᵀH₀z` of a point that still counts as inside.

@@ -6,12 +6,12 @@
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
-use thiserror::Error;
 use toml::{Table, Value};
 use wr2l_eval::parse_number;
 
 use super::keys::{locate, lookup, nested, overlay, remove};
 use super::messages::{full_key, readable};
+use super::mistake::SettingError;
 use crate::files::{is_too_deep, read_text};
 
 /// Largest experiment file that is read: a thousand times what one would write.
@@ -31,42 +31,6 @@ enum Origin {
 pub struct Layer {
     origin: Origin,
     table: Table,
-}
-
-/// A mistake in a setting: where it is, what is wrong, what would be right.
-#[derive(Clone, Debug, Error, PartialEq)]
-pub enum SettingError {
-    /// An experiment file could not be read.
-    #[error("cannot read `{path}`: {reason}")]
-    Read {
-        /// The file.
-        path: String,
-        /// What the system said.
-        reason: String,
-    },
-    /// A file or value is not TOML.
-    #[error("{place}: {message}")]
-    Syntax {
-        /// File and line, or the argument.
-        place: String,
-        /// What the TOML parser said.
-        message: String,
-    },
-    /// No layer names a task.
-    #[error(
-        "no task: name one, for example `wr2l train hopper`, or `task = \"hopper\"` in the experiment file"
-    )]
-    NoTask,
-    /// A key that does not exist, or a value that its key does not accept.
-    #[error("{place}: `{key}`: {message}")]
-    Key {
-        /// File and line, or the argument.
-        place: String,
-        /// Dotted key, e.g. `ppo.learning_rate`.
-        key: String,
-        /// What is wrong and what would be valid.
-        message: String,
-    },
 }
 
 /// A value that its key does not accept, found after reading; see [`resolve`].

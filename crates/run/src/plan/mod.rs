@@ -6,6 +6,7 @@ mod earlier;
 mod keys;
 mod layers;
 mod messages;
+pub(crate) mod mistake;
 mod paper;
 mod preset;
 mod readers;
@@ -23,8 +24,9 @@ use wr2l_robust::phase_one::PhaseOne;
 use wr2l_robust::{AdversaryConfig, BallConfig};
 use wr2l_sim::{DynamicsSpace, Physics, Simulator, Task, TaskName};
 
+pub use layers::Layer;
 pub(crate) use layers::MAX_BYTES;
-pub use layers::{Layer, SettingError};
+pub use mistake::SettingError;
 pub use preset::{Algorithm, usual_sweep};
 
 use crate::error::RunError;

@@ -161,7 +161,7 @@ impl Plan {
     }
 
     /// The plan with what is usual on its task, of the values that are tied to a preset, or of the others.
-    fn as_is_usual(self, algorithm: Algorithm, tied: bool) -> Self {
+    fn with_the_usual(self, algorithm: Algorithm, tied: bool) -> Self {
         let (learner, adversary) = (self.learner, algorithm.players().1);
         let holds = |wanted: &Option<String>, own: &str| wanted.as_ref().is_none_or(|wanted| wanted == own);
         let mut values = Vec::new();
@@ -191,7 +191,7 @@ impl Plan {
         if algorithm == Algorithm::Wr2lPaper {
             return Self::preset_for(Algorithm::Wr2l, Some(learner), Some(adversary), task)
                 .changed_to_the_papers()
-                .as_is_usual(algorithm, true);
+                .with_the_usual(algorithm, true);
         }
         Self {
             algorithm,
@@ -229,9 +229,9 @@ impl Plan {
             td3: DdpgConfig::td3(),
             report: Report { sweep: usual_sweep(task, 15, 5), episodes: 5 },
         }
-        .as_is_usual(algorithm, false)
+        .with_the_usual(algorithm, false)
         .by_authors()
-        .as_is_usual(algorithm, true)
+        .with_the_usual(algorithm, true)
     }
 }
 
