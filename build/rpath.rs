@@ -1,8 +1,8 @@
 //! Build script of every crate whose executables and tests link MuJoCo: writes the folder of its library
 //! into them (the rpath), so that they start without `LD_LIBRARY_PATH`.
 //!
-//! A build script sets the linker arguments of its own package only, so each of those crates names this one
-//! file: `build = "../../build/rpath.rs"`. The folder of the executable itself is searched as well: on a
+//! A build script sets the linker arguments of its own package only, so each of those crates has this one file as its
+//! `build.rs`, by a symbolic link. The folder of the executable itself is searched as well: on a
 //! machine without the sources, put the library beside the executable.
 
 use std::env;

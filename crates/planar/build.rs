@@ -21,7 +21,7 @@ const ROBOTS: [(&str, &str, Option<&str>); 4] = [
 fn main() {
     let mut out = String::new();
     for (robot, model, pole) in ROBOTS {
-        let path = format!("../../models/{model}.xml");
+        let path = format!("models/{model}.xml");
         println!("cargo::rerun-if-changed={path}");
         let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
         let description = mjcf::read(&text).unwrap_or_else(|error| panic!("{path}: {error}"));

@@ -1,19 +1,19 @@
 //! Writes the tasks of `tasks/*.toml` and the models of `models/*.xml` into lists, and where MuJoCo's library is into whatever links it.
 
-#[path = "../../build/rpath.rs"]
+#[path = "rpath.rs"]
 mod rpath;
 
 use std::fmt::Write as _;
 use std::path::Path;
 
 /// Where the tasks are.
-const TASKS: &str = "../../tasks";
+const TASKS: &str = "tasks";
 /// Where the models are.
-const MODELS: &str = "../../models";
+const MODELS: &str = "models";
 
 fn main() {
     rpath::main();
-    for file in ["build.rs", "../../build/rpath.rs"] {
+    for file in ["build.rs", "rpath.rs"] {
         println!("cargo::rerun-if-changed={file}");
     }
     let mut tasks: Vec<(usize, String)> =

@@ -84,7 +84,14 @@ impl Opponent {
                 let agents = History::of(spec, plan.policy.history)?;
                 Box::new(Force::new(force.clone(), spec, dim, plan.seed)?.facing(agents))
             }
-            _ => Box::new(Nominal),
+            AdversaryKind::Nominal => Box::new(Nominal),
+            // Made with a ball.
+            AdversaryKind::Uniform
+            | AdversaryKind::Boundary
+            | AdversaryKind::Wasserstein
+            | AdversaryKind::Population
+            | AdversaryKind::Tail
+            | AdversaryKind::Cvar => return Err(misplaced(*kind)),
         };
         Ok(Self { adversary, estimate: None })
     }
@@ -109,10 +116,17 @@ impl Opponent {
             AdversaryKind::Wasserstein => Box::new(Wasserstein::new(estimate, ball, config)?),
             AdversaryKind::Tail => Box::new(Tail::new(estimate, ball, config)?),
             AdversaryKind::Population => Box::new(Population::new(estimate, ball, config)?),
-            AdversaryKind::Nominal | AdversaryKind::Action | AdversaryKind::Force => Box::new(Nominal),
+            AdversaryKind::Nominal | AdversaryKind::Action | AdversaryKind::Force => {
+                return Err(misplaced(plan.adversary.kind));
+            }
         };
         Ok(Self { adversary, estimate: Some(text) })
     }
+}
+
+/// An adversary that is not made where it was asked for: it must not pass for one that plays nobody.
+fn misplaced(kind: AdversaryKind) -> RunError {
+    RunError::Usage(format!("the adversary `{}` does not say whether it plays in the ball", kind.as_str()))
 }
 
 /// Why an adversary could not go on from a checkpoint.

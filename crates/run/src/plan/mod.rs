@@ -93,7 +93,10 @@ pub enum LearnerKind {
 impl LearnerKind {
     /// Whether it learns from single transitions of all times, with a critic Q(s, a).
     pub(crate) fn replays(self) -> bool {
-        matches!(self, Self::Ddpg | Self::Td3)
+        match self {
+            Self::Ddpg | Self::Td3 => true,
+            Self::Ppo | Self::Trpo => false,
+        }
     }
 
     /// The name as the user types it.
@@ -149,7 +152,15 @@ impl AdversaryKind {
 
     /// Whether it plays in the Wasserstein ball.
     pub fn needs_ball(self) -> bool {
-        !matches!(self, Self::Nominal | Self::Force | Self::Action)
+        match self {
+            Self::Nominal | Self::Force | Self::Action => false,
+            Self::Uniform
+            | Self::Boundary
+            | Self::Wasserstein
+            | Self::Population
+            | Self::Tail
+            | Self::Cvar => true,
+        }
     }
 }
 
