@@ -6,56 +6,42 @@
 //! [`Actor`] on what they bring.
 #![forbid(unsafe_code)]
 
-mod actor;
-mod collect;
-mod conjugate_gradient;
 mod critic;
 mod ddpg;
-mod ddpg_config;
-mod ddpg_exploration;
-mod ddpg_networks;
-mod drive;
-mod dynamics_source;
 mod error;
 mod executor;
 mod gae;
 mod helper;
-mod history;
-mod lane_actor;
-mod lanes_state;
 mod learner;
 mod options;
-mod players;
+mod policy;
 mod ppo;
-mod ppo_config;
-mod ppo_loss;
-mod ppo_networks;
-mod replay;
+mod rollout;
 mod samples;
-mod selection;
 mod state;
 mod trpo;
-mod trpo_config;
 
-pub use actor::{ActScratch, Actor};
-pub use collect::{CollectOptions, Correlation, FinishedEpisode, LaneBatch, LaneState, Lanes, Stretch};
 pub use ddpg::Ddpg;
-pub use ddpg_config::{DdpgConfig, HiddenUnits, InitialWeights};
-pub use ddpg_exploration::{NoiseConfig, NoiseKind};
-pub use dynamics_source::{DynamicsSource, Fixed};
+pub use ddpg::config::{DdpgConfig, HiddenUnits, InitialWeights};
+pub use ddpg::exploration::{NoiseConfig, NoiseKind};
 pub use error::RlError;
 pub use executor::{
     EpisodeJob, EpisodeOptions, EpisodeResult, Executor, StepsFrom, StopFlag, Threads, Trajectory,
     TransitionError,
 };
 pub use gae::generalised_advantages;
-pub use history::History;
-pub use lane_actor::LaneActor;
 pub use learner::{Company, Experience, Improvement, Learner, Mixing, PhaseSeconds, Skip};
-pub use players::{Acting, Disturbance, Means, Player, Players};
+pub use policy::actor::{ActScratch, Actor};
+pub use policy::history::History;
+pub use policy::lane_actor::LaneActor;
 pub use ppo::Ppo;
-pub use ppo_config::PpoConfig;
-pub use selection::{Begin, Selection};
+pub use ppo::config::PpoConfig;
+pub use rollout::collect::{
+    CollectOptions, Correlation, FinishedEpisode, LaneBatch, LaneState, Lanes, Stretch,
+};
+pub use rollout::dynamics_source::{DynamicsSource, Fixed};
+pub use rollout::players::{Acting, Disturbance, Means, Player, Players};
+pub use rollout::selection::{Begin, Selection};
 pub use state::{Array, Number, Persist, State, StateError};
 pub use trpo::Trpo;
-pub use trpo_config::TrpoConfig;
+pub use trpo::config::TrpoConfig;

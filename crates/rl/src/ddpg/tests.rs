@@ -1,5 +1,5 @@
 use super::*;
-use crate::ddpg_networks::smooth;
+use crate::ddpg::networks::smooth;
 use crate::{Executor, Fixed, Threads};
 use wr2l_sim::{Divergence, Simulator, Task, TaskName};
 

@@ -3,7 +3,7 @@
 use wr2l_rng::{Stream, StreamKey};
 use wr2l_sim::{BatchSim, Outcome, SimError};
 
-use crate::drive::{Script, Step};
+use crate::rollout::drive::{Script, Step};
 use crate::{Actor, Player};
 
 /// One episode to run.

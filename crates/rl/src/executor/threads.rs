@@ -11,7 +11,7 @@ use super::{
     EpisodeJob, EpisodeOptions, EpisodeResult, Executor, StepsFrom, StopFlag, Trajectory, TransitionError,
     trajectory, transition,
 };
-use crate::drive::drive;
+use crate::rollout::drive::drive;
 use crate::{Acting, Actor, CollectOptions, DynamicsSource, LaneBatch, Lanes, Players};
 
 /// Pairs that one piece of work steps from under one z: small enough to share a single z among threads.

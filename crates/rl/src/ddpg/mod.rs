@@ -19,13 +19,18 @@
 //! the actions that counted, the critic's targets and the actor's gradient see both players, and after every so many
 //! of the agent's updates the opponent moves *down* the same critic. With weight or probability 0 it changes no bit.
 
+pub(crate) mod config;
+pub(crate) mod exploration;
+pub(crate) mod networks;
+pub(crate) mod replay;
+
 use wr2l_nn::{Normaliser, Policy, RunningMoments, norm};
 use wr2l_rng::{Purpose, Stream, StreamKey};
 use wr2l_sim::{ActionSpace, Outcome, SimSpec};
 
-use crate::ddpg_exploration::{NoiseKind, ParameterNoise};
-use crate::ddpg_networks::{CriticStep, Net, QFunction, Role, finite, follow};
-use crate::replay::{Draw, Replay, Transition};
+use crate::ddpg::exploration::{NoiseKind, ParameterNoise};
+use crate::ddpg::networks::{CriticStep, Net, QFunction, Role, finite, follow};
+use crate::ddpg::replay::{Draw, Replay, Transition};
 use crate::{
     Acting, Actor, CollectOptions, Company, DdpgConfig, Disturbance, Experience, History, Improvement,
     LaneBatch, Lanes, Learner, Means, Mixing, Player, Players, RlError, Skip, State, StateError, Stretch,

@@ -7,7 +7,7 @@ use wr2l_nn::RunningMoments;
 use wr2l_rng::{Purpose, Stream, StreamKey};
 use wr2l_sim::{BatchSim, Divergence, DynamicsSpace, Outcome, SimError, SimSpec};
 
-use crate::drive::{Script, Step, drive};
+use crate::rollout::drive::{Script, Step, drive};
 use crate::{Acting, Actor, DynamicsSource, Executor, History, Player, Players, Threads};
 
 /// The learner's lanes between two batches: plain data, from which any worker can go on.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use wr2l_rng::Stream;
 
-use crate::ddpg_networks::Net;
+use crate::ddpg::networks::Net;
 use crate::options::{positive, whole};
 use crate::{Actor, Correlation, Lanes, Persist, RlError, State, StateError};
 

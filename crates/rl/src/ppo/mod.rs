@@ -5,6 +5,10 @@
 //! advantage normalisation, one gradient norm over both networks, running normalisation of observations and
 //! rewards, and time limits that bootstrap instead of terminating.
 
+pub(crate) mod config;
+pub(crate) mod loss;
+pub(crate) mod networks;
+
 use std::time::Instant;
 
 use wr2l_nn::{Normaliser, RunningMoments, clip_scale};
@@ -13,10 +17,10 @@ use wr2l_sim::SimSpec;
 
 use crate::helper::with_helper;
 use crate::learner::transitions;
-use crate::ppo_loss::{Losses, Minibatch};
-use crate::ppo_networks::{CriticHalf, Half, PolicyHalf};
+use crate::ppo::loss::{Losses, Minibatch};
+use crate::ppo::networks::{CriticHalf, Half, PolicyHalf};
+use crate::rollout::selection::kept;
 use crate::samples::{Estimation, Samples};
-use crate::selection::kept;
 use crate::{
     Acting, Actor, CollectOptions, Experience, History, Improvement, LaneBatch, Lanes, Learner, PhaseSeconds,
     PpoConfig, RlError, State, StateError,

@@ -3,8 +3,8 @@
 use wr2l_nn::{Activation, Adam, AdamConfig, Mlp, MlpCache, tanh_in_place};
 use wr2l_rng::Stream;
 
-use crate::players::Means;
-use crate::replay::Draw;
+use crate::ddpg::replay::Draw;
+use crate::rollout::players::Means;
 use crate::{DdpgConfig, HiddenUnits, InitialWeights, Persist, RlError, State, StateError};
 
 /// What a network is for.

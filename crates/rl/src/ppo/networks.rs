@@ -5,7 +5,7 @@ use wr2l_nn::{Adam, AdamConfig, Mlp, MlpCache, Policy, PolicyCache, squared_norm
 use wr2l_rng::{Purpose, StreamKey};
 use wr2l_sim::ActionSpace;
 
-use crate::ppo_loss::{Losses, Minibatch, Surrogate, value_loss};
+use crate::ppo::loss::{Losses, Minibatch, Surrogate, value_loss};
 use crate::samples::States;
 use crate::{Persist, PpoConfig, RlError, State, StateError};
 

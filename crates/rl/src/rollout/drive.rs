@@ -3,8 +3,8 @@
 use wr2l_rng::Stream;
 use wr2l_sim::{BatchSim, Outcome, SimError};
 
-use crate::actor::ActScratch;
-use crate::players::{Acting, Disturbance, Means, Player, Players};
+use crate::policy::actor::ActScratch;
+use crate::rollout::players::{Acting, Disturbance, Means, Player, Players};
 use crate::{Actor, History};
 
 /// What a lane is being used for: a single measured episode, or a stretch of a learner's batch.

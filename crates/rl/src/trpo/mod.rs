@@ -14,15 +14,18 @@
 //! curvature, no trial of the line search holds up) the policy stays as it was, and the report says why
 //! ([`Skip`]); training goes on with the next batch.
 
+pub(crate) mod config;
+pub(crate) mod conjugate_gradient;
+
 use wr2l_nn::{AdamConfig, Normaliser, Policy, PolicyCache, RunningMoments};
 use wr2l_rng::{Purpose, StreamKey};
 use wr2l_sim::{ActionSpace, SimSpec};
 
-use crate::conjugate_gradient::{conjugate_gradient, dot};
 use crate::critic::Critic;
 use crate::learner::transitions;
+use crate::rollout::selection::kept;
 use crate::samples::{Estimation, Samples};
-use crate::selection::kept;
+use crate::trpo::conjugate_gradient::{conjugate_gradient, dot};
 use crate::{
     Acting, Actor, CollectOptions, Company, Experience, History, Improvement, LaneBatch, Lanes, Learner,
     RlError, Skip, State, StateError, TrpoConfig,
