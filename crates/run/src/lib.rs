@@ -1,67 +1,39 @@
 //! Plans, run folders, logs and the training loop.
 #![forbid(unsafe_code)]
 
-mod ball_file;
-mod budget;
-mod checkpoint;
-mod columns;
-mod course;
 mod error;
-mod estimate;
-mod evaluation;
-mod events;
-mod experiment;
-mod files;
-mod folder;
-mod guard;
-mod log;
-mod logs;
-mod number;
-mod page;
+mod formats;
 mod plan;
-mod players;
-mod policy_file;
-mod redraw;
-mod replay;
-mod report;
-mod reproduce;
-mod resume;
-mod rows;
-mod session;
-mod simulate;
-mod skeleton;
-mod summary;
-mod train;
-mod trained;
-mod watch;
+mod studies;
+mod training;
 
-pub use ball_file::{BallParameter, BallSummary, Measured, make_ball};
-pub use budget::Budget;
-pub use checkpoint::{CheckpointError, read_checkpoint};
-pub use columns::{COLUMNS, TURN_COLUMNS, stop_word};
 pub use error::RunError;
-pub use estimate::Estimate;
-pub use evaluation::{
-    Contestant, Destination, WorstCase, common_task, evaluate_all, methods, open_contestants, sweep_stem,
-    worst_of_all, write_results,
-};
-pub use experiment::{DynamicsRow, EvaluationPlan, Experiment, Method, Within, select_experiments};
-pub use files::{NewFile, check_output, refuse_existing, write_file};
-pub use folder::RunFolder;
-pub use number::{CountError, parse_count};
-pub use page::{PageSources, page};
+pub use formats::ball_file::{BallParameter, BallSummary, Measured, make_ball};
+pub use formats::checkpoint::{CheckpointError, read_checkpoint};
+pub use formats::files::{NewFile, check_output, refuse_existing, write_file};
+pub use formats::folder::RunFolder;
+pub use formats::number::{CountError, parse_count};
+pub use formats::policy_file::{PolicyOrigin, VariedParameter, read_policy, write_policy};
 pub use plan::{
     AdversaryKind, AdversaryPlan, Algorithm, Layer, LearnerKind, Plan, PolicyPlan, Report, SettingError,
     Stop, sweep_systems, usual_sweep,
 };
-pub use policy_file::{PolicyOrigin, VariedParameter, read_policy, write_policy};
-pub use redraw::redraw;
-pub use report::{Reported, report};
-pub use reproduce::{Agenda, Event, Job, JobStatus, tables_of};
-pub use resume::{Saved, Standing};
-pub use session::{IterationDone, Session};
-pub use simulate::{Simulated, Simulation, parse_phi};
-pub use summary::{Summary, SweepSummary};
-pub use train::{TrainOptions, train};
-pub use trained::Trained;
-pub use watch::{Ending, Observer, Progress, TurnDone};
+pub use studies::estimate::Estimate;
+pub use studies::evaluation::{
+    Contestant, Destination, WorstCase, common_task, evaluate_all, methods, open_contestants, sweep_stem,
+    worst_of_all, write_results,
+};
+pub use studies::experiment::{DynamicsRow, EvaluationPlan, Experiment, Method, Within, select_experiments};
+pub use studies::page::{PageSources, page};
+pub use studies::redraw::redraw;
+pub use studies::report::{Reported, report};
+pub use studies::reproduce::{Agenda, Event, Job, JobStatus, tables_of};
+pub use studies::simulate::{Simulated, Simulation, parse_phi};
+pub use training::budget::Budget;
+pub use training::columns::{COLUMNS, TURN_COLUMNS, stop_word};
+pub use training::resume::{Saved, Standing};
+pub use training::session::{IterationDone, Session};
+pub use training::summary::{Summary, SweepSummary};
+pub use training::train::{TrainOptions, train};
+pub use training::trained::Trained;
+pub use training::watch::{Ending, Observer, Progress, TurnDone};

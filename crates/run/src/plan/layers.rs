@@ -12,7 +12,7 @@ use wr2l_eval::parse_number;
 use super::keys::{locate, lookup, nested, overlay, remove};
 use super::messages::{full_key, readable};
 use super::mistake::SettingError;
-use crate::files::{is_too_deep, read_text};
+use crate::formats::files::{is_too_deep, read_text};
 
 /// Largest experiment file that is read: a thousand times what one would write.
 pub(crate) const MAX_BYTES: u64 = 16 << 20;

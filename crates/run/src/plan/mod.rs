@@ -30,7 +30,7 @@ pub use mistake::SettingError;
 pub use preset::{Algorithm, usual_sweep};
 
 use crate::error::RunError;
-use crate::files::write_file;
+use crate::formats::files::write_file;
 use earlier::{Whole, whole};
 use keys::{leaves, lookup, remove};
 use layers::{Complaint, resolve};

@@ -24,7 +24,7 @@ use thiserror::Error;
 use wr2l_rl::{Array, State};
 
 use crate::error::RunError;
-use crate::files::NewFile;
+use crate::formats::files::NewFile;
 
 const MAGIC: &[u8; 8] = b"wr2lckpt";
 const VERSION: u32 = 1;

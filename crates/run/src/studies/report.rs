@@ -7,10 +7,10 @@ use wr2l_eval::{Evaluation, Journal, Table};
 use wr2l_report::{Band, LearningRun, Quantity, learning_figure};
 
 use crate::error::RunError;
-use crate::evaluation::{Contestant, Destination, evaluate_all, write_results};
-use crate::folder::RunFolder;
+use crate::formats::folder::RunFolder;
 use crate::plan::Plan;
-use crate::trained::Trained;
+use crate::studies::evaluation::{Contestant, Destination, evaluate_all, write_results};
+use crate::training::trained::Trained;
 
 /// Stem of the names of the evaluation's files.
 const STEM: &str = "after-training";

@@ -7,11 +7,11 @@ use wr2l_report::page::{AdversaryPath, Curve, Page, ParameterInfo, SystemSet};
 use wr2l_report::{Band, FigureError, LearningRun, Quantity, learning_figure};
 use wr2l_sim::{Physics, Task, TaskName};
 
-use crate::ball_file::BallSummary;
 use crate::error::RunError;
-use crate::evaluation::{Contestant, common_outline, methods};
-use crate::replay::{notable_dynamics, record};
-use crate::skeleton::skeleton;
+use crate::formats::ball_file::BallSummary;
+use crate::studies::evaluation::{Contestant, common_outline, methods};
+use crate::studies::replay::{notable_dynamics, record};
+use crate::studies::skeleton::skeleton;
 
 /// What a page is made of.
 #[derive(Debug, Default)]

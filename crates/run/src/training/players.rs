@@ -8,9 +8,9 @@ use wr2l_robust::ball::Ball;
 use wr2l_robust::{Adversary, BallEstimate};
 use wr2l_sim::Simulator;
 
-use crate::ball_file::{BallSummary, make_ball};
 use crate::error::RunError;
-use crate::files::is_too_deep;
+use crate::formats::ball_file::{BallSummary, make_ball};
+use crate::formats::files::is_too_deep;
 use crate::plan::{AdversaryKind, AdversaryPlan, LearnerKind, Plan};
 
 /// A learner freshly made by the plan.

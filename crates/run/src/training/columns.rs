@@ -3,10 +3,10 @@
 use wr2l_rl::{Improvement, Skip};
 use wr2l_robust::phase_one::Stop;
 
-use crate::course::mean_over_sound;
-use crate::log::Cell;
-use crate::session::IterationDone;
-use crate::watch::TurnDone;
+use crate::formats::log::Cell;
+use crate::training::course::mean_over_sound;
+use crate::training::session::IterationDone;
+use crate::training::watch::TurnDone;
 
 /// Columns of `metrics.csv`; then one per varied parameter, `z_NAME`, with its normalised value under which the
 /// iteration's episodes ran, empty if they differed.

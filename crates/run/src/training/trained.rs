@@ -1,8 +1,8 @@
 //! What a run came to.
 
-use crate::ball_file::BallSummary;
-use crate::course::Course;
-use crate::watch::{Ending, Progress};
+use crate::formats::ball_file::BallSummary;
+use crate::training::course::Course;
+use crate::training::watch::{Ending, Progress};
 
 /// What a run came to.
 #[derive(Clone, Debug, PartialEq)]

@@ -13,13 +13,13 @@ use wr2l_rl::{
 use wr2l_robust::Adversary;
 use wr2l_robust::adversary::{Source, Turn};
 
-use crate::budget::Budget;
-use crate::course::Course;
 use crate::error::RunError;
-use crate::guard;
 use crate::plan::{AdversaryKind, Plan};
-use crate::players::{Opponent, learner};
-use crate::watch::{Ending, Observer, Progress, TurnDone};
+use crate::training::budget::Budget;
+use crate::training::course::Course;
+use crate::training::guard;
+use crate::training::players::{Opponent, learner};
+use crate::training::watch::{Ending, Observer, Progress, TurnDone};
 
 impl Plan {
     /// What of the plan is not about who plays.

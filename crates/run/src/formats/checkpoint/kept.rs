@@ -6,8 +6,8 @@ use wr2l_rl::State;
 
 use super::file::{self, Header};
 use crate::error::RunError;
-use crate::files::remove_temporaries;
-use crate::folder::RunFolder;
+use crate::formats::files::remove_temporaries;
+use crate::formats::folder::RunFolder;
 
 /// How many are kept.
 const KEPT: usize = 3;

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::error::RunError;
-use crate::events::EVENTS;
-use crate::files::remove_temporaries;
+use crate::formats::events::EVENTS;
+use crate::formats::files::remove_temporaries;
 
 /// A run's folder.
 ///

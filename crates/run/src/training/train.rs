@@ -8,19 +8,19 @@ use std::time::{Duration, Instant};
 use wr2l_nn::InstructionSet;
 use wr2l_rl::{State, StopFlag, Threads};
 
-use crate::ball_file::BallSummary;
-use crate::checkpoint::{Checkpoints, Header};
 use crate::error::RunError;
-use crate::folder::RunFolder;
-use crate::guard;
-use crate::logs::Logs;
+use crate::formats::ball_file::BallSummary;
+use crate::formats::checkpoint::{Checkpoints, Header};
+use crate::formats::folder::RunFolder;
+use crate::formats::policy_file::{PolicyOrigin, VariedParameter, write_policy};
 use crate::plan::{AdversaryKind, Plan};
-use crate::players::{ESTIMATE, Opponent, RestoreError, learner};
-use crate::policy_file::{PolicyOrigin, VariedParameter, write_policy};
-use crate::session::Session;
-use crate::summary::Summary;
-use crate::trained::Trained;
-use crate::watch::{Ending, Observer};
+use crate::training::guard;
+use crate::training::logs::Logs;
+use crate::training::players::{ESTIMATE, Opponent, RestoreError, learner};
+use crate::training::session::Session;
+use crate::training::summary::Summary;
+use crate::training::trained::Trained;
+use crate::training::watch::{Ending, Observer};
 
 /// Seconds of training between two checkpoints, at least: what a crash may cost.
 const CHECKPOINT_EVERY: f64 = 30.0;

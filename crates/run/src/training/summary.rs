@@ -5,14 +5,14 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use wr2l_eval::Table;
 
-use crate::ball_file::BallSummary;
 use crate::error::RunError;
-use crate::files::write_file;
-use crate::folder::RunFolder;
-use crate::guard;
+use crate::formats::ball_file::BallSummary;
+use crate::formats::files::write_file;
+use crate::formats::folder::RunFolder;
 use crate::plan::Plan;
-use crate::trained::Trained;
-use crate::watch::Ending;
+use crate::training::guard;
+use crate::training::trained::Trained;
+use crate::training::watch::Ending;
 
 /// Largest summary that is read: a thousand times what is written.
 const MAX_BYTES: u64 = 1 << 20;

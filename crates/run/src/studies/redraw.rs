@@ -10,10 +10,10 @@ use wr2l_report::{
 };
 
 use crate::error::RunError;
-use crate::evaluation::draw_tables;
-use crate::files::read_text;
-use crate::page::csv_files;
-use crate::rows::MAX_BYTES;
+use crate::formats::files::read_text;
+use crate::formats::rows::MAX_BYTES;
+use crate::studies::evaluation::draw_tables;
+use crate::studies::page::csv_files;
 
 /// Draws every figure of an output folder anew from its tables and learning curves alone; returns their paths.
 ///

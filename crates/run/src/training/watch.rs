@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use wr2l_rl::Improvement;
 use wr2l_robust::adversary::Report;
 
-use crate::ball_file::BallSummary;
+use crate::formats::ball_file::BallSummary;
 
 /// Where a run stands after an iteration.
 #[derive(Clone, Debug, PartialEq)]

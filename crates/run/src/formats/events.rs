@@ -13,7 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crc::{CRC_32_ISCSI, Crc, Table};
 
 use crate::error::RunError;
-use crate::log::Appended;
+use crate::formats::log::Appended;
 
 /// TensorBoard reads every file with `tfevents` in its name.
 pub(crate) const EVENTS: &str = "events.out.tfevents.wr2l";

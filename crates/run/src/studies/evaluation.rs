@@ -12,12 +12,12 @@ use wr2l_rl::Actor;
 use wr2l_robust::ball::Ball;
 use wr2l_sim::{DynamicsSpace, Physics, Task, TaskName};
 
-use crate::ball_file::BallSummary;
 use crate::error::RunError;
-use crate::files::refuse_existing;
-use crate::folder::RunFolder;
+use crate::formats::ball_file::BallSummary;
+use crate::formats::files::refuse_existing;
+use crate::formats::folder::RunFolder;
+use crate::formats::policy_file::{PolicyOrigin, read_policy};
 use crate::plan::Plan;
-use crate::policy_file::{PolicyOrigin, read_policy};
 
 /// A policy with what is known of its training.
 #[derive(Clone, Debug)]

@@ -9,7 +9,7 @@ use wr2l_rng::{Purpose, Stream, StreamKey};
 use wr2l_sim::{ActionSpace, Outcome, Physics, SimSpec, Simulator, Task, TaskName};
 
 use crate::error::RunError;
-use crate::rows::read_rows;
+use crate::formats::rows::read_rows;
 
 /// What to simulate.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::error::RunError;
-use crate::files::read_text;
+use crate::formats::files::read_text;
 
 /// Largest file that is read: some ten million rows.
 pub(crate) const MAX_BYTES: u64 = 1 << 30;

@@ -1,18 +1,18 @@
 //! What a run writes as it goes on: a row an iteration, a row a turn, and the same as TensorBoard events.
 
-use crate::columns::{
+use crate::error::RunError;
+use crate::formats::events::{EVENTS, EventLog};
+use crate::formats::files::remove_temporaries;
+use crate::formats::folder::RunFolder;
+use crate::formats::log::CsvLog;
+use crate::plan::{AdversaryKind, Plan};
+use crate::training::columns::{
     IterationRow, iteration_columns, iteration_scalars, turn_cells, turn_columns, turn_scalars,
 };
-use crate::course::Course;
-use crate::error::RunError;
-use crate::events::{EVENTS, EventLog};
-use crate::files::remove_temporaries;
-use crate::folder::RunFolder;
-use crate::log::CsvLog;
-use crate::plan::{AdversaryKind, Plan};
-use crate::session::IterationDone;
-use crate::summary;
-use crate::watch::{Observer, TurnDone};
+use crate::training::course::Course;
+use crate::training::session::IterationDone;
+use crate::training::summary;
+use crate::training::watch::{Observer, TurnDone};
 
 const METRICS: &str = "metrics.csv";
 const ADVERSARY: &str = "adversary.csv";

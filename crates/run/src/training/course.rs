@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use wr2l_rl::{FinishedEpisode, Improvement, Persist, State, StateError};
 use wr2l_sim::Outcome;
 
-use crate::budget::Budget;
-use crate::watch::Ending;
+use crate::training::budget::Budget;
+use crate::training::watch::Ending;
 
 /// Episodes over which the shown return is averaged.
 const SHOWN_EPISODES: usize = 100;

@@ -11,23 +11,23 @@ use wr2l_eval::{HALF_WIDTH, Region, Search, SearchKind, Systems};
 use wr2l_sim::{Physics, Task, TaskName};
 
 use crate::error::RunError;
-use crate::evaluation::WorstCase;
-use crate::files::read_text;
+use crate::formats::files::read_text;
 use crate::plan::{Layer, MAX_BYTES, Plan, SettingError, sweep_systems};
+use crate::studies::evaluation::WorstCase;
 
 /// The experiments of the paper: name and text.
 const PAPER: [(&str, &str); 11] = [
-    ("fig1-hopper", include_str!("../experiments/fig1-hopper.toml")),
-    ("fig1-walker2d", include_str!("../experiments/fig1-walker2d.toml")),
-    ("fig1-half-cheetah", include_str!("../experiments/fig1-half-cheetah.toml")),
-    ("fig2-hopper", include_str!("../experiments/fig2-hopper.toml")),
-    ("fig2-half-cheetah", include_str!("../experiments/fig2-half-cheetah.toml")),
-    ("fig3-cartpole", include_str!("../experiments/fig3-cartpole.toml")),
-    ("fig3-hopper", include_str!("../experiments/fig3-hopper.toml")),
-    ("fig3-walker2d", include_str!("../experiments/fig3-walker2d.toml")),
-    ("fig3-half-cheetah", include_str!("../experiments/fig3-half-cheetah.toml")),
-    ("fig4-inverted-pendulum", include_str!("../experiments/fig4-inverted-pendulum.toml")),
-    ("table1", include_str!("../experiments/table1.toml")),
+    ("fig1-hopper", include_str!("../../experiments/fig1-hopper.toml")),
+    ("fig1-walker2d", include_str!("../../experiments/fig1-walker2d.toml")),
+    ("fig1-half-cheetah", include_str!("../../experiments/fig1-half-cheetah.toml")),
+    ("fig2-hopper", include_str!("../../experiments/fig2-hopper.toml")),
+    ("fig2-half-cheetah", include_str!("../../experiments/fig2-half-cheetah.toml")),
+    ("fig3-cartpole", include_str!("../../experiments/fig3-cartpole.toml")),
+    ("fig3-hopper", include_str!("../../experiments/fig3-hopper.toml")),
+    ("fig3-walker2d", include_str!("../../experiments/fig3-walker2d.toml")),
+    ("fig3-half-cheetah", include_str!("../../experiments/fig3-half-cheetah.toml")),
+    ("fig4-inverted-pendulum", include_str!("../../experiments/fig4-inverted-pendulum.toml")),
+    ("table1", include_str!("../../experiments/table1.toml")),
 ];
 
 /// An experiment, resolved and checked.

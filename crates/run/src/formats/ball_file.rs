@@ -10,7 +10,7 @@ use wr2l_robust::{BallConfig, BallEstimate, BallMeasure, BallSeed, DMatrix, Robu
 use wr2l_sim::{DynamicsSpace, Task, TaskName};
 
 use crate::error::RunError;
-use crate::files::{is_too_deep, read_text, write_file};
+use crate::formats::files::{is_too_deep, read_text, write_file};
 use crate::plan::Plan;
 
 /// Largest file that is read: a ball of a thousand parameters.

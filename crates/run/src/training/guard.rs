@@ -2,7 +2,7 @@
 
 use wr2l_rl::{Actor, Begin, Improvement, Selection, Skip};
 
-use crate::course::{Course, mean_over_sound};
+use crate::training::course::{Course, mean_over_sound};
 use wr2l_sim::Simulator;
 
 /// Share of training episodes that may diverge without a warning.

@@ -7,17 +7,17 @@ use toml::Value;
 use wr2l_nn::InstructionSet;
 use wr2l_rl::State;
 
-use crate::checkpoint::Checkpoints;
-use crate::course::Course;
 use crate::error::RunError;
-use crate::files::remove_temporaries;
-use crate::folder::RunFolder;
+use crate::formats::checkpoint::Checkpoints;
+use crate::formats::files::remove_temporaries;
+use crate::formats::folder::RunFolder;
 use crate::plan::{Layer, Plan};
-use crate::players::RestoreError;
-use crate::summary::Summary;
-use crate::train::{Run, TrainOptions, begin};
-use crate::trained::Trained;
-use crate::watch::Observer;
+use crate::training::course::Course;
+use crate::training::players::RestoreError;
+use crate::training::summary::Summary;
+use crate::training::train::{Run, TrainOptions, begin};
+use crate::training::trained::Trained;
+use crate::training::watch::Observer;
 
 /// How far a run has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

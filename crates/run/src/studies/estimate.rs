@@ -9,10 +9,10 @@ use wr2l_robust::phase_one::SearchKind;
 use wr2l_sim::Task;
 
 use crate::error::RunError;
-use crate::experiment::{Target, systems_of};
 use crate::plan::{AdversaryKind, Plan};
-use crate::players::{Opponent, learner};
-use crate::reproduce::{Agenda, JobStatus};
+use crate::studies::experiment::{Target, systems_of};
+use crate::studies::reproduce::{Agenda, JobStatus};
+use crate::training::players::{Opponent, learner};
 
 /// How long each kind of run is tried for: a few iterations of most learners.
 const TRIAL: Duration = Duration::from_millis(500);

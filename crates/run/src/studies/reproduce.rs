@@ -22,17 +22,17 @@ use wr2l_rl::StopFlag;
 use wr2l_sim::Task;
 
 use crate::error::RunError;
-use crate::evaluation::{Contestant, common_outline, evaluate_all, methods, worst_of_all};
-use crate::experiment::{EvaluationPlan, Experiment, Target, systems_of};
-use crate::files::write_file;
-use crate::folder::RunFolder;
-use crate::page::{PageSources, learning_runs, page, path_of};
+use crate::formats::files::write_file;
+use crate::formats::folder::RunFolder;
 use crate::plan::Plan;
-use crate::redraw::{adversary_csv, curves_csv, redraw};
-use crate::resume::Saved;
-use crate::summary::Summary;
-use crate::train::{TrainOptions, train};
-use crate::watch::Ending;
+use crate::studies::evaluation::{Contestant, common_outline, evaluate_all, methods, worst_of_all};
+use crate::studies::experiment::{EvaluationPlan, Experiment, Target, systems_of};
+use crate::studies::page::{PageSources, learning_runs, page, path_of};
+use crate::studies::redraw::{adversary_csv, curves_csv, redraw};
+use crate::training::resume::Saved;
+use crate::training::summary::Summary;
+use crate::training::train::{TrainOptions, train};
+use crate::training::watch::Ending;
 
 /// Where a run of an experiment stands; less is nearer its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -9,7 +9,7 @@ use wr2l_rng::{Purpose, StreamKey};
 use wr2l_sim::{BatchSim, Outcome, Physics, Simulator, Task};
 
 use crate::error::RunError;
-use crate::evaluation::Contestant;
+use crate::studies::evaluation::Contestant;
 
 /// Dynamics that a replay offers at most, and policies.
 const MOST_DYNAMICS: usize = 16;

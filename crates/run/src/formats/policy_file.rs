@@ -12,7 +12,7 @@ use wr2l_rl::{Actor, History};
 use wr2l_sim::{ActionSpace, DynamicsSpace, Physics, Task, TaskName};
 
 use crate::error::RunError;
-use crate::files::write_file;
+use crate::formats::files::write_file;
 
 /// Version of the layout.
 const FORMAT: u32 = 1;

@@ -1,0 +1,12 @@
+//! What is done with trained policies: evaluations, pages, whole experiments.
+
+pub(crate) mod estimate;
+pub(crate) mod evaluation;
+pub(crate) mod experiment;
+pub(crate) mod page;
+pub(crate) mod redraw;
+pub(crate) mod replay;
+pub(crate) mod report;
+pub(crate) mod reproduce;
+pub(crate) mod simulate;
+pub(crate) mod skeleton;

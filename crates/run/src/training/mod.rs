@@ -1,0 +1,14 @@
+//! Training, in memory or into a folder.
+
+pub(crate) mod budget;
+pub(crate) mod columns;
+pub(crate) mod course;
+pub(crate) mod guard;
+pub(crate) mod logs;
+pub(crate) mod players;
+pub(crate) mod resume;
+pub(crate) mod session;
+pub(crate) mod summary;
+pub(crate) mod train;
+pub(crate) mod trained;
+pub(crate) mod watch;
