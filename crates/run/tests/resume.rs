@@ -4,8 +4,8 @@ use std::path::Path;
 
 use wr2l_rl::{Improvement, StopFlag};
 use wr2l_run::{
-    Algorithm, Ending, Layer, Observer, Plan, Progress, RunError, RunFolder, Saved, Standing, Summary,
-    TrainOptions, Trained, read_policy, train,
+    Algorithm, Contestant, Ending, Layer, Observer, Plan, Progress, RunError, RunFolder, Saved, Standing,
+    Summary, TrainOptions, Trained, methods, read_policy, train,
 };
 
 /// Raises the flag where it is told to, and remembers warnings.
@@ -349,4 +349,43 @@ fn a_run_has_one_trainer_at_a_time() {
     drop(holder);
     assert!(Saved::open(&path, false).is_ok());
     assert!(matches!(RunFolder::create(&path, false), Err(RunError::Unfinished { .. })));
+}
+
+#[test]
+fn the_policy_of_a_checkpoint_is_the_one_of_that_moment() {
+    let temporary = tempfile::tempdir().unwrap();
+    for algorithm in [Algorithm::Wr2l, Algorithm::Trpo, Algorithm::Td3] {
+        let run = temporary.path().join(algorithm.as_str());
+        let plan = plan(algorithm, &[]);
+        begin(&plan, &run, Some(2));
+        let (actor, origin) = read_policy(&run.join("policy.safetensors")).unwrap();
+        let newest =
+            std::fs::read_dir(run.join("checkpoints")).unwrap().map(|entry| entry.unwrap().path()).max();
+        let newest = newest.unwrap();
+        let one = Contestant::open(&newest).unwrap();
+        assert_eq!(one.actor.params(), actor.params(), "{algorithm}");
+        assert_eq!(one.actor.normaliser(), actor.normaliser(), "{algorithm}");
+        assert_eq!(one.origin, origin, "{algorithm}");
+        assert_eq!(one.name, format!("{algorithm}-{}", newest.file_stem().unwrap().to_str().unwrap()));
+
+        // Beside the run as it went on, each stands for itself. Old checkpoints go: this one is kept.
+        let kept = run.join("kept").join(newest.file_name().unwrap());
+        std::fs::create_dir(run.join("kept")).unwrap();
+        std::fs::copy(&newest, &kept).unwrap();
+        let newest = kept;
+        go_on(&run, None);
+        let all = [run.clone(), newest.clone()];
+        let contestants = wr2l_run::open_contestants(&all).unwrap();
+        assert_ne!(contestants[0].actor.params(), contestants[1].actor.params());
+        assert_eq!(methods(&contestants).len(), 2);
+        assert_ne!(methods(&contestants)[0], methods(&contestants)[1], "no two seeds of one method");
+
+        let mut bytes = std::fs::read(&newest).unwrap();
+        let last = bytes.len() - 1;
+        bytes[last] ^= 1;
+        let damaged = temporary.path().join("damaged.ckpt");
+        std::fs::write(&damaged, bytes).unwrap();
+        let message = Contestant::open(&damaged).unwrap_err().to_string();
+        assert!(message.contains("checksum"), "{message}");
+    }
 }

@@ -1,4 +1,5 @@
-//! Ctrl-C and SIGTERM: the first asks to stop at the next good moment, the second stops at once.
+//! Signals: Ctrl-C, SIGTERM or SIGHUP ask to stop at the next good moment, a second one stops at once. SIGUSR1 and SIGUSR2,
+//! by which schedulers of clusters warn that time is up, ask as well.
 
 use std::io::Write;
 use std::sync::LazyLock;
@@ -18,5 +19,10 @@ pub(crate) fn flag() -> StopFlag {
         // Nothing depends on the message being seen.
         let _ = writeln!(std::io::stderr(), "\nstopping at the next good moment; once more to stop at once");
     });
+    #[cfg(unix)]
+    for signal in [signal_hook::consts::SIGUSR1, signal_hook::consts::SIGUSR2] {
+        // It could fail only for a signal that cannot be caught.
+        let _ = signal_hook::flag::register(signal, STOP.shared());
+    }
     STOP.clone()
 }

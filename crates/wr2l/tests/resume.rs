@@ -277,3 +277,29 @@ fn a_folder_that_cannot_be_written_is_refused_in_a_sentence() {
     assert!(said.matches("cannot write into `disk/run`: Read-only").count() == 2, "{said}");
     assert!(said.contains("same") && !said.contains("panicked"), "{said}");
 }
+
+/// Schedulers of clusters send these some minutes before they end a job.
+#[test]
+fn the_warning_signals_of_schedulers_stop_with_a_checkpoint() {
+    let folder = Folder::new();
+    for name in ["-USR1", "-USR2"] {
+        let run = format!("run{name}");
+        let mut child =
+            start(&folder, &format!("train cartpole --algorithm ppo --steps 20M --no-report -o {run}"));
+        let metrics = folder.path(&run).join("metrics.csv");
+        let rows = || std::fs::read_to_string(&metrics).map_or(0, |text| text.lines().count());
+        let began = Instant::now();
+        while rows() < 4 {
+            assert!(began.elapsed() < Duration::from_secs(60), "it does not begin");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        signal(&child, name);
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{name}");
+        // Everything that was done is in the newest checkpoint: its number is the last row's.
+        let done = rows() as u64 - 1;
+        let files = std::fs::read_dir(folder.path(&run).join("checkpoints")).unwrap();
+        let numbers =
+            files.filter_map(|file| file.unwrap().path().file_stem()?.to_str()?.parse::<u64>().ok());
+        assert_eq!(numbers.max(), Some(done), "{name}");
+    }
+}

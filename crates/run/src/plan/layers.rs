@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 use wr2l_eval::parse_number;
 
-use super::keys::{locate, lookup, nested, overlay, remove};
+use super::keys::{leaves, locate, lookup, nested, overlay, remove};
 use super::messages::{full_key, readable};
 use super::mistake::SettingError;
 use crate::formats::files::{is_too_deep, read_text};
@@ -71,10 +71,11 @@ impl Layer {
             let message = "a key within a key within a key, too deep to read".to_owned();
             return Err(SettingError::Syntax { place: path.display().to_string(), message });
         }
-        let table = text.parse::<Table>().map_err(|error| SettingError::Syntax {
+        let mut table = text.parse::<Table>().map_err(|error| SettingError::Syntax {
             place: place(path, &text, error.span().map(|span| span.start)),
             message: error.message().trim_end().replace('\n', "; "),
         })?;
+        as_flags_take(&mut table);
         Ok(Self { origin: Origin::File { path: path.to_owned(), text }, table })
     }
 
@@ -158,6 +159,21 @@ impl Layer {
     }
 }
 
+/// Reads `steps = "4k"` and `vary = "a, b"` as the flags of these names are read.
+fn as_flags_take(table: &mut Table) {
+    if let Some(steps) = table.get_mut("steps")
+        && let Some(Value::Integer(whole)) = steps.as_str().and_then(parse_value)
+    {
+        *steps = Value::Integer(whole);
+    }
+    if let Some(vary) = table.get_mut("vary")
+        && let Some(names) = vary.as_str()
+    {
+        let names = names.split(',').map(|name| Value::from(name.trim()));
+        *vary = Value::Array(names.collect());
+    }
+}
+
 /// Lays `layers` over `defaults` in order and reads the result as a `T`, which `check` then examines.
 ///
 /// `exclusive` lists groups of keys that replace each other: a layer that sets one unsets the others below it.
@@ -172,6 +188,7 @@ pub(crate) fn resolve<T: DeserializeOwned>(
     exclusive: &[&[&str]],
     check: impl Fn(&T) -> Result<(), Complaint>,
 ) -> Result<T, SettingError> {
+    let known: Vec<String> = leaves(&defaults).into_iter().map(|(key, _)| key).collect();
     let mut table = defaults;
     let mut plan = read::<T>(&table).map_err(|complaint| SettingError::Key {
         place: "defaults".into(),
@@ -190,7 +207,7 @@ pub(crate) fn resolve<T: DeserializeOwned>(
             }
         }
         overlay(&mut table, &layer.table);
-        plan = Ok(read::<T>(&table).map_err(|complaint| layer.complain(complaint))?);
+        plan = Ok(read::<T>(&table).map_err(|complaint| layer.complain(misplaced(complaint, &known)))?);
     }
     let plan = plan?;
     match check(&plan) {
@@ -214,6 +231,31 @@ fn read<T: DeserializeOwned>(table: &Table) -> Result<T, Complaint> {
         let message = error.into_inner().message().trim_end().to_owned();
         Complaint { key: full_key(path, &message), message: readable(&message) }
     })
+}
+
+/// What to say of a key that exists, but elsewhere: of all others the complaint as it is.
+fn misplaced(complaint: Complaint, known: &[String]) -> Complaint {
+    let name = complaint.key.rsplit('.').next().unwrap_or_default();
+    if !complaint.message.starts_with("no such key") || name.is_empty() {
+        return complaint;
+    }
+    let message = if complaint.key != name && known.iter().any(|key| key == name) {
+        format!("no such key; `{name}` stands above the first [section]")
+    } else {
+        let ending = format!(".{name}");
+        let mut elsewhere: Vec<&String> = known.iter().filter(|key| key.ends_with(&ending)).collect();
+        // The shortest is the one that most plans have.
+        elsewhere.sort_by_key(|key| key.matches('.').count());
+        match elsewhere.as_slice() {
+            [] => return complaint,
+            [only] => format!("no such key; it is `{only}`"),
+            several => {
+                let names: Vec<&str> = several.iter().take(4).map(|key| key.as_str()).collect();
+                format!("no such key; it may be `{}`", names.join("`, `"))
+            }
+        }
+    };
+    Complaint { message, ..complaint }
 }
 
 fn parse_value(text: &str) -> Option<Value> {
@@ -383,6 +425,29 @@ mod tests {
     fn malformed_set_arguments_are_refused() {
         for text in ["steps", "=3", "a..b=1", ".=2", "steps=", "steps=1 2", "steps=1\nmode=2", "steps=[1"] {
             assert!(Layer::set(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_key_in_the_wrong_place_is_told_where_it_belongs() {
+        let refused = |text: &str| run(&[file(text)]).unwrap_err().to_string();
+        assert_eq!(
+            refused("[inner]\nlearning_rate = 1.0\nsteps = 4\n"),
+            "e.toml, line 3: `inner.steps`: no such key; `steps` stands above the first [section]"
+        );
+        assert_eq!(
+            refused("learning_rate = 1.0\n"),
+            "e.toml, line 1: `learning_rate`: no such key; it is `inner.learning_rate`"
+        );
+        assert!(refused("learning_rat = 1.0\n").contains("no such key"), "a typing slip stays one");
+    }
+
+    #[test]
+    fn a_file_takes_what_the_flags_take() {
+        let settings = run(&[file("steps = \"4k\"\nvary = \"a, b*\"\n")]).unwrap();
+        assert_eq!((settings.steps, settings.vary), (4000, vec!["a".to_owned(), "b*".to_owned()]));
+        for wrong in ["steps = \"4 k\"", "steps = \"many\"", "steps = \"0.5\""] {
+            assert!(run(&[file(wrong)]).is_err(), "{wrong}");
         }
     }
 }

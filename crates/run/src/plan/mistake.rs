@@ -23,9 +23,13 @@ pub enum SettingError {
     },
     /// No layer names a task.
     #[error(
-        "no task: name one, for example `wr2l train hopper`, or `task = \"hopper\"` in the experiment file"
+        "no task: name one, for example `wr2l train hopper`, or `task = \"hopper\"` in the experiment file{}",
+        .instead.as_ref().map_or_else(String::new, |key| format!(" (`{key}` is no key)"))
     )]
-    NoTask,
+    NoTask {
+        /// A key at the top that no plan has, and that may have been meant to.
+        instead: Option<String>,
+    },
     /// A key that does not exist, or a value that its key does not accept.
     #[error("{place}: `{key}`: {message}")]
     Key {

@@ -258,7 +258,13 @@ impl Plan {
     /// [`SettingError`] with the place of the mistake.
     pub fn resolve(layers: &[Layer]) -> Result<Self, SettingError> {
         let last = |key: &str| layers.iter().rev().find_map(|layer| Some((layer, layer.get(key)?)));
-        let Some((layer, task)) = last("task") else { return Err(SettingError::NoTask) };
+        let Some((layer, task)) = last("task") else {
+            let known = Self::preset_for(Algorithm::default(), None, None, TaskName::ALL[0]).to_table();
+            let mut keys = layers.iter().flat_map(|layer| layer.table().keys());
+            return Err(SettingError::NoTask {
+                instead: keys.find(|key| !known.contains_key(*key)).cloned(),
+            });
+        };
         let task: TaskName = read(task).map_err(|message| layer.complain(Complaint::new("task", message)))?;
         let algorithm = match last("algorithm") {
             Some((layer, value)) => {

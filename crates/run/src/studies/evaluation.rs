@@ -14,10 +14,12 @@ use wr2l_sim::{DynamicsSpace, Physics, Task, TaskName};
 
 use crate::error::RunError;
 use crate::formats::ball_file::BallSummary;
+use crate::formats::checkpoint::is_checkpoint;
 use crate::formats::files::refuse_existing;
 use crate::formats::folder::RunFolder;
 use crate::formats::policy_file::{PolicyOrigin, read_policy};
 use crate::plan::Plan;
+use crate::training::resume::policy_of_checkpoint;
 
 /// A policy with what is known of its training.
 #[derive(Clone, Debug)]
@@ -39,13 +41,17 @@ pub struct Contestant {
 }
 
 impl Contestant {
-    /// Reads the policy of a run folder, or a policy file.
+    /// Reads the policy of a run folder, a policy file, or the policy of that moment in a checkpoint.
     ///
     /// # Errors
     /// [`RunError`] for a folder that is no run, a run without a policy yet, a file that is no policy.
     pub fn open(path: &Path) -> Result<Self, RunError> {
         if path.is_file() {
-            let (actor, origin) = read_policy(path)?;
+            let (actor, origin) = match is_checkpoint(path) {
+                // Without its plan: two of one run are no two seeds of a method.
+                true => policy_of_checkpoint(path)?,
+                false => read_policy(path)?,
+            };
             let (folder, plan, ball, method) = (None, None, None, None);
             return Ok(Self { actor, origin, name: name_of(path), folder, plan, ball, method });
         }
@@ -116,7 +122,8 @@ pub fn open_contestants<P: AsRef<Path>>(paths: &[P]) -> Result<Vec<Contestant>, 
     Ok(contestants)
 }
 
-/// The folder's name; of a `policy.safetensors` that of the run folder around it; of another file its stem.
+/// The folder's name; of a `policy.safetensors` that of the run folder around it; of a checkpoint that with its own; of
+/// another file its stem.
 fn name_of(path: &Path) -> String {
     let full = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let name = if full.is_dir() {
@@ -126,7 +133,12 @@ fn name_of(path: &Path) -> String {
     } else {
         full.file_stem()
     };
-    name.map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
+    let name = name.map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
+    let run = full.parent().and_then(Path::parent).and_then(Path::file_name);
+    match run.filter(|_| full.extension() == Some("ckpt".as_ref())) {
+        Some(run) => format!("{}-{name}", run.to_string_lossy()),
+        None => name,
+    }
 }
 
 /// Which method each policy stands for in tables and figures: the one it was given, else its algorithm, if all runs of that algorithm here

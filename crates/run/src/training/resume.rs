@@ -5,15 +5,16 @@ use std::path::{Path, PathBuf};
 
 use toml::Value;
 use wr2l_nn::InstructionSet;
-use wr2l_rl::State;
+use wr2l_rl::{Actor, State};
 
 use crate::error::RunError;
-use crate::formats::checkpoint::Checkpoints;
+use crate::formats::checkpoint::{Checkpoints, read};
 use crate::formats::files::remove_temporaries;
 use crate::formats::folder::RunFolder;
+use crate::formats::policy_file::{PolicyOrigin, VariedParameter};
 use crate::plan::{Layer, Plan};
 use crate::training::course::Course;
-use crate::training::players::RestoreError;
+use crate::training::players::{RestoreError, learner};
 use crate::training::summary::Summary;
 use crate::training::train::{Run, TrainOptions, begin};
 use crate::training::trained::Trained;
@@ -168,6 +169,33 @@ impl Saved {
         })?;
         run.finish(observer)
     }
+}
+
+/// The policy that a checkpoint holds, and how it came about.
+///
+/// # Errors
+/// [`RunError::Content`] for a checkpoint that is damaged or not one of its plan; [`RunError`] of the plan.
+pub(crate) fn policy_of_checkpoint(path: &Path) -> Result<(Actor, PolicyOrigin), RunError> {
+    let wrong = |reason: String| RunError::content(path, None, reason);
+    let (header, mut state) = read(path).map_err(|error| wrong(error.to_string()))?;
+    let plan = Layer::text(path, header.plan).and_then(|layer| Plan::resolve(&[layer]))?;
+    let simulator = plan.simulator()?;
+    let mut course = Course::new(plan.vary.len());
+    let mut learner = learner(&plan, &simulator)?;
+    state.restore("course", &mut course).map_err(|error| wrong(error.to_string()))?;
+    state.within("learner", |state| learner.restore(state)).map_err(|error| wrong(error.to_string()))?;
+    if course.iteration == 0 {
+        return Err(wrong("it is of the moment before training began".into()));
+    }
+    let origin = PolicyOrigin {
+        task: plan.task,
+        physics: plan.physics,
+        algorithm: plan.method(),
+        seed: plan.seed,
+        steps: course.steps,
+        varied: VariedParameter::all(simulator.space()),
+    };
+    Ok((learner.actor().clone(), origin))
 }
 
 impl Plan {

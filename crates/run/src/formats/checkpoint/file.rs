@@ -190,7 +190,7 @@ pub fn read_checkpoint(path: &Path) -> Result<State<'static>, CheckpointError> {
     read(path).map(|(_, state)| state)
 }
 
-pub(super) fn read(path: &Path) -> Result<(Header, State<'static>), CheckpointError> {
+pub(crate) fn read(path: &Path) -> Result<(Header, State<'static>), CheckpointError> {
     // Opening a pipe would wait for somebody to write into it.
     if !path.metadata()?.is_file() {
         return Err(CheckpointError::Foreign);
@@ -201,6 +201,13 @@ pub(super) fn read(path: &Path) -> Result<(Header, State<'static>), CheckpointEr
     let payload = verify(&mut file, meta.len())?;
     file.seek(SeekFrom::Start(BEFORE))?;
     parse(&mut file, payload)
+}
+
+/// Whether a file begins as a checkpoint does.
+pub(crate) fn is_checkpoint(path: &Path) -> bool {
+    let mut begins = [0; 8];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut begins));
+    read.is_ok() && begins == *MAGIC
 }
 
 /// Checks frame and checksum of a file of `found` bytes; returns the length of the payload.

@@ -3,6 +3,6 @@
 mod file;
 mod kept;
 
-pub(crate) use file::Header;
 pub use file::{CheckpointError, read_checkpoint};
+pub(crate) use file::{Header, is_checkpoint, read};
 pub(crate) use kept::Checkpoints;
