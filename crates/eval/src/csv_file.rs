@@ -7,35 +7,10 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use crate::columns::{AFTER, BEFORE, order};
 use crate::table::{Provenance, Row, Table, Training};
 
-const BEFORE: [&str; 13] = [
-    "task",
-    "physics",
-    "method",
-    "policy",
-    "algorithm",
-    "training_seed",
-    "epsilon",
-    "policy_steps",
-    "simulator_steps",
-    "seed",
-    "stochastic",
-    "systems",
-    "system",
-];
-const AFTER: [&str; 10] = [
-    "return_mean",
-    "return_sd",
-    "return_se",
-    "return_min",
-    "return_max",
-    "length_mean",
-    "forward_mean",
-    "still",
-    "episodes",
-    "diverged",
-];
+/// What the column `system` holds for the reference values.
 const NOMINAL: &str = "nominal";
 
 /// Largest file of results that is read: a policy on a million systems, the most there can be, takes some 400 MB.
@@ -188,21 +163,20 @@ pub fn read_csv(path: &Path) -> Result<Vec<Table>, CsvError> {
     let from_csv = |e: csv::Error| malformed(e.position().map_or(1, csv::Position::line), e.to_string());
     let mut reader = csv::Reader::from_reader(bytes.as_slice());
     let header = reader.headers().map_err(from_csv)?.clone();
-    // None where a table of random systems was published without them.
-    let dim = header.len().checked_sub(BEFORE.len() + AFTER.len());
-    let framed = header.iter().take(BEFORE.len()).eq(BEFORE)
-        && header.iter().skip(BEFORE.len() + dim.unwrap_or(0)).eq(AFTER);
-    let (Some(dim), true) = (dim, framed) else {
-        let reason =
-            format!("expected the columns {}, swept parameters, {}", BEFORE.join(", "), AFTER.join(", "));
-        return Err(malformed(1, reason));
+    let order = order(&header).map_err(|reason| malformed(1, reason))?;
+    let in_order = |record: &csv::StringRecord| -> csv::StringRecord {
+        order.iter().filter_map(|&column| record.get(column)).collect()
     };
+    let header = in_order(&header);
+    // None where a table of random systems was published without them.
+    let dim = header.len() - BEFORE.len() - AFTER.len();
     let parameters: Vec<String> = header.iter().skip(BEFORE.len()).take(dim).map(str::to_owned).collect();
 
     let mut tables: Vec<Table> = Vec::new();
     for result in reader.records() {
         let fields = result.map_err(from_csv)?;
         let line = fields.position().map_or(1, csv::Position::line);
+        let fields = in_order(&fields);
         let record = Record { header: &header, fields: &fields };
         let (system, row) = record.row(dim).map_err(|reason| malformed(line, reason))?;
         // Published tables leave out what the row above says.
@@ -389,6 +363,27 @@ mod tests {
     }
 
     #[test]
+    fn columns_in_another_order_are_the_same_table() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("results.csv");
+        let tables = [table("wr2l", "a"), table("ppo", "b")];
+        write_csv(&path, &tables).unwrap();
+        let reversed = |line: &str| line.split(',').rev().collect::<Vec<_>>().join(",") + "\n";
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, text.lines().map(reversed).collect::<String>()).unwrap();
+        let again = read_csv(&path).unwrap();
+        for (a, b) in tables.iter().zip(&again) {
+            assert_eq!(a.provenance, b.provenance);
+            let parameters: Vec<&String> = a.parameters.iter().rev().collect();
+            assert_eq!(parameters, b.parameters.iter().collect::<Vec<_>>());
+            for (a, b) in a.rows.iter().zip(&b.rows) {
+                assert_eq!(a.phi.iter().rev().collect::<Vec<_>>(), b.phi.iter().collect::<Vec<_>>());
+                assert_eq!((a.mean.to_bits(), a.diverged), (b.mean.to_bits(), b.diverged));
+            }
+        }
+    }
+
+    #[test]
     fn a_malformed_file_is_refused_with_its_line() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("results.csv");
@@ -404,9 +399,16 @@ mod tests {
             );
             assert!(message.contains(expected), "{message}");
         };
-        check(String::new(), 1, "expected the columns");
-        check("a,b\n1,2\n".into(), 1, "expected the columns");
-        check(good.replace("return_sd", "return_std"), 1, "expected the columns");
+        check(String::new(), 1, "there is no column `task`");
+        check("a,b\n1,2\n".into(), 1, "there is no column `task`");
+        check(
+            good.replace("return_sd", "return_std"),
+            1,
+            "there is no column `return_sd`; is it `return_std`?",
+        );
+        check(good.replace(',', ";"), 1, "separated by `;`");
+        check(good.replace('\n', ",x\n").replacen(",x", ",note", 1), 1, "unknown column `note`");
+        check(good.replacen("physics", "task", 1), 1, "the column `task` stands there twice");
         // Truncated in the middle of the last line.
         check(good[..good.len() - 8].to_owned(), 8, "fields");
         check([lines[0], lines[1], lines[3]].join("\n"), 3, "expected system 0 of this policy, got `1`");

@@ -7,6 +7,7 @@
 
 mod across;
 mod axis;
+mod columns;
 mod csv_file;
 mod evaluate;
 mod journal;
