@@ -1,4 +1,5 @@
-//! Judges a policy: its returns over a sweep, and the worst dynamics that a search finds for it.
+//! Judges a policy, here an untrained one (`train.rs` makes better ones): its returns over a sweep, and the worst dynamics
+//! that a search finds for it.
 //!
 //! `cargo run --release -p wr2l-examples --example evaluate`
 
@@ -15,10 +16,11 @@ use wr2l::sim::{Simulator, Task, TaskName};
 /// The returns of `policy` on the cart-pole with poles of many lengths, and the worst length within ±50 % with its return.
 pub fn judge(policy: &Actor, threads: usize) -> Result<(Statistics, f64, f64), Box<dyn Error>> {
     let task = Task::new(TaskName::CARTPOLE);
+    // Names in tables; of its training nothing is known.
     let training = Training::default();
     let subject = Subject { actor: policy, method: "mine", policy: "mine", training: &training };
     let options = Evaluation { episodes: 10, threads, ..Evaluation::default() };
-    // A journal of your own keeps what was simulated; this one keeps nothing.
+    // The journal of a file goes on after a kill; this one keeps nothing.
     let mut journal = Journal::none();
     let mut go_on = |_| ControlFlow::Continue(());
 
@@ -29,6 +31,7 @@ pub fn judge(policy: &Actor, threads: usize) -> Result<(Statistics, f64, f64), B
 
     let space = task.space().select(&["pole_half_length"])?;
     let set = Region::Box(0.5).search_set(&space)?.ok_or("a box can be searched")?;
+    // Episodes to spend.
     let search = Search::usual(SearchKind::Surrogate, space.dim(), 500);
     let worst =
         search_worst(subject, task.clone(), None, &space, &set, options, search, &mut journal, &mut go_on)?;

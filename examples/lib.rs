@@ -1,2 +1,2 @@
 //! Programs to copy. Each file is one; `cargo run --release --example NAME -p wr2l-examples` runs it, and `tests.rs` holds
-//! it to what it says. None of them uses anything that a crate of yours could not use.
+//! it to what it says. All of them use public names alone.

@@ -19,14 +19,16 @@ const EPISODES: usize = 4;
 #[derive(Debug)]
 pub struct Corners {
     half_width: f64,
+    /// Number of parameters.
+    dim: usize,
     /// What it chose last.
     worst: Option<Vec<f64>>,
 }
 
 impl Corners {
-    /// A box of ± `half_width` in z.
-    pub fn new(half_width: f64) -> Self {
-        Self { half_width, worst: None }
+    /// A box of ± `half_width` in z of `dim` parameters.
+    pub fn new(half_width: f64, dim: usize) -> Self {
+        Self { half_width, dim, worst: None }
     }
 }
 
@@ -51,11 +53,12 @@ impl Adversary for Corners {
         actor: &Actor,
         workers: &mut dyn Executor,
     ) -> Result<Choice, RobustError> {
-        let dim = workers.space().dim();
+        let dim = self.dim;
         let half = self.half_width;
-        let corner = |i: usize| (0..dim).map(move |axis| if i >> axis & 1 == 1 { half } else { -half });
+        let corner = |i: usize| (0..dim).map(move |axis| if (i >> axis) & 1 == 1 { half } else { -half });
         let corners: Vec<f64> = (0..1 << dim).flat_map(corner).collect();
-        // All corners on the same random numbers.
+        // On the same random numbers, so that corners differ by their dynamics and not by luck; undiscounted, as evaluation
+        // measures.
         let mut objective = SimulatedReturn::new(workers, actor, EPISODES, 1.0, turn.seed, turn.index);
         let returns = objective.evaluate(&corners, 0)?;
         let simulator_steps = objective.simulator_steps();
@@ -74,7 +77,8 @@ impl Adversary for Corners {
 
     fn restore(&mut self, state: &mut State<'_>) -> Result<(), StateError> {
         self.worst = match state.holds("worst") {
-            true => Some(state.take_any("worst")?),
+            // Whatever a file holds: the length and that they are numbers is checked.
+            true => Some(state.take_finite("worst", self.dim)?),
             false => None,
         };
         Ok(())
@@ -85,7 +89,7 @@ impl Adversary for Corners {
     }
 }
 
-/// PPO against it on the cart-pole, whose pole may be longer and heavier.
+/// PPO against it on the cart-pole, whose pole may be up to 80 % longer or shorter, and heavier or lighter.
 pub fn session(steps: u64, threads: usize) -> Result<Session, Box<dyn Error>> {
     let task = Task::new(TaskName::CARTPOLE);
     let vary = task.space().select(&["pole_half_length", "pole_mass"])?;
@@ -93,7 +97,7 @@ pub fn session(steps: u64, threads: usize) -> Result<Session, Box<dyn Error>> {
     let executor = Threads::new(&simulator, threads)?;
     let learner = Ppo::new(PpoConfig::default(), simulator.spec(), simulator.space().dim(), 1)?;
     let budget = Budget { every: 4096, ..Budget::new(1, steps) };
-    let adversary = Box::new(Corners::new(0.8));
+    let adversary = Box::new(Corners::new(0.8, simulator.space().dim()));
     Ok(Session::new(budget, Box::new(executor), Box::new(learner), Some(adversary)))
 }
 

@@ -19,8 +19,12 @@ use wr2l::sim::{
 const DT: f64 = 0.05;
 /// Force of the motor at action 1, N.
 const FORCE: f64 = 5.0;
+/// Cost per squared action.
+const COST: f64 = 0.01;
+/// Where the rail ends, m.
+const END: f64 = 3.0;
 
-/// Makes the lanes.
+/// The engine: makes batches of carts.
 #[derive(Debug)]
 struct Rail {
     spec: SimSpec,
@@ -154,9 +158,10 @@ impl BatchSim for Carts {
             lane.velocity += DT * force / mass;
             lane.position += DT * lane.velocity;
             lane.elapsed += 1.0;
-            rewards[i] = 1.0 - lane.position.abs().min(1.0) - 0.01 * actions[i] * actions[i];
-            // A terminal state takes precedence over the time limit, and the two are never the same.
-            outcomes[i] = if lane.position.abs() > 3.0 {
+            rewards[i] = 1.0 - lane.position.abs().min(1.0) - COST * actions[i] * actions[i];
+            // A step that is both counts as terminated: after a time limit the value of the last state counts, after an
+            // end nothing does.
+            outcomes[i] = if lane.position.abs() > END {
                 Outcome::Terminated
             } else if lane.elapsed >= f64::from(self.spec.episode_limit) {
                 Outcome::Truncated
@@ -176,14 +181,16 @@ pub fn rail() -> Result<Simulator, SpaceError> {
         nv: 1,
         episode_limit: 100,
         dt: DT,
+        // Position, velocity, elapsed steps.
         snapshot_len: 3,
         forces: Vec::new(),
         walks: false,
     };
     let space = space()?;
     let engine = Rail { spec, space: space.clone() };
-    // The second text has to change with whatever changes results: it tells them apart in journals.
-    Ok(Simulator::with_engine("rail", format!("rail {DT} {FORCE}"), space, engine))
+    // Journals tell simulators apart by the second text: all that changes results belongs into it.
+    let identity = format!("rail {DT} {FORCE} {COST} {END} {:?}", engine.spec);
+    Ok(Simulator::with_engine("rail", identity, space, engine))
 }
 
 /// Trains WR²L on it. The policy, and its mean return over the last episodes.

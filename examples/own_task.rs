@@ -1,5 +1,6 @@
-//! A task of one's own: the hopper, which is to hop half as fast, save energy, and stand upright, on a floor that may be
-//! slippery. A task is data: take one and change it, or read one from a file as those in `tasks/` are.
+//! A task of one's own: the hopper, which is paid half as much for speed, has half the strength, and is to stand upright, on
+//! floors of more or less grip. A task is data: take one and change it, or read one from a file (`Task::read`) as those in
+//! `tasks/` are. Its robot is one of `models/`; for another bring an engine (`own_simulator.rs`).
 //!
 //! `cargo run --release -p wr2l-examples --example own_task`
 
@@ -32,6 +33,7 @@ pub fn train(steps: u64, threads: usize) -> Result<(Actor, f64), Box<dyn Error>>
     let vary = task.space().select(&["friction"])?;
     let simulator = Simulator::new(task, None, vary)?;
     let mut executor = Threads::new(&simulator, threads)?;
+    // `Uniform` asks for a ball. In a box it is not used, so a coarse one will do.
     let pairs = PairsConfig { count: 200, pool: 1000, target_error: 0.0, ..PairsConfig::default() };
     let config = BallConfig { pairs, ..BallConfig::default() };
     let ball = BallEstimate::new(&mut executor, &config, 1)?.ball(simulator.space(), &config)?;

@@ -10,7 +10,8 @@ use wr2l::run::{Layer, Plan, Session};
 /// Trains WR²L on the cart-pole, whose pole may have another length. The policy, and its mean return over the last
 /// episodes.
 pub fn train(steps: u64, threads: usize) -> Result<(Actor, f64), Box<dyn Error>> {
-    // What `--set` takes on the command line is a layer here; whatever is not said has its usual value.
+    // What `--set` takes on the command line is a layer here; whatever is not said has its usual value. The empty text stands
+    // where a message would show the flag.
     let plan = Plan::resolve(&[
         Layer::argument("", "task", "cartpole"),
         Layer::set("vary=[\"pole_half_length\"]")?,

@@ -64,12 +64,10 @@ fn write(name: &str, text: String) {
     std::fs::write(Path::new(&target).join(name), text).expect("OUT_DIR can be written");
 }
 
-/// The order in which tasks are listed: by the number of coordinates that the file states, then by whether it can fall.
+/// A task's place in lists, as its file says (`order = N`, on a line of its own above the first section).
 fn rank(name: &str) -> usize {
     let text = std::fs::read_to_string(format!("{TASKS}/{name}.toml")).unwrap_or_default();
-    let number = |key: &str| {
-        let line = text.lines().find(|line| line.starts_with(key))?;
-        line.split('=').nth(1)?.split('#').next()?.trim().parse::<usize>().ok()
-    };
-    2 * number("positions").unwrap_or(0) + usize::from(!text.contains("[healthy]"))
+    let order =
+        text.lines().take_while(|line| !line.starts_with('[')).find_map(|line| line.strip_prefix("order = "));
+    order.and_then(|order| order.trim().parse().ok()).unwrap_or(usize::MAX)
 }

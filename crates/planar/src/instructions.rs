@@ -33,7 +33,7 @@ impl InstructionSet {
     }
 
     /// How many lanes of f64 are computed at a time; multiples of it waste nothing. Of f32, twice as many (except
-    /// [`InstructionSet::Portable`]): see [`Batch::width`].
+    /// [`InstructionSet::Portable`]): see [`Batch::width`](crate::Batch::width).
     pub fn width(self) -> usize {
         match self {
             Self::Portable => 1,

@@ -88,7 +88,7 @@ impl<'de> Deserialize<'de> for BallSeed {
 #[serde(deny_unknown_fields, default)]
 pub struct BallConfig {
     /// Radius ε, in units of W₂² (squared state units); ignored if `half_width` is given. Usual: 0.01 to 0.1 for
-    /// Hopper, 0.3 to 3 for Walker2d, 1 to 10 for HalfCheetah, with two parameters. Nobody can guess it: look at
+    /// Hopper, 0.3 to 3 for Walker2d, 1 to 60 for HalfCheetah, with two parameters. Nobody can guess it: look at
     /// [`Ball::ranges`](crate::ball::Ball::ranges).
     pub epsilon: f64,
     /// Instead of ε: how far the middle parameter may move alone, in units of its nominal value

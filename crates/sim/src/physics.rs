@@ -11,11 +11,11 @@ use crate::{SimError, Task, TaskName, nearest_name};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Physics {
-    /// Batched planar rigid bodies in Rust, with MuJoCo's numbers: every task but the cart-pole.
+    /// Batched planar rigid bodies in Rust, with MuJoCo's numbers: the tasks whose model is one of its robots.
     Planar,
-    /// MuJoCo 3.17.0: every task but the cart-pole, in a build with the feature `mujoco`.
+    /// MuJoCo 3.17.0: every task with a model, in a build with the feature `mujoco`.
     Mujoco,
-    /// Closed-form equations of motion in Rust: the cart-pole.
+    /// Equations of motion written out in Rust: the cart-pole.
     Classic,
 }
 

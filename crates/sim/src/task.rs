@@ -35,6 +35,9 @@ use crate::{ActionSpace, DynamicsSpace, SimError, SimSpec};
 pub struct Task {
     /// The name as the user types it.
     pub name: String,
+    /// Its place in lists, from the simplest task to the hardest.
+    #[serde(default)]
+    pub order: u32,
     /// One sentence on what the agent has to do.
     pub description: String,
     /// What moves.
@@ -61,6 +64,9 @@ pub struct Task {
     #[serde(default)]
     pub usual: Vec<Usual>,
 }
+
+/// The name of the equations of motion in `classic`.
+const CART_POLE: &str = "cart-pole";
 
 /// The robot of a task, and the time in which it moves.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -220,7 +226,26 @@ impl Task {
         if positions == 0 || self.robot.actions.dim() == 0 {
             return refused("robot", 0.0, "something with a position and an action");
         }
-        self.parameter_rows().map(|_| ())
+        if self.robot.equations.as_ref().is_some_and(|name| name != CART_POLE) {
+            return refused("robot.equations", f64::NAN, "`cart-pole`, the only ones that are written out");
+        }
+        let (quantities, space) = self.parameter_rows()?;
+        let of_equations = self.robot.equations.is_some();
+        for (quantity, parameter) in quantities.iter().zip(space.parameters()) {
+            if quantity.is_of_the_cart_pole() != of_equations {
+                let valid = "of a quantity that the robot has: a model's, or the cart-pole's equations'";
+                return refused("parameter", parameter.nominal, valid);
+            }
+        }
+        // Its equations take every number from here.
+        if of_equations && quantities.len() != Quantity::CART_POLE {
+            return refused(
+                "parameter",
+                quantities.len() as f64,
+                "given for each of the cart-pole's five quantities",
+            );
+        }
+        Ok(())
     }
 
     /// Shapes and limits. The length of a snapshot belongs to the physics, which the task does not know: it is

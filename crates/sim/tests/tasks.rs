@@ -1,7 +1,7 @@
 //! What the tasks say about states, without any physics.
 
 use wr2l_rng::{Purpose, StreamKey};
-use wr2l_sim::{Range, Simulator, Task, TaskName, Verdict};
+use wr2l_sim::{Kind, Range, Simulator, Task, TaskName, Verdict};
 
 /// The robot of a task in its initial pose and at rest.
 fn at_rest(task: &Task) -> (Vec<f64>, Vec<f64>) {
@@ -206,7 +206,7 @@ fn a_task_that_makes_no_sense_is_refused_by_the_name_of_the_number() {
     let message = refused(&|task| task.robot.episode_limit = 0);
     assert_eq!(message, "task `cartpole`: `episode_limit` = 0 has to be at least 1");
     type Change<'a> = &'a dyn Fn(&mut Task);
-    let cases: [(&str, Change<'_>); 9] = [
+    let cases: [(&str, Change<'_>); 12] = [
         ("`robot`", &|task| task.robot.model = Some("hopper".into())),
         ("`robot`", &|task| task.robot.equations = None),
         ("`reset.positions.at`", &|task| task.reset.positions.at = Some(vec![0.0; 3])),
@@ -217,6 +217,9 @@ fn a_task_that_makes_no_sense_is_refused_by_the_name_of_the_number() {
         }),
         ("`parameter`", &|task| task.parameters[0].of = vec!["pole".into()]),
         ("`parameter`", &|task| task.parameters[0].times = None),
+        ("`robot.equations`", &|task| task.robot.equations = Some("acrobot".into())),
+        ("`parameter`", &|task| task.parameters[0].quantity = Kind::Friction),
+        ("`parameter`", &|task| drop(task.parameters.pop())),
         ("nominal value lies outside", &|task| task.parameters[0].times = Some([2.0, 3.0])),
     ];
     for (what, change) in cases {
@@ -261,4 +264,12 @@ fn a_task_with_other_numbers_runs_and_says_so() {
     };
     let difference = step(&plain) - step(&frugal);
     assert!((difference - 3.0 * (1.0 - 1e-3)).abs() < 1e-12, "{difference}");
+}
+
+#[test]
+fn a_model_has_no_quantities_of_the_cart_pole() {
+    let mut task = Task::new(TaskName::HOPPER);
+    task.parameters[3].quantity = Kind::Gravity;
+    let message = task.check().unwrap_err().to_string();
+    assert!(message.contains("`parameter`"), "{message}");
 }

@@ -1,4 +1,4 @@
-//! The control for what the gradient adds: variety alone.
+//! The control for what the search adds: variety alone.
 
 use std::sync::Arc;
 

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | [`Nominal`] | the reference dynamics |
 //! | [`Uniform`] | for every episode a point uniform in the ball (the paper's "PPO mean"), or in a box |
-//! | [`Boundary`] | for every turn a random point of the ball's boundary: the control for what the gradient adds |
+//! | [`Boundary`] | for every turn a random point of the ball's boundary: the control for what the search adds |
 //! | [`Wasserstein`] | for every turn the worst point of the ball, by Phase I of Algorithm 1 |
 //! | [`Population`] | for every turn several of the worst of many points, beside the reference |
 //! | [`Tail`] | for every episode a random point of the worst share of the ball, as a model of the return sees it |

@@ -20,7 +20,7 @@ pub enum Algorithm {
     Ppo,
     /// PPO, every episode under dynamics uniform in the ball (the paper's "PPO mean").
     PpoUniform,
-    /// PPO under random points of the ball's boundary: the control for what the gradient adds.
+    /// PPO under random points of the ball's boundary: the control for what the search adds.
     PpoBoundary,
     /// Wasserstein Robust Reinforcement Learning.
     #[default]

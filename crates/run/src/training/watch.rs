@@ -34,7 +34,7 @@ pub struct TurnDone {
     pub turn: u64,
     /// Policy steps done before it.
     pub steps: u64,
-    /// The chosen dynamics in physical units, if all episodes share them.
+    /// The chosen dynamics in physical units, if all episodes share them; of several the worst that the turn found.
     pub phi: Option<Vec<f64>>,
     /// What led to them.
     pub report: Report,

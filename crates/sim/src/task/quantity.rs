@@ -34,6 +34,23 @@ pub(crate) enum Quantity {
 }
 
 impl Quantity {
+    /// How many the cart-pole's equations have.
+    pub(crate) const CART_POLE: usize = 5;
+
+    /// Whether it is one of the cart-pole's equations, and of no model.
+    pub(crate) fn is_of_the_cart_pole(&self) -> bool {
+        match self {
+            Self::PoleHalfLength | Self::PoleMass | Self::CartMass | Self::Force | Self::Gravity => true,
+            Self::Density(_)
+            | Self::Armature(_)
+            | Self::SharedArmature
+            | Self::Damping(_)
+            | Self::Stiffness(_)
+            | Self::Friction
+            | Self::PoleLength => false,
+        }
+    }
+
     fn name(&self) -> String {
         match self {
             Self::Density(body) => format!("{body}_density"),
