@@ -46,7 +46,8 @@ pub struct PpoConfig {
     pub normalise_observations: bool,
     /// Whether rewards are scaled by the running standard deviation of the discounted return.
     pub normalise_rewards: bool,
-    /// KL(old ‖ new) beyond which the remaining epochs of a batch are skipped; 0 for no limit. Usual: 0 or 0.01–0.05.
+    /// KL(old ‖ new) beyond which the remaining epochs of a batch are skipped; 0 for no limit. It is the mean over a whole
+    /// epoch, looked at after it: the policy that is kept is at most one epoch beyond. Usual: 0 or 0.01–0.05.
     pub kl_limit: f64,
     /// Whether the critic sees the dynamics (z) besides the observation. The policy never does. Makes values, and so
     /// advantages, mean something when every lane runs under other dynamics.

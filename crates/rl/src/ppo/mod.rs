@@ -430,4 +430,26 @@ mod tests {
             assert!(reference == run(2) && reference == run(3), "{minibatches} minibatches");
         }
     }
+
+    /// What a limit guarantees: the policy that is kept is at most one pass beyond a mean KL of it.
+    #[test]
+    fn passes_end_with_the_first_whose_kl_is_above_the_limit() {
+        let run = |epochs, kl_limit| {
+            let (mut workers, mut ppo) = setting();
+            ppo.config.epochs = epochs;
+            ppo.config.kl_limit = kl_limit;
+            collect(&mut workers, &mut ppo);
+            ppo.prepare(1.0, 0).unwrap();
+            let (losses, _, epochs) = ppo.update(1, 0, 3e-3, 1).unwrap();
+            (losses.kl, epochs, ppo.policy.params().to_vec())
+        };
+        let without: Vec<_> = (1..=6).map(|epochs| run(epochs, 0.0)).collect();
+        let mut early = 0;
+        for limit in without.iter().map(|pass| 1.01 * pass.0) {
+            let first = without.iter().position(|pass| pass.0 > limit).unwrap_or(5);
+            early += usize::from(first < 5);
+            assert!(run(6, limit) == without[first], "{limit}");
+        }
+        assert!(early > 0, "a limit that ends the passes");
+    }
 }
