@@ -6,6 +6,7 @@ use wr2l_rl::{FinishedEpisode, Improvement, Persist, State, StateError};
 use wr2l_sim::Outcome;
 
 use crate::training::budget::Budget;
+use crate::training::overshoot::Overshoot;
 use crate::training::watch::Ending;
 
 /// Episodes over which the shown return is averaged.
@@ -36,6 +37,8 @@ pub(crate) struct Course {
     pub(crate) entropy: f64,
     /// Whether the watchdog has warned of diverging physics.
     pub(crate) warned: bool,
+    /// Updates that went too far.
+    pub(crate) overshoot: Overshoot,
     /// What the adversary chose last, in z, of several the worst; zeros where it chose none.
     pub(crate) current: Vec<f64>,
     /// Returns of the last episodes.
@@ -70,6 +73,7 @@ impl Course {
         self.diverged_in_training += u64::from(done.diverged);
         self.diverged += u64::from(done.diverged);
         self.entropy = done.entropy;
+        self.overshoot.advance(done);
         for episode in sound(&done.finished) {
             if self.recent.len() == SHOWN_EPISODES {
                 self.recent.pop_front();
@@ -117,6 +121,7 @@ impl Persist for Course {
             u64::from(self.warned),
         ];
         state.put("counts", counts.to_vec());
+        state.put("overshoot", vec![self.overshoot.updates, u64::from(self.overshoot.warned)]);
         state.put("seconds", self.seconds);
         state.put("entropy", self.entropy);
         state.put("current", &self.current);
@@ -127,6 +132,11 @@ impl Persist for Course {
 
     fn restore(&mut self, state: &mut State<'_>) -> Result<(), StateError> {
         let counts = state.counts("counts", 9)?;
+        // Earlier versions did not count them.
+        let overshoot = match state.holds("overshoot") {
+            true => state.counts("overshoot", 2)?,
+            false => vec![0, 0],
+        };
         let current = state.take_finite("current", self.current.len())?;
         let recent = state.take_any::<f64>("recent_returns")?;
         if recent.len() > SHOWN_EPISODES {
@@ -144,6 +154,7 @@ impl Persist for Course {
             turn: counts[6],
             next_turn: counts[7],
             warned: counts[8] != 0,
+            overshoot: Overshoot { updates: overshoot[0], warned: overshoot[1] != 0 },
             seconds: state.one("seconds")?,
             entropy: state.one("entropy")?,
             current,
@@ -169,7 +180,9 @@ mod tests {
                 ..Improvement::default()
             });
         }
-        course.advance(&Improvement { transitions: 7, ..Improvement::default() });
+        course.advance(&Improvement { transitions: 7, clip_fraction: 1.0, ..Improvement::default() });
+        course.overshoot.warned = true;
+        assert_eq!(course.overshoot.updates, 1);
         course.current = vec![0.25, -1.0];
         assert_eq!((course.recent.len(), course.curve.len(), course.iteration), (100, 150, 151));
         assert_eq!(course.recent_return(), 99.5);
@@ -180,6 +193,13 @@ mod tests {
         copy.restore("course", &mut back).unwrap();
         copy.finish().unwrap();
         assert_eq!(back, course);
+        let mut earlier = State::default();
+        for (name, array) in state.arrays().filter(|(name, _)| *name != "course.overshoot") {
+            earlier.put(name, array.clone());
+        }
+        let mut back = Course::new(2);
+        earlier.restore("course", &mut back).unwrap();
+        assert_eq!(back, Course { overshoot: Overshoot::default(), ..course.clone() });
         assert!(state.restore("course", &mut Course::new(3)).is_err());
     }
 }

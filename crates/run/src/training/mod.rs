@@ -5,6 +5,7 @@ pub(crate) mod columns;
 pub(crate) mod course;
 pub(crate) mod guard;
 pub(crate) mod logs;
+pub(crate) mod overshoot;
 pub(crate) mod players;
 pub(crate) mod resume;
 pub(crate) mod session;

@@ -18,6 +18,7 @@ use crate::plan::{AdversaryKind, Plan};
 use crate::training::budget::Budget;
 use crate::training::course::Course;
 use crate::training::guard;
+use crate::training::overshoot;
 use crate::training::players::{Opponent, learner};
 use crate::training::watch::{Ending, Observer, Progress, TurnDone};
 
@@ -334,6 +335,7 @@ impl Session {
         let warnings = [
             guard::learnt_nothing(&improvement, self.course.iteration),
             guard::watch(&mut self.course, self.executor.simulator()),
+            overshoot::watch(&mut self.course),
         ];
         Ok(IterationDone {
             progress: self.progress(),

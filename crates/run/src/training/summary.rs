@@ -11,6 +11,7 @@ use crate::formats::files::write_file;
 use crate::formats::folder::RunFolder;
 use crate::plan::Plan;
 use crate::training::guard;
+use crate::training::overshoot::overshooting;
 use crate::training::trained::Trained;
 use crate::training::watch::Ending;
 
@@ -94,6 +95,7 @@ impl Summary {
                 .and_then(BallSummary::warning)
                 .into_iter()
                 .chain(guard::diverging(&trained.course, plan.physics.as_str(), plan.task.as_str()))
+                .chain(overshooting(&trained.course))
                 .collect(),
             evaluation: None,
             complete: false,

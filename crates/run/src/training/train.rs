@@ -16,6 +16,7 @@ use crate::formats::policy_file::{PolicyOrigin, VariedParameter, write_policy};
 use crate::plan::{AdversaryKind, Plan};
 use crate::training::guard;
 use crate::training::logs::Logs;
+use crate::training::overshoot::overshooting;
 use crate::training::players::{ESTIMATE, Opponent, RestoreError, learner};
 use crate::training::session::Session;
 use crate::training::summary::Summary;
@@ -197,9 +198,13 @@ impl<'a> Run<'a> {
             None => error,
         })?;
         let last = self.session.progress();
-        if let Some(warning) = guard::never_selected(&self.session.selection(), last.iteration) {
-            observer.warning(&warning);
-        }
+        let ended = ending != Ending::Interrupted;
+        let warnings = [
+            guard::never_selected(&self.session.selection(), last.iteration),
+            // With the count of the whole run.
+            overshooting(self.session.course()).filter(|_| ended),
+        ];
+        warnings.iter().flatten().for_each(|warning| observer.warning(warning));
         let course = self.session.into_course();
         let trained = Trained {
             ending,
@@ -214,7 +219,7 @@ impl<'a> Run<'a> {
             },
             course,
         };
-        if ending != Ending::Interrupted {
+        if ended {
             Summary::new(self.plan, &trained).write(self.folder)?;
         }
         Ok(trained)
