@@ -80,7 +80,7 @@ fn plan(algorithm: Algorithm, more: &[&str]) -> Plan {
     };
     let own = [fewer, more].concat();
     // Those that somebody reads, and that the paper leaves open.
-    let fits = |setting: &&str| resolve(&[&[*setting], &own[..]].concat()).is_ok();
+    let fits = |setting: &&str| resolve(&[&["steps=1000", *setting], &own[..]].concat()).is_ok();
     let settings: Vec<&str> = settings.into_iter().filter(fits).chain(own.iter().copied()).collect();
     resolve(&settings).unwrap()
 }
@@ -156,7 +156,7 @@ fn every_algorithm_goes_on_bit_for_bit_wherever_it_was_stopped() {
         ("worst cases by lane", &lanes),
         ("population", &["adversary.kind=population"]),
         ("tail", &["adversary.kind=tail", "adversary.every=200", "adversary.random_actions=0.2"]),
-        ("wr2l with td3", &["learner=td3", "adversary.every=200"]),
+        ("wr2l with td3", &["learner=td3", "adversary.every=250"]),
     ];
     // A memory in the middle of an episode is saved as well; RARL's opponent keeps the agent's.
     let remembering = [

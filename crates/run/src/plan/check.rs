@@ -99,8 +99,11 @@ impl Plan {
             let message = "the adversary needs at least one parameter to vary; `wr2l tasks TASK` lists them";
             return complain("vary", message.into());
         }
-        if self.adversary.every == 0 {
-            return complain("adversary.every", "must be at least 1".into());
+        for (key, steps) in [("every", self.adversary.every), ("lane_steps", Some(self.adversary.lane_steps))]
+        {
+            if steps == Some(0) {
+                return complain(&format!("adversary.{key}"), "must be at least 1".into());
+            }
         }
         let chance = self.adversary.random_actions;
         if !(0.0..1.0).contains(&chance) {
@@ -141,12 +144,7 @@ impl Plan {
 
     /// Whether there are lanes enough for the worst cases, the reference and random points.
     fn check_lanes(&self) -> Result<(), Complaint> {
-        let lanes = match self.learner {
-            LearnerKind::Ppo => self.ppo.lanes,
-            LearnerKind::Trpo => self.trpo.lanes,
-            LearnerKind::Ddpg => self.ddpg.lanes,
-            LearnerKind::Td3 => self.td3.lanes,
-        };
+        let lanes = self.lanes();
         let AdversaryPlan { worst_cases, nominal_share, uniform_share, .. } = self.adversary;
         let (nominal, random) = PerLane::counts(lanes, nominal_share, uniform_share);
         for (key, share, taken) in

@@ -10,6 +10,7 @@ pub(crate) mod mistake;
 mod paper;
 mod preset;
 mod readers;
+mod turns;
 
 use std::path::Path;
 
@@ -170,8 +171,12 @@ impl AdversaryKind {
 pub struct AdversaryPlan {
     /// Who plays.
     pub kind: AdversaryKind,
-    /// Policy steps between two turns, at least. The paper: 5,000 to 10,000.
-    pub every: u64,
+    /// Steps of each of the learner's lanes between two turns, at least. The paper: 1,000 on 5 to 10 lanes.
+    #[serde(default = "usual_lane_steps")]
+    pub lane_steps: u64,
+    /// The same in policy steps, those of all lanes together, as version 0.1 counted; instead of `lane_steps`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub every: Option<u64>,
     /// See [`AdversaryConfig::epsilon_ramp`].
     pub epsilon_ramp: f64,
     /// See [`AdversaryConfig::episodes`].
@@ -201,6 +206,11 @@ pub struct AdversaryPlan {
     pub action: ActionConfig,
     /// Options of `force`.
     pub force: ForceConfig,
+}
+
+/// Longer than an episode of any task: each can come to its end between two turns.
+fn usual_lane_steps() -> u64 {
+    1_024
 }
 
 impl AdversaryPlan {
@@ -248,8 +258,11 @@ pub struct Report {
 }
 
 /// Keys that replace each other: setting one in a layer unsets the others below it.
-const EXCLUSIVE: &[&[&str]] =
-    &[&["ball.epsilon", "ball.half_width"], &["adversary.cvar.begin", "adversary.cvar.after"]];
+const EXCLUSIVE: &[&[&str]] = &[
+    &["ball.epsilon", "ball.half_width"],
+    &["adversary.lane_steps", "adversary.every"],
+    &["adversary.cvar.begin", "adversary.cvar.after"],
+];
 
 impl Plan {
     /// Puts a plan together: the defaults of the algorithm's preset for the task, and `layers` over them in order.
@@ -322,6 +335,10 @@ impl Plan {
         }
         if let Some(complaint) = plan.departs_from_the_paper() {
             let blamed = layers.iter().rev().find(|layer| layer.get(&complaint.key).is_some());
+            return Err(blamed.unwrap_or(layer).complain(complaint));
+        }
+        let origins = layers.iter().zip(wholes.iter().map(Option::is_some));
+        if let Some((blamed, complaint)) = plan.refuses_its_turns(origins) {
             return Err(blamed.unwrap_or(layer).complain(complaint));
         }
         let Self { algorithm, learner, adversary: AdversaryPlan { kind, .. }, task, .. } = plan;

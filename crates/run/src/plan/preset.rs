@@ -10,7 +10,9 @@ use wr2l_robust::{AdversaryConfig, BallConfig};
 use wr2l_sim::{Physics, SweepRange, Task, TaskName};
 
 use super::keys::{nested, overlay};
-use super::{AdversaryKind, AdversaryPlan, LearnerKind, Plan, PolicyPlan, Report, Stop, paper};
+use super::{
+    AdversaryKind, AdversaryPlan, LearnerKind, Plan, PolicyPlan, Report, Stop, paper, usual_lane_steps,
+};
 
 /// A named algorithm.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -213,7 +215,7 @@ impl Plan {
                     ..ActionConfig::default()
                 },
                 kind: adversary,
-                ..adversary_plan(kind)
+                ..adversary_plan(kind, learner)
             },
             ball: BallConfig::default(),
             policy: PolicyPlan::default(),
@@ -235,7 +237,7 @@ impl Plan {
     }
 }
 
-fn adversary_plan(kind: AdversaryKind) -> AdversaryPlan {
+fn adversary_plan(kind: AdversaryKind, learner: LearnerKind) -> AdversaryPlan {
     let AdversaryConfig {
         epsilon_ramp,
         return_discount,
@@ -253,10 +255,16 @@ fn adversary_plan(kind: AdversaryKind) -> AdversaryPlan {
     // The surrogate takes about as many episodes, and finds the worst where no slope leads to it.
     let phase_one = PhaseOne { search: SearchKind::Surrogate, max_inner: 2, gradient, ..phase_one };
     // Those who push take a turn for every iteration of the learner.
-    let every = if kind == AdversaryKind::Force { 1 } else { 8_192 };
+    let lane_steps = match kind {
+        AdversaryKind::Force => 1,
+        // On half as many lanes: as many turns.
+        _ if learner.replays() => 2 * usual_lane_steps(),
+        _ => usual_lane_steps(),
+    };
     AdversaryPlan {
         kind,
-        every,
+        lane_steps,
+        every: None,
         epsilon_ramp,
         episodes: 1,
         return_discount,

@@ -105,7 +105,7 @@ const ROWS: &[Row] = &[
         reader: "`ball.hessian = \"zero-order\"`",
     },
     Row {
-        keys: &["adversary.every"],
+        keys: &["adversary.lane_steps", "adversary.every"],
         read: Plan::takes_turns,
         reader: "an adversary that chooses anew (`boundary`, `wasserstein`, `population`, `tail`, `force`; all in the \
                  ball while `adversary.epsilon_ramp` grows it)",
@@ -260,7 +260,7 @@ impl Plan {
     }
 
     /// Whether a turn of the adversary can change anything.
-    fn takes_turns(&self) -> bool {
+    pub(super) fn takes_turns(&self) -> bool {
         match self.adversary.kind {
             Kind::Nominal | Kind::Action => false,
             Kind::Uniform | Kind::Cvar => self.trains_in_ball() && self.adversary.epsilon_ramp > 0.0,

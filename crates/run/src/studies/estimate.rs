@@ -167,7 +167,7 @@ fn adversary_steps(plan: &Plan) -> f64 {
         AdversaryKind::Boundary => 0.0,
         _ => return 0.0,
     };
-    let turns = (plan.steps as f64 / adversary.every as f64).ceil();
+    let turns = (plan.steps as f64 / plan.steps_between_turns() as f64).ceil();
     // Each of them measures W of its choice, on two steps a state–action pair.
     let measured = 2.0 * plan.ball.pairs.count as f64;
     turns * (points * adversary.episodes as f64 * usual_length(plan) + measured)

@@ -29,7 +29,7 @@ impl Plan {
             seed: self.seed,
             steps: self.steps,
             entropy_below: self.stop.entropy_below,
-            every: self.adversary.every,
+            every: self.steps_between_turns(),
             random_actions: self.adversary.random_actions,
         }
     }
