@@ -10,6 +10,7 @@ pub(crate) mod mistake;
 mod paper;
 mod preset;
 mod readers;
+mod shape;
 mod turns;
 
 use std::path::Path;
@@ -272,7 +273,7 @@ impl Plan {
     pub fn resolve(layers: &[Layer]) -> Result<Self, SettingError> {
         let last = |key: &str| layers.iter().rev().find_map(|layer| Some((layer, layer.get(key)?)));
         let Some((layer, task)) = last("task") else {
-            let known = Self::preset_for(Algorithm::default(), None, None, TaskName::ALL[0]).to_table();
+            let known = Self::preset_for(Algorithm::default(), None, None, TaskName::ALL[0], None).to_table();
             let mut keys = layers.iter().flat_map(|layer| layer.table().keys());
             return Err(SettingError::NoTask {
                 instead: keys.find(|key| !known.contains_key(*key)).cloned(),
@@ -289,7 +290,8 @@ impl Plan {
                 Algorithm::of(named("learner"), named("adversary.kind"))
             }
         };
-        // Mistakes in the names are found below.
+        // Mistakes in the names, and in the number, are found below.
+        let steps = last("steps").and_then(|(_, value)| whole_number(value));
         let learner = last("learner").and_then(|(_, value)| read(value).ok());
         let adversary = match (last("adversary.kind"), last("algorithm")) {
             (Some((_, value)), _) => read(value).ok(),
@@ -297,12 +299,12 @@ impl Plan {
             (None, None) => usual_adversary(task, learner).filter(|usual| {
                 // Whoever sets an option that it does not read, and the preset's own adversary does, means that one.
                 let [preset, with] =
-                    [None, Some(*usual)].map(|who| Self::preset_for(algorithm, learner, who, task));
+                    [None, Some(*usual)].map(|who| Self::preset_for(algorithm, learner, who, task, steps));
                 let keys = layers.iter().flat_map(|layer| leaves(layer.table()));
                 !keys.into_iter().any(|(key, _)| !with.reads(&key) && preset.reads(&key))
             }),
         };
-        let defaults = Self::preset_for(algorithm, learner, adversary, task).to_table();
+        let defaults = Self::preset_for(algorithm, learner, adversary, task, steps).to_table();
         let wholes: Vec<Option<Whole>> = layers.iter().map(|layer| whole(layer, &defaults)).collect();
         let laid: Vec<Layer> = layers
             .iter()
@@ -342,7 +344,8 @@ impl Plan {
             return Err(blamed.unwrap_or(layer).complain(complaint));
         }
         let Self { algorithm, learner, adversary: AdversaryPlan { kind, .. }, task, .. } = plan;
-        Ok(plan.without_the_unread(&Self::preset_for(algorithm, Some(learner), Some(kind), task).to_table()))
+        let preset = Self::preset_for(algorithm, Some(learner), Some(kind), task, steps);
+        Ok(plan.without_the_unread(&preset.to_table()))
     }
 
     /// The plan in a file written by [`Plan::write`], or any complete one.
@@ -430,6 +433,13 @@ pub fn sweep_systems(task: TaskName, sweep: &[String]) -> Result<Option<Systems>
     }
     let axes = sweep.iter().map(|text| text.parse()).collect::<Result<Vec<Axis>, _>>()?;
     Ok(Some(Grid::new(&Task::new(task).space(), axes)?.systems()))
+}
+
+/// A whole number, also written as `1e6`.
+fn whole_number(value: &Value) -> Option<u64> {
+    let float =
+        || value.as_float().filter(|x| x.fract() == 0.0 && (0.0..=9e15).contains(x)).map(|x| x as i64);
+    value.as_integer().or_else(float)?.try_into().ok()
 }
 
 fn read<'de, T: Deserialize<'de>>(value: &Value) -> Result<T, String> {

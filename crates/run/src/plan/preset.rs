@@ -10,9 +10,13 @@ use wr2l_robust::{AdversaryConfig, BallConfig};
 use wr2l_sim::{Physics, SweepRange, Task, TaskName};
 
 use super::keys::{nested, overlay};
+use super::shape::shaped;
 use super::{
     AdversaryKind, AdversaryPlan, LearnerKind, Plan, PolicyPlan, Report, Stop, paper, usual_lane_steps,
 };
+
+/// Steps of a run, where neither a task nor anybody else says how many.
+const USUAL_STEPS: u64 = 1_000_000;
 
 /// A named algorithm.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,7 +146,7 @@ impl Plan {
     /// The defaults of `algorithm` on `task`.
     #[cfg(test)]
     pub(super) fn preset(algorithm: Algorithm, task: TaskName) -> Self {
-        Self::preset_for(algorithm, None, None, task)
+        Self::preset_for(algorithm, None, None, task, None)
     }
 
     /// The plan with all that the paper fixes, and what is chosen where it is open.
@@ -180,18 +184,20 @@ impl Plan {
         self.with(values)
     }
 
-    /// The same where somebody has named the learner or the adversary, so that the others' defaults fit them.
+    /// The same where somebody has named the learner, the adversary or the steps, so that the others' defaults fit them. The
+    /// plan's steps are the preset's.
     pub(super) fn preset_for(
         algorithm: Algorithm,
         learner: Option<LearnerKind>,
         adversary: Option<AdversaryKind>,
         task: TaskName,
+        steps: Option<u64>,
     ) -> Self {
         let (usual_learner, kind) = algorithm.players();
         let learner = learner.unwrap_or(usual_learner);
         let adversary = adversary.unwrap_or(kind);
         if algorithm == Algorithm::Wr2lPaper {
-            return Self::preset_for(Algorithm::Wr2l, Some(learner), Some(adversary), task)
+            return Self::preset_for(Algorithm::Wr2l, Some(learner), Some(adversary), task, steps)
                 .changed_to_the_papers()
                 .with_the_usual(algorithm, true);
         }
@@ -204,7 +210,7 @@ impl Plan {
             // obtained; for the others it is the task that says what varies.
             vary: Vec::new(),
             seed: 0,
-            steps: 1_000_000,
+            steps: USUAL_STEPS,
             stop: Stop { entropy_below: f64::NEG_INFINITY },
             adversary: AdversaryPlan {
                 action: ActionConfig {
@@ -224,7 +230,7 @@ impl Plan {
                 episodes: if kind == AdversaryKind::Cvar { 100 } else { 0 },
                 // It tells the values of lanes under different dynamics apart.
                 critic_sees_dynamics: adversary == AdversaryKind::Population,
-                ..PpoConfig::default()
+                ..shaped(PpoConfig::default(), steps.unwrap_or(USUAL_STEPS))
             },
             trpo: TrpoConfig::default(),
             ddpg: DdpgConfig::default(),
