@@ -6,8 +6,8 @@ set -euo pipefail
 # Of the grids in controls/, entropy/, radius/, tail/, td3/, hopper.csv and hopper-11.csv no rows per system were kept, and of the figures nothing to draw them from;
 # the names of their rows were made to say what was run afterwards, in figures by hand.
 wr2l=${WR2L:-../target/release/wr2l}
-# The paper's search, a smaller weight of the entropy and smaller minibatches, which were the defaults then.
-gradient="--set adversary.phase_one.search=gradient --set ppo.entropy=0.003 --set ppo.minibatches=32"
+# The paper's search and a smaller weight of the entropy, which were the defaults then.
+gradient="--set adversary.phase_one.search=gradient --set ppo.entropy=0.003"
 critic="--set ppo.critic_sees_dynamics=true"
 train() { # name, seed, arguments
     [ -e "hopper/$1-$2/policy.safetensors" ] ||
@@ -32,7 +32,7 @@ for method in wr2l wr2l-critic population population-critic boundary boundary-cr
     done
 done
 
-# All that follows had --set ppo.minibatches=32, which was the default. Up to choice-tail.csv and hopper-11.csv, `ppo.entropy` is 0.003 where settings do not say otherwise.
+# In all that follows, up to choice-tail.csv and hopper-11.csv, `ppo.entropy` is 0.003 where settings do not say otherwise.
 
 # choice.csv: what was chosen by, on other seeds and points. A row a policy: the settings of its first column (ε 0.03 and
 # the gradient, where they do not say otherwise), then

@@ -4,7 +4,7 @@
 # Results do not depend on --threads.
 set -euo pipefail
 wr2l=${WR2L:-../target/release/wr2l}
-train() { "$wr2l" train "$@" --physics mujoco --threads "${THREADS:-2}" --no-report --quiet --set ppo.minibatches=32; }
+train() { "$wr2l" train "$@" --physics mujoco --threads "${THREADS:-2}" --no-report --quiet; }
 # Presets have changed since; these are the settings of that time.
 published="--set ppo.gamma=0.99 --set ppo.entropy=0 --set ppo.initial_std=1"
 gradient="--set adversary.phase_one.search=gradient --set adversary.phase_one.start=reference --set adversary.phase_one.gradient.sigma=0.1"

@@ -16,7 +16,7 @@ struct Shape {
 /// By ascending steps; `docs/methods/ppo.md` says what they were chosen by. A run has the last whose steps it reaches, and one of
 /// fewer than any the first.
 const SHAPES: [Shape; 2] = [
-    Shape { steps: 1_000_000, lanes: 8, horizon: 256, epochs: 10, minibatches: 16 },
+    Shape { steps: 1_000_000, lanes: 8, horizon: 256, epochs: 10, minibatches: 32 },
     Shape { steps: 10_000_000, lanes: 64, horizon: 128, epochs: 4, minibatches: 32 },
 ];
 

@@ -309,10 +309,6 @@ fn training(physics: Physics, threads: usize) -> Result<Sampler, RunError> {
         let steps: u64 = 2048 * batches;
         let mut command = Command::new(&program);
         command.args(["train", "hopper", "--algorithm", "ppo", "--quiet", "--no-report", "--force"]);
-        // The published shape, which others are measured with as well.
-        for shape in ["lanes=8", "horizon=256", "epochs=10", "minibatches=32"] {
-            command.args(["--set", &format!("ppo.{shape}")]);
-        }
         command.args(["--physics", physics.as_str(), "--threads", &threads.to_string()]);
         command.args(["--steps", &steps.to_string(), "--output"]).arg(&folder).stdin(Stdio::null());
         let begun = Instant::now();
