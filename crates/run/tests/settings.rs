@@ -23,14 +23,19 @@ const NOT_FOR_THE_POLICY: [(&str, &str); 10] = [
     ("ball.transport", "tells how spread-out next states are compared; those of these simulators are points"),
 ];
 
-/// Keys whose effect depends on how the search of a game goes: it is enough that one shows it.
-const IN_SOME: [&str; 8] = [
+/// Keys whose effect depends on how a game goes: it is enough that one shows it.
+const IN_SOME: [&str; 11] = [
     "adversary.force.trpo.line_search_steps",
     "adversary.force.trpo.shrink",
     "adversary.phase_one.start",
     "adversary.phase_one.line_search.c1",
     "adversary.phase_one.line_search.max_trials",
     "adversary.phase_one.surrogate.finalists",
+    // With a target error W is measured at so many pairs, and H₀ is not.
+    "ball.pairs.count",
+    // Which of the two counts depends on what ends H₀.
+    "ball.pairs.pool",
+    "ball.pairs.most_steps",
     "trpo.line_search_steps",
     "trpo.shrink",
 ];
@@ -99,7 +104,9 @@ const GAMES: &[&[&str]] = &[
         "adversary.region.ranges.friction=[0.4, 2.0]",
     ],
     &["algorithm=ppo-boundary"],
-    &["algorithm=ppo-boundary", "ball.pairs.target_error=0.001", "ball.pairs.most_steps=8000"],
+    // H₀ ends with its budget, and with its error.
+    &["algorithm=ppo-boundary", "ball.pairs.target_error=0.001", "ball.pairs.most_steps=40000"],
+    &["algorithm=ppo-boundary", "ball.pairs.target_error=0.25", "ball.pairs.most_steps=40000"],
     &["algorithm=wr2l"],
     &["algorithm=wr2l", "adversary.worst_cases=2", "adversary.nominal_share=0.25"],
     // Whose line search takes no step at once.
@@ -137,7 +144,8 @@ const OTHERS: &[(&str, &[&str])] = &[
     ("physics", &["\"planar\"", "\"mujoco\""]),
     ("stop.entropy_below", &["100.0"]),
     ("ppo.kl_limit", &["1e-9"]),
-    ("adversary.episodes", &["5", "9"]),
+    // A population keeps its order over more of them.
+    ("adversary.episodes", &["5", "9", "33"]),
     ("adversary.force.trpo.critic_minibatch", &["16"]),
     ("ball.pairs.pool", &["2000"]),
     ("trpo.line_search_steps", &["1"]),
