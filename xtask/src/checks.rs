@@ -64,6 +64,14 @@ pub(crate) fn fuzz(root: &Path, seconds: &str) -> Result<(), Failure> {
     process::run(&mut command)
 }
 
+/// Tells which changes of one crate its own tests do not notice; `more` goes to cargo-mutants.
+pub(crate) fn mutants(root: &Path, name: &str, shard: &str, more: &[&str]) -> Result<(), Failure> {
+    let mut command = cargo(root);
+    command.current_dir(root).args(["mutants", "--package", &format!("wr2l-{name}"), "--profile", "mutants"]);
+    command.args(["--shard", shard, "--sharding", "round-robin"]).args(more);
+    process::run(&mut command)
+}
+
 fn stage(title: &str, command: &mut Command) -> Result<(), Failure> {
     println!("\n== {title}: {}", process::written(command));
     process::run(command)

@@ -30,6 +30,9 @@ Usage: cargo xtask <command>
                     Stable-Baselines3; downloads several GB the first time
   bench-peers NAME  only measurements with NAME in their names, for example `update`
   fuzz [SECONDS]    give every reader of files hostile ones, for so long each [60]
+  mutants CRATE K/N ...
+                    change one thing at a time in `wr2l-CRATE`, the Kth of every N that can be changed
+                    (from 0), and tell which changes no test of it notices; what follows is cargo-mutants' own
 ";
 
 fn main() -> ExitCode {
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
         ["bench-peers", only @ ..] => peers::run(&root, only),
         ["fuzz"] => checks::fuzz(&root, "60"),
         ["fuzz", seconds] => checks::fuzz(&root, seconds),
+        ["mutants", name, shard, more @ ..] => checks::mutants(&root, name, shard, more),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;
