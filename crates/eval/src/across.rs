@@ -333,6 +333,24 @@ mod tests {
     }
 
     #[test]
+    fn a_score_at_the_threshold_is_not_above_it() {
+        let scores = Scores::new(&[vec![0.0, 1.0]]).unwrap();
+        for resample in [Resample::Runs, Resample::Stratified] {
+            let profile =
+                scores.profile(&[0.0, 1.0], Bootstrap { resample, repetitions: 20, ..Bootstrap::default() });
+            let whole = |share| Interval { estimate: share, low: share, high: share };
+            assert_eq!(profile, [whole(0.5), whole(0.0)]);
+        }
+    }
+
+    #[test]
+    fn percentiles_are_linear_between_neighbours_as_numpys() {
+        // numpy.percentile([0, 1, 2, 3, 10], [20, 80]).
+        let Interval { estimate, low, high } = percentiles(9.0, vec![10.0, 0.0, 3.0, 1.0, 2.0], 0.6);
+        assert!(estimate == 9.0 && (low - 0.8).abs() < 1e-12 && (high - 4.4).abs() < 1e-12, "{low} {high}");
+    }
+
+    #[test]
     fn improvement_of_equals_is_a_half_and_of_the_better_is_one() {
         let (a, b) = (Scores::single(&[1.0, 2.0]).unwrap(), Scores::single(&[3.0, 4.0, 5.0]).unwrap());
         let p = |x, y| probability_of_improvement(x, y, Bootstrap::default()).unwrap();

@@ -357,6 +357,11 @@ mod tests {
         let error = write_csv(&path, &[table("wr2l", "a"), other]).unwrap_err();
         assert!(error.to_string().contains("a, b and over a, c"), "{error}");
         assert_eq!(std::fs::read(&path).unwrap(), before);
+        // A shorter one takes its place whole, and who reads the old one reads on.
+        let old = File::open(&path).unwrap();
+        write_atomically(&path, b"x").unwrap();
+        assert_eq!(std::io::read_to_string(old).unwrap().into_bytes(), before);
+        assert_eq!(std::fs::read(&path).unwrap(), b"x");
         let nowhere = folder.path().join("missing").join("results.csv");
         assert!(write_csv(&nowhere, &[table("wr2l", "a")]).unwrap_err().to_string().contains("missing"));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
@@ -474,6 +479,15 @@ mod tests {
     }
 
     #[cfg(unix)]
+    #[test]
+    fn a_file_as_large_as_may_be_is_read_and_one_byte_more_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        std::fs::write(&path, b"four").unwrap();
+        assert_eq!(read_at_most(&path, 4).unwrap(), b"four");
+        assert!(read_at_most(&path, 3).is_err());
+    }
+
     #[test]
     fn results_are_as_readable_as_any_new_file() {
         use std::os::unix::fs::PermissionsExt;

@@ -340,6 +340,15 @@ mod tests {
     }
 
     #[test]
+    fn a_robot_that_falls_in_its_last_step_did_not_stand_still() {
+        let hopper = Task::new(TaskName::HOPPER).spec();
+        let length = hopper.episode_limit;
+        let still =
+            |outcome| episode(&hopper, &EpisodeResult { ret: 1e3, length, forward: 0.0, outcome }).still;
+        assert_eq!((still(Outcome::Truncated), still(Outcome::Terminated)), (Some(true), Some(false)));
+    }
+
+    #[test]
     fn seed_and_mode_select_other_episodes() {
         let actor = actor(4, 2);
         let means =

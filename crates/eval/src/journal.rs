@@ -191,6 +191,7 @@ mod tests {
         assert!(folder.path().join("no/where").is_file());
         assert!(Journal::open(folder.path()).is_err());
         Journal::none().remove().unwrap();
+        Journal::open(&folder.path().join("never written")).unwrap().remove().unwrap();
     }
 
     #[test]
@@ -207,6 +208,10 @@ mod tests {
         ];
         for (i, a) in all.iter().enumerate() {
             assert!(all[..i].iter().all(|b| a != b), "{i}");
+        }
+        let bits: Vec<Fingerprint> = (0..64).map(|bit| print.numbers(&[f64::from_bits(1 << bit)])).collect();
+        for (i, a) in bits.iter().enumerate() {
+            assert!(bits[..i].iter().all(|b| a != b), "bit {i}");
         }
     }
 }

@@ -215,5 +215,8 @@ mod tests {
         let set = Region::Box(0.5).search_set(&space()).unwrap().unwrap();
         assert_eq!(set.minimiser(&[1.0, -1.0]).unwrap(), Some(vec![-0.5, 0.5]));
         assert!(!set.contains(&[0.51, 0.0]));
+        // A wide one, too: 3 in density, and 1.5 in friction, whose hard bound is nearer.
+        let wide = Region::Box(3.0).search_set(&space()).unwrap().unwrap();
+        assert_eq!(wide.minimiser(&[-1.0, -1.0]).unwrap(), Some(vec![3.0, 1.5]));
     }
 }

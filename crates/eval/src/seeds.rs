@@ -102,7 +102,9 @@ mod tests {
         let path = folder.path().join("statistics.csv");
         let mut better = table("wr2l", "c");
         better.rows.iter_mut().for_each(|row| row.mean += 100.0);
-        write_statistics(&path, &[table("ppo", "a"), table("ppo", "b"), better]).unwrap();
+        let mut still = table("ppo", "b");
+        still.nominal.as_mut().unwrap().still = Some(2);
+        write_statistics(&path, &[table("ppo", "a"), still, better]).unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         let mut reader = csv::Reader::from_reader(text.as_bytes());
         let header = reader.headers().unwrap().clone();
@@ -119,6 +121,7 @@ mod tests {
         );
         assert_eq!(cell("wr2l", "mean", "better_than_ppo"), "1");
         assert_eq!(cell("ppo", "mean", "better_than_ppo"), "0.5");
-        assert_eq!(cell("ppo", "mean", "stand_still"), "0");
+        assert_eq!(cell("ppo", "mean", "stand_still"), "0.5");
+        assert_eq!(cell("wr2l", "mean", "stand_still"), "0");
     }
 }

@@ -31,5 +31,11 @@ mod tests {
         assert_eq!(stands_still(&hopper, 999, 0.1), Some(false), "it fell");
         assert_eq!(stands_still(&hopper, 1000, f64::NAN), Some(false));
         assert_eq!(stands_still(&Task::new(TaskName::INVERTED_PENDULUM).spec(), 1000, 0.0), None);
+        let seconds = 1000.0 * hopper.dt;
+        assert_eq!(
+            stands_still(&hopper, 1000, STANDING_SPEED * seconds),
+            Some(false),
+            "as fast as that is walking"
+        );
     }
 }

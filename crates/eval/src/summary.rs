@@ -153,6 +153,23 @@ mod tests {
     }
 
     #[test]
+    fn a_method_tells_the_share_of_its_policies_that_stand_still() {
+        // The nominal episodes of the first return less than 1, which stands still.
+        let lines = method_lines(&[small("ppo", "0", -20.0), small("ppo", "1", 102.0)]);
+        assert_eq!((lines[1][1].as_str(), lines[1][7].as_str()), ("2", "50 %"));
+    }
+
+    #[test]
+    fn a_system_of_many_parameters_is_named_by_its_number() {
+        let row = |ret: f64| Row::new(vec![ret, 1.0, 2.0, 3.0, 4.0], &episodes(&[ret]));
+        let names = ["a", "b", "c", "d", "e"].map(String::from).to_vec();
+        let table =
+            Table { parameters: names, rows: vec![row(9.0), row(8.0), row(5.0)], ..small("ppo", "0", 1.0) };
+        assert_eq!(system(&table, &table.rows[2]), "system 2");
+        assert_eq!(system(&table, &row(7.0)), "–", "none of its systems");
+    }
+
+    #[test]
     fn what_has_no_value_is_a_dash_and_divergence_is_shown() {
         let full = table("wr2l", "a");
         assert!(summary(std::slice::from_ref(&full)).contains("3 episodes, 1 whole systems"));

@@ -365,6 +365,8 @@ pub(crate) mod tests {
         balance.rows[2].still = None;
         balance.nominal.as_mut().unwrap().still = None;
         assert_eq!((balance.still_share(), balance.stands_still()), (None, None));
+        let diverged = Table { rows: table.rows[5..].to_vec(), ..table };
+        assert_eq!(diverged.still_share(), None, "no sound episode");
     }
 
     #[test]

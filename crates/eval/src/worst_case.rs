@@ -248,6 +248,26 @@ mod tests {
 
     const BOTH: [SearchKind; 2] = [SearchKind::Surrogate, SearchKind::Gradient];
 
+    fn space() -> DynamicsSpace {
+        Task::new(TaskName::CARTPOLE).space().select(&["pole_half_length", "gravity"]).unwrap()
+    }
+
+    fn set() -> Ball {
+        Region::Box(0.5).search_set(&space()).unwrap().unwrap()
+    }
+
+    fn find(
+        search: Search,
+        options: Evaluation,
+        journal: &mut Journal,
+        progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Systems, EvaluationError> {
+        let actor = actor();
+        let subject = Subject { actor: &actor, method: "ppo", policy: "a", training: &Training::default() };
+        let task = Task::new(TaskName::CARTPOLE);
+        search_worst(subject, task, None, &space(), &set(), options, search, journal, progress)
+    }
+
     fn search(
         kind: SearchKind,
         threads: usize,
@@ -255,14 +275,9 @@ mod tests {
         journal: &mut Journal,
         progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Systems, EvaluationError> {
-        let task = Task::new(TaskName::CARTPOLE);
-        let space = task.space().select(&["pole_half_length", "gravity"]).unwrap();
-        let set = Region::Box(0.5).search_set(&space).unwrap().unwrap();
-        let actor = actor();
-        let subject = Subject { actor: &actor, method: "ppo", policy: "a", training: &Training::default() };
         let options = Evaluation { episodes: 4, threads, ..Evaluation::default() };
-        let search = Search::usual(kind, 2, budget);
-        search_worst(subject, task, None, &space, &set, options, search, journal, progress)
+        // Short searches, and so several of them.
+        find(Search { budget, ..Search::usual(kind, 2, 100) }, options, journal, progress)
     }
 
     fn go_on(_: Progress) -> ControlFlow<()> {
@@ -275,8 +290,8 @@ mod tests {
         let subject = Subject { actor: &actor, method: "ppo", policy: "a", training: &Training::default() };
         let options = Evaluation::default();
         for kind in BOTH {
-            let one = search(kind, 1, 2000, &mut Journal::none(), &mut go_on).unwrap();
-            assert_eq!(one, search(kind, 2, 2000, &mut Journal::none(), &mut go_on).unwrap());
+            let one = search(kind, 1, 1000, &mut Journal::none(), &mut go_on).unwrap();
+            assert_eq!(one, search(kind, 2, 1000, &mut Journal::none(), &mut go_on).unwrap());
             assert!(one.len() > 1 && one.len() < 20, "{}", one.len());
             let task = Task::new(TaskName::CARTPOLE);
             let table = crate::evaluate(subject, task, None, &one, options, &mut Journal::none(), &mut go_on)
@@ -286,21 +301,102 @@ mod tests {
     }
 
     #[test]
+    fn the_usual_search_fits_its_budget_and_has_more_pairs_than_parameters_but_not_many_more() {
+        for dim in 1..40 {
+            let usual = Search::usual(SearchKind::Gradient, dim, 10_000);
+            assert!((dim + 1..=dim + 7).contains(&usual.phase_one.gradient.pairs), "{usual:?}");
+            assert_eq!((usual.episodes, usual.phase_one.starts, usual.budget), (4, 16, 10_000));
+        }
+        for budget in [3, 10, 499, 500, 501, 10_000] {
+            let usual = Search::usual(SearchKind::Surrogate, 2, budget);
+            assert_eq!(usual.phase_one.surrogate.budget as u64 + 2, budget.min(500));
+            assert_eq!(usual.episodes, 1);
+        }
+    }
+
+    /// Searches so short that they find different systems, some of them by luck.
+    fn short() -> Search {
+        let surrogate = SurrogateSearch { budget: 5, ..SurrogateSearch::default() };
+        let phase_one = PhaseOne { search: SearchKind::Surrogate, surrogate, ..PhaseOne::default() };
+        Search { budget: 60, episodes: 1, phase_one }
+    }
+
+    fn workers() -> Threads {
+        Threads::new(&Simulator::new(Task::new(TaskName::CARTPOLE), None, space()).unwrap(), 1).unwrap()
+    }
+
+    /// J of the points over two episodes with drawn actions, in turn `turn`.
+    fn compared(points: &[Vec<f64>], seed: u64, turn: u64) -> Vec<f64> {
+        let (mut workers, actor) = (workers(), actor());
+        SimulatedReturn::new(&mut workers, &actor, 2, 1.0, seed, turn).evaluate(&points.concat(), 0).unwrap()
+    }
+
+    #[test]
+    fn every_search_has_its_own_random_numbers_and_the_worst_comes_first_by_others_still() {
+        let (search, set, actor, mut workers) = (short(), set(), actor(), workers());
+        let mut lucky = 0;
+        for seed in 0..8 {
+            let options = Evaluation { episodes: 2, stochastic: true, seed, ..Evaluation::default() };
+            let found = find(search, options, &mut Journal::none(), &mut go_on).unwrap();
+            let searches = found.len();
+            assert!(searches > 5, "{searches}");
+            let mut own = |turn| {
+                let mut j = SimulatedReturn::new(&mut workers, &actor, search.episodes, 1.0, seed, turn);
+                search.phase_one.run(&mut j, &set, &[0.0, 0.0], seed, turn).unwrap().z
+            };
+            let mut expected: Vec<Vec<f64>> = (0..searches as u64).map(&mut own).collect();
+            let values = compared(&expected, seed, searches as u64);
+            let worst = (0..searches).min_by(|&a, &b| values[a].total_cmp(&values[b])).unwrap();
+            let used = compared(&expected, seed, 0);
+            lucky += usize::from((0..searches).any(|i| used[i] < used[worst]));
+            let first = expected.remove(worst);
+            expected.insert(0, first);
+            let found = found.phi().chunks(2).flat_map(|phi| space().normalised(phi));
+            for (found, expected) in found.zip(expected.concat()) {
+                assert!((found - expected).abs() < 1e-12, "seed {seed}: {found} {expected}");
+            }
+        }
+        assert!(lucky > 3, "on the random numbers of a search another one would often come first: {lucky}");
+    }
+
+    #[test]
+    fn a_search_that_is_stopped_says_so_whenever_it_is_and_counts_its_episodes() {
+        let (options, mut done) = (Evaluation { episodes: 2, ..Evaluation::default() }, Vec::new());
+        let mut watch = |p: Progress| {
+            done.push(p.done);
+            ControlFlow::Continue(())
+        };
+        let found = find(short(), options, &mut Journal::none(), &mut watch).unwrap().len();
+        // Up to seven episodes a search, and the two of the comparison beside them.
+        assert!(done.len() > 20 && done.is_sorted() && done[0] == 0, "{done:?}");
+        assert!((5 * found..=60).contains(done.last().unwrap()), "{done:?}");
+        for most in 0..done.len() {
+            let mut calls = 0;
+            let mut stop = |_: Progress| {
+                calls += 1;
+                if calls > most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            };
+            let stopped = find(short(), options, &mut Journal::none(), &mut stop);
+            assert!(matches!(stopped, Err(EvaluationError::Interrupted { .. })), "after {most}: {stopped:?}");
+        }
+    }
+
+    #[test]
     fn a_stopped_search_goes_on_where_it_was() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.partial");
         let kind = SearchKind::Surrogate;
-        let whole = search(kind, 1, 2000, &mut Journal::none(), &mut go_on).unwrap();
+        let whole = search(kind, 1, 1000, &mut Journal::none(), &mut go_on).unwrap();
         let mut stop =
-            |p: Progress| if p.done > 1000 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-        let stopped = search(kind, 1, 2000, &mut Journal::open(&path).unwrap(), &mut stop);
+            |p: Progress| if p.done > 500 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+        let stopped = search(kind, 1, 1000, &mut Journal::open(&path).unwrap(), &mut stop);
         assert!(matches!(stopped, Err(EvaluationError::Interrupted { .. })));
         let mut first = None;
         let mut watch = |p: Progress| {
             first.get_or_insert(p.done);
             ControlFlow::Continue(())
         };
-        assert_eq!(search(kind, 1, 2000, &mut Journal::open(&path).unwrap(), &mut watch).unwrap(), whole);
+        assert_eq!(search(kind, 1, 1000, &mut Journal::open(&path).unwrap(), &mut watch).unwrap(), whole);
         assert!(first.unwrap() > 0, "the first search was known");
     }
 }
