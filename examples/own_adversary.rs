@@ -51,7 +51,7 @@ impl Adversary for Corners {
         &mut self,
         turn: &Turn<'_>,
         actor: &Actor,
-        workers: &mut dyn Executor,
+        executor: &mut dyn Executor,
     ) -> Result<Choice, RobustError> {
         let dim = self.dim;
         let half = self.half_width;
@@ -59,7 +59,7 @@ impl Adversary for Corners {
         let corners: Vec<f64> = (0..1 << dim).flat_map(corner).collect();
         // On the same random numbers, so that corners differ by their dynamics and not by luck; undiscounted, as evaluation
         // measures.
-        let mut objective = SimulatedReturn::new(workers, actor, EPISODES, 1.0, turn.seed, turn.index);
+        let mut objective = SimulatedReturn::new(executor, actor, EPISODES, 1.0, turn.seed, turn.index);
         let returns = objective.evaluate(&corners, 0)?;
         let simulator_steps = objective.simulator_steps();
         let worst = (0..returns.len()).min_by(|&a, &b| returns[a].total_cmp(&returns[b])).unwrap_or(0);

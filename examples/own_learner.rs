@@ -51,12 +51,12 @@ impl RandomSearch {
 
 impl Learner for RandomSearch {
     fn improve(&mut self, experience: Experience<'_>) -> Result<Improvement, RlError> {
-        let Experience { workers, source, company, seed, iteration, .. } = experience;
+        let Experience { executor, source, company, seed, iteration, .. } = experience;
         // Against somebody who pushes or acts, too, this learner would train as if it were alone.
         if !matches!(company, Company::Nobody) {
             return Err(RlError::Company { learner: "random search" });
         }
-        let dim = workers.space().dim();
+        let dim = executor.space().dim();
         let weights = self.actor.params().to_vec();
         let mut gradient = vec![0.0_f32; weights.len()];
         let mut done = Improvement::default();
@@ -76,7 +76,7 @@ impl Learner for RandomSearch {
             let mut sound = true;
             for (ret, sign) in returns.iter_mut().zip([1.0, -1.0]) {
                 let moved = weights.iter().zip(&along).map(|(w, a)| w + sign * NOISE * a).collect();
-                let result = workers.episodes(&self.with(moved)?, &z, &[job], options)?[0];
+                let result = executor.episodes(&self.with(moved)?, &z, &[job], options)?[0];
                 *ret = result.ret;
                 done.transitions += result.length as usize;
                 sound &= !matches!(result.outcome, Outcome::Diverged(_));

@@ -138,7 +138,7 @@ pub fn evaluate(
 /// # Errors
 /// Those of [`evaluate`], and [`EvaluationError::Parameters`].
 pub fn evaluate_on(
-    workers: &mut dyn Executor,
+    executor: &mut dyn Executor,
     subject: Subject<'_>,
     systems: &Systems,
     options: Evaluation,
@@ -148,7 +148,7 @@ pub fn evaluate_on(
     if options.episodes == 0 {
         return Err(EvaluationError::NoEpisode);
     }
-    let simulator = workers.simulator().clone();
+    let simulator = executor.simulator().clone();
     check_policy(subject.actor, &simulator)?;
     if !systems.space().names().eq(simulator.space().names()) {
         let names = |space: &DynamicsSpace| space.names().collect::<Vec<_>>().join("`, `");
@@ -172,7 +172,7 @@ pub fn evaluate_on(
     let missing: Vec<usize> = (0..total).filter(|&i| known(journal, i).is_none()).collect();
 
     // Enough episodes at a time that no lane idles for long, few enough for the progress to move.
-    let at_a_time = (32 * workers.places()).div_ceil(episodes);
+    let at_a_time = (32 * executor.places()).div_ceil(episodes);
     let mut done = total - missing.len();
     for chunk in missing.chunks(at_a_time) {
         if progress(Progress { done, total }).is_break() {
@@ -183,7 +183,7 @@ pub fn evaluate_on(
             .flat_map(|system| (0..episodes).map(move |episode| job(system, episode, options.seed)))
             .collect();
         let run = EpisodeOptions { stochastic: options.stochastic, discount: 1.0 };
-        let results = workers.episodes(subject.actor, &z, &jobs, run)?;
+        let results = executor.episodes(subject.actor, &z, &jobs, run)?;
         let rows = chunk.iter().zip(results.chunks(episodes)).map(|(&i, results)| {
             let episodes: Vec<Episode> =
                 results.iter().map(|result| episode(simulator.spec(), result)).collect();

@@ -87,7 +87,7 @@ pub fn search_worst(
 /// # Errors
 /// Those of [`search_worst`].
 pub fn search_worst_on(
-    workers: &mut dyn Executor,
+    executor: &mut dyn Executor,
     subject: Subject<'_>,
     set: &Ball,
     options: Evaluation,
@@ -95,7 +95,7 @@ pub fn search_worst_on(
     journal: &mut Journal,
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Systems, EvaluationError> {
-    let simulator = workers.simulator().clone();
+    let simulator = executor.simulator().clone();
     let space = simulator.space();
     check_policy(subject.actor, &simulator)?;
     let print = fingerprint("search", subject.actor, &simulator, options).text(&format!("{search:?}")).text(
@@ -103,7 +103,7 @@ pub fn search_worst_on(
     );
     let total = search.budget as usize;
     let mut objective = Returns {
-        workers,
+        executor,
         actor: subject.actor,
         episodes: search.episodes.max(1),
         stochastic: options.stochastic,
@@ -172,7 +172,7 @@ pub fn search_worst_on(
 
 /// J(z) as the evaluation measures it, which counts its episodes and can be stopped.
 struct Returns<'a> {
-    workers: &'a mut dyn Executor,
+    executor: &'a mut dyn Executor,
     actor: &'a Actor,
     episodes: usize,
     stochastic: bool,
@@ -207,7 +207,7 @@ impl Returns<'_> {
 
 impl Objective for Returns<'_> {
     fn dim(&self) -> usize {
-        self.workers.space().dim()
+        self.executor.space().dim()
     }
 
     fn evaluate(&mut self, points: &[f64], draw: u64) -> Result<Vec<f64>, RobustError> {
@@ -219,7 +219,7 @@ impl Objective for Returns<'_> {
         }
         // As in training: undiscounted here, and diverging physics never looks like a bad return.
         let mut returns =
-            SimulatedReturn::new(self.workers, self.actor, self.episodes, 1.0, self.seed, self.turn)
+            SimulatedReturn::new(self.executor, self.actor, self.episodes, 1.0, self.seed, self.turn)
                 .with_stochastic(self.stochastic);
         let values = returns.evaluate(points, draw);
         self.spent += points.len() / self.dim() * self.episodes;
@@ -321,19 +321,19 @@ mod tests {
         Search { budget: 60, episodes: 1, phase_one }
     }
 
-    fn workers() -> Threads {
+    fn executor() -> Threads {
         Threads::new(&Simulator::new(Task::new(TaskName::CARTPOLE), None, space()).unwrap(), 1).unwrap()
     }
 
     /// J of the points over two episodes with drawn actions, in turn `turn`.
     fn compared(points: &[Vec<f64>], seed: u64, turn: u64) -> Vec<f64> {
-        let (mut workers, actor) = (workers(), actor());
-        SimulatedReturn::new(&mut workers, &actor, 2, 1.0, seed, turn).evaluate(&points.concat(), 0).unwrap()
+        let (mut executor, actor) = (executor(), actor());
+        SimulatedReturn::new(&mut executor, &actor, 2, 1.0, seed, turn).evaluate(&points.concat(), 0).unwrap()
     }
 
     #[test]
     fn every_search_has_its_own_random_numbers_and_the_worst_comes_first_by_others_still() {
-        let (search, set, actor, mut workers) = (short(), set(), actor(), workers());
+        let (search, set, actor, mut executor) = (short(), set(), actor(), executor());
         let mut lucky = 0;
         for seed in 0..8 {
             let options = Evaluation { episodes: 2, stochastic: true, seed, ..Evaluation::default() };
@@ -341,7 +341,7 @@ mod tests {
             let searches = found.len();
             assert!(searches > 5, "{searches}");
             let mut own = |turn| {
-                let mut j = SimulatedReturn::new(&mut workers, &actor, search.episodes, 1.0, seed, turn);
+                let mut j = SimulatedReturn::new(&mut executor, &actor, search.episodes, 1.0, seed, turn);
                 search.phase_one.run(&mut j, &set, &[0.0, 0.0], seed, turn).unwrap().z
             };
             let mut expected: Vec<Vec<f64>> = (0..searches as u64).map(&mut own).collect();

@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let task = Task::new(TaskName::HOPPER);
     let space = task.space().select::<&str>(&[])?;
     let simulator = Simulator::new(task, None, space)?;
-    let mut workers = Threads::new(&simulator, 1)?;
+    let mut executor = Threads::new(&simulator, 1)?;
     let source = Fixed::reference(simulator.space());
     for (width, minibatch) in [(64, 64), (256, 256)] {
         let config = DdpgConfig {
@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut learner = Ddpg::new(config, simulator.spec(), 0, 1)?;
         let mut iteration = 0;
         let mut improve = |learner: &mut Ddpg| {
-            let done = learner.improve(Experience::alone(&mut workers, &source, 1, iteration, 0.0));
+            let done = learner.improve(Experience::alone(&mut executor, &source, 1, iteration, 0.0));
             iteration += 1;
             done.map(|done| done.transitions)
         };

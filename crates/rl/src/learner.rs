@@ -9,8 +9,8 @@ use crate::{
 
 /// Where a learner gets its experience from: simulators, and the dynamics that the adversary has chosen.
 pub struct Experience<'a> {
-    /// Threads with simulators.
-    pub workers: &'a mut dyn Executor,
+    /// Who simulates.
+    pub executor: &'a mut dyn Executor,
     /// Dynamics of each episode.
     pub source: &'a dyn DynamicsSource,
     /// The run's seed.
@@ -32,7 +32,7 @@ pub struct Experience<'a> {
 impl<'a> Experience<'a> {
     /// Experience of a learner that acts alone and learns from every episode.
     pub fn alone(
-        workers: &'a mut dyn Executor,
+        executor: &'a mut dyn Executor,
         source: &'a dyn DynamicsSource,
         seed: u64,
         iteration: u64,
@@ -40,7 +40,7 @@ impl<'a> Experience<'a> {
     ) -> Self {
         let (company, selection) = (Company::Nobody, Selection::default());
         Self {
-            workers,
+            executor,
             source,
             seed,
             iteration,

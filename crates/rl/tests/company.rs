@@ -31,14 +31,14 @@ fn bits(actor: &Actor) -> Vec<u32> {
 
 fn train(
     learner: &mut dyn Learner,
-    workers: &mut dyn Executor,
+    executor: &mut dyn Executor,
     company: Company<'_>,
     selection: Selection,
 ) -> Vec<Improvement> {
     let source = Fixed(Vec::new());
     (0..4)
         .map(|iteration| {
-            let experience = Experience::alone(workers, &source, 5, iteration, 0.0);
+            let experience = Experience::alone(executor, &source, 5, iteration, 0.0);
             learner.improve(Experience { company, selection, ..experience }).unwrap()
         })
         .collect()
@@ -55,9 +55,9 @@ fn a_learner_pushed_with_bound_zero_is_the_learner_alone_bit_for_bit() {
         let simulator = simulator(task);
         let by = pusher(&simulator);
         let run = |company: Company<'_>| {
-            let mut workers = Threads::new(&simulator, 1).unwrap();
+            let mut executor = Threads::new(&simulator, 1).unwrap();
             let mut learner = trpo(&simulator);
-            let reports = train(&mut learner, &mut workers, company, Selection::default());
+            let reports = train(&mut learner, &mut executor, company, Selection::default());
             (bits(learner.actor()), reports)
         };
         let alone = run(Company::Nobody);
@@ -81,7 +81,7 @@ fn disturbed(
         Means::Force { .. } => pusher(simulator),
         _ => Trpo::new(TrpoConfig::default(), simulator.spec(), 0, 77).unwrap().actor().clone(),
     };
-    let mut workers = Threads::with_lanes(simulator, threads, grouping).unwrap();
+    let mut executor = Threads::with_lanes(simulator, threads, grouping).unwrap();
     let mut lanes = Lanes::new(5, simulator.spec(), 0);
     let mut batch = Vec::new();
     for (iteration, acting) in [Acting::Random, Acting::Sample].into_iter().enumerate() {
@@ -99,7 +99,7 @@ fn disturbed(
             disturbance: Some(Disturbance { actor: &by, means, explores: true }),
             learner,
         };
-        workers.collect(players, &Fixed(Vec::new()), &mut lanes, options, &mut batch).unwrap();
+        executor.collect(players, &Fixed(Vec::new()), &mut lanes, options, &mut batch).unwrap();
     }
     batch
 }
@@ -123,7 +123,7 @@ fn by_chance(
     random_actions: f64,
     threads: usize,
 ) -> Vec<LaneBatch> {
-    let mut workers = Threads::with_lanes(simulator, threads, threads).unwrap();
+    let mut executor = Threads::with_lanes(simulator, threads, threads).unwrap();
     let mut lanes = Lanes::new(lanes, simulator.spec(), 0);
     let mut batches = Vec::new();
     for iteration in 0..2 {
@@ -136,7 +136,7 @@ fn by_chance(
             random_actions,
         };
         let mut batch = Vec::new();
-        workers.collect(Players::alone(agent), &Fixed(Vec::new()), &mut lanes, options, &mut batch).unwrap();
+        executor.collect(Players::alone(agent), &Fixed(Vec::new()), &mut lanes, options, &mut batch).unwrap();
         batches.extend(batch);
     }
     batches
@@ -193,7 +193,7 @@ fn the_opponent_learns_from_its_own_actions_and_the_opposite_of_the_reward() {
 fn whole_episodes_are_whole() {
     let simulator = simulator(TaskName::CARTPOLE);
     let agent = Trpo::new(TrpoConfig::default(), simulator.spec(), 0, 5).unwrap().actor().clone();
-    let mut workers = Threads::with_lanes(&simulator, 2, 3).unwrap();
+    let mut executor = Threads::with_lanes(&simulator, 2, 3).unwrap();
     let mut lanes = Lanes::new(7, simulator.spec(), 0);
     let mut batch = Vec::new();
     for iteration in 0..2 {
@@ -201,7 +201,9 @@ fn whole_episodes_are_whole() {
         let acting = Acting::Sample;
         let options =
             CollectOptions { seed: 3, iteration, stretch, discount: 0.99, acting, random_actions: 0.0 };
-        workers.collect(Players::alone(&agent), &Fixed(Vec::new()), &mut lanes, options, &mut batch).unwrap();
+        executor
+            .collect(Players::alone(&agent), &Fixed(Vec::new()), &mut lanes, options, &mut batch)
+            .unwrap();
         for (lane, state) in batch.iter().zip(&lanes.states) {
             assert_eq!((lane.finished.len(), lane.dropped), (1, 0));
             assert_eq!(lane.finished[0].length as usize, lane.rewards.len());
@@ -221,9 +223,9 @@ fn ppo(simulator: &Simulator, episodes: usize) -> Ppo {
 fn keeping_all_episodes_is_not_selecting_bit_for_bit_and_keeping_fewer_is_something_else() {
     let simulator = simulator(TaskName::CARTPOLE);
     let run = |selection| {
-        let mut workers = Threads::new(&simulator, 1).unwrap();
+        let mut executor = Threads::new(&simulator, 1).unwrap();
         let mut learner = ppo(&simulator, 12);
-        let reports = train(&mut learner, &mut workers, Company::Nobody, selection);
+        let reports = train(&mut learner, &mut executor, Company::Nobody, selection);
         assert!(reports.iter().all(|r| r.finished.len() == 12));
         bits(learner.actor())
     };
@@ -240,7 +242,7 @@ fn keeping_all_episodes_is_not_selecting_bit_for_bit_and_keeping_fewer_is_someth
 #[test]
 fn what_makes_no_sense_is_refused_with_a_sentence() {
     let simulator = simulator(TaskName::HOPPER);
-    let mut workers = Threads::new(&simulator, 1).unwrap();
+    let mut executor = Threads::new(&simulator, 1).unwrap();
     let source = Fixed(Vec::new());
     let mixed = Company::Mixed(Mixing {
         means: Means::Blend { alpha: 0.1 },
@@ -249,10 +251,10 @@ fn what_makes_no_sense_is_refused_with_a_sentence() {
         explores: true,
     });
     for learner in [&mut ppo(&simulator, 0) as &mut dyn Learner, &mut trpo(&simulator)] {
-        let experience = Experience::alone(&mut workers, &source, 5, 0, 0.0);
+        let experience = Experience::alone(&mut executor, &source, 5, 0, 0.0);
         let error = learner.improve(Experience { company: mixed, ..experience }).unwrap_err();
         assert!(matches!(error, RlError::Company { .. }) && error.to_string().contains("`ddpg`"), "{error}");
-        let experience = Experience::alone(&mut workers, &source, 5, 0, 0.0);
+        let experience = Experience::alone(&mut executor, &source, 5, 0, 0.0);
         let selection = Selection { fraction: 0.5, begin: Begin::Iteration(0) };
         let error = learner.improve(Experience { selection, ..experience }).unwrap_err();
         assert!(error.to_string().contains(".episodes`"), "{error}");

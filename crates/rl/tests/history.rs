@@ -174,7 +174,7 @@ fn a_policy_sees_the_last_differences_and_actions_of_its_episode_and_nothing_bef
         for frames in [0, 1, 4] {
             let actor = actor(&simulator, frames, 7);
             // More lanes than places: they pass from worker to worker.
-            let mut workers = Threads::with_lanes(&simulator, 2, 1).unwrap();
+            let mut executor = Threads::with_lanes(&simulator, 2, 1).unwrap();
             let mut lanes = Lanes::new(3, simulator.spec(), 1).with_history(actor.history());
             let witness = |lane| Witness::new(&simulator, &actor, lane, random_actions);
             let mut witnesses: Vec<_> = (0..3).map(witness).collect();
@@ -182,7 +182,7 @@ fn a_policy_sees_the_last_differences_and_actions_of_its_episode_and_nothing_bef
             for (iteration, centre) in [0.0, 0.0, 0.1].into_iter().enumerate() {
                 let (source, mut batch) = (Varied(centre), Vec::new());
                 let options = options(iteration as u64, steps, random_actions);
-                workers.collect(Players::alone(&actor), &source, &mut lanes, options, &mut batch).unwrap();
+                executor.collect(Players::alone(&actor), &source, &mut lanes, options, &mut batch).unwrap();
                 for (witness, batch) in witnesses.iter_mut().zip(&batch) {
                     witness.compare(&source, iteration as u64, batch);
                     dropped += batch.dropped;
@@ -198,10 +198,10 @@ fn a_policy_sees_the_last_differences_and_actions_of_its_episode_and_nothing_bef
 fn a_time_limit_is_bootstrapped_with_the_history_at_its_end() {
     let simulator = simulator(TaskName::HALF_CHEETAH, &[]);
     let actor = actor(&simulator, 2, 7);
-    let mut workers = Threads::new(&simulator, 1).unwrap();
+    let mut executor = Threads::new(&simulator, 1).unwrap();
     let mut lanes = Lanes::new(1, simulator.spec(), 0).with_history(actor.history());
     let (source, mut batch) = (Fixed(Vec::new()), Vec::new());
-    workers.collect(Players::alone(&actor), &source, &mut lanes, options(0, 1003, 0.0), &mut batch).unwrap();
+    executor.collect(Players::alone(&actor), &source, &mut lanes, options(0, 1003, 0.0), &mut batch).unwrap();
     assert_eq!(batch[0].outcomes[999], Outcome::Truncated);
     assert_eq!(batch[0].successor_steps, [999, 1002]);
     let mut witness = Witness::new(&simulator, &actor, 0, 0.0);
@@ -217,10 +217,10 @@ fn the_agent_remembers_the_action_that_counted_where_an_opponents_is_mixed_in() 
         for means in [Means::TakeOver { alpha: 0.4 }, Means::Blend { alpha: 0.4 }] {
             let disturbance = Some(Disturbance { actor: &opponent, means, explores: true });
             let players = Players { agent: &agent, disturbance, learner: Player::Agent };
-            let mut workers = Threads::with_lanes(&simulator, 1, 2).unwrap();
+            let mut executor = Threads::with_lanes(&simulator, 1, 2).unwrap();
             let mut lanes = Lanes::new(2, simulator.spec(), 0).with_history(agent.history());
             let (source, mut batch) = (Fixed(Vec::new()), Vec::new());
-            workers.collect(players, &source, &mut lanes, options(0, 20, 0.0), &mut batch).unwrap();
+            executor.collect(players, &source, &mut lanes, options(0, 20, 0.0), &mut batch).unwrap();
             for (lane, batch) in batch.iter().enumerate() {
                 Witness::new(&simulator, &agent, lane as u64, 0.0).compare(&source, 0, batch);
             }
@@ -243,9 +243,9 @@ fn whoever_steps_by_hand_comes_to_the_return_of_the_workers_to_the_bit() {
                 })
                 .collect();
             let run = |threads, lanes| {
-                let mut workers = Threads::with_lanes(&simulator, threads, lanes).unwrap();
+                let mut executor = Threads::with_lanes(&simulator, threads, lanes).unwrap();
                 let options = EpisodeOptions { stochastic, discount: 1.0 };
-                workers.episodes(&actor, &z, &jobs, options).unwrap()
+                executor.episodes(&actor, &z, &jobs, options).unwrap()
             };
             let results = run(1, 1);
             assert!(results == run(2, 1) && results == run(1, 4) && results == run(2, 3), "{task}");
@@ -298,11 +298,11 @@ fn learners(simulator: &Simulator, frames: usize) -> Vec<Box<dyn Learner>> {
 fn learners_with_a_history_have_the_same_bits_for_any_threads_and_grouping_and_see_it() {
     let simulator = simulator(TaskName::INVERTED_PENDULUM, &["pole_length"]);
     let train = |frames, threads, grouping| -> Vec<Vec<u32>> {
-        let mut workers = Threads::with_lanes(&simulator, threads, grouping).unwrap();
+        let mut executor = Threads::with_lanes(&simulator, threads, grouping).unwrap();
         let trained = learners(&simulator, frames).into_iter().map(|mut learner| {
             for iteration in 0..4 {
                 let source = Varied(0.1 * (iteration / 2) as f64);
-                learner.improve(Experience::alone(&mut workers, &source, 11, iteration, 0.0)).unwrap();
+                learner.improve(Experience::alone(&mut executor, &source, 11, iteration, 0.0)).unwrap();
             }
             assert_eq!(learner.actor().history().frames(), frames);
             learner.actor().params().iter().map(|p| p.to_bits()).collect()
@@ -339,10 +339,10 @@ fn an_agent_with_a_history_is_pushed_by_a_policy_that_has_none_and_one_that_has_
     let config = TrpoConfig { lanes: 3, horizon: 60, ..TrpoConfig::default() };
     let agent = || Trpo::with_history(config.clone(), simulator.spec(), 0, 2, 5).unwrap();
     let train = |learner: &mut Trpo, company: Company<'_>, threads| {
-        let mut workers = Threads::with_lanes(&simulator, threads, 2).unwrap();
+        let mut executor = Threads::with_lanes(&simulator, threads, 2).unwrap();
         let source = Fixed(Vec::new());
         for iteration in 0..3 {
-            let experience = Experience::alone(&mut workers, &source, 5, iteration, 0.0);
+            let experience = Experience::alone(&mut executor, &source, 5, iteration, 0.0);
             learner.improve(Experience { company, ..experience })?;
         }
         Ok::<_, RlError>(learner.actor().params().iter().map(|p| p.to_bits()).collect::<Vec<_>>())
@@ -379,9 +379,9 @@ fn an_opponent_with_another_history_than_the_agents_is_no_company() {
     let disturbance =
         Some(Disturbance { actor: &opponent, means: Means::Blend { alpha: 0.4 }, explores: true });
     let players = Players { agent: &agent, disturbance, learner: Player::Agent };
-    let mut workers = Threads::with_lanes(&simulator, 1, 2).unwrap();
+    let mut executor = Threads::with_lanes(&simulator, 1, 2).unwrap();
     let mut lanes = Lanes::new(2, simulator.spec(), 0).with_history(agent.history());
-    let _ = workers.collect(players, &Fixed(Vec::new()), &mut lanes, options(0, 20, 0.0), &mut Vec::new());
+    let _ = executor.collect(players, &Fixed(Vec::new()), &mut lanes, options(0, 20, 0.0), &mut Vec::new());
 }
 
 fn agent(simulator: &Simulator) -> Trpo {
@@ -407,12 +407,12 @@ fn told(frames: usize) -> f64 {
     let simulator = simulator(TaskName::CARTPOLE, &["pole_half_length"]);
     let fresh = Ppo::with_history(PpoConfig::default(), simulator.spec(), 1, frames, 7).unwrap();
     let actor = fresh.actor();
-    let mut workers = Threads::new(&simulator, 1).unwrap();
+    let mut executor = Threads::new(&simulator, 1).unwrap();
     let mut lanes = Lanes::new(60, simulator.spec(), 1).with_history(actor.history());
     let mut sample = |iteration| {
         let (source, mut batch) = (Wide, Vec::new());
         let players = Players::alone(actor);
-        workers.collect(players, &source, &mut lanes, options(iteration, 60, 0.0), &mut batch).unwrap();
+        executor.collect(players, &source, &mut lanes, options(iteration, 60, 0.0), &mut batch).unwrap();
         let all = |of: fn(&LaneBatch) -> &Vec<f32>| batch.iter().flat_map(of).copied().collect::<Vec<f32>>();
         (all(|lane| &lane.inputs), all(|lane| &lane.dynamics))
     };

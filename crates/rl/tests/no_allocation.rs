@@ -28,17 +28,17 @@ fn cases() -> impl Iterator<Item = (TaskName, usize)> {
 #[test]
 fn batches_of_any_length_allocate_equally_often() {
     for (name, frames) in cases() {
-        let (mut workers, actor) = setting(name, frames);
-        let lanes = Lanes::new(LANES, workers.spec(), workers.space().dim());
+        let (mut executor, actor) = setting(name, frames);
+        let lanes = Lanes::new(LANES, executor.spec(), executor.space().dim());
         let mut lanes = lanes.with_history(actor.history());
-        let source = Fixed::reference(workers.space());
+        let source = Fixed::reference(executor.space());
         let mut batch = Vec::new();
         let mut count = |steps, iteration| {
             let (stretch, acting) = (Stretch::Steps(steps), Acting::Sample);
             let options =
                 CollectOptions { seed: 3, iteration, stretch, discount: 0.99, acting, random_actions: 0.0 };
             let players = Players::alone(&actor);
-            measure(|| workers.collect(players, &source, &mut lanes, options, &mut batch).unwrap())
+            measure(|| executor.collect(players, &source, &mut lanes, options, &mut batch).unwrap())
                 .count_total
         };
         // The buffers of a batch are used again for the next.
@@ -54,8 +54,8 @@ fn batches_of_any_length_allocate_equally_often() {
 #[test]
 fn an_episode_allocates_at_most_once_however_long_it_is() {
     for (name, frames) in cases() {
-        let (mut workers, actor) = setting(name, frames);
-        let z = vec![0.0; workers.space().dim()];
+        let (mut executor, actor) = setting(name, frames);
+        let z = vec![0.0; executor.space().dim()];
         let mut count = |episodes: u64| {
             let jobs: Vec<EpisodeJob> = (0..episodes)
                 .map(|i| EpisodeJob {
@@ -66,7 +66,7 @@ fn an_episode_allocates_at_most_once_however_long_it_is() {
                 .collect();
             let options = EpisodeOptions { stochastic: true, discount: 1.0 };
             measure(|| {
-                workers.episodes(&actor, &z, &jobs, options).unwrap();
+                executor.episodes(&actor, &z, &jobs, options).unwrap();
             })
             .count_total
         };

@@ -17,12 +17,12 @@ fn config() -> PpoConfig {
     PpoConfig { lanes: 3, horizon: 40, minibatches: 2, epochs: 2, ..PpoConfig::default() }
 }
 
-fn improve(ppo: &mut Ppo, workers: &mut dyn Executor, iteration: u64, progress: f64) -> Improvement {
-    ppo.improve(Experience::alone(workers, &Fixed(Vec::new()), 7, iteration, progress)).unwrap()
+fn improve(ppo: &mut Ppo, executor: &mut dyn Executor, iteration: u64, progress: f64) -> Improvement {
+    ppo.improve(Experience::alone(executor, &Fixed(Vec::new()), 7, iteration, progress)).unwrap()
 }
 
 /// The batch that the next improvement of `ppo` will learn from.
-fn batch(ppo: &Ppo, workers: &mut dyn Executor, lanes: &mut Lanes, iteration: u64) -> Vec<LaneBatch> {
+fn batch(ppo: &Ppo, executor: &mut dyn Executor, lanes: &mut Lanes, iteration: u64) -> Vec<LaneBatch> {
     let PpoConfig { horizon, gamma, .. } = *ppo.config();
     let options = CollectOptions {
         seed: 7,
@@ -33,27 +33,27 @@ fn batch(ppo: &Ppo, workers: &mut dyn Executor, lanes: &mut Lanes, iteration: u6
         random_actions: 0.0,
     };
     let mut batch = Vec::new();
-    workers.collect(Players::alone(ppo.actor()), &Fixed(Vec::new()), lanes, options, &mut batch).unwrap();
+    executor.collect(Players::alone(ppo.actor()), &Fixed(Vec::new()), lanes, options, &mut batch).unwrap();
     batch
 }
 
 #[test]
 fn the_policy_sees_observations_by_the_moments_of_all_batches_so_far() {
     let simulator = simulator();
-    let mut workers = Threads::new(&simulator, 1).unwrap();
+    let mut executor = Threads::new(&simulator, 1).unwrap();
     let mut ppo = Ppo::new(config(), simulator.spec(), 0, 1).unwrap();
     let mut lanes = Lanes::new(3, simulator.spec(), 0);
     let mut all: Vec<Vec<f64>> = Vec::new();
     for iteration in 0..3 {
         let seen = ppo.actor().normaliser().clone();
-        let batch = batch(&ppo, &mut workers, &mut lanes, iteration);
+        let batch = batch(&ppo, &mut executor, &mut lanes, iteration);
         for row in batch.iter().flat_map(|lane| lane.inputs.chunks_exact(4)) {
             // What the policy saw, taken back to what the task gave; nothing in it is clipped.
             assert!(row.iter().all(|x| x.abs() < 9.0));
             let raw = |i: usize| f64::from(row[i]) / seen.inverse_deviation()[i] + seen.mean()[i];
             all.push((0..4).map(raw).collect());
         }
-        improve(&mut ppo, &mut workers, iteration, 0.0);
+        improve(&mut ppo, &mut executor, iteration, 0.0);
         let mut moments = RunningMoments::new(4);
         all.iter().for_each(|row| moments.update(row).unwrap());
         let (expected, got) = (moments.normaliser(10.0), ppo.actor().normaliser());
@@ -68,21 +68,21 @@ fn the_policy_sees_observations_by_the_moments_of_all_batches_so_far() {
     let as_they_are = PpoConfig { normalise_observations: false, ..config() };
     let mut ppo = Ppo::new(as_they_are, simulator.spec(), 0, 1).unwrap();
     let before = ppo.actor().normaliser().clone();
-    improve(&mut ppo, &mut workers, 0, 0.0);
+    improve(&mut ppo, &mut executor, 0, 0.0);
     assert_eq!(&before, ppo.actor().normaliser());
 }
 
 #[test]
 fn the_learning_rate_falls_to_zero_with_the_budget_and_steps_with_it() {
     let simulator = simulator();
-    let mut workers = Threads::new(&simulator, 1).unwrap();
+    let mut executor = Threads::new(&simulator, 1).unwrap();
     // One step of Adam an improvement, which is proportional to the rate.
     let one_step = PpoConfig { minibatches: 1, epochs: 1, ..config() };
     let mut step = |anneal, progress| {
         let config = PpoConfig { anneal, ..one_step.clone() };
         let mut ppo = Ppo::new(config, simulator.spec(), 0, 1).unwrap();
         let before = ppo.actor().params().to_vec();
-        let report = improve(&mut ppo, &mut workers, 0, progress);
+        let report = improve(&mut ppo, &mut executor, 0, progress);
         let after = ppo.actor().params();
         let moved: Vec<f64> = before.iter().zip(after).map(|(a, b)| f64::from(*b) - f64::from(*a)).collect();
         (report.learning_rate, moved)

@@ -54,8 +54,8 @@ fn episodes_have_the_same_bits_for_any_threads_and_lanes() {
         for stochastic in [true, false] {
             let options = EpisodeOptions { stochastic, discount: 0.99 };
             let run = |threads, lanes| {
-                let mut workers = Threads::with_lanes(&simulator, threads, lanes).unwrap();
-                workers.episodes(&actor, &z, &jobs(7), options).unwrap()
+                let mut executor = Threads::with_lanes(&simulator, threads, lanes).unwrap();
+                executor.episodes(&actor, &z, &jobs(7), options).unwrap()
             };
             let reference = run(1, 1);
             assert!(reference.iter().all(|r| r.outcome.is_over() && r.length > 0));
@@ -70,11 +70,11 @@ fn episodes_have_the_same_bits_for_any_threads_and_lanes() {
 fn episodes_under_common_streams_differ_by_their_dynamics_alone() {
     let simulator = simulator(TaskName::INVERTED_PENDULUM, &["pole_length"]);
     let actor = actor(&simulator);
-    let mut workers = Threads::new(&simulator, 2).unwrap();
+    let mut executor = Threads::new(&simulator, 2).unwrap();
     let options = EpisodeOptions { stochastic: true, discount: 1.0 };
-    let same = workers.episodes(&actor, &[0.5, 0.5, 0.5], &jobs(3), options).unwrap();
+    let same = executor.episodes(&actor, &[0.5, 0.5, 0.5], &jobs(3), options).unwrap();
     assert!(same.iter().all(|r| *r == same[0]));
-    let other = workers.episodes(&actor, &[0.5, 0.5, -0.5], &jobs(3), options).unwrap();
+    let other = executor.episodes(&actor, &[0.5, 0.5, -0.5], &jobs(3), options).unwrap();
     assert_eq!(same[..2], other[..2]);
     assert_ne!(same[2], other[2]);
 }
@@ -84,14 +84,14 @@ fn undiscounted_returns_are_sums_of_rewards() {
     // The cart-pole pays 1 a step.
     let simulator = simulator(TaskName::CARTPOLE, &[]);
     let actor = actor(&simulator);
-    let mut workers = Threads::new(&simulator, 1).unwrap();
+    let mut executor = Threads::new(&simulator, 1).unwrap();
     let mut job = jobs(1);
     job[0].dynamics = 0;
     let sum =
-        workers.episodes(&actor, &[], &job, EpisodeOptions { stochastic: true, discount: 1.0 }).unwrap()[0];
+        executor.episodes(&actor, &[], &job, EpisodeOptions { stochastic: true, discount: 1.0 }).unwrap()[0];
     assert_eq!(sum.ret, f64::from(sum.length));
     let half =
-        workers.episodes(&actor, &[], &job, EpisodeOptions { stochastic: true, discount: 0.5 }).unwrap()[0];
+        executor.episodes(&actor, &[], &job, EpisodeOptions { stochastic: true, discount: 0.5 }).unwrap()[0];
     assert_eq!(half.ret, 2.0 - 0.5_f64.powi(sum.length as i32 - 1));
 }
 
@@ -99,10 +99,10 @@ fn undiscounted_returns_are_sums_of_rewards() {
 fn dynamics_outside_their_bounds_are_refused() {
     let simulator = simulator(TaskName::CARTPOLE, &["pole_half_length"]);
     let actor = actor(&simulator);
-    let mut workers = Threads::new(&simulator, 1).unwrap();
+    let mut executor = Threads::new(&simulator, 1).unwrap();
     for bad in [f64::NAN, f64::INFINITY, 1e6] {
         let options = EpisodeOptions { stochastic: true, discount: 1.0 };
-        assert!(workers.episodes(&actor, &[0.0, 0.0, bad], &jobs(3), options).is_err(), "{bad}");
+        assert!(executor.episodes(&actor, &[0.0, 0.0, bad], &jobs(3), options).is_err(), "{bad}");
     }
 }
 
@@ -114,7 +114,7 @@ fn collect(
     sources: &[&dyn DynamicsSource],
 ) -> (Lanes, Vec<Vec<LaneBatch>>) {
     let actor = actor(simulator);
-    let mut workers = Threads::with_lanes(simulator, threads, grouping).unwrap();
+    let mut executor = Threads::with_lanes(simulator, threads, grouping).unwrap();
     let mut lanes = Lanes::new(5, simulator.spec(), simulator.space().dim());
     let mut batches = Vec::new();
     for (iteration, source) in sources.iter().enumerate() {
@@ -127,7 +127,7 @@ fn collect(
             random_actions: 0.0,
         };
         let mut batch = Vec::new();
-        workers.collect(Players::alone(&actor), *source, &mut lanes, options, &mut batch).unwrap();
+        executor.collect(Players::alone(&actor), *source, &mut lanes, options, &mut batch).unwrap();
         batches.push(batch);
     }
     (lanes, batches)
@@ -156,7 +156,7 @@ fn a_batch_that_was_used_before_comes_out_like_a_new_one() {
     let actor = actor(&simulator);
     let source = Fixed::reference(simulator.space());
     let run = |used: &[usize]| {
-        let mut workers = Threads::with_lanes(&simulator, 2, 1).unwrap();
+        let mut executor = Threads::with_lanes(&simulator, 2, 1).unwrap();
         let mut batch = Vec::new();
         let mut collect = |n, steps| {
             let mut lanes = Lanes::new(n, simulator.spec(), 1);
@@ -169,7 +169,7 @@ fn a_batch_that_was_used_before_comes_out_like_a_new_one() {
                 acting: Acting::Sample,
                 random_actions: 0.0,
             };
-            workers.collect(Players::alone(&actor), &source, &mut lanes, options, &mut batch).unwrap();
+            executor.collect(Players::alone(&actor), &source, &mut lanes, options, &mut batch).unwrap();
             lanes
         };
         used.iter().for_each(|&n| drop(collect(n, 20 * n)));
@@ -216,11 +216,11 @@ fn training_has_the_same_bits_for_any_threads_and_grouping() {
     let simulator = simulator(TaskName::INVERTED_PENDULUM, &["pole_length"]);
     let train = |threads, grouping| {
         let config = PpoConfig { lanes: 4, horizon: 64, minibatches: 8, ..PpoConfig::default() };
-        let mut workers = Threads::with_lanes(&simulator, threads, grouping).unwrap();
+        let mut executor = Threads::with_lanes(&simulator, threads, grouping).unwrap();
         let mut ppo = Ppo::new(config, simulator.spec(), 1, 11).unwrap();
         for iteration in 0..4 {
             let progress = iteration as f64 / 4.0;
-            ppo.improve(Experience::alone(&mut workers, &Varied, 11, iteration, progress)).unwrap();
+            ppo.improve(Experience::alone(&mut executor, &Varied, 11, iteration, progress)).unwrap();
         }
         let bits: Vec<u32> = ppo.actor().params().iter().map(|w| w.to_bits()).collect();
         (bits, ppo.actor().normaliser().clone())
@@ -234,16 +234,16 @@ fn training_has_the_same_bits_for_any_threads_and_grouping() {
 #[test]
 fn ppo_learns_to_balance_the_cart_pole() {
     let simulator = simulator(TaskName::CARTPOLE, &[]);
-    let mut workers = Threads::new(&simulator, 2).unwrap();
+    let mut executor = Threads::new(&simulator, 2).unwrap();
     let mut ppo =
         Ppo::new(PpoConfig { anneal: false, ..PpoConfig::default() }, simulator.spec(), 0, 1).unwrap();
     let source = Fixed::reference(simulator.space());
     for iteration in 0..20 {
-        ppo.improve(Experience::alone(&mut workers, &source, 1, iteration, 0.0)).unwrap();
+        ppo.improve(Experience::alone(&mut executor, &source, 1, iteration, 0.0)).unwrap();
     }
     let jobs: Vec<EpisodeJob> = jobs(10).into_iter().map(|job| EpisodeJob { dynamics: 0, ..job }).collect();
     let options = EpisodeOptions { stochastic: false, discount: 1.0 };
-    let results = workers.episodes(ppo.actor(), &[], &jobs, options).unwrap();
+    let results = executor.episodes(ppo.actor(), &[], &jobs, options).unwrap();
     let mean = results.iter().map(|r| r.ret).sum::<f64>() / results.len() as f64;
     assert!(mean > 400.0, "mean return {mean} of at most 500 after 40,960 steps");
     assert!(results.iter().any(|r| r.outcome == Outcome::Truncated));
@@ -263,7 +263,7 @@ fn broken(simulator: &Simulator) -> Actor {
 fn diverged_episodes_end_are_counted_and_leave_no_numbers() {
     let simulator = simulator(TaskName::HOPPER, &[]);
     let actor = broken(&simulator);
-    let mut workers = Threads::new(&simulator, 1).unwrap();
+    let mut executor = Threads::new(&simulator, 1).unwrap();
     let mut lanes = Lanes::new(2, simulator.spec(), 0);
     let options = CollectOptions {
         seed: 3,
@@ -274,7 +274,7 @@ fn diverged_episodes_end_are_counted_and_leave_no_numbers() {
         random_actions: 0.0,
     };
     let mut batch = Vec::new();
-    workers.collect(Players::alone(&actor), &Fixed(Vec::new()), &mut lanes, options, &mut batch).unwrap();
+    executor.collect(Players::alone(&actor), &Fixed(Vec::new()), &mut lanes, options, &mut batch).unwrap();
     for (lane, state) in batch.iter().zip(&lanes.states) {
         let diverged = lane.outcomes.iter().filter(|o| matches!(o, Outcome::Diverged(_))).count();
         assert!(diverged > 10, "{:?}", lane.outcomes);
@@ -287,7 +287,7 @@ fn diverged_episodes_end_are_counted_and_leave_no_numbers() {
     let options = EpisodeOptions { stochastic: true, discount: 1.0 };
     let mut job = jobs(1);
     job[0].dynamics = 0;
-    let result = workers.episodes(&actor, &[], &job, options).unwrap()[0];
+    let result = executor.episodes(&actor, &[], &job, options).unwrap()[0];
     assert!(matches!(result.outcome, Outcome::Diverged(_)) && result.ret.is_finite());
 }
 
@@ -295,7 +295,7 @@ fn diverged_episodes_end_are_counted_and_leave_no_numbers() {
 fn the_successor_of_a_time_limit_is_the_last_state_not_the_next_episodes_first() {
     let simulator = simulator(TaskName::HALF_CHEETAH, &[]);
     let actor = actor(&simulator);
-    let mut workers = Threads::new(&simulator, 1).unwrap();
+    let mut executor = Threads::new(&simulator, 1).unwrap();
     let mut lanes = Lanes::new(1, simulator.spec(), 0);
     let options = CollectOptions {
         seed: 3,
@@ -306,7 +306,7 @@ fn the_successor_of_a_time_limit_is_the_last_state_not_the_next_episodes_first()
         random_actions: 0.0,
     };
     let mut batch = Vec::new();
-    workers.collect(Players::alone(&actor), &Fixed(Vec::new()), &mut lanes, options, &mut batch).unwrap();
+    executor.collect(Players::alone(&actor), &Fixed(Vec::new()), &mut lanes, options, &mut batch).unwrap();
     let lane = &batch[0];
     assert_eq!((lane.outcomes[999], lane.successor_steps.as_slice()), (Outcome::Truncated, &[999, 1000][..]));
 
@@ -330,8 +330,8 @@ fn an_episode_says_how_far_the_robot_came() {
     let simulator = simulator(TaskName::HOPPER, &["friction"]);
     let actor = actor(&simulator);
     let options = EpisodeOptions { stochastic: false, discount: 1.0 };
-    let mut workers = Threads::new(&simulator, 1).unwrap();
-    let [result] = workers.episodes(&actor, &[0.0], &jobs(1), options).unwrap()[..] else { panic!() };
+    let mut executor = Threads::new(&simulator, 1).unwrap();
+    let [result] = executor.episodes(&actor, &[0.0], &jobs(1), options).unwrap()[..] else { panic!() };
 
     let mut sim = simulator.batch(1).unwrap();
     sim.reset(0, &mut jobs(1)[0].reset.stream());
@@ -355,12 +355,12 @@ fn an_episode_says_how_far_the_robot_came() {
 fn a_raised_flag_stops_episodes_and_never_a_batch() {
     let simulator = simulator(TaskName::CARTPOLE, &[]);
     let flag = StopFlag::default();
-    let mut workers = Threads::new(&simulator, 2).unwrap().with_stop_flag(flag.clone());
+    let mut executor = Threads::new(&simulator, 2).unwrap().with_stop_flag(flag.clone());
     let options = EpisodeOptions { stochastic: true, discount: 1.0 };
     let actor = actor(&simulator);
-    assert!(workers.episodes(&actor, &[], &jobs(3), options).is_ok());
+    assert!(executor.episodes(&actor, &[], &jobs(3), options).is_ok());
     flag.raise();
-    assert_eq!(workers.episodes(&actor, &[], &jobs(3), options), Err(SimError::Interrupted));
+    assert_eq!(executor.episodes(&actor, &[], &jobs(3), options), Err(SimError::Interrupted));
     let mut lanes = Lanes::new(2, simulator.spec(), 0);
     let options = CollectOptions {
         seed: 3,
@@ -371,7 +371,7 @@ fn a_raised_flag_stops_episodes_and_never_a_batch() {
         random_actions: 0.0,
     };
     assert!(
-        workers
+        executor
             .collect(Players::alone(&actor), &Fixed(Vec::new()), &mut lanes, options, &mut Vec::new())
             .is_ok()
     );

@@ -51,10 +51,10 @@ fn learners(simulator: &Simulator, normalise_observations: bool, frames: usize) 
     all
 }
 
-fn improve(learner: &mut dyn Learner, workers: &mut dyn Executor, iterations: std::ops::Range<u64>) {
+fn improve(learner: &mut dyn Learner, executor: &mut dyn Executor, iterations: std::ops::Range<u64>) {
     for iteration in iterations {
         let progress = iteration as f64 / 6.0;
-        learner.improve(Experience::alone(workers, &Varied, 11, iteration, progress)).unwrap();
+        learner.improve(Experience::alone(executor, &Varied, 11, iteration, progress)).unwrap();
     }
 }
 
@@ -70,15 +70,15 @@ fn a_restored_learner_goes_on_bit_for_bit() {
         [(TaskName::CARTPOLE, "pole_half_length"), (TaskName::INVERTED_PENDULUM, "pole_length")]
     {
         let simulator = simulator(task, &[vary]);
-        let mut workers = Threads::new(&simulator, 1).unwrap();
+        let mut executor = Threads::new(&simulator, 1).unwrap();
         for (normalise, pause, frames) in
             [(true, 0, 0), (true, 1, 0), (true, 3, 2), (false, 2, 0), (false, 3, 1)]
         {
             let learners = || learners(&simulator, normalise, frames);
             for (mut uninterrupted, mut resumed) in learners().into_iter().zip(learners()) {
-                improve(&mut *uninterrupted, &mut workers, 0..pause);
+                improve(&mut *uninterrupted, &mut executor, 0..pause);
                 let mut state = saved(&*uninterrupted);
-                improve(&mut *uninterrupted, &mut workers, pause..5);
+                improve(&mut *uninterrupted, &mut executor, pause..5);
                 resumed.restore(&mut state).unwrap();
                 state.finish().unwrap();
                 improve(&mut *resumed, &mut Threads::with_lanes(&simulator, 2, 2).unwrap(), pause..5);

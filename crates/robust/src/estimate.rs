@@ -28,7 +28,7 @@ pub struct BallEstimate {
 }
 
 impl BallEstimate {
-    /// Collects pairs and estimates the Hessian, on the threads of `workers`.
+    /// Collects pairs and estimates the Hessian, on the threads of `executor`.
     ///
     /// Random numbers come from the ball's own seed, or from that of the run, `run_seed`, if the ball has none; the same
     /// seed gives the same estimate for any number of threads.
@@ -36,9 +36,9 @@ impl BallEstimate {
     /// # Errors
     /// [`BallConfig::validate`]'s, those of [`Pairs::collect`], [`gauss_newton`] and [`zero_order`];
     /// [`RobustError::Dimension`] if no parameter varies.
-    pub fn new(workers: &mut dyn Executor, config: &BallConfig, run_seed: u64) -> Result<Self, RobustError> {
+    pub fn new(executor: &mut dyn Executor, config: &BallConfig, run_seed: u64) -> Result<Self, RobustError> {
         config.validate()?;
-        let space = workers.space().clone();
+        let space = executor.space().clone();
         if space.dim() == 0 {
             let what = "dynamics parameters that vary (a ball needs at least one)";
             return Err(RobustError::Dimension { what, expected: 1, got: 0 });
@@ -50,17 +50,17 @@ impl BallEstimate {
         };
         let parameters: Vec<String> = space.names().map(String::from).collect();
         let (pairs, distance, averaged) = if config.pairs.target_error > 0.0 {
-            let Sample { hessian, pairs, distance } = sampled::sample(workers, config, seed)?;
+            let Sample { hessian, pairs, distance } = sampled::sample(executor, config, seed)?;
             (pairs, distance, Some(hessian))
         } else {
-            let pairs = Pairs::collect(workers, None, &config.pairs, seed)?;
-            let mut model = SimulatedTransitions::new(workers, &pairs);
+            let pairs = Pairs::collect(executor, None, &config.pairs, seed)?;
+            let mut model = SimulatedTransitions::new(executor, &pairs);
             let mut reference = vec![0.0; model.row_len()];
             model.next_states(&vec![0.0; space.dim()], &mut reference)?;
             let weights = config.state_weights.weights(&reference, model.state_dim());
             (pairs, Distance { estimator: config.transport, weights }, None)
         };
-        let mut model = SimulatedTransitions::new(workers, &pairs);
+        let mut model = SimulatedTransitions::new(executor, &pairs);
         let hessian = match (config.hessian, averaged) {
             (HessianMethod::GaussNewton, Some(averaged)) => averaged,
             (HessianMethod::GaussNewton, None) => newton(&mut model, &distance)?,
@@ -134,8 +134,8 @@ impl BallEstimate {
     ///
     /// # Errors
     /// [`RobustError::Diverged`] if a step breaks down under z, [`RobustError::Sim`] for z outside its bounds.
-    pub fn measure(&self, workers: &mut dyn Executor, z: &[f64]) -> Result<(f64, u64), RobustError> {
-        let mut model = SimulatedTransitions::new(workers, &self.pairs);
+    pub fn measure(&self, executor: &mut dyn Executor, z: &[f64]) -> Result<(f64, u64), RobustError> {
+        let mut model = SimulatedTransitions::new(executor, &self.pairs);
         let mut w = WassersteinDistance::new(&mut model, &self.distance)?;
         let values = w.measure(z)?;
         let steps = w.simulator_steps();
@@ -147,10 +147,10 @@ impl BallEstimate {
     /// [`BallEstimate::measure`] for a log: `None` where a step diverged.
     pub(crate) fn measure_or_none(
         &self,
-        workers: &mut dyn Executor,
+        executor: &mut dyn Executor,
         z: &[f64],
     ) -> Result<(Option<f64>, u64), RobustError> {
-        match self.measure(workers, z) {
+        match self.measure(executor, z) {
             Ok((value, steps)) => Ok((Some(value), steps)),
             Err(RobustError::Diverged { .. }) => Ok((None, 2 * self.pairs.len as u64)),
             Err(error) => Err(error),

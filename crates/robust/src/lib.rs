@@ -18,17 +18,17 @@
 //! let task = Task::new(TaskName::CARTPOLE);
 //! let vary = task.space().select(&["pole_half_length"])?;
 //! let simulator = Simulator::new(task, None, vary)?;
-//! let mut workers = Threads::new(&simulator, 1)?;
+//! let mut executor = Threads::new(&simulator, 1)?;
 //!
 //! let pairs = PairsConfig { count: 100, pool: 400, ..PairsConfig::default() };
 //! let config = BallConfig { half_width: Some(0.3), pairs, ..BallConfig::default() };
-//! let estimate = BallEstimate::new(&mut workers, &config, 42)?;
+//! let estimate = BallEstimate::new(&mut executor, &config, 42)?;
 //! let ball = estimate.ball(simulator.space(), &config)?;
 //!
 //! let learner = Ppo::new(PpoConfig::default(), simulator.spec(), simulator.space().dim(), 42)?;
 //! let mut adversary = Wasserstein::new(estimate, ball, AdversaryConfig::default())?;
 //! let turn = Turn { seed: 42, index: 0, progress: 0.0, current: &[0.0] };
-//! let choice = adversary.choose(&turn, learner.actor(), &mut workers)?;
+//! let choice = adversary.choose(&turn, learner.actor(), &mut executor)?;
 //! let z = choice.source.point().expect("this adversary chooses a single point");
 //! assert!(z[0].abs() <= 0.3 + 1e-9);
 //! # Ok::<(), Box<dyn std::error::Error>>(())

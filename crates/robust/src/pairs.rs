@@ -89,20 +89,20 @@ impl Pairs {
     /// [`RobustError::Parameter`] for a count of 0, [`RobustError::Diverged`] if no trajectory gets anywhere,
     /// [`RobustError::Sim`].
     pub fn collect(
-        workers: &mut dyn Executor,
+        executor: &mut dyn Executor,
         actor: Option<&Actor>,
         config: &PairsConfig,
         seed: u64,
     ) -> Result<Self, RobustError> {
         config.validate()?;
-        let (state_dim, act_dim) = (workers.spec().state_dim(), workers.spec().act_dim());
-        let nominal = workers.space().nominal();
+        let (state_dim, act_dim) = (executor.spec().state_dim(), executor.spec().act_dim());
+        let nominal = executor.space().nominal();
         let wanted = config.count.max(config.pool);
         let (mut states, mut actions) = (Vec::new(), Vec::new());
         let (mut trajectories_so_far, mut simulator_steps) = (0, 0);
         while states.len() < wanted * state_dim {
             for trajectory in
-                trajectories(workers, actor, trajectories_so_far..trajectories_so_far + WAVE, seed)?
+                trajectories(executor, actor, trajectories_so_far..trajectories_so_far + WAVE, seed)?
             {
                 simulator_steps += trajectory.len;
                 states.extend(trajectory.states);
@@ -133,14 +133,14 @@ impl Pairs {
 
 /// The episodes of these numbers; number t is the same whatever the range.
 pub(crate) fn trajectories(
-    workers: &mut dyn Executor,
+    executor: &mut dyn Executor,
     actor: Option<&Actor>,
     numbers: std::ops::Range<usize>,
     seed: u64,
 ) -> Result<Vec<Trajectory>, RobustError> {
-    workers.stop_flag().check()?;
+    executor.stop_flag().check()?;
     let keys: Vec<StreamKey> = numbers.map(|t| StreamKey::new(seed, Purpose::Pairs).lane(t as u64)).collect();
-    Ok(workers.trajectories(actor, &keys)?)
+    Ok(executor.trajectories(actor, &keys)?)
 }
 
 /// What is said when no episode of the reference takes a step.

@@ -33,10 +33,10 @@ impl BallEstimate {
     /// [`RobustError::Sim`] for a point outside its bounds, and those of [`WassersteinDistance`].
     pub fn measure_all(
         &self,
-        workers: &mut dyn Executor,
+        executor: &mut dyn Executor,
         points: &[f64],
     ) -> Result<(Vec<f64>, u64), RobustError> {
-        let mut model = SimulatedTransitions::new(workers, &self.pairs);
+        let mut model = SimulatedTransitions::new(executor, &self.pairs);
         let mut w = WassersteinDistance::new(&mut model, &self.distance)?;
         let values = match w.measure(points) {
             Err(RobustError::Diverged { .. }) => {
@@ -58,11 +58,11 @@ impl BallEstimate {
     /// Those of [`BallEstimate::measure_all`].
     pub fn fit(
         &self,
-        workers: &mut dyn Executor,
+        executor: &mut dyn Executor,
         ball: &Ball,
         points: &[f64],
     ) -> Result<Fitted, RobustError> {
-        self.stretched(workers, ball, points, |z, stretch| z * stretch)
+        self.stretched(executor, ball, points, |z, stretch| z * stretch)
     }
 
     /// The points of the Taylor form that correspond to `points` (`[rows, d]`) of `ball`: what undoes
@@ -72,11 +72,11 @@ impl BallEstimate {
     /// Those of [`BallEstimate::measure_all`].
     pub fn unfit(
         &self,
-        workers: &mut dyn Executor,
+        executor: &mut dyn Executor,
         ball: &Ball,
         points: &[f64],
     ) -> Result<Fitted, RobustError> {
-        self.stretched(workers, ball, points, |z, stretch| if stretch > 0.0 { z / stretch } else { 0.0 })
+        self.stretched(executor, ball, points, |z, stretch| if stretch > 0.0 { z / stretch } else { 0.0 })
     }
 
     /// The points of `points` (`[rows, d]`) that lie in `ball`, and of others the last one on the way to them that does.
@@ -85,7 +85,7 @@ impl BallEstimate {
     /// Those of [`BallEstimate::measure_all`]; [`RobustError::NotFinite`].
     pub fn pull_inside(
         &self,
-        workers: &mut dyn Executor,
+        executor: &mut dyn Executor,
         ball: &Ball,
         points: &[f64],
     ) -> Result<Fitted, RobustError> {
@@ -94,7 +94,7 @@ impl BallEstimate {
             let points = inside.collect::<Result<Vec<_>, _>>()?.concat();
             return Ok(Fitted { points, simulator_steps: 0 });
         }
-        let (reach, simulator_steps) = self.reach(workers, ball, points)?;
+        let (reach, simulator_steps) = self.reach(executor, ball, points)?;
         let rows = points.chunks_exact(ball.dim()).zip(reach);
         let points = rows.flat_map(|(z, t)| z.iter().map(move |z| z * t.min(1.0))).collect();
         Ok(Fitted { points, simulator_steps })
@@ -102,7 +102,7 @@ impl BallEstimate {
 
     fn stretched(
         &self,
-        workers: &mut dyn Executor,
+        executor: &mut dyn Executor,
         ball: &Ball,
         points: &[f64],
         apply: impl Fn(f64, f64) -> f64,
@@ -118,7 +118,7 @@ impl BallEstimate {
             let share = ball.taylor_end(end);
             end.iter_mut().for_each(|z| *z *= share);
         }
-        let (reach, steps) = self.reach(workers, ball, &ends)?;
+        let (reach, steps) = self.reach(executor, ball, &ends)?;
         fitted.simulator_steps = steps;
         for (z, stretch) in fitted.points.chunks_exact_mut(dim).zip(reach) {
             for (i, z) in z.iter_mut().enumerate() {
@@ -136,7 +136,7 @@ impl BallEstimate {
     /// Those of [`BallEstimate::measure_all`].
     pub fn reach(
         &self,
-        workers: &mut dyn Executor,
+        executor: &mut dyn Executor,
         ball: &Ball,
         points: &[f64],
     ) -> Result<(Vec<f64>, u64), RobustError> {
@@ -156,7 +156,7 @@ impl BallEstimate {
                     z.iter().enumerate().map(|(k, z)| (t * z).clamp(ball.lower()[k], ball.upper()[k])),
                 );
             }
-            let (values, taken) = self.measure_all(workers, &asked)?;
+            let (values, taken) = self.measure_all(executor, &asked)?;
             steps += taken;
             for (&i, value) in open.iter().zip(values) {
                 rays[i].learn(value, epsilon);

@@ -26,27 +26,27 @@ pub(crate) struct Sample {
 /// Simulates trajectories of the reference until every half-width is known to the target error, or the budget is
 /// spent.
 pub(crate) fn sample(
-    workers: &mut dyn Executor,
+    executor: &mut dyn Executor,
     config: &BallConfig,
     seed: u64,
 ) -> Result<Sample, RobustError> {
-    let space = workers.space().clone();
+    let space = executor.space().clone();
     let (lower, upper) = (space.lower_z(), space.upper_z());
     let mut distance = Distance { estimator: config.transport, weights: Vec::new() };
     let mut contributions = Contributions::new(space.dim());
     let (mut all, mut usual_stride) = (none(), None);
     let (mut done, mut steps, mut next_look) = (0, 0, config.pairs.pool.max(1));
     loop {
-        let wave = trajectories(workers, None, done..done + WAVE, seed)?;
+        let wave = trajectories(executor, None, done..done + WAVE, seed)?;
         done += WAVE;
         let stride = *usual_stride.get_or_insert_with(|| {
             let transitions: u64 = wave.iter().map(|trajectory| trajectory.len).sum();
             (transitions as usize).div_ceil(LONG * WAVE).max(1)
         });
-        let (state_dim, act_dim) = (workers.spec().state_dim(), workers.spec().act_dim());
+        let (state_dim, act_dim) = (executor.spec().state_dim(), executor.spec().act_dim());
         let (fresh, lengths) = thinned(&wave, done - WAVE, stride, state_dim, act_dim);
         if fresh.len > 0 {
-            let mut model = SimulatedTransitions::new(workers, &fresh);
+            let mut model = SimulatedTransitions::new(executor, &fresh);
             if distance.weights.is_empty() {
                 // From the first trajectories alone: a unit must not change while the mean is taken.
                 let mut reference = vec![0.0; model.row_len()];

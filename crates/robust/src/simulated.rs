@@ -14,20 +14,20 @@ use crate::{BallEstimate, Pairs, RobustError};
 /// States are the full physical ones, unclipped. A step that diverges is an error that names the dynamics.
 #[derive(Debug)]
 pub struct SimulatedTransitions<'a> {
-    workers: &'a mut dyn Executor,
+    executor: &'a mut dyn Executor,
     pairs: &'a Pairs,
 }
 
 impl<'a> SimulatedTransitions<'a> {
-    /// Transitions from `pairs`, simulated by `workers`.
-    pub fn new(workers: &'a mut dyn Executor, pairs: &'a Pairs) -> Self {
-        Self { workers, pairs }
+    /// Transitions from `pairs`, simulated by `executor`.
+    pub fn new(executor: &'a mut dyn Executor, pairs: &'a Pairs) -> Self {
+        Self { executor, pairs }
     }
 }
 
 impl TransitionModel for SimulatedTransitions<'_> {
     fn dim(&self) -> usize {
-        self.workers.space().dim()
+        self.executor.space().dim()
     }
 
     fn pairs(&self) -> usize {
@@ -35,7 +35,7 @@ impl TransitionModel for SimulatedTransitions<'_> {
     }
 
     fn state_dim(&self) -> usize {
-        self.workers.spec().state_dim()
+        self.executor.spec().state_dim()
     }
 
     fn weights(&self) -> &[f64] {
@@ -44,7 +44,7 @@ impl TransitionModel for SimulatedTransitions<'_> {
 
     fn next_states(&mut self, z: &[f64], out: &mut [f64]) -> Result<(), RobustError> {
         let dim = self.dim();
-        self.workers.transitions(z, self.pairs.steps(), out).map_err(|error| match error {
+        self.executor.transitions(z, self.pairs.steps(), out).map_err(|error| match error {
             TransitionError::Sim(error) => RobustError::Sim(error),
             TransitionError::Diverged { row, pair, outcome } => RobustError::Diverged {
                 z: z[row * dim..][..dim].to_vec(),
@@ -65,7 +65,7 @@ impl TransitionModel for SimulatedTransitions<'_> {
 /// the adversary to broken dynamics.
 #[derive(Debug)]
 pub struct SimulatedReturn<'a> {
-    workers: &'a mut dyn Executor,
+    executor: &'a mut dyn Executor,
     actor: &'a Actor,
     episodes: usize,
     options: EpisodeOptions,
@@ -81,7 +81,7 @@ impl<'a> SimulatedReturn<'a> {
     /// The return of `actor`, averaged over `episodes` (at least 1) with rewards discounted by `discount` per step
     /// (1: what evaluation measures), in the adversary's turn number `turn`.
     pub fn new(
-        workers: &'a mut dyn Executor,
+        executor: &'a mut dyn Executor,
         actor: &'a Actor,
         episodes: usize,
         discount: f64,
@@ -90,7 +90,7 @@ impl<'a> SimulatedReturn<'a> {
     ) -> Self {
         let episodes = episodes.max(1);
         let options = EpisodeOptions { stochastic: true, discount };
-        Self { workers, actor, episodes, options, seed, turn, simulator_steps: 0, diverged: 0, ball: None }
+        Self { executor, actor, episodes, options, seed, turn, simulator_steps: 0, diverged: 0, ball: None }
     }
 
     /// The same with drawn actions, or with the policy's mean actions (`false`).
@@ -116,7 +116,7 @@ impl<'a> SimulatedReturn<'a> {
 
 impl Objective for SimulatedReturn<'_> {
     fn dim(&self) -> usize {
-        self.workers.space().dim()
+        self.executor.space().dim()
     }
 
     fn evaluate(&mut self, points: &[f64], draw: u64) -> Result<Vec<f64>, RobustError> {
@@ -124,7 +124,7 @@ impl Objective for SimulatedReturn<'_> {
         let fitted;
         let points = match self.ball {
             Some((estimate, ball)) if ball.measure() == BallMeasure::Measured => {
-                fitted = estimate.fit(self.workers, ball, points)?;
+                fitted = estimate.fit(self.executor, ball, points)?;
                 self.simulator_steps += fitted.simulator_steps;
                 &fitted.points
             }
@@ -140,7 +140,7 @@ impl Objective for SimulatedReturn<'_> {
                 action: key(Purpose::ReturnAction, i % episodes),
             })
             .collect();
-        let results = self.workers.episodes(self.actor, points, &jobs, self.options)?;
+        let results = self.executor.episodes(self.actor, points, &jobs, self.options)?;
         let mut values = Vec::with_capacity(points.len() / dim);
         for (row, results) in results.chunks_exact(episodes).enumerate() {
             let (mut sum, mut sound) = (0.0, 0);

@@ -16,10 +16,10 @@ use wr2l_sim::{SimError, Simulator, TaskName};
 
 /// A turn of each adversary, on the given number of threads.
 fn choose(adversary: &mut dyn Adversary, simulator: &Simulator, index: u64, threads: usize) -> Choice {
-    let mut workers = Threads::with_lanes(simulator, threads, threads).unwrap();
+    let mut executor = Threads::with_lanes(simulator, threads, threads).unwrap();
     let current = vec![0.0; simulator.space().dim()];
     let turn = Turn { seed: 11, index, progress: 0.5, current: &current };
-    adversary.choose(&turn, &actor(simulator), &mut workers).unwrap()
+    adversary.choose(&turn, &actor(simulator), &mut executor).unwrap()
 }
 
 fn point(choice: &Choice) -> Vec<f64> {
@@ -99,8 +99,8 @@ fn where_the_physics_diverges_there_is_no_return_and_the_dynamics_stay() {
     let broken =
         Actor::new(policy, params, actor.normaliser().clone(), actor.action_space().clone()).unwrap();
 
-    let mut workers = Threads::new(&simulator, 1).unwrap();
-    let mut returns = SimulatedReturn::new(&mut workers, &broken, 2, 1.0, 1, 0);
+    let mut executor = Threads::new(&simulator, 1).unwrap();
+    let mut returns = SimulatedReturn::new(&mut executor, &broken, 2, 1.0, 1, 0);
     assert!(matches!(returns.evaluate(&[0.0, 0.0], 0), Err(RobustError::Diverged { .. })));
     assert!(returns.diverged() >= 2);
 
@@ -108,7 +108,7 @@ fn where_the_physics_diverges_there_is_no_return_and_the_dynamics_stay() {
     let mut wasserstein =
         Wasserstein::new(estimate.clone(), ball.clone(), AdversaryConfig::default()).unwrap();
     let turn = Turn { seed: 1, index: 3, progress: 0.5, current: &[0.1, -0.1] };
-    let choice = wasserstein.choose(&turn, &broken, &mut workers).unwrap();
+    let choice = wasserstein.choose(&turn, &broken, &mut executor).unwrap();
     assert_eq!(point(&choice), [0.1, -0.1]);
     assert!(choice.report.phase_one.is_none() && choice.report.diverged > 0 && choice.simulator_steps > 0);
 
@@ -116,18 +116,18 @@ fn where_the_physics_diverges_there_is_no_return_and_the_dynamics_stay() {
     let config = AdversaryConfig { worst_cases: 2, nominal_share: 0.5, ..AdversaryConfig::default() };
     let mut wasserstein = Wasserstein::new(estimate.clone(), ball.clone(), config).unwrap();
     let choice =
-        wasserstein.choose(&Turn { index: 0, current: &[0.0, 0.0], ..turn }, &broken, &mut workers).unwrap();
+        wasserstein.choose(&Turn { index: 0, current: &[0.0, 0.0], ..turn }, &broken, &mut executor).unwrap();
     assert_eq!(point(&choice), [0.0, 0.0]);
     let found = choose(&mut wasserstein, &simulator, 1, 1);
-    let choice = wasserstein.choose(&Turn { index: 2, ..turn }, &broken, &mut workers).unwrap();
+    let choice = wasserstein.choose(&Turn { index: 2, ..turn }, &broken, &mut executor).unwrap();
     assert_eq!(lanes(&choice.source, 4, 2), lanes(&found.source, 4, 2));
 
     let mut tail = Tail::new(estimate, ball, AdversaryConfig::default()).unwrap();
-    let choice = tail.choose(&Turn { index: 0, ..turn }, &broken, &mut workers).unwrap();
+    let choice = tail.choose(&Turn { index: 0, ..turn }, &broken, &mut executor).unwrap();
     assert_eq!(point(&choice), [0.0, 0.0]);
     assert!(choice.report.diverged > 0 && tail.source().is_none());
     choose(&mut tail, &simulator, 1, 1);
-    let choice = tail.choose(&Turn { index: 2, ..turn }, &broken, &mut workers).unwrap();
+    let choice = tail.choose(&Turn { index: 2, ..turn }, &broken, &mut executor).unwrap();
     assert!(choice.source.point().is_none() && choice.report.value.is_none());
 }
 
@@ -152,12 +152,12 @@ fn an_adversary_goes_on_from_its_state_and_gives_up_when_asked_to() {
 
     let flag = StopFlag::default();
     flag.raise();
-    let mut workers = Threads::new(&simulator, 2).unwrap().with_stop_flag(flag);
+    let mut executor = Threads::new(&simulator, 2).unwrap().with_stop_flag(flag);
     let interrupted = RobustError::Sim(SimError::Interrupted);
-    assert_eq!(BallEstimate::new(&mut workers, &small(), 1).unwrap_err(), interrupted);
+    assert_eq!(BallEstimate::new(&mut executor, &small(), 1).unwrap_err(), interrupted);
     let mut wasserstein = Wasserstein::new(estimate, ball, config).unwrap();
     let turn = Turn { seed: 11, index: 0, progress: 0.0, current: &[0.0] };
-    assert_eq!(wasserstein.choose(&turn, &actor(&simulator), &mut workers).unwrap_err(), interrupted);
+    assert_eq!(wasserstein.choose(&turn, &actor(&simulator), &mut executor).unwrap_err(), interrupted);
 }
 
 /// The dynamics of the first lanes.

@@ -41,8 +41,8 @@ fn the_estimate_is_the_same_for_any_threads_and_lanes() {
     for (task, vary) in [(TaskName::HOPPER, "torso_density"), (TaskName::CARTPOLE, "pole_half_length")] {
         let simulator = simulator(task, &[vary]);
         let of = |threads, lanes| {
-            let mut workers = Threads::with_lanes(&simulator, threads, lanes).unwrap();
-            BallEstimate::new(&mut workers, &quick(BallSeed::Own(3)), 0).unwrap()
+            let mut executor = Threads::with_lanes(&simulator, threads, lanes).unwrap();
+            BallEstimate::new(&mut executor, &quick(BallSeed::Own(3)), 0).unwrap()
         };
         assert_eq!(of(1, 1), of(2, 3), "{task}");
     }
@@ -76,9 +76,9 @@ fn the_pairs_that_are_kept_measure_what_the_hessian_says_near_the_reference() {
     let config = quick(BallSeed::Own(1));
     let estimate = estimate(&cart_pole, &config, 0);
     let ball = estimate.ball(cart_pole.space(), &config).unwrap();
-    let mut workers = Threads::new(&cart_pole, 1).unwrap();
+    let mut executor = Threads::new(&cart_pole, 1).unwrap();
     let points = [0.0, 0.0, 0.01, 0.0, 0.0, 0.01, -0.01, 0.01];
-    let (measured, _) = estimate.measure_all(&mut workers, &points).unwrap();
+    let (measured, _) = estimate.measure_all(&mut executor, &points).unwrap();
     assert_eq!(measured[0], 0.0, "exactly");
     for (z, w) in points.chunks_exact(2).zip(measured).skip(1) {
         assert!((w / ball.value(z) - 1.0).abs() < 0.05, "{z:?}: {w} {}", ball.value(z));
@@ -115,47 +115,47 @@ fn around() -> Vec<f64> {
 #[test]
 fn points_of_the_measured_ball_have_a_measured_distance_of_at_most_epsilon() {
     let (hopper, estimate, ball) = measured(0.05);
-    let mut workers = Threads::new(&hopper, 2).unwrap();
+    let mut executor = Threads::new(&hopper, 2).unwrap();
     // To the Taylor ball's boundary: the measured one's must come of it.
     let ends: Vec<f64> = around().chunks_exact(2).flat_map(|g| ball.minimiser(g).unwrap().unwrap()).collect();
-    let fitted = estimate.fit(&mut workers, &ball, &ends).unwrap();
-    let (before, _) = estimate.measure_all(&mut workers, &ends).unwrap();
-    let (after, _) = estimate.measure_all(&mut workers, &fitted.points).unwrap();
+    let fitted = estimate.fit(&mut executor, &ball, &ends).unwrap();
+    let (before, _) = estimate.measure_all(&mut executor, &ends).unwrap();
+    let (after, _) = estimate.measure_all(&mut executor, &fitted.points).unwrap();
     assert!(before.iter().any(|w| *w > 1.2 * 0.05), "the two balls differ: {before:?}");
     for (z, w) in fitted.points.chunks_exact(2).zip(&after) {
         assert!(*w <= 0.05 * (1.0 + 1e-9), "{z:?}: {w}");
         let at_bounds = (0..2).any(|i| z[i] == ball.lower()[i] || z[i] == ball.upper()[i]);
         assert!(*w > 0.9 * 0.05 || at_bounds, "{z:?} does not reach the boundary: {w}");
     }
-    let back = estimate.unfit(&mut workers, &ball, &fitted.points).unwrap();
+    let back = estimate.unfit(&mut executor, &ball, &fitted.points).unwrap();
     for (a, b) in back.points.iter().zip(&ends) {
         assert!((a - b).abs() < 1e-6 + 1e-3 * b.abs(), "{a} {b}");
     }
-    let inside = estimate.pull_inside(&mut workers, &ball, &ends).unwrap();
-    let (pulled, _) = estimate.measure_all(&mut workers, &inside.points).unwrap();
+    let inside = estimate.pull_inside(&mut executor, &ball, &ends).unwrap();
+    let (pulled, _) = estimate.measure_all(&mut executor, &inside.points).unwrap();
     assert!(pulled.iter().all(|w| *w <= 0.05 * (1.0 + 1e-9)), "{pulled:?}");
-    let centre = estimate.fit(&mut workers, &ball, &[0.0, 0.0]).unwrap();
+    let centre = estimate.fit(&mut executor, &ball, &[0.0, 0.0]).unwrap();
     assert_eq!(centre.points, [0.0, 0.0]);
 }
 
 #[test]
 fn the_measured_ball_grows_with_epsilon_and_the_taylor_ball_is_left_alone() {
     let (hopper, estimate, ball) = measured(0.02);
-    let mut workers = Threads::new(&hopper, 2).unwrap();
-    let reach = |workers: &mut dyn Executor, epsilon: f64| {
-        estimate.reach(workers, &ball.with_epsilon(epsilon).unwrap(), &around()).unwrap().0
+    let mut executor = Threads::new(&hopper, 2).unwrap();
+    let reach = |executor: &mut dyn Executor, epsilon: f64| {
+        estimate.reach(executor, &ball.with_epsilon(epsilon).unwrap(), &around()).unwrap().0
     };
-    let (small, large) = (reach(&mut workers, 0.02), reach(&mut workers, 0.08));
+    let (small, large) = (reach(&mut executor, 0.02), reach(&mut executor, 0.08));
     assert!(small.iter().zip(&large).all(|(s, l)| s <= l), "{small:?} {large:?}");
     assert!(small.iter().zip(&large).any(|(s, l)| 1.3 * s < *l), "{small:?} {large:?}");
     let taylor = ball.clone().with_measure(BallMeasure::Taylor);
-    let fitted = estimate.fit(&mut workers, &taylor, &around()).unwrap();
+    let fitted = estimate.fit(&mut executor, &taylor, &around()).unwrap();
     assert_eq!((fitted.points, fitted.simulator_steps), (around(), 0));
 }
 
 #[test]
 fn options_that_make_no_sense_are_refused_by_name() {
-    let mut workers = Threads::new(&hopper(), 1).unwrap();
+    let mut executor = Threads::new(&hopper(), 1).unwrap();
     let ok = PairsConfig::default();
     for (pairs, name) in [
         (PairsConfig { target_error: -0.1, ..ok }, "pairs.target_error"),
@@ -165,7 +165,7 @@ fn options_that_make_no_sense_are_refused_by_name() {
         (PairsConfig { largest_share: 1.5, ..ok }, "pairs.largest_share"),
     ] {
         let error =
-            BallEstimate::new(&mut workers, &BallConfig { pairs, ..BallConfig::default() }, 0).unwrap_err();
+            BallEstimate::new(&mut executor, &BallConfig { pairs, ..BallConfig::default() }, 0).unwrap_err();
         assert!(matches!(error, RobustError::Parameter { name: n, .. } if n == name), "{error}");
     }
 }

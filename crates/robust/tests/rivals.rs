@@ -21,13 +21,13 @@ fn play(
     adversary: &mut dyn Adversary,
     iterations: std::ops::Range<u64>,
 ) -> Vec<u32> {
-    let mut workers = Threads::new(simulator, 1).unwrap();
+    let mut executor = Threads::new(simulator, 1).unwrap();
     let current = vec![0.0; simulator.space().dim()];
     for iteration in iterations {
         let turn = Turn { seed: 3, index: iteration, progress: 0.0, current: &current };
-        let choice = adversary.choose(&turn, learner.actor(), &mut workers).unwrap();
+        let choice = adversary.choose(&turn, learner.actor(), &mut executor).unwrap();
         let (company, selection) = (adversary.company(), adversary.selection());
-        let alone = Experience::alone(&mut workers, &choice.source, 3, iteration, 0.0);
+        let alone = Experience::alone(&mut executor, &choice.source, 3, iteration, 0.0);
         learner.improve(Experience { company, selection, ..alone }).unwrap();
     }
     learner.actor().params().iter().map(|p| p.to_bits()).collect()
@@ -59,7 +59,7 @@ fn the_pusher_learns_to_make_the_pendulum_fall() {
     // faster once it has learnt to.
     let simulator = simulator(TaskName::INVERTED_PENDULUM, &[]);
     let config = || TrpoConfig { horizon: 128, critic_learning_rate: 1e-3, ..TrpoConfig::default() };
-    let mut workers = Threads::new(&simulator, 1).unwrap();
+    let mut executor = Threads::new(&simulator, 1).unwrap();
     let mut agent = Trpo::new(config(), simulator.spec(), 0, 3).unwrap();
     play(&simulator, &mut agent, &mut Nominal, 0..20);
     let strong = ForceConfig { bound: 5.0, iterations: 1, trpo: config() };
@@ -67,7 +67,7 @@ fn the_pusher_learns_to_make_the_pendulum_fall() {
     let mut returns = Vec::new();
     for index in 0..40 {
         let turn = Turn { seed: 3, index, progress: 0.0, current: &[] };
-        returns.extend(force.choose(&turn, agent.actor(), &mut workers).unwrap().report.value);
+        returns.extend(force.choose(&turn, agent.actor(), &mut executor).unwrap().report.value);
     }
     let mean = |range: &[f64]| range.iter().sum::<f64>() / range.len() as f64;
     let (early, late) = (mean(&returns[..5]), mean(&returns[returns.len() - 5..]));
@@ -86,10 +86,10 @@ fn a_restored_pusher_goes_on_bit_for_bit() {
     let mut force_b = force(&simulator, 2.0);
     force_b.restore(&mut state).unwrap();
     state.finish().unwrap();
-    let mut workers = Threads::new(&simulator, 1).unwrap();
+    let mut executor = Threads::new(&simulator, 1).unwrap();
     let turn = Turn { seed: 3, index: 2, progress: 0.0, current: &[] };
     for force in [&mut force_a, &mut force_b] {
-        force.choose(&turn, trpo.actor(), &mut workers).unwrap();
+        force.choose(&turn, trpo.actor(), &mut executor).unwrap();
     }
     assert_eq!(force_a.pusher().params(), force_b.pusher().params());
 }
@@ -129,10 +129,10 @@ fn action_opponents_of_weight_zero_are_ddpg_bit_for_bit() {
 #[test]
 fn epopt_that_keeps_all_episodes_is_ppo_uniform_bit_for_bit() {
     let simulator = simulator(TaskName::CARTPOLE, &["pole_half_length"]);
-    let mut workers = Threads::new(&simulator, 1).unwrap();
+    let mut executor = Threads::new(&simulator, 1).unwrap();
     let pairs = PairsConfig { count: 50, pool: 200, ..PairsConfig::default() };
     let config = BallConfig { half_width: Some(0.5), pairs, ..BallConfig::default() };
-    let estimate = BallEstimate::new(&mut workers, &config, 3).unwrap();
+    let estimate = BallEstimate::new(&mut executor, &config, 3).unwrap();
     let ball = estimate.ball(simulator.space(), &config).unwrap();
     let ppo = || {
         let config = PpoConfig { episodes: 20, minibatches: 4, epochs: 2, ..PpoConfig::default() };
@@ -156,7 +156,7 @@ fn epopt_that_keeps_all_episodes_is_ppo_uniform_bit_for_bit() {
     let region = RegionConfig { shape: Shape::Box, half_width: 0.3, ..RegionConfig::default() };
     let mut adversary = uniform.within(region.bounds(simulator.space()).unwrap());
     let turn = Turn { seed: 3, index: 0, progress: 0.0, current: &[0.0] };
-    let choice = adversary.choose(&turn, ppo().actor(), &mut workers).unwrap();
+    let choice = adversary.choose(&turn, ppo().actor(), &mut executor).unwrap();
     let mut seen = Vec::new();
     for episode in 0..200 {
         let mut z = [0.0];

@@ -17,8 +17,8 @@ fn pairs_are_the_same_for_any_threads_and_lanes_and_lie_in_the_action_space() {
         let simulator = simulator(task, &["all"]);
         let config = PairsConfig { count: 50, pool: 200, ..PairsConfig::default() };
         let collect = |threads, lanes, seed| {
-            let mut workers = Threads::with_lanes(&simulator, threads, lanes).unwrap();
-            Pairs::collect(&mut workers, None, &config, seed).unwrap()
+            let mut executor = Threads::with_lanes(&simulator, threads, lanes).unwrap();
+            Pairs::collect(&mut executor, None, &config, seed).unwrap()
         };
         let pairs = collect(1, 1, 3);
         assert_eq!(pairs, collect(2, 3, 3));
@@ -36,20 +36,20 @@ fn pairs_are_the_same_for_any_threads_and_lanes_and_lie_in_the_action_space() {
             }
         }
         let actor = actor(&simulator);
-        let mut workers = Threads::new(&simulator, 2).unwrap();
-        let policy = Pairs::collect(&mut workers, Some(&actor), &config, 3).unwrap();
+        let mut executor = Threads::new(&simulator, 2).unwrap();
+        let policy = Pairs::collect(&mut executor, Some(&actor), &config, 3).unwrap();
         // An untrained policy chooses the cart-pole's two actions alike: the same draw, the same action.
         assert!(task == TaskName::CARTPOLE || policy.actions != pairs.actions);
         // One that remembers, on any simulator: its memory is of its own trajectory.
         let remembering = Ppo::with_history(PpoConfig::default(), spec, 0, 2, 5).unwrap();
         let collect = |threads, lanes| {
-            let mut workers = Threads::with_lanes(&simulator, threads, lanes).unwrap();
-            Pairs::collect(&mut workers, Some(remembering.actor()), &config, 3).unwrap()
+            let mut executor = Threads::with_lanes(&simulator, threads, lanes).unwrap();
+            Pairs::collect(&mut executor, Some(remembering.actor()), &config, 3).unwrap()
         };
         assert_eq!(collect(1, 1), collect(2, 3));
         let none = PairsConfig { count: 0, pool: 0, ..PairsConfig::default() };
         assert!(matches!(
-            Pairs::collect(&mut workers, None, &none, 3),
+            Pairs::collect(&mut executor, None, &none, 3),
             Err(RobustError::Parameter { name: "pairs.count", .. })
         ));
     }
@@ -58,15 +58,15 @@ fn pairs_are_the_same_for_any_threads_and_lanes_and_lie_in_the_action_space() {
 #[test]
 fn transitions_do_not_depend_on_threads_lanes_or_what_was_simulated_before() {
     let simulator = hopper();
-    let mut workers = Threads::with_lanes(&simulator, 2, 3).unwrap();
+    let mut executor = Threads::with_lanes(&simulator, 2, 3).unwrap();
     let pairs = Pairs::collect(
-        &mut workers,
+        &mut executor,
         None,
         &PairsConfig { count: 70, pool: 200, ..PairsConfig::default() },
         1,
     )
     .unwrap();
-    let mut model = SimulatedTransitions::new(&mut workers, &pairs);
+    let mut model = SimulatedTransitions::new(&mut executor, &pairs);
     let z = [0.0, 0.0, 0.4, -0.3, 0.0, 0.0];
     let row = model.row_len();
     let mut together = vec![0.0; 3 * row];
@@ -89,13 +89,13 @@ fn the_measured_distance_is_zero_at_the_reference_and_the_quadratic_form_near_it
     {
         let simulator = simulator(task, &vary);
         let (estimate, ball) = ball(&simulator, &small());
-        let mut workers = Threads::new(&simulator, 1).unwrap();
-        assert_eq!(estimate.measure(&mut workers, &[0.0]).unwrap().0, 0.0);
+        let mut executor = Threads::new(&simulator, 1).unwrap();
+        assert_eq!(estimate.measure(&mut executor, &[0.0]).unwrap().0, 0.0);
         let z = [0.01];
-        let (value, steps) = estimate.measure(&mut workers, &z).unwrap();
+        let (value, steps) = estimate.measure(&mut executor, &z).unwrap();
         assert!((value / ball.value(&z) - 1.0).abs() < 0.1, "{task}: {value} {}", ball.value(&z));
         assert_eq!(steps, 120);
-        assert!(estimate.measure(&mut workers, &[0.0, 0.0]).is_err());
+        assert!(estimate.measure(&mut executor, &[0.0, 0.0]).is_err());
     }
 }
 
@@ -132,16 +132,16 @@ fn a_half_width_sets_the_radius_and_nothing_to_vary_is_refused() {
     let (_, ball) = ball(&simulator, &BallConfig { half_width: Some(0.25), ..small() });
     assert!((ball.ranges().unwrap()[0].alone.1 - 0.25).abs() < 1e-12);
     let fixed = self::simulator(TaskName::CARTPOLE, &[]);
-    let mut workers = Threads::new(&fixed, 1).unwrap();
-    assert!(matches!(BallEstimate::new(&mut workers, &small(), 1), Err(RobustError::Dimension { .. })));
+    let mut executor = Threads::new(&fixed, 1).unwrap();
+    assert!(matches!(BallEstimate::new(&mut executor, &small(), 1), Err(RobustError::Dimension { .. })));
 }
 
 #[test]
 fn returns_share_their_random_numbers_between_points_and_not_between_draws() {
     let simulator = hopper();
     let actor = actor(&simulator);
-    let mut workers = Threads::new(&simulator, 2).unwrap();
-    let mut j = SimulatedReturn::new(&mut workers, &actor, 3, 1.0, 5, 0);
+    let mut executor = Threads::new(&simulator, 2).unwrap();
+    let mut j = SimulatedReturn::new(&mut executor, &actor, 3, 1.0, 5, 0);
     let values = j.evaluate(&[0.1, 0.2, 0.1, 0.2, 0.5, -0.5], 0).unwrap();
     assert_eq!(values[0], values[1]);
     assert_ne!(values[0], values[2]);
@@ -149,8 +149,8 @@ fn returns_share_their_random_numbers_between_points_and_not_between_draws() {
     assert_ne!(j.evaluate(&[0.1, 0.2], 1).unwrap()[0], values[0]);
     assert!(j.simulator_steps() > 0 && j.diverged() == 0);
     assert!(matches!(j.evaluate(&[f64::NAN, 0.0], 0), Err(RobustError::Sim(_))));
-    let mut next_turn = SimulatedReturn::new(&mut workers, &actor, 3, 1.0, 5, 1);
+    let mut next_turn = SimulatedReturn::new(&mut executor, &actor, 3, 1.0, 5, 1);
     assert_ne!(next_turn.evaluate(&[0.1, 0.2], 0).unwrap()[0], values[0]);
-    let mut discounted = SimulatedReturn::new(&mut workers, &actor, 3, 0.9, 5, 0);
+    let mut discounted = SimulatedReturn::new(&mut executor, &actor, 3, 0.9, 5, 0);
     assert!(discounted.evaluate(&[0.1, 0.2], 0).unwrap()[0] < values[0]);
 }

@@ -34,7 +34,7 @@ const JUDGE: u64 = 987_654_321;
 
 /// J of single episodes, counted.
 struct Returns<'a> {
-    workers: &'a mut dyn Executor,
+    executor: &'a mut dyn Executor,
     actor: &'a wr2l_rl::Actor,
     seed: u64,
     spent: usize,
@@ -42,20 +42,20 @@ struct Returns<'a> {
 
 impl Objective for Returns<'_> {
     fn dim(&self) -> usize {
-        self.workers.space().dim()
+        self.executor.space().dim()
     }
 
     fn evaluate(&mut self, points: &[f64], draw: u64) -> Result<Vec<f64>, RobustError> {
         self.spent += points.len() / self.dim();
-        SimulatedReturn::new(self.workers, self.actor, 1, 1.0, self.seed, 0)
+        SimulatedReturn::new(self.executor, self.actor, 1, 1.0, self.seed, 0)
             .with_stochastic(false)
             .evaluate(points, draw)
     }
 }
 
 /// The mean of many fresh episodes at z.
-fn judge(workers: &mut dyn Executor, actor: &wr2l_rl::Actor, z: &[f64]) -> Result<f64, Failure> {
-    Ok(SimulatedReturn::new(workers, actor, 100, 1.0, JUDGE, 1).with_stochastic(false).evaluate(z, 0)?[0])
+fn judge(executor: &mut dyn Executor, actor: &wr2l_rl::Actor, z: &[f64]) -> Result<f64, Failure> {
+    Ok(SimulatedReturn::new(executor, actor, 100, 1.0, JUDGE, 1).with_stochastic(false).evaluate(z, 0)?[0])
 }
 
 /// Standard deviation of each coordinate over the ball.
@@ -71,7 +71,7 @@ fn spread(ball: &Ball) -> Result<Vec<f64>, Failure> {
 
 /// The lowest of many points, in three rounds: one episode each; the thousand lowest 4 more; the hundred lowest of these 20.
 fn brute(
-    workers: &mut dyn Executor,
+    executor: &mut dyn Executor,
     actor: &wr2l_rl::Actor,
     ball: &Ball,
     count: usize,
@@ -86,7 +86,7 @@ fn brute(
         let mut values = Vec::with_capacity(points.len());
         for some in points.chunks(4096) {
             values.extend(
-                SimulatedReturn::new(workers, actor, episodes, 1.0, 77, episodes as u64)
+                SimulatedReturn::new(executor, actor, episodes, 1.0, 77, episodes as u64)
                     .with_stochastic(false)
                     .evaluate(&some.concat(), 0)?,
             );
@@ -195,16 +195,16 @@ fn main() -> Result<(), Failure> {
         let actor = &one.actor;
         let space = summary.space(one.origin.task)?;
         let simulator = Simulator::new(Task::new(one.origin.task), Some(one.origin.physics), space)?;
-        let mut workers = Threads::new(&simulator, 1)?;
-        let reference = judge(&mut workers, actor, &vec![0.0; ball.dim()])?;
+        let mut executor = Threads::new(&simulator, 1)?;
+        let reference = judge(&mut executor, actor, &vec![0.0; ball.dim()])?;
         for method in methods.split(',') {
             for repeat in from..if method == "brute" { from + 1 } else { to } {
                 let start = Instant::now();
                 let (z, spent) = if method == "brute" {
-                    (brute(&mut workers, actor, &ball, count)?, count)
+                    (brute(&mut executor, actor, &ball, count)?, count)
                 } else {
                     let mut objective =
-                        Returns { workers: &mut workers, actor, seed: 1000 + repeat, spent: 0 };
+                        Returns { executor: &mut executor, actor, seed: 1000 + repeat, spent: 0 };
                     let usual = SurrogateSearch { budget, ..SurrogateSearch::default() };
                     let z = match method {
                         "surrogate" => usual.run(&mut objective, &ball, &[], repeat, 0)?.z,
@@ -219,7 +219,7 @@ fn main() -> Result<(), Failure> {
                     (z, objective.spent)
                 };
                 let seconds = start.elapsed().as_secs_f64();
-                let value = judge(&mut workers, actor, &z)?;
+                let value = judge(&mut executor, actor, &z)?;
                 let name = method.rsplit(' ').next().unwrap_or(method);
                 let dim = ball.dim();
                 writeln!(

@@ -34,10 +34,10 @@ fn a_policy_that_normalises_and_explored_by_its_weights_acts_from_its_file_as_it
             ..DdpgConfig::default()
         };
         let mut learner = Ddpg::new(config, simulator.spec(), 0, 1).unwrap();
-        let mut workers = Threads::new(&simulator, 1).unwrap();
+        let mut executor = Threads::new(&simulator, 1).unwrap();
         let source = Fixed(Vec::new());
         for iteration in 0..2 {
-            learner.improve(Experience::alone(&mut workers, &source, 1, iteration, 0.0)).unwrap();
+            learner.improve(Experience::alone(&mut executor, &source, 1, iteration, 0.0)).unwrap();
         }
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("policy.safetensors");

@@ -16,11 +16,11 @@
 //!     Layer::set("vary=[\"pole_half_length\"]")?,
 //!     Layer::set("ball.epsilon=1e-4")?,
 //! ])?;
-//! let mut workers = Threads::new(&plan.simulator()?, 1)?;
-//! let (_, ball) = make_ball(&plan, &mut workers)?;
+//! let mut executor = Threads::new(&plan.simulator()?, 1)?;
+//! let (_, ball) = make_ball(&plan, &mut executor)?;
 //! // Were longer poles to lower the return, this one would be the worst in the ball (Eq. 10).
 //! let z = ball.minimiser(&[-1.0])?.expect("the gradient is not zero");
-//! let phi = workers.space().physical(&z);
+//! let phi = executor.space().physical(&z);
 //! assert!(phi[0] > 0.5 && ball.contains(&z));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -286,7 +286,7 @@ fn player(
 
 impl Learner for Ddpg {
     fn improve(&mut self, experience: Experience<'_>) -> Result<Improvement, RlError> {
-        let Experience { workers, source, seed, iteration, company, selection, random_actions, .. } =
+        let Experience { executor, source, seed, iteration, company, selection, random_actions, .. } =
             experience;
         if selection.chooses() {
             let remedy = "learns from single transitions of all times";
@@ -339,7 +339,7 @@ impl Learner for Ddpg {
                 },
                 _ => company.players(agent, name(&self.config))?,
             };
-            workers.collect(players, source, &mut self.lanes, options, &mut self.batch)?;
+            executor.collect(players, source, &mut self.lanes, options, &mut self.batch)?;
             self.store();
             self.learn_moments()?;
             let collected = Improvement::of(&self.batch);

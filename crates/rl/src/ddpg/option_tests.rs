@@ -61,7 +61,7 @@ fn a_restored_learner_goes_on_bit_for_bit_with_every_option() {
     let simulator = simulator(TaskName::HOPPER);
     for (name, config) in options() {
         for company in [Company::Nobody, turns(true), turns(false)] {
-            let mut workers = Threads::new(&simulator, 1).unwrap();
+            let mut executor = Threads::new(&simulator, 1).unwrap();
             let mut learner = ddpg(&simulator, config.clone());
             // Saved in the middle of episodes, and once before there is anything to save.
             for iteration in 0..3 {
@@ -71,8 +71,8 @@ fn a_restored_learner_goes_on_bit_for_bit_with_every_option() {
                 let mut other = ddpg(&simulator, config.clone());
                 other.restore(&mut state).unwrap();
                 state.finish().unwrap();
-                let a = improve(&mut learner, &mut workers, iteration, company);
-                let b = improve(&mut other, &mut workers, iteration, company);
+                let a = improve(&mut learner, &mut executor, iteration, company);
+                let b = improve(&mut other, &mut executor, iteration, company);
                 assert_eq!(format!("{a:?}"), format!("{b:?}"), "{name}");
                 assert_eq!(learner.actor.params(), other.actor.params(), "{name}");
                 assert_eq!(learner.actor.normaliser(), other.actor.normaliser(), "{name}");
@@ -100,7 +100,7 @@ fn noise_of_actions(simulator: &Simulator, correlation: Option<Correlation>, ste
     let zeros = vec![0.0; learner.mover.params().len()];
     actor.renew_network(&zeros);
     let mut lanes = Lanes { correlation, ..Lanes::new(400, simulator.spec(), 0) };
-    let mut workers = Threads::with_lanes(simulator, 1, 16).unwrap();
+    let mut executor = Threads::with_lanes(simulator, 1, 16).unwrap();
     let (mut batch, mut noise) = (Vec::new(), vec![Vec::new(); 400]);
     for iteration in 0..2 {
         let options = CollectOptions {
@@ -112,7 +112,7 @@ fn noise_of_actions(simulator: &Simulator, correlation: Option<Correlation>, ste
             random_actions: 0.0,
         };
         let players = Players::alone(&actor);
-        workers.collect(players, &Fixed(Vec::new()), &mut lanes, options, &mut batch).unwrap();
+        executor.collect(players, &Fixed(Vec::new()), &mut lanes, options, &mut batch).unwrap();
         for (lane, noise) in batch.iter().zip(&mut noise) {
             let actions = lane.actions.chunks_exact(actor.act_dim());
             noise.extend(actions.map(|action| f64::from(action[0]) / 0.5));
@@ -164,9 +164,9 @@ fn agent_and_opponent_have_each_a_memory_of_their_own_noise() {
     let simulator = simulator(TaskName::HOPPER);
     let config = DdpgConfig { noise: noise(NoiseKind::OrnsteinUhlenbeck), warm_up: 0, ..small() };
     for explores in [true, false] {
-        let mut workers = Threads::new(&simulator, 1).unwrap();
+        let mut executor = Threads::new(&simulator, 1).unwrap();
         let mut learner = ddpg(&simulator, config.clone());
-        improve(&mut learner, &mut workers, 0, turns(explores));
+        improve(&mut learner, &mut executor, 0, turns(explores));
         // An episode may just have begun; in a lane whose has not there is noise.
         let began = |lane: &&crate::LaneState| lane.length > 0;
         let mut lanes = learner.lanes.states.iter().filter(began).peekable();
@@ -239,14 +239,14 @@ fn the_buffer_holds_what_the_noisy_weights_did_and_raw_observations() {
         rounds: 1,
         ..small()
     };
-    let mut workers = Threads::new(&simulator, 1).unwrap();
+    let mut executor = Threads::new(&simulator, 1).unwrap();
     let mut learner = ddpg(&simulator, config);
-    improve(&mut learner, &mut workers, 0, Company::Nobody);
+    improve(&mut learner, &mut executor, 0, Company::Nobody);
     let normaliser = learner.actor.normaliser().clone();
     assert_eq!(normaliser, learner.observations.normaliser(OBSERVATION_CLIP));
     let lengths: Vec<usize> = learner.batch.iter().map(|lane| lane.rewards.len()).collect();
     assert_eq!(lengths, [7, 7, 7]);
-    improve(&mut learner, &mut workers, 1, Company::Nobody);
+    improve(&mut learner, &mut executor, 1, Company::Nobody);
     // The explorers of that round, with the normaliser that it was collected with.
     let mut explorer = learner.explorers.as_ref().unwrap().agent().clone();
     explorer.renew_normaliser(&normaliser);
@@ -326,13 +326,13 @@ fn an_opponent_that_does_not_explore_acts_by_its_mean() {
     for (explores, kind) in
         [(false, NoiseKind::Gaussian), (true, NoiseKind::Gaussian), (false, NoiseKind::OrnsteinUhlenbeck)]
     {
-        let mut workers = Threads::new(&simulator, 1).unwrap();
+        let mut executor = Threads::new(&simulator, 1).unwrap();
         let config = DdpgConfig { noise: noise(kind), warm_up: 0, rounds: 1, ..small() };
         let mut learner = ddpg(&simulator, config);
         let company = Company::Mixed(Mixing { means, every: 1, in_turn: false, explores });
-        improve(&mut learner, &mut workers, 0, company);
+        improve(&mut learner, &mut executor, 0, company);
         let opponent = learner.opponent().unwrap().clone();
-        improve(&mut learner, &mut workers, 1, company);
+        improve(&mut learner, &mut executor, 1, company);
         let mut scratch = opponent.scratch(1);
         let lane = &learner.batch[0];
         let mean = lane.inputs.chunks_exact(11).zip(lane.actions.chunks_exact(3)).all(|(obs, action)| {

@@ -35,12 +35,12 @@ pub(super) fn ddpg(simulator: &Simulator, config: DdpgConfig) -> Ddpg {
 
 pub(super) fn improve(
     learner: &mut Ddpg,
-    workers: &mut dyn Executor,
+    executor: &mut dyn Executor,
     iteration: u64,
     company: Company<'_>,
 ) -> Improvement {
     let source = Fixed(Vec::new());
-    let experience = Experience::alone(workers, &source, 1, iteration, 0.0);
+    let experience = Experience::alone(executor, &source, 1, iteration, 0.0);
     learner.improve(Experience { company, ..experience }).unwrap()
 }
 
@@ -52,9 +52,9 @@ pub(super) fn trained(
     threads: usize,
     grouping: usize,
 ) -> (Vec<u32>, String) {
-    let mut workers = Threads::with_lanes(simulator, threads, grouping).unwrap();
+    let mut executor = Threads::with_lanes(simulator, threads, grouping).unwrap();
     let mut learner = ddpg(simulator, config.clone());
-    let reports: Vec<_> = (0..4).map(|i| improve(&mut learner, &mut workers, i, company)).collect();
+    let reports: Vec<_> = (0..4).map(|i| improve(&mut learner, &mut executor, i, company)).collect();
     let critics = learner.critic.nets().flat_map(|net| net.params().to_vec());
     let numbers: Vec<f32> = learner.actor.params().iter().copied().chain(critics).collect();
     let mut draw = Draw::default();
@@ -176,10 +176,10 @@ fn critic_targets_bootstrap_through_time_limits() {
 #[test]
 fn the_actor_climbs_the_critic_and_the_opponent_descends_it() {
     let simulator = simulator(TaskName::HOPPER);
-    let mut workers = Threads::new(&simulator, 1).unwrap();
+    let mut executor = Threads::new(&simulator, 1).unwrap();
     for means in [Means::TakeOver { alpha: 0.3 }, Means::Blend { alpha: 0.3 }] {
         let mut learner = ddpg(&simulator, DdpgConfig { warm_up: 60, ..small() });
-        improve(&mut learner, &mut workers, 0, mixed(means));
+        improve(&mut learner, &mut executor, 0, mixed(means));
         learner.replay.draw(16, &mut StreamKey::new(1, Purpose::Test).stream(), &mut learner.draw);
         let draw = learner.draw.clone();
         let blended = matches!(means, Means::Blend { .. });
@@ -204,11 +204,11 @@ fn the_actor_climbs_the_critic_and_the_opponent_descends_it() {
 #[test]
 fn actions_stay_within_their_bounds_and_the_warm_up_fills_them() {
     let simulator = simulator(TaskName::INVERTED_PENDULUM);
-    let mut workers = Threads::new(&simulator, 1).unwrap();
+    let mut executor = Threads::new(&simulator, 1).unwrap();
     let config = DdpgConfig { warm_up: 2000, replay: 5000, rounds: 100, ..small() };
     let mut learner = ddpg(&simulator, config);
     let before = learner.actor.params().to_vec();
-    let report = improve(&mut learner, &mut workers, 0, Company::Nobody);
+    let report = improve(&mut learner, &mut executor, 0, Company::Nobody);
     assert_eq!((report.transitions, report.skipped), (2100, None));
     assert_ne!(before, learner.actor.params());
     let mut draw = Draw::default();
@@ -240,17 +240,19 @@ fn a_restored_learner_goes_on_bit_for_bit() {
         .iter()
         .flat_map(|config| [(config, Company::Nobody), (config, mixed(Means::Blend { alpha: 0.2 }))])
     {
-        let mut workers = Threads::new(&simulator, 1).unwrap();
+        let mut executor = Threads::new(&simulator, 1).unwrap();
         let mut learner = ddpg(&simulator, config.clone());
-        (0..2).for_each(|i| drop(improve(&mut learner, &mut workers, i, company)));
+        (0..2).for_each(|i| drop(improve(&mut learner, &mut executor, i, company)));
         let mut state = State::default();
         learner.save(&mut state);
         let mut state = state.into_owned();
         let mut other = ddpg(&simulator, config.clone());
         other.restore(&mut state).unwrap();
         state.finish().unwrap();
-        let (a, b) =
-            (improve(&mut learner, &mut workers, 2, company), improve(&mut other, &mut workers, 2, company));
+        let (a, b) = (
+            improve(&mut learner, &mut executor, 2, company),
+            improve(&mut other, &mut executor, 2, company),
+        );
         assert_eq!(format!("{a:?}"), format!("{b:?}"));
         assert_eq!(learner.actor.params(), other.actor.params());
         assert!(learner.critic.nets().map(Net::params).eq(other.critic.nets().map(Net::params)));
@@ -260,23 +262,23 @@ fn a_restored_learner_goes_on_bit_for_bit() {
 #[test]
 fn weights_that_are_no_numbers_are_an_error_and_the_policy_stays() {
     let simulator = simulator(TaskName::HOPPER);
-    let mut workers = Threads::new(&simulator, 1).unwrap();
+    let mut executor = Threads::new(&simulator, 1).unwrap();
     let mut learner = ddpg(&simulator, small());
-    improve(&mut learner, &mut workers, 0, Company::Nobody);
+    improve(&mut learner, &mut executor, 0, Company::Nobody);
     let before = learner.actor.params().to_vec();
     learner.config.critic_learning_rate = f64::INFINITY;
     let source = Fixed(Vec::new());
-    let error = learner.improve(Experience::alone(&mut workers, &source, 1, 1, 0.0)).unwrap_err();
+    let error = learner.improve(Experience::alone(&mut executor, &source, 1, 1, 0.0)).unwrap_err();
     assert!(matches!(error, RlError::NotFinite { iteration: 1, .. }));
     assert_eq!(before, learner.actor.params());
 }
 
 /// A learner after its first iteration, with a minibatch drawn.
 pub(super) fn begun(simulator: &Simulator, config: DdpgConfig) -> Ddpg {
-    let mut workers = Threads::new(simulator, 1).unwrap();
+    let mut executor = Threads::new(simulator, 1).unwrap();
     let mut learner = ddpg(simulator, config);
     let source = Fixed(vec![0.0; simulator.space().dim()]);
-    learner.improve(Experience::alone(&mut workers, &source, 1, 0, 0.0)).unwrap();
+    learner.improve(Experience::alone(&mut executor, &source, 1, 0, 0.0)).unwrap();
     learner.replay.draw(16, &mut StreamKey::new(1, Purpose::Test).stream(), &mut learner.draw);
     learner
 }
@@ -330,10 +332,10 @@ fn slow_copies(learner: &Ddpg) -> Vec<f32> {
 #[test]
 fn the_opponent_moves_once_in_so_many_moves_of_the_actor() {
     let simulator = simulator(TaskName::HOPPER);
-    let mut workers = Threads::new(&simulator, 1).unwrap();
+    let mut executor = Threads::new(&simulator, 1).unwrap();
     let mut learner = ddpg(&simulator, small_td3());
     let mixing = Mixing { means: Means::TakeOver { alpha: 0.3 }, every: 3, in_turn: false, explores: true };
-    improve(&mut learner, &mut workers, 0, Company::Mixed(mixing));
+    improve(&mut learner, &mut executor, 0, Company::Mixed(mixing));
     let mut moves = |mixing: Mixing| {
         learner.updates = 0;
         let mut stream = StreamKey::new(1, Purpose::Test).stream();

@@ -236,7 +236,7 @@ impl<'a, H: Half> Turn<'a, H> {
 impl Learner for Ppo {
     fn improve(&mut self, experience: Experience<'_>) -> Result<Improvement, RlError> {
         let Experience {
-            workers,
+            executor,
             source,
             seed,
             iteration,
@@ -261,7 +261,7 @@ impl Learner for Ppo {
         };
         let begun = Instant::now();
         let players = company.players(&self.actor, "ppo")?;
-        workers.collect(players, source, &mut self.lanes, options, &mut self.batch)?;
+        executor.collect(players, source, &mut self.lanes, options, &mut self.batch)?;
         let collected = Instant::now();
         let used = progress + transition_share * transitions(&self.batch) as f64;
         let fraction = selection.in_force(iteration, used);
@@ -271,7 +271,7 @@ impl Learner for Ppo {
             self.config.learning_rate * if self.config.anneal { (1.0 - progress).max(0.0) } else { 1.0 };
         let prepared = Instant::now();
         let before = (self.policy.params().to_vec(), self.critic.params().to_vec());
-        let updated = self.update(seed, iteration, rate, workers.threads()).and_then(|done| {
+        let updated = self.update(seed, iteration, rate, executor.threads()).and_then(|done| {
             match self.policy.params().iter().chain(self.critic.params()).all(|p| p.is_finite()) {
                 true => Ok(done),
                 false => Err(RlError::NotFinite { what: "a network parameter", iteration }),
@@ -347,7 +347,7 @@ mod tests {
         (Threads::new(&simulator, 1).unwrap(), ppo)
     }
 
-    fn collect(workers: &mut dyn Executor, ppo: &mut Ppo) {
+    fn collect(executor: &mut dyn Executor, ppo: &mut Ppo) {
         let options = CollectOptions {
             seed: 1,
             iteration: 0,
@@ -357,15 +357,15 @@ mod tests {
             random_actions: 0.0,
         };
         let source = Fixed(Vec::new());
-        workers
+        executor
             .collect(crate::Players::alone(&ppo.actor), &source, &mut ppo.lanes, options, &mut ppo.batch)
             .unwrap();
     }
 
     #[test]
     fn a_diverged_step_never_reaches_the_networks() {
-        let (mut workers, mut ppo) = setting();
-        collect(&mut workers, &mut ppo);
+        let (mut executor, mut ppo) = setting();
+        collect(&mut executor, &mut ppo);
         for step in [0, 17, 63] {
             ppo.batch[1].outcomes[step] = Outcome::Diverged(Divergence::State);
             ppo.batch[1].rewards[step] = f64::NAN;
@@ -380,8 +380,8 @@ mod tests {
 
     #[test]
     fn a_gradient_that_is_not_finite_is_an_error() {
-        let (mut workers, mut ppo) = setting();
-        collect(&mut workers, &mut ppo);
+        let (mut executor, mut ppo) = setting();
+        collect(&mut executor, &mut ppo);
         ppo.prepare(1.0, 0).unwrap();
         ppo.samples.advantages[100] = f32::NAN;
         for threads in [1, 2] {
@@ -392,8 +392,8 @@ mod tests {
 
     #[test]
     fn a_batch_of_nothing_but_diverged_steps_is_an_error() {
-        let (mut workers, mut ppo) = setting();
-        collect(&mut workers, &mut ppo);
+        let (mut executor, mut ppo) = setting();
+        collect(&mut executor, &mut ppo);
         for lane in &mut ppo.batch {
             lane.outcomes.fill(Outcome::Diverged(Divergence::Simulator));
         }
@@ -402,8 +402,8 @@ mod tests {
 
     #[test]
     fn rewards_are_scaled_by_the_deviation_of_the_discounted_return() {
-        let (mut workers, mut ppo) = setting();
-        collect(&mut workers, &mut ppo);
+        let (mut executor, mut ppo) = setting();
+        collect(&mut executor, &mut ppo);
         ppo.prepare(1.0, 0).unwrap();
         let deviation = ppo.reward_moments.variance(0).sqrt();
         assert!(deviation > 1.0);
@@ -415,11 +415,11 @@ mod tests {
         // Minibatches of less than a chunk, of several, and of all; with and without a limit that ends the epochs.
         for (minibatches, kl_limit) in [(4, 0.0), (1, 0.0), (1000, 0.0), (4, 1e-4)] {
             let run = |threads| {
-                let (mut workers, mut ppo) = setting();
+                let (mut executor, mut ppo) = setting();
                 ppo.config.minibatches = minibatches;
                 ppo.config.kl_limit = kl_limit;
                 ppo.config.epochs = 4;
-                collect(&mut workers, &mut ppo);
+                collect(&mut executor, &mut ppo);
                 ppo.prepare(1.0, 0).unwrap();
                 let (losses, norm, epochs) = ppo.update(1, 0, 3e-3, threads).unwrap();
                 let bits = |params: &[f32]| params.iter().map(|p| p.to_bits()).collect::<Vec<_>>();
@@ -435,10 +435,10 @@ mod tests {
     #[test]
     fn passes_end_with_the_first_whose_kl_is_above_the_limit() {
         let run = |epochs, kl_limit| {
-            let (mut workers, mut ppo) = setting();
+            let (mut executor, mut ppo) = setting();
             ppo.config.epochs = epochs;
             ppo.config.kl_limit = kl_limit;
-            collect(&mut workers, &mut ppo);
+            collect(&mut executor, &mut ppo);
             ppo.prepare(1.0, 0).unwrap();
             let (losses, _, epochs) = ppo.update(1, 0, 3e-3, 1).unwrap();
             (losses.kl, epochs, ppo.policy.params().to_vec())

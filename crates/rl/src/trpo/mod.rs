@@ -325,7 +325,7 @@ fn mean(mut sum: Vec<f64>, n: usize) -> Vec<f64> {
 impl Learner for Trpo {
     fn improve(&mut self, experience: Experience<'_>) -> Result<Improvement, RlError> {
         let Experience {
-            workers,
+            executor,
             source,
             seed,
             iteration,
@@ -349,7 +349,7 @@ impl Learner for Trpo {
             random_actions,
         };
         let players = company.players(&self.actor, "trpo")?;
-        workers.collect(players, source, &mut self.lanes, options, &mut self.batch)?;
+        executor.collect(players, source, &mut self.lanes, options, &mut self.batch)?;
         let mut report = Improvement::of(&self.batch);
         report.learning_rate = self.config.critic_learning_rate;
         let used = progress + transition_share * transitions(&self.batch) as f64;

@@ -18,20 +18,20 @@ fn small() -> TrpoConfig {
     TrpoConfig { lanes: 2, horizon: 70, ..TrpoConfig::default() }
 }
 
-fn improve(workers: &mut dyn Executor, trpo: &mut Trpo, iteration: u64) -> Improvement {
+fn improve(executor: &mut dyn Executor, trpo: &mut Trpo, iteration: u64) -> Improvement {
     let source = Fixed(Vec::new());
-    trpo.improve(Experience::alone(workers, &source, 1, iteration, 0.0)).unwrap()
+    trpo.improve(Experience::alone(executor, &source, 1, iteration, 0.0)).unwrap()
 }
 
 /// A learner whose batch has been collected and prepared.
 fn prepared(task: TaskName, config: TrpoConfig) -> Trpo {
-    let (mut workers, mut trpo) = setting(task, config);
-    collect(&mut workers, &mut trpo);
+    let (mut executor, mut trpo) = setting(task, config);
+    collect(&mut executor, &mut trpo);
     trpo.prepare(1.0, 0).unwrap();
     trpo
 }
 
-fn collect(workers: &mut dyn Executor, trpo: &mut Trpo) {
+fn collect(executor: &mut dyn Executor, trpo: &mut Trpo) {
     let options = CollectOptions {
         seed: 1,
         iteration: 0,
@@ -40,7 +40,7 @@ fn collect(workers: &mut dyn Executor, trpo: &mut Trpo) {
         acting: Acting::Sample,
         random_actions: 0.0,
     };
-    workers
+    executor
         .collect(
             crate::Players::alone(&trpo.actor),
             &Fixed(Vec::new()),
@@ -71,11 +71,11 @@ fn the_kl_constraint_holds_after_every_accepted_step() {
         for kl in [1e-4, 0.01, 0.5] {
             // Damping 0 leaves the longest steps: the line search has to hold them.
             for damping in [0.0, 0.1] {
-                let (mut workers, mut trpo) = setting(task, TrpoConfig { kl, damping, ..small() });
+                let (mut executor, mut trpo) = setting(task, TrpoConfig { kl, damping, ..small() });
                 let mut accepted = 0;
                 for iteration in 0..6 {
                     let old = trpo.actor.params().to_vec();
-                    let report = improve(&mut workers, &mut trpo, iteration);
+                    let report = improve(&mut executor, &mut trpo, iteration);
                     let measured = mean_kl(&trpo, &old, trpo.actor.params());
                     match report.skipped {
                         None => {
@@ -165,8 +165,8 @@ fn equal_advantages_are_no_gradient() {
 fn a_reward_or_advantage_that_is_not_finite_is_survived_and_reported() {
     for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         let config = TrpoConfig { normalise_rewards: false, ..small() };
-        let (mut workers, mut trpo) = setting(TaskName::HOPPER, config);
-        collect(&mut workers, &mut trpo);
+        let (mut executor, mut trpo) = setting(TaskName::HOPPER, config);
+        collect(&mut executor, &mut trpo);
         trpo.batch[1].rewards[7] = bad;
         let error = trpo.prepare(1.0, 0).unwrap_err();
         assert!(matches!(error, RlError::NotFinite { .. }));
@@ -181,7 +181,7 @@ fn a_reward_or_advantage_that_is_not_finite_is_survived_and_reported() {
 #[test]
 fn rewards_that_are_not_finite_leave_policy_and_critic_and_training_goes_on() {
     let config = TrpoConfig { normalise_rewards: false, ..small() };
-    let (mut workers, mut trpo) = setting(TaskName::HOPPER, config);
+    let (mut executor, mut trpo) = setting(TaskName::HOPPER, config);
     // A critic of huge weights gives values beyond f32.
     trpo.critic = {
         let mut stream = StreamKey::new(1, Purpose::Test).stream();
@@ -190,11 +190,11 @@ fn rewards_that_are_not_finite_leave_policy_and_critic_and_training_goes_on() {
         critic
     };
     let before = bits(trpo.actor.params());
-    let report = improve(&mut workers, &mut trpo, 0);
+    let report = improve(&mut executor, &mut trpo, 0);
     assert_eq!((report.skipped, report.transitions), (Some(Skip::NotFinite), 140));
     assert_eq!(before, bits(trpo.actor.params()));
     trpo.critic.overwrite(0.0);
-    assert_eq!(improve(&mut workers, &mut trpo, 1).skipped, None);
+    assert_eq!(improve(&mut executor, &mut trpo, 1).skipped, None);
 }
 
 #[test]
@@ -204,20 +204,20 @@ fn an_ill_conditioned_fisher_matrix_is_survived() {
     for log_std in [[-30.0, 0.0, 30.0], [-50.0, 0.0, 0.0], [80.0, 80.0, 80.0], [0.0, 0.0, 0.0]] {
         for weights in [0.0, 1.0, 1e4] {
             for damping in [0.0, 0.1] {
-                let (mut workers, mut trpo) = setting(TaskName::HOPPER, TrpoConfig { damping, ..small() });
+                let (mut executor, mut trpo) = setting(TaskName::HOPPER, TrpoConfig { damping, ..small() });
                 let mut params: Vec<f32> = trpo.actor.params().iter().map(|p| weights * p).collect();
                 let n = params.len();
                 params[n - 3..].copy_from_slice(&log_std);
                 let normaliser = trpo.actor.normaliser().clone();
                 trpo.actor.renew(&params, normaliser);
-                let report = improve(&mut workers, &mut trpo, 0);
+                let report = improve(&mut executor, &mut trpo, 0);
                 assert!(trpo.actor.params().iter().all(|p| p.is_finite()));
                 match report.skipped {
                     Some(_) => assert_eq!(bits(&params), bits(trpo.actor.params())),
                     None => assert!(report.kl <= trpo.config.kl),
                 }
                 // Whatever happened, the next batch can be learnt from.
-                improve(&mut workers, &mut trpo, 1);
+                improve(&mut executor, &mut trpo, 1);
             }
         }
     }
@@ -225,8 +225,8 @@ fn an_ill_conditioned_fisher_matrix_is_survived() {
 
 #[test]
 fn a_diverged_step_never_reaches_the_networks() {
-    let (mut workers, mut trpo) = setting(TaskName::HOPPER, small());
-    collect(&mut workers, &mut trpo);
+    let (mut executor, mut trpo) = setting(TaskName::HOPPER, small());
+    collect(&mut executor, &mut trpo);
     for step in [0, 17, 69] {
         trpo.batch[1].outcomes[step] = Outcome::Diverged(wr2l_sim::Divergence::State);
         trpo.batch[1].rewards[step] = 0.0;
@@ -239,11 +239,11 @@ fn a_diverged_step_never_reaches_the_networks() {
 
 #[test]
 fn trpo_learns_to_balance_the_cart_pole() {
-    let (mut workers, mut trpo) =
+    let (mut executor, mut trpo) =
         setting(TaskName::CARTPOLE, TrpoConfig { horizon: 128, ..TrpoConfig::default() });
     let mut last = Vec::new();
     for iteration in 0..40 {
-        last = improve(&mut workers, &mut trpo, iteration).finished;
+        last = improve(&mut executor, &mut trpo, iteration).finished;
     }
     let mean = last.iter().map(|e| e.ret).sum::<f64>() / last.len() as f64;
     assert!(mean > 300.0, "mean return {mean} of at most 500 after 40,960 steps");
@@ -253,10 +253,10 @@ fn trpo_learns_to_balance_the_cart_pole() {
 fn the_same_bits_for_any_threads_and_grouping() {
     let simulator = simulator(TaskName::HOPPER);
     let train = |threads, lanes| {
-        let mut workers = Threads::with_lanes(&simulator, threads, lanes).unwrap();
+        let mut executor = Threads::with_lanes(&simulator, threads, lanes).unwrap();
         let mut trpo = Trpo::new(TrpoConfig { lanes: 4, ..small() }, simulator.spec(), 0, 3).unwrap();
         for iteration in 0..3 {
-            improve(&mut workers, &mut trpo, iteration);
+            improve(&mut executor, &mut trpo, iteration);
         }
         bits(trpo.actor.params())
     };

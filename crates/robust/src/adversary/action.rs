@@ -75,8 +75,13 @@ impl Action {
 }
 
 impl Adversary for Action {
-    fn choose(&mut self, _: &Turn<'_>, _: &Actor, workers: &mut dyn Executor) -> Result<Choice, RobustError> {
-        let source = Arc::new(Fixed::reference(workers.space()));
+    fn choose(
+        &mut self,
+        _: &Turn<'_>,
+        _: &Actor,
+        executor: &mut dyn Executor,
+    ) -> Result<Choice, RobustError> {
+        let source = Arc::new(Fixed::reference(executor.space()));
         Ok(Choice { source, report: Report::default(), simulator_steps: 0 })
     }
 

@@ -34,13 +34,13 @@ impl Adversary for Boundary {
         &mut self,
         turn: &Turn<'_>,
         _: &Actor,
-        workers: &mut dyn Executor,
+        executor: &mut dyn Executor,
     ) -> Result<Choice, RobustError> {
         let ball = self.ball.with_epsilon(self.config.ramped(self.ball.epsilon(), turn.progress))?;
         let key = StreamKey::new(turn.seed, Purpose::Dynamics).iteration(turn.index);
-        let fitted = self.estimate.fit(workers, &ball, &ball.boundary(&mut key.stream())?)?;
+        let fitted = self.estimate.fit(executor, &ball, &ball.boundary(&mut key.stream())?)?;
         let z = fitted.points;
-        let (measured, one_step) = self.estimate.measure_or_none(workers, &z)?;
+        let (measured, one_step) = self.estimate.measure_or_none(executor, &z)?;
         let report = Report {
             epsilon: Some(ball.epsilon()),
             taylor: Some(ball.value(&z)),

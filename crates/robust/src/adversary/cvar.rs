@@ -64,9 +64,9 @@ impl Adversary for Cvar {
         &mut self,
         turn: &Turn<'_>,
         actor: &Actor,
-        workers: &mut dyn Executor,
+        executor: &mut dyn Executor,
     ) -> Result<Choice, RobustError> {
-        self.uniform.choose(turn, actor, workers)
+        self.uniform.choose(turn, actor, executor)
     }
 
     fn selection(&self) -> Selection {

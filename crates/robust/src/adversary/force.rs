@@ -87,16 +87,16 @@ impl Adversary for Force {
         &mut self,
         turn: &Turn<'_>,
         actor: &Actor,
-        workers: &mut dyn Executor,
+        executor: &mut dyn Executor,
     ) -> Result<Choice, RobustError> {
-        let reference = Fixed::reference(workers.space());
+        let reference = Fixed::reference(executor.space());
         let mut report = Report::default();
         let mut simulator_steps = 0;
         // Forces bounded by 0 teach nothing.
         let iterations = if self.bound > 0.0 { u64::from(self.iterations) } else { 0 };
         for i in 0..iterations {
             let done = self.pusher.improve(Experience {
-                workers: &mut *workers,
+                executor: &mut *executor,
                 source: &reference,
                 seed: turn.seed,
                 iteration: turn.index * iterations + i,

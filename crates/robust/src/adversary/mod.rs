@@ -186,7 +186,7 @@ pub struct Report {
 
 /// Chooses the dynamics that the learner trains under.
 pub trait Adversary: std::fmt::Debug {
-    /// Takes a turn against the policy of `actor`. Simulations run on `workers`, with random numbers keyed by the
+    /// Takes a turn against the policy of `actor`. Simulations run on `executor`, with random numbers keyed by the
     /// turn, so that the choice is the same for any number of threads.
     ///
     /// # Errors
@@ -196,7 +196,7 @@ pub trait Adversary: std::fmt::Debug {
         &mut self,
         turn: &Turn<'_>,
         actor: &Actor,
-        workers: &mut dyn Executor,
+        executor: &mut dyn Executor,
     ) -> Result<Choice, RobustError>;
 
     /// Who else acts in the learner's episodes.

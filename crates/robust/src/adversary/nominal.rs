@@ -12,8 +12,13 @@ use crate::RobustError;
 pub struct Nominal;
 
 impl Adversary for Nominal {
-    fn choose(&mut self, _: &Turn<'_>, _: &Actor, workers: &mut dyn Executor) -> Result<Choice, RobustError> {
-        let source = Arc::new(Fixed::reference(workers.space()));
+    fn choose(
+        &mut self,
+        _: &Turn<'_>,
+        _: &Actor,
+        executor: &mut dyn Executor,
+    ) -> Result<Choice, RobustError> {
+        let source = Arc::new(Fixed::reference(executor.space()));
         Ok(Choice { source, report: Report::default(), simulator_steps: 0 })
     }
 }

@@ -95,12 +95,12 @@ impl Adversary for Population {
         &mut self,
         turn: &Turn<'_>,
         actor: &Actor,
-        workers: &mut dyn Executor,
+        executor: &mut dyn Executor,
     ) -> Result<Choice, RobustError> {
         let AdversaryConfig { episodes, return_discount, population, .. } = self.config;
         let ball = self.ball.with_epsilon(self.config.ramped(self.ball.epsilon(), turn.progress))?;
         // The ball may have shrunk since.
-        let inside = self.estimate.pull_inside(workers, &ball, &self.members.concat())?;
+        let inside = self.estimate.pull_inside(executor, &ball, &self.members.concat())?;
         let mut pool: Vec<Vec<f64>> = inside.points.chunks_exact(ball.dim()).map(<[f64]>::to_vec).collect();
         let fresh = population.candidates.max(population.members.saturating_sub(pool.len()));
         let mut ends = Vec::with_capacity(fresh * ball.dim());
@@ -108,11 +108,11 @@ impl Adversary for Population {
             let key = StreamKey::new(turn.seed, Purpose::Starts).iteration(turn.index).lane(k);
             ends.extend(ball.boundary(&mut key.stream())?);
         }
-        let fitted = self.estimate.fit(workers, &ball, &ends)?;
+        let fitted = self.estimate.fit(executor, &ball, &ends)?;
         pool.extend(fitted.points.chunks_exact(ball.dim()).map(<[f64]>::to_vec));
         let fitting = inside.simulator_steps + fitted.simulator_steps;
         let mut objective =
-            SimulatedReturn::new(workers, actor, episodes, return_discount, turn.seed, turn.index);
+            SimulatedReturn::new(executor, actor, episodes, return_discount, turn.seed, turn.index);
         let mut points = vec![0.0; ball.dim()];
         points.extend(pool.iter().flatten());
         let values = objective::evaluate(&mut objective, &points, 0);
@@ -132,7 +132,7 @@ impl Adversary for Population {
         order.sort_by(|&a, &b| values[1 + a].total_cmp(&values[1 + b]));
         self.members = worst(&pool, self.members.len(), &order, population.members);
         let first = &pool[order[0]];
-        let (measured, one_step) = self.estimate.measure_or_none(workers, first)?;
+        let (measured, one_step) = self.estimate.measure_or_none(executor, first)?;
         Ok(Choice {
             source: self.per_lane(),
             simulator_steps: fitting + searched + one_step,

@@ -129,7 +129,7 @@ impl Adversary for Tail {
         &mut self,
         turn: &Turn<'_>,
         actor: &Actor,
-        workers: &mut dyn Executor,
+        executor: &mut dyn Executor,
     ) -> Result<Choice, RobustError> {
         let AdversaryConfig { episodes, return_discount, tail, .. } = self.config;
         let epsilon = self.config.ramped(self.ball.epsilon(), turn.progress);
@@ -140,7 +140,7 @@ impl Adversary for Tail {
             points.push(region.sample(&mut key.stream()));
         }
         let mut objective =
-            SimulatedReturn::new(workers, actor, episodes, return_discount, turn.seed, turn.index);
+            SimulatedReturn::new(executor, actor, episodes, return_discount, turn.seed, turn.index);
         let values = objective::evaluate(&mut objective, &points.concat(), 0);
         let (diverged, searched) = (objective.diverged(), objective.simulator_steps());
         let mut report = Report { epsilon: Some(epsilon), diverged, ..Report::default() };
@@ -162,7 +162,7 @@ impl Adversary for Tail {
         report.value = Some(values[worst]);
         report.worst = Some(points[worst].clone());
         report.taylor = Some(self.ball.value(&points[worst]));
-        let (measured, one_step) = self.estimate.measure_or_none(workers, &points[worst])?;
+        let (measured, one_step) = self.estimate.measure_or_none(executor, &points[worst])?;
         report.measured = measured;
         self.seen.extend(points);
         self.values.extend(values);

@@ -67,7 +67,7 @@ impl Uniform {
     fn measure(
         &self,
         estimate: &BallEstimate,
-        workers: &mut dyn Executor,
+        executor: &mut dyn Executor,
         epsilon: f64,
         seed: u64,
     ) -> Result<(UniformSource, u64), RobustError> {
@@ -76,7 +76,7 @@ impl Uniform {
         let key = StreamKey::new(seed, Purpose::Dynamics).iteration(u64::MAX);
         let points: Vec<f64> =
             (0..MEASURED_POINTS).flat_map(|k| uniform.sample(&mut key.lane(k).stream())).collect();
-        let fitted = estimate.fit(workers, &ball, &points)?;
+        let fitted = estimate.fit(executor, &ball, &points)?;
         let source = UniformSource { region: Arc::new(Region::Points(fitted.points)), seed };
         Ok((source, fitted.simulator_steps))
     }
@@ -90,7 +90,7 @@ impl Adversary for Uniform {
         &mut self,
         turn: &Turn<'_>,
         _: &Actor,
-        workers: &mut dyn Executor,
+        executor: &mut dyn Executor,
     ) -> Result<Choice, RobustError> {
         let epsilon = self.config.ramped(self.ball.epsilon(), turn.progress);
         let (source, simulator_steps) = match (&self.prepared, &self.estimate) {
@@ -98,7 +98,7 @@ impl Adversary for Uniform {
                 (source.clone(), 0)
             }
             (_, Some(estimate)) if self.bounds.is_none() => {
-                self.measure(estimate, workers, epsilon, turn.seed)?
+                self.measure(estimate, executor, epsilon, turn.seed)?
             }
             _ => (self.prepare(epsilon, turn.seed)?, 0),
         };

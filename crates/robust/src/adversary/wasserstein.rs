@@ -80,25 +80,25 @@ impl Adversary for Wasserstein {
         &mut self,
         turn: &Turn<'_>,
         actor: &Actor,
-        workers: &mut dyn Executor,
+        executor: &mut dyn Executor,
     ) -> Result<Choice, RobustError> {
         let AdversaryConfig { episodes, return_discount, phase_one, .. } = self.config;
         let ball = self.ball.with_epsilon(self.config.ramped(self.ball.epsilon(), turn.progress))?;
         let mut fitting = 0;
         for earlier in &mut self.latest {
             // The ball may have shrunk since.
-            let inside = self.estimate.pull_inside(workers, &ball, earlier)?;
+            let inside = self.estimate.pull_inside(executor, &ball, earlier)?;
             *earlier = inside.points;
             fitting += inside.simulator_steps;
         }
         if self.config.uniform_share > 0.0 {
-            fitting += self.random.choose(turn, actor, workers)?.simulator_steps;
+            fitting += self.random.choose(turn, actor, executor)?.simulator_steps;
         }
         // The search moves in the Taylor form, whose points stand for those of the ball.
-        let current = self.estimate.unfit(workers, &ball, turn.current)?;
+        let current = self.estimate.unfit(executor, &ball, turn.current)?;
         fitting += current.simulator_steps;
         let mut objective =
-            SimulatedReturn::new(workers, actor, episodes, return_discount, turn.seed, turn.index)
+            SimulatedReturn::new(executor, actor, episodes, return_discount, turn.seed, turn.index)
                 .in_ball(&self.estimate, &ball);
         let found = phase_one.run(&mut objective, &ball, &current.points, turn.seed, turn.index);
         let (diverged, searched) = (objective.diverged(), objective.simulator_steps());
@@ -106,7 +106,7 @@ impl Adversary for Wasserstein {
             Ok(found) => found,
             // Where the physics breaks down J cannot be compared: the dynamics in force stay, and the log says why.
             Err(RobustError::Diverged { .. }) => {
-                let inside = self.estimate.pull_inside(workers, &ball, turn.current)?;
+                let inside = self.estimate.pull_inside(executor, &ball, turn.current)?;
                 let current = inside.points;
                 return Ok(Choice {
                     report: Report {
@@ -122,9 +122,9 @@ impl Adversary for Wasserstein {
             }
             Err(error) => return Err(error),
         };
-        let fitted = self.estimate.fit(workers, &ball, &found.z)?;
+        let fitted = self.estimate.fit(executor, &ball, &found.z)?;
         let worst = fitted.points;
-        let (measured, one_step) = self.estimate.measure_or_none(workers, &worst)?;
+        let (measured, one_step) = self.estimate.measure_or_none(executor, &worst)?;
         Ok(Choice {
             source: self.lanes(&worst),
             simulator_steps: fitting + searched + fitted.simulator_steps + one_step,

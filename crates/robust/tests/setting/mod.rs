@@ -30,8 +30,8 @@ pub(crate) fn small() -> BallConfig {
 
 /// A ball of `simulator`, and what it rests on.
 pub(crate) fn ball(simulator: &Simulator, config: &BallConfig) -> (BallEstimate, Ball) {
-    let mut workers = Threads::new(simulator, 2).unwrap();
-    let estimate = BallEstimate::new(&mut workers, config, 3).unwrap();
+    let mut executor = Threads::new(simulator, 2).unwrap();
+    let estimate = BallEstimate::new(&mut executor, config, 3).unwrap();
     let ball = estimate.ball(simulator.space(), config).unwrap();
     (estimate, ball)
 }

@@ -95,18 +95,18 @@ pub struct Measured {
 /// Error of a half-width above which a ball is warned of.
 const LARGE_ERROR: f64 = 0.1;
 
-/// Estimates H₀ on `workers` as the plan says, and makes the ball.
+/// Estimates H₀ on `executor` as the plan says, and makes the ball.
 ///
 /// # Errors
 /// [`RunError::Usage`] naming the key if nothing varies, or the radius that is asked for is no radius;
 /// [`RunError::Robust`].
-pub fn make_ball(plan: &Plan, workers: &mut dyn Executor) -> Result<(BallEstimate, Ball), RunError> {
+pub fn make_ball(plan: &Plan, executor: &mut dyn Executor) -> Result<(BallEstimate, Ball), RunError> {
     if plan.vary.is_empty() {
         let message = "`vary`: a ball needs at least one parameter to vary; choose with --vary";
         return Err(RunError::Usage(message.into()));
     }
-    let estimate = BallEstimate::new(workers, &plan.ball, plan.seed)?;
-    let ball = estimate.ball(workers.space(), &plan.ball).map_err(|error| match error {
+    let estimate = BallEstimate::new(executor, &plan.ball, plan.seed)?;
+    let ball = estimate.ball(executor.space(), &plan.ball).map_err(|error| match error {
         // Only H₀ shows what radius a half-width asks for, so the plan's own check cannot refuse it.
         RobustError::Parameter { value, requirement, .. } => {
             let key = if plan.ball.half_width.is_some() { "half_width" } else { "epsilon" };
@@ -118,7 +118,7 @@ pub fn make_ball(plan: &Plan, workers: &mut dyn Executor) -> Result<(BallEstimat
 }
 
 impl BallSummary {
-    /// The summary of a ball over the parameters of `workers`, which measure W at its ends.
+    /// The summary of a ball over the parameters of `executor`, which measure W at its ends.
     ///
     /// # Errors
     /// [`RunError::Robust`].
@@ -126,13 +126,13 @@ impl BallSummary {
         config: &BallConfig,
         estimate: &BallEstimate,
         ball: &Ball,
-        workers: &mut dyn Executor,
+        executor: &mut dyn Executor,
     ) -> Result<Self, RunError> {
         let rows = |matrix: &DMatrix<f64>| -> Vec<Vec<f64>> {
             matrix.row_iter().map(|row| row.iter().copied().collect()).collect()
         };
-        let measured = measured(estimate, ball, workers)?;
-        let parameters = workers.space().parameters().iter().zip(ball.ranges()?).zip(measured);
+        let measured = measured(estimate, ball, executor)?;
+        let parameters = executor.space().parameters().iter().zip(ball.ranges()?).zip(measured);
         Ok(Self {
             epsilon: ball.epsilon(),
             measure: ball.measure(),
@@ -274,7 +274,7 @@ impl BallSummary {
 fn measured(
     estimate: &BallEstimate,
     ball: &Ball,
-    workers: &mut dyn Executor,
+    executor: &mut dyn Executor,
 ) -> Result<Vec<Measured>, RunError> {
     let dim = ball.dim();
     let ranges = ball.ranges()?;
@@ -295,8 +295,8 @@ fn measured(
             axes.extend_from_slice(&axis);
         }
     }
-    let (distances, _) = estimate.measure_all(workers, &ends)?;
-    let (reach, _) = estimate.reach(workers, ball, &axes)?;
+    let (distances, _) = estimate.measure_all(executor, &ends)?;
+    let (reach, _) = estimate.reach(executor, ball, &axes)?;
     let errors = estimate.hessian.half_width_errors();
     let rows = distances.chunks_exact(4).zip(reach.chunks_exact(2)).zip(errors);
     Ok(rows

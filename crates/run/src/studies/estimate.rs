@@ -102,23 +102,23 @@ impl Speed {
         let cold = |config: &DdpgConfig| DdpgConfig { warm_up: 0, ..config.clone() };
         let plan = Plan { ddpg: cold(&plan.ddpg), td3: cold(&plan.td3), ..plan.clone() };
         let simulator = plan.simulator()?;
-        let mut workers = Threads::new(&simulator, 1)?;
+        let mut executor = Threads::new(&simulator, 1)?;
         let mut learner = learner(&plan, &simulator)?;
         let z = vec![0.0; simulator.space().dim()];
         let source = Fixed(z.clone());
         // Those that play in the ball are counted in steps of the simulator: `adversary_steps`.
         let mut opponent = match plan.adversary.kind.needs_ball() {
             true => None,
-            false => Some(Opponent::start(&plan, &mut workers)?.0),
+            false => Some(Opponent::start(&plan, &mut executor)?.0),
         };
         let begun = Instant::now();
         let (mut transitions, mut iteration) = (0, 0);
         while iteration == 0 || begun.elapsed() < TRIAL {
-            let mut experience = Experience::alone(&mut workers, &source, plan.seed, iteration, 0.0);
+            let mut experience = Experience::alone(&mut executor, &source, plan.seed, iteration, 0.0);
             experience.random_actions = plan.adversary.random_actions;
             if let Some(Opponent { adversary, .. }) = &mut opponent {
                 let turn = Turn { seed: plan.seed, index: iteration, progress: 0.0, current: &z };
-                adversary.choose(&turn, learner.actor(), experience.workers)?;
+                adversary.choose(&turn, learner.actor(), experience.executor)?;
                 experience.company = adversary.company();
                 experience.selection = adversary.selection();
             }
@@ -137,7 +137,7 @@ impl Speed {
             .collect();
         let options = EpisodeOptions { stochastic: true, discount: 1.0 };
         let begun = Instant::now();
-        let results = workers.episodes(learner.actor(), &z, &jobs, options)?;
+        let results = executor.episodes(learner.actor(), &z, &jobs, options)?;
         let steps: u64 = results.iter().map(|result| u64::from(result.length)).sum();
         Ok(Self { simulation: begun.elapsed().as_secs_f64() / steps.max(1) as f64, learning })
     }

@@ -5,8 +5,6 @@
 
 use wr2l_rl::Improvement;
 
-use crate::training::course::Course;
-
 /// KL(old ‖ new) of an update that goes too far. Those who stop passes early do so at 0.01 to 0.02. Of the runs in
 /// `docs/results/learner/shape.csv` none was above in any iteration, but those of the HalfCheetah with minibatches of
 /// 64, in 27 % and 29 % of theirs.
@@ -32,37 +30,37 @@ impl Overshoot {
         let too_far = done.clip_fraction > CLIPPED || (done.clip_fraction > 0.0 && done.kl > KL);
         self.updates += u64::from(done.skipped.is_none() && too_far);
     }
-}
 
-/// A warning, as soon as it can be told, once.
-pub(crate) fn watch(course: &mut Course) -> Option<String> {
-    if course.overshoot.warned {
-        return None;
+    /// A warning, as soon as it can be told, once.
+    pub(crate) fn watch(&mut self, iterations: u64) -> Option<String> {
+        if self.warned {
+            return None;
+        }
+        let warning = self.warning(iterations)?;
+        self.warned = true;
+        Some(warning)
     }
-    let warning = overshooting(course)?;
-    course.overshoot.warned = true;
-    Some(warning)
-}
 
-/// The same at the end of a run, with the final count.
-pub(crate) fn overshooting(course: &Course) -> Option<String> {
-    let Overshoot { updates, .. } = course.overshoot;
-    let share = updates as f64 / course.iteration as f64;
-    (course.iteration >= UPDATES && share > SHARE).then(|| {
-        format!(
-            "PPO's update overshot in {updates} of {} iterations ({:.0} %): its KL was above {KL}, or more than {:.0} % of \
-             the batch left the clip range; noise then fades early, and more steps can lower returns; larger batches, fewer \
-             passes (`ppo.epochs`), a lower `ppo.learning_rate` or a `ppo.kl_limit` calm it",
-            course.iteration,
-            100.0 * share,
-            100.0 * CLIPPED,
-        )
-    })
+    /// The same at the end of a run of so many iterations, with the final count.
+    pub(crate) fn warning(&self, iterations: u64) -> Option<String> {
+        let updates = self.updates;
+        let share = updates as f64 / iterations as f64;
+        (iterations >= UPDATES && share > SHARE).then(|| {
+            format!(
+                "PPO's update overshot in {updates} of {iterations} iterations ({:.0} %): its KL was above {KL}, or more \
+                 than {:.0} % of the batch left the clip range; noise then fades early, and more steps can lower returns; \
+                 larger batches, fewer passes (`ppo.epochs`), a lower `ppo.learning_rate` or a `ppo.kl_limit` calm it",
+                100.0 * share,
+                100.0 * CLIPPED,
+            )
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::training::course::Course;
     use wr2l_rl::Skip;
 
     /// A run of so many iterations, of which the first few had this KL and clip fraction.
@@ -79,19 +77,19 @@ mod tests {
     #[test]
     fn updates_that_overshoot_are_warned_of_once_and_counted_to_the_end() {
         let mut run = course(3, 20, (0.04, 0.1));
-        let warning = watch(&mut run).unwrap();
+        let warning = run.overshoot.watch(run.iteration).unwrap();
         assert!(warning.contains("in 3 of 20 iterations (15 %)"), "{warning}");
-        assert_eq!(watch(&mut run), None);
+        assert_eq!(run.overshoot.watch(run.iteration), None);
         for _ in 0..5 {
             run.advance(&Improvement { kl: 1.0, clip_fraction: 0.1, ..Improvement::default() });
         }
-        assert_eq!(watch(&mut run), None);
-        assert!(overshooting(&run).unwrap().contains("in 8 of 25 iterations (32 %)"));
+        assert_eq!(run.overshoot.watch(run.iteration), None);
+        assert!(run.overshoot.warning(run.iteration).unwrap().contains("in 8 of 25 iterations (32 %)"));
     }
 
     #[test]
     fn kl_or_clip_fraction_tells_and_a_few_updates_or_a_short_run_do_not() {
-        let warns = |far, of, by| overshooting(&course(far, of, by)).is_some();
+        let warns = |far, of, by| course(far, of, by).overshoot.warning(of).is_some();
         assert!(warns(3, 20, (0.031, 0.01)) && warns(3, 20, (0.0, 0.36)));
         assert!(!warns(2, 20, (9.0, 1.0)), "a tenth");
         assert!(!warns(19, 19, (9.0, 1.0)), "too early to tell");
@@ -105,6 +103,6 @@ mod tests {
                 ..Improvement::default()
             });
         });
-        assert_eq!(overshooting(&skipped), None, "the policy was left as it was");
+        assert_eq!(skipped.overshoot.warning(skipped.iteration), None, "the policy was left as it was");
     }
 }

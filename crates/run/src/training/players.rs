@@ -39,25 +39,25 @@ impl Opponent {
     /// Estimates the ball and makes the adversary. Also what the ball means, and the simulator steps that H₀ took.
     pub(crate) fn start(
         plan: &Plan,
-        workers: &mut dyn Executor,
+        executor: &mut dyn Executor,
     ) -> Result<(Self, Option<BallSummary>, u64), RunError> {
         if !plan.adversary.kind.needs_ball() {
-            return Ok((Self::without_ball(plan, workers)?, None, 0));
+            return Ok((Self::without_ball(plan, executor)?, None, 0));
         }
-        let (estimate, ball) = make_ball(plan, workers)?;
+        let (estimate, ball) = make_ball(plan, executor)?;
         let steps = estimate.pairs.simulator_steps + estimate.hessian.simulator_steps;
-        let summary = BallSummary::new(&plan.ball, &estimate, &ball, workers)?;
-        Ok((Self::new(plan, workers, estimate, ball)?, Some(summary), steps))
+        let summary = BallSummary::new(&plan.ball, &estimate, &ball, executor)?;
+        Ok((Self::new(plan, executor, estimate, ball)?, Some(summary), steps))
     }
 
     /// Makes the adversary on the estimate in a checkpoint, and gives it its own state back.
     pub(crate) fn restore(
         plan: &Plan,
-        workers: &dyn Executor,
+        executor: &dyn Executor,
         state: &mut State<'_>,
     ) -> Result<Self, RestoreError> {
         if !plan.adversary.kind.needs_ball() {
-            let mut opponent = Self::without_ball(plan, workers)?;
+            let mut opponent = Self::without_ball(plan, executor)?;
             state.within("adversary", |state| opponent.adversary.restore(state))?;
             return Ok(opponent);
         }
@@ -68,16 +68,16 @@ impl Opponent {
             return Err(unusable(&"it is nested too deep").into());
         }
         let estimate: BallEstimate = toml::from_str(&text).map_err(|error| unusable(&error.message()))?;
-        estimate.check(workers.space(), workers.spec()).map_err(|error| unusable(&error))?;
-        let ball = estimate.ball(workers.space(), &plan.ball).map_err(|error| unusable(&error))?;
-        let mut opponent = Self::new(plan, workers, estimate, ball)?;
+        estimate.check(executor.space(), executor.spec()).map_err(|error| unusable(&error))?;
+        let ball = estimate.ball(executor.space(), &plan.ball).map_err(|error| unusable(&error))?;
+        let mut opponent = Self::new(plan, executor, estimate, ball)?;
         state.within("adversary", |state| opponent.adversary.restore(state))?;
         Ok(opponent)
     }
 
-    fn without_ball(plan: &Plan, workers: &dyn Executor) -> Result<Self, RunError> {
+    fn without_ball(plan: &Plan, executor: &dyn Executor) -> Result<Self, RunError> {
         let AdversaryPlan { kind, action, force, .. } = &plan.adversary;
-        let (spec, dim) = (workers.spec(), workers.space().dim());
+        let (spec, dim) = (executor.spec(), executor.space().dim());
         let adversary: Box<dyn Adversary> = match kind {
             AdversaryKind::Action => Box::new(Action::new(*action)?),
             AdversaryKind::Force => {
@@ -98,14 +98,14 @@ impl Opponent {
 
     fn new(
         plan: &Plan,
-        workers: &dyn Executor,
+        executor: &dyn Executor,
         estimate: BallEstimate,
         ball: Ball,
     ) -> Result<Self, RunError> {
         let text = toml::to_string(&estimate).map_err(|error| RunError::Usage(error.to_string()))?;
         let config = plan.adversary.config();
         let uniform = |ball| {
-            let bounds = plan.adversary.region.bounds(workers.space());
+            let bounds = plan.adversary.region.bounds(executor.space());
             let bounds = bounds.map_err(|bad| RunError::Usage(format!("{}: {}", bad.option, bad.reason)))?;
             Ok::<_, RunError>(Uniform::new(ball, config)?.measured_by(&estimate).within(bounds))
         };

@@ -18,7 +18,6 @@ use crate::plan::{AdversaryKind, Plan};
 use crate::training::budget::Budget;
 use crate::training::course::Course;
 use crate::training::guard;
-use crate::training::overshoot;
 use crate::training::players::{Opponent, learner};
 use crate::training::watch::{Ending, Observer, Progress, TurnDone};
 
@@ -308,7 +307,7 @@ impl Session {
         let iteration = self.course.iteration;
         let adversary = self.adversary.as_deref();
         let experience = Experience {
-            workers: self.executor.as_mut(),
+            executor: self.executor.as_mut(),
             source: self.source.as_ref(),
             seed: self.budget.seed,
             iteration,
@@ -335,7 +334,7 @@ impl Session {
         let warnings = [
             guard::learnt_nothing(&improvement, self.course.iteration),
             guard::watch(&mut self.course, self.executor.simulator()),
-            overshoot::watch(&mut self.course),
+            self.course.overshoot.watch(self.course.iteration),
         ];
         Ok(IterationDone {
             progress: self.progress(),

@@ -11,7 +11,6 @@ use crate::formats::files::write_file;
 use crate::formats::folder::RunFolder;
 use crate::plan::Plan;
 use crate::training::guard;
-use crate::training::overshoot::overshooting;
 use crate::training::trained::Trained;
 use crate::training::watch::Ending;
 
@@ -95,7 +94,7 @@ impl Summary {
                 .and_then(BallSummary::warning)
                 .into_iter()
                 .chain(guard::diverging(&trained.course, plan.physics.as_str(), plan.task.as_str()))
-                .chain(overshooting(&trained.course))
+                .chain(trained.course.overshoot.warning(trained.course.iteration))
                 .collect(),
             evaluation: None,
             complete: false,

@@ -16,7 +16,6 @@ use crate::formats::policy_file::{PolicyOrigin, VariedParameter, write_policy};
 use crate::plan::{AdversaryKind, Plan};
 use crate::training::guard;
 use crate::training::logs::Logs;
-use crate::training::overshoot::overshooting;
 use crate::training::players::{ESTIMATE, Opponent, RestoreError, learner};
 use crate::training::session::Session;
 use crate::training::summary::Summary;
@@ -202,7 +201,7 @@ impl<'a> Run<'a> {
         let warnings = [
             guard::never_selected(&self.session.selection(), last.iteration),
             // With the count of the whole run.
-            overshooting(self.session.course()).filter(|_| ended),
+            self.session.course().overshoot.warning(last.iteration).filter(|_| ended),
         ];
         warnings.iter().flatten().for_each(|warning| observer.warning(warning));
         let course = self.session.into_course();
@@ -297,8 +296,8 @@ impl<'a> Run<'a> {
 /// A session whose adversary is not there yet.
 fn against_nobody(plan: &Plan, options: &TrainOptions) -> Result<Session, RunError> {
     let simulator = plan.simulator()?;
-    let workers = Threads::new(&simulator, options.threads)?.with_stop_flag(options.stop.clone());
-    Ok(Session::new(plan.budget(), Box::new(workers), learner(plan, &simulator)?, None))
+    let executor = Threads::new(&simulator, options.threads)?.with_stop_flag(options.stop.clone());
+    Ok(Session::new(plan.budget(), Box::new(executor), learner(plan, &simulator)?, None))
 }
 
 /// Estimates the ball, if the adversary plays in one, writes it down, and makes the adversary, whose turn is next; none

@@ -22,9 +22,9 @@ pub(crate) fn run(args: &BallArgs) -> Result<(), RunError> {
     if let Some(path) = &args.output {
         check_output(path, args.force)?;
     }
-    let mut workers = Threads::new(&plan.simulator()?, threads(args.threads))?;
-    let (estimate, ball) = make_ball(&plan, &mut workers)?;
-    let summary = BallSummary::new(&plan.ball, &estimate, &ball, &mut workers)?;
+    let mut executor = Threads::new(&plan.simulator()?, threads(args.threads))?;
+    let (estimate, ball) = make_ball(&plan, &mut executor)?;
+    let summary = BallSummary::new(&plan.ball, &estimate, &ball, &mut executor)?;
     if let Some(warning) = summary.warning() {
         warn(&warning);
     }

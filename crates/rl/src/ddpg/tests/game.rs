@@ -8,9 +8,9 @@ const BOTH: [Means; 2] = [Means::TakeOver { alpha: ALPHA }, Means::Blend { alpha
 /// A learner after two iterations of the game, whose players have moved apart; a minibatch is drawn, and from here on
 /// nobody moves: gradients can be compared.
 fn playing(simulator: &Simulator, means: Means) -> Ddpg {
-    let mut workers = Threads::new(simulator, 1).unwrap();
+    let mut executor = Threads::new(simulator, 1).unwrap();
     let mut learner = ddpg(simulator, DdpgConfig { actor_learning_rate: 0.03, ..small() });
-    (0..2).for_each(|i| drop(improve(&mut learner, &mut workers, i, mixed(means))));
+    (0..2).for_each(|i| drop(improve(&mut learner, &mut executor, i, mixed(means))));
     learner.config.actor_learning_rate = 0.0;
     learner.config.critic_learning_rate = 0.0;
     learner.replay.draw(16, &mut StreamKey::new(1, Purpose::Test).stream(), &mut learner.draw);
@@ -96,7 +96,7 @@ fn a_player_of_weight_or_probability_zero_changes_no_bit_and_learns_nothing() {
                 assert!(alone == trained(&simulator, &config, absent, 1, 1), "{task}: no opponent");
                 // Whose weight is 0 is never moved, be it the opponent or, at the opponent's weight 1, the agent.
                 let moved = |alpha| {
-                    let mut workers = Threads::new(&simulator, 1).unwrap();
+                    let mut executor = Threads::new(&simulator, 1).unwrap();
                     let mut learner = ddpg(&simulator, config.clone());
                     learner.add_opponent(1).unwrap();
                     let players = |learner: &Ddpg| {
@@ -104,7 +104,7 @@ fn a_player_of_weight_or_probability_zero_changes_no_bit_and_learns_nothing() {
                         [learner.mover.params().to_vec(), opponent.mover.params().to_vec()]
                     };
                     let before = players(&learner);
-                    (0..3).for_each(|i| drop(improve(&mut learner, &mut workers, i, mixed(means(alpha)))));
+                    (0..3).for_each(|i| drop(improve(&mut learner, &mut executor, i, mixed(means(alpha)))));
                     let after = players(&learner);
                     [before[0] != after[0], before[1] != after[1]]
                 };

@@ -194,7 +194,7 @@ fn simulation(task: TaskName, physics: Physics) -> Result<Sampler, RunError> {
 fn rollout(task: TaskName, physics: Physics, threads: usize) -> Result<Sampler, RunError> {
     const HORIZON: usize = 256;
     let simulator = simulator(task, physics)?;
-    let mut workers = Threads::new(&simulator, threads)?;
+    let mut executor = Threads::new(&simulator, threads)?;
     let actor = learner(&simulator, PpoConfig::default())?.actor().clone();
     let n = PpoConfig::default().lanes.max(threads * simulator.preferred_lanes());
     let mut lanes = Lanes::new(n, simulator.spec(), 0);
@@ -205,7 +205,7 @@ fn rollout(task: TaskName, physics: Physics, threads: usize) -> Result<Sampler, 
             let (stretch, acting) = (Stretch::Steps(HORIZON), Acting::Sample);
             let options =
                 CollectOptions { seed: 1, iteration, stretch, discount: 0.99, acting, random_actions: 0.0 };
-            workers.collect(Players::alone(&actor), &source, &mut lanes, options, &mut batch)?;
+            executor.collect(Players::alone(&actor), &source, &mut lanes, options, &mut batch)?;
             iteration += 1;
             Ok(n * HORIZON)
         })
@@ -221,7 +221,7 @@ fn learner(simulator: &Simulator, config: PpoConfig) -> Result<Ppo, RunError> {
 fn update(minibatch: usize, threads: usize) -> Result<Sampler, RunError> {
     let physics = Physics::available(TaskName::HOPPER)[0];
     let simulator = simulator(TaskName::HOPPER, physics)?;
-    let mut workers = Threads::new(&simulator, threads)?;
+    let mut executor = Threads::new(&simulator, threads)?;
     let config = PpoConfig { lanes: 8, horizon: 256, minibatches: 2048 / minibatch, ..PpoConfig::default() };
     let updates = f64::from(config.epochs) * config.minibatches as f64;
     let mut ppo = learner(&simulator, config)?;
@@ -230,7 +230,7 @@ fn update(minibatch: usize, threads: usize) -> Result<Sampler, RunError> {
     Ok(Box::new(move |budget| {
         let (mut seconds, mut done) = (0.0, 0.0);
         while seconds < budget.as_secs_f64() {
-            let experience = Experience::alone(&mut workers, &source, 1, iteration, 0.0);
+            let experience = Experience::alone(&mut executor, &source, 1, iteration, 0.0);
             seconds += ppo.improve(experience)?.seconds.update;
             done += updates;
             iteration += 1;
@@ -242,14 +242,14 @@ fn update(minibatch: usize, threads: usize) -> Result<Sampler, RunError> {
 /// Microseconds per transition of PPO with its defaults on the Hopper, and where they go.
 fn learning(physics: Physics, threads: usize) -> Result<Sampler, RunError> {
     let simulator = simulator(TaskName::HOPPER, physics)?;
-    let mut workers = Threads::new(&simulator, threads)?;
+    let mut executor = Threads::new(&simulator, threads)?;
     let mut ppo = learner(&simulator, PpoConfig::default())?;
     let source = Fixed::reference(simulator.space());
     let mut iteration = 0;
     Ok(Box::new(move |budget| {
         let (begun, mut steps, mut phases) = (Instant::now(), 0, [0.0; 3]);
         while steps == 0 || begun.elapsed() < budget {
-            let done = ppo.improve(Experience::alone(&mut workers, &source, 1, iteration, 0.0))?;
+            let done = ppo.improve(Experience::alone(&mut executor, &source, 1, iteration, 0.0))?;
             iteration += 1;
             steps += done.transitions;
             let seconds = [done.seconds.collect, done.seconds.prepare, done.seconds.update];
@@ -269,7 +269,7 @@ fn learning(physics: Physics, threads: usize) -> Result<Sampler, RunError> {
 /// part, one transition of the Hopper per gradient step.
 fn update_ddpg(width: usize) -> Result<Sampler, RunError> {
     let simulator = simulator(TaskName::HOPPER, Physics::available(TaskName::HOPPER)[0])?;
-    let mut workers = Threads::new(&simulator, 1)?;
+    let mut executor = Threads::new(&simulator, 1)?;
     let config = DdpgConfig {
         hidden: vec![width; 2],
         minibatch: width,
@@ -281,13 +281,13 @@ fn update_ddpg(width: usize) -> Result<Sampler, RunError> {
     let mut ddpg = Ddpg::new(config, simulator.spec(), 0, 1)?;
     let source = Fixed::reference(simulator.space());
     let mut iteration = 0;
-    while ddpg.improve(Experience::alone(&mut workers, &source, 1, iteration, 0.0))?.skipped.is_some() {
+    while ddpg.improve(Experience::alone(&mut executor, &source, 1, iteration, 0.0))?.skipped.is_some() {
         iteration += 1;
     }
     Ok(Box::new(move |budget| {
         let steps = rate(budget, || {
             iteration += 1;
-            Ok(ddpg.improve(Experience::alone(&mut workers, &source, 1, iteration, 0.0))?.transitions)
+            Ok(ddpg.improve(Experience::alone(&mut executor, &source, 1, iteration, 0.0))?.transitions)
         })?;
         Ok((1e6 / steps.value).into())
     }))
