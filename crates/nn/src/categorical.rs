@@ -90,3 +90,22 @@ pub(crate) fn fisher(logits: &[f32], v: &mut [f32]) {
         *v = total.log_prob(*logit).exp() * (*v - mean);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_draw_beyond_what_the_probabilities_add_up_to_is_the_last_possible_choice() {
+        // In f32 these add up to less than 1; the last one is impossible.
+        let short = (2..12).map(|n| [vec![0.0; n], vec![f32::NEG_INFINITY]].concat()).find(|logits| {
+            let total = LogSum::of(logits);
+            let sum: f64 = logits.iter().map(|l| f64::from(total.log_prob(*l)).exp()).sum();
+            sum < 1.0 - 1e-12
+        });
+        let logits = short.expect("rounding goes down for some");
+        let last = logits.len() - 2;
+        assert_eq!(sample(&logits, 1.0 - f64::EPSILON / 2.0), last);
+        assert_eq!(sample(&logits, 0.0), 0);
+    }
+}
