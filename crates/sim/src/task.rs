@@ -198,6 +198,23 @@ impl Task {
         if self.robot.model.is_some() == self.robot.equations.is_some() {
             return refused("robot", f64::NAN, "given by either `model` or `equations`");
         }
+        let Reward { forward, healthy, step, control } = self.reward;
+        for (field, weight) in [
+            ("reward.forward", forward),
+            ("reward.healthy", healthy),
+            ("reward.step", step),
+            ("reward.control", control),
+        ] {
+            if !weight.is_finite() {
+                return refused(field, weight, "finite");
+            }
+        }
+        let Reset { positions: at_first, velocities: moving } = &self.reset;
+        for scale in [at_first, moving].into_iter().flat_map(|noise| [noise.uniform, noise.normal]) {
+            if !(scale.is_finite() && scale >= 0.0) {
+                return refused("reset", scale, "finite and not negative");
+            }
+        }
         let at = self.reset.positions.at.as_ref().map_or(positions, Vec::len);
         if at != positions {
             return refused("reset.positions.at", at as f64, "one number for each position");

@@ -206,7 +206,7 @@ fn a_task_that_makes_no_sense_is_refused_by_the_name_of_the_number() {
     let message = refused(&|task| task.robot.episode_limit = 0);
     assert_eq!(message, "task `cartpole`: `episode_limit` = 0 has to be at least 1");
     type Change<'a> = &'a dyn Fn(&mut Task);
-    let cases: [(&str, Change<'_>); 12] = [
+    let cases: [(&str, Change<'_>); 15] = [
         ("`robot`", &|task| task.robot.model = Some("hopper".into())),
         ("`robot`", &|task| task.robot.equations = None),
         ("`reset.positions.at`", &|task| task.reset.positions.at = Some(vec![0.0; 3])),
@@ -217,6 +217,9 @@ fn a_task_that_makes_no_sense_is_refused_by_the_name_of_the_number() {
         }),
         ("`parameter`", &|task| task.parameters[0].of = vec!["pole".into()]),
         ("`parameter`", &|task| task.parameters[0].times = None),
+        ("`reward.control`", &|task| task.reward.control = f64::NAN),
+        ("`reset`", &|task| task.reset.positions.uniform = -0.1),
+        ("`reset`", &|task| task.reset.velocities.normal = f64::INFINITY),
         ("`robot.equations`", &|task| task.robot.equations = Some("acrobot".into())),
         ("`parameter`", &|task| task.parameters[0].quantity = Kind::Friction),
         ("`parameter`", &|task| drop(task.parameters.pop())),
