@@ -1,0 +1,169 @@
+//! What a compiled model consists of, by name.
+
+use serde::{Deserialize, Serialize};
+
+/// The elements of a compiled model, in MuJoCo's order, with the nominal values that people look for. Names are empty where
+/// the model gives none. Units are SI.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Inventory {
+    /// Seconds per step of the physics.
+    pub timestep: f64,
+    /// Acceleration of gravity (m/s²).
+    pub gravity: [f64; 3],
+    /// The reference pose (`qpos0`); its length is the number of generalised positions.
+    pub reference: Vec<f64>,
+    /// Number of generalised velocities.
+    pub velocities: usize,
+    /// The bodies, parents first; 0 is the world.
+    pub bodies: Vec<Body>,
+    /// The joints.
+    pub joints: Vec<Joint>,
+    /// The geoms, those for looks included.
+    pub geoms: Vec<Geom>,
+    /// The sites.
+    pub sites: Vec<Site>,
+    /// The actuators, one control each.
+    pub actuators: Vec<Actuator>,
+    /// The sensors.
+    pub sensors: Vec<Sensor>,
+    /// States that the model names.
+    pub keyframes: Vec<Keyframe>,
+    /// Names of the tendons.
+    pub tendons: Vec<String>,
+    /// Names of the equality constraints.
+    pub equalities: Vec<String>,
+}
+
+/// A body.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Body {
+    /// Its name.
+    pub name: String,
+    /// Index of its parent; 0, the world, of itself.
+    pub parent: usize,
+    /// Mass (kg).
+    pub mass: f64,
+    /// Principal moments of inertia (kg·m²).
+    pub inertia: [f64; 3],
+    /// The centre of mass in its frame (m).
+    pub centre: [f64; 3],
+}
+
+/// The kind of a joint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum JointKind {
+    /// 7 positions (place, unit quaternion), 6 velocities.
+    Free,
+    /// 4 positions (a unit quaternion), 3 velocities.
+    Ball,
+    /// 1 position along an axis.
+    Slide,
+    /// 1 position about an axis.
+    #[default]
+    Hinge,
+}
+
+/// A joint.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Joint {
+    /// Its name.
+    pub name: String,
+    /// The body that it moves.
+    pub body: usize,
+    /// Its kind.
+    pub kind: JointKind,
+    /// Address of its first generalised position.
+    pub position: usize,
+    /// Address of its first generalised velocity.
+    pub velocity: usize,
+    /// Its limits, if it has any.
+    pub range: Option<[f64; 2]>,
+    /// Damping.
+    pub damping: f64,
+    /// Armature.
+    pub armature: f64,
+    /// Dry friction.
+    pub friction_loss: f64,
+    /// Stiffness of its spring.
+    pub stiffness: f64,
+}
+
+/// A shape of a body.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Geom {
+    /// Its name.
+    pub name: String,
+    /// The body that it belongs to.
+    pub body: usize,
+    /// MJCF's name of its shape: `plane`, `sphere`, `capsule`, `ellipsoid`, `cylinder`, `box`, `mesh`, `hfield`, `sdf`.
+    pub shape: String,
+    /// Sizes in MuJoCo's meaning (m); of a mesh, half its extents.
+    pub size: [f64; 3],
+    /// Position in the body's frame (m).
+    pub position: [f64; 3],
+    /// Orientation in the body's frame, a unit quaternion (w, x, y, z).
+    pub orientation: [f64; 4],
+    /// Sliding, torsional and rolling friction.
+    pub friction: [f64; 3],
+    /// Whose friction counts when two touch: that of the higher number.
+    pub priority: i32,
+    /// Bits of what it is.
+    pub contype: u32,
+    /// Bits of what it touches.
+    pub conaffinity: u32,
+    /// Whether it may touch anything: by these bits, or as one of a `<pair>`.
+    pub collides: bool,
+}
+
+/// A named place on a body.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Site {
+    /// Its name.
+    pub name: String,
+    /// The body that it belongs to.
+    pub body: usize,
+}
+
+/// An actuator.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Actuator {
+    /// Its name.
+    pub name: String,
+    /// The joint that it acts on, if it acts on one.
+    pub joint: Option<usize>,
+    /// The range of its control, if limited.
+    pub control_range: Option<[f64; 2]>,
+    /// The range of its force, if limited.
+    pub force_range: Option<[f64; 2]>,
+    /// Force per control.
+    pub gain: f64,
+    /// Gear.
+    pub gear: f64,
+}
+
+/// A sensor.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sensor {
+    /// Its name.
+    pub name: String,
+    /// MJCF's name of its kind.
+    pub kind: String,
+    /// Address of its first number.
+    pub address: usize,
+    /// How many numbers it gives.
+    pub dimension: usize,
+}
+
+/// A state that the model names.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Keyframe {
+    /// Its name.
+    pub name: String,
+    /// Generalised positions.
+    pub positions: Vec<f64>,
+    /// Generalised velocities.
+    pub velocities: Vec<f64>,
+    /// Controls.
+    pub controls: Vec<f64>,
+}
