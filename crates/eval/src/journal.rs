@@ -123,6 +123,11 @@ impl Fingerprint {
         Self(0xcbf2_9ce4_8422_2325).text(env!("CARGO_PKG_VERSION")).text(kind)
     }
 
+    /// One that later versions of the program give as well.
+    pub fn lasting(kind: &str) -> Self {
+        Self(0xcbf2_9ce4_8422_2325).text(kind)
+    }
+
     fn bytes(mut self, bytes: &[u8]) -> Self {
         for &byte in bytes {
             self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);

@@ -25,7 +25,6 @@ use wr2l_robust::attack::{self, SurrogateSearch};
 use wr2l_robust::ball::Ball;
 use wr2l_robust::{Objective, RobustError, SimulatedReturn};
 use wr2l_run::{BallSummary, Contestant};
-use wr2l_sim::{Simulator, Task};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -193,8 +192,8 @@ fn main() -> Result<(), Failure> {
     for run in runs {
         let one = Contestant::open(run.as_ref())?;
         let actor = &one.actor;
-        let space = summary.space(one.origin.task)?;
-        let simulator = Simulator::new(Task::new(one.origin.task), Some(one.origin.physics), space)?;
+        let space = summary.space(&*one.task)?;
+        let simulator = one.task.simulator(one.origin.physics, space)?;
         let mut executor = Threads::new(&simulator, 1)?;
         let reference = judge(&mut executor, actor, &vec![0.0; ball.dim()])?;
         for method in methods.split(',') {

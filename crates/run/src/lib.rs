@@ -5,6 +5,7 @@ mod error;
 mod formats;
 mod plan;
 mod studies;
+mod task;
 mod training;
 
 pub use error::RunError;
@@ -29,6 +30,7 @@ pub use studies::redraw::redraw;
 pub use studies::report::{Reported, report};
 pub use studies::reproduce::{Agenda, Event, Job, JobStatus, tables_of};
 pub use studies::simulate::{Simulated, Simulation, parse_phi};
+pub use task::TaskRef;
 pub use training::budget::Budget;
 pub use training::columns::{COLUMNS, TURN_COLUMNS, stop_word};
 pub use training::resume::{Saved, Standing};

@@ -42,7 +42,8 @@ fn a_policy_that_normalises_and_explored_by_its_weights_acts_from_its_file_as_it
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("policy.safetensors");
         let origin = PolicyOrigin {
-            task: TaskName::HOPPER,
+            task: TaskName::HOPPER.to_string(),
+            task_hash: None,
             physics: Physics::available(TaskName::HOPPER)[0],
             algorithm: "ddpg".into(),
             seed: 1,

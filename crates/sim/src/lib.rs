@@ -8,6 +8,7 @@
 //! `mujoco` links MuJoCo 3.17.0 itself, one lane at a time, to confirm.
 #![deny(unsafe_code)]
 
+mod any_task;
 mod batch;
 mod classic;
 mod dynamics;
@@ -19,6 +20,7 @@ mod planar;
 mod simulator;
 mod task;
 
+pub use any_task::AnyTask;
 pub use batch::{ActionSpace, BatchSim, Divergence, Outcome, SimError, SimSpec};
 pub use dynamics::{DynamicsSpace, Parameter, SpaceError, nearest_name};
 pub use physics::Physics;

@@ -17,11 +17,13 @@ pub enum Physics {
     Mujoco,
     /// Equations of motion written out in Rust: the cart-pole.
     Classic,
+    /// Batched rigid bodies in three dimensions in Rust, with MuJoCo's numbers: robots of one's own.
+    Lanes,
 }
 
 impl Physics {
     /// All physics.
-    pub const ALL: [Self; 3] = [Self::Planar, Self::Mujoco, Self::Classic];
+    pub const ALL: [Self; 4] = [Self::Planar, Self::Mujoco, Self::Classic, Self::Lanes];
 
     /// The name as the user types it.
     pub fn as_str(self) -> &'static str {
@@ -29,6 +31,7 @@ impl Physics {
             Self::Planar => "planar",
             Self::Mujoco => "mujoco",
             Self::Classic => "classic",
+            Self::Lanes => "lanes",
         }
     }
 

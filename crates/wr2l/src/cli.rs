@@ -1,9 +1,10 @@
 //! The command line as typed: names, help, and nothing else. What it means is decided in `commands`.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::{Arg, Args, Parser, Subcommand};
 use wr2l::eval::parse_number;
 use wr2l::run::parse_count;
 use wr2l::sim::TaskName;
@@ -46,9 +47,9 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 #[command(after_help = "Example:  wr2l tasks hopper")]
 pub(crate) struct TasksArgs {
-    /// The task whose parameters to list.
+    /// The task whose parameters to list: its name, or its file (TOML).
     #[arg(value_parser = task_parser())]
-    pub(crate) task: Option<TaskName>,
+    pub(crate) task: Option<String>,
     /// Print one JSON object per line.
     #[arg(long)]
     pub(crate) json: bool,
@@ -62,9 +63,9 @@ pub(crate) struct TasksArgs {
 #[command(after_help = "Examples:  wr2l ball hopper --epsilon 0.03\n           \
                         wr2l ball hopper --vary torso_density,friction --half-width 0.3 -o ball.svg")]
 pub(crate) struct BallArgs {
-    /// The task.
+    /// The task: its name, or its file (TOML).
     #[arg(value_parser = task_parser())]
-    pub(crate) task: TaskName,
+    pub(crate) task: String,
     #[command(flatten)]
     pub(crate) experiment: ExperimentArgs,
     /// Threads to use; results do not depend on it.
@@ -140,9 +141,9 @@ pub(crate) struct TrainingArgs {
                         wr2l train walker2d --vary torso_density,friction --half-width 0.3\n           \
                         wr2l train --plan runs/plain/plan.toml -o runs/again")]
 pub(crate) struct TrainArgs {
-    /// The task; may come from the experiment file instead.
+    /// The task: its name, or its file (TOML); may come from the experiment file instead.
     #[arg(value_parser = task_parser(), required_unless_present = "plan")]
-    pub(crate) task: Option<TaskName>,
+    pub(crate) task: Option<String>,
     /// wr2l, wr2l-paper, ppo, ppo-uniform, ppo-boundary, trpo, ddpg, td3, epopt, rarl, pr-mdp, nr-mdp, or by their
     /// authors' numbers rarl-authors, pr-mdp-authors or nr-mdp-authors [default: wr2l; on half-cheetah, where nothing is
     /// named, with the adversary population].
@@ -354,9 +355,9 @@ pub(crate) struct ReproduceArgs {
 #[command(after_help = "Examples:  wr2l simulate hopper --seed 3 -o trajectory.csv\n           \
                         wr2l simulate hopper --phi torso_density=1500,friction=1 --initial-state s.csv --actions a.csv -o t.csv")]
 pub(crate) struct SimulateArgs {
-    /// The task.
+    /// The task: its name, or its file (TOML).
     #[arg(value_parser = task_parser())]
-    pub(crate) task: TaskName,
+    pub(crate) task: String,
     /// Dynamics in physical units: name=value,name=value. The rest stays at the reference.
     #[arg(long, value_name = "NAME=VALUE,…", default_value = "", hide_default_value = true)]
     pub(crate) phi: String,
@@ -428,8 +429,32 @@ pub(crate) struct CompletionsArgs {
     pub(crate) shell: clap_complete::Shell,
 }
 
-fn task_parser() -> impl TypedValueParser<Value = TaskName> {
-    PossibleValuesParser::new(TaskName::ALL.map(TaskName::as_str)).try_map(|name| name.parse::<TaskName>())
+/// A task's name, or the path of a file, which is opened later.
+#[derive(Clone)]
+struct TaskParser(PossibleValuesParser);
+
+fn task_parser() -> TaskParser {
+    TaskParser(PossibleValuesParser::new(TaskName::ALL.map(TaskName::as_str)))
+}
+
+impl TypedValueParser for TaskParser {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        cmd: &clap::Command,
+        arg: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<String, clap::Error> {
+        match value.to_str() {
+            Some(path) if path.ends_with(".toml") => Ok(path.to_owned()),
+            _ => self.0.parse_ref(cmd, arg, value),
+        }
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        self.0.possible_values()
+    }
 }
 
 fn count(text: &str) -> Result<u64, String> {

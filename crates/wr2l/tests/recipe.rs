@@ -86,7 +86,7 @@ fn the_block_in_readme_acts_as_every_policy_does() {
         folder.done(&format!("train {run} {} -o run-{number}", small(run)));
         let path = folder.path(&format!("run-{number}/policy.safetensors"));
         let (actor, origin) = read_policy(&path).unwrap();
-        let task = Task::new(origin.task);
+        let task = Task::new(origin.task.parse().unwrap());
         let space = task.space();
         let simulator = Simulator::new(task, Some(origin.physics), space).unwrap();
         let mut sim = simulator.batch(1).unwrap();

@@ -53,7 +53,10 @@ impl History {
     }
 
     /// The history of `frames` frames that makes `inputs` numbers of an observation, if there is one.
-    pub(crate) fn that_makes(inputs: usize, frames: usize, act_dim: usize) -> Result<Self, RlError> {
+    ///
+    /// # Errors
+    /// [`RlError::Shape`] if none does, and as [`History::new`].
+    pub fn that_makes(inputs: usize, frames: usize, act_dim: usize) -> Result<Self, RlError> {
         // inputs = obs_dim + frames · (obs_dim + act_dim)
         let obs_dim = inputs.saturating_sub(frames.saturating_mul(act_dim)) / frames.saturating_add(1);
         let history = Self::new(frames, obs_dim, act_dim)?;

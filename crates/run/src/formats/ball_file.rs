@@ -7,7 +7,7 @@ use wr2l_rl::Executor;
 use wr2l_robust::ball::{Ball, Metric};
 use wr2l_robust::{BallConfig, BallEstimate, BallMeasure, BallSeed, DMatrix, RobustError};
 
-use wr2l_sim::{DynamicsSpace, Task, TaskName};
+use wr2l_sim::{AnyTask, DynamicsSpace};
 
 use crate::error::RunError;
 use crate::formats::files::{is_too_deep, read_text, write_file};
@@ -204,8 +204,8 @@ impl BallSummary {
     ///
     /// # Errors
     /// [`RunError::Space`] if they are not the task's.
-    pub fn space(&self, task: TaskName) -> Result<DynamicsSpace, RunError> {
-        let all = Task::new(task).space();
+    pub fn space(&self, task: &dyn AnyTask) -> Result<DynamicsSpace, RunError> {
+        let all = task.space();
         let names: Vec<&str> = self.parameters.iter().map(|p| p.name.as_str()).collect();
         names.iter().try_for_each(|name| all.index(name).map(|_| ()))?;
         Ok(all.select(&names)?)
@@ -311,6 +311,8 @@ fn measured(
 
 #[cfg(test)]
 mod tests {
+    use wr2l_sim::{Task, TaskName};
+
     use super::*;
 
     fn summary() -> BallSummary {
@@ -379,7 +381,7 @@ mod tests {
         let ball = summary().ball().unwrap();
         assert!(ball.contains(&[0.4999, 0.0]) && !ball.contains(&[0.5001, 0.0]));
         assert!(ball.contains(&[0.0, 0.4999]) && !ball.contains(&[0.0, 0.5001]), "cut at the bounds");
-        assert!(matches!(summary().space(TaskName::HOPPER), Err(RunError::Space(_))));
+        assert!(matches!(summary().space(&Task::new(TaskName::HOPPER)), Err(RunError::Space(_))));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::error::RunError;
 use crate::formats::events::EVENTS;
 use crate::formats::files::remove_temporaries;
+use crate::task::KEPT;
 
 /// A run's folder.
 ///
@@ -34,7 +35,7 @@ pub struct RunFolder {
 /// Everything that a run writes, and therefore all that `--force` removes.
 const FILES: [&str; 7] =
     ["plan.toml", "metrics.csv", "adversary.csv", "ball.toml", "policy.safetensors", "summary.json", EVENTS];
-const FOLDERS: [&str; 3] = ["results", "figures", "checkpoints"];
+const FOLDERS: [&str; 4] = ["results", "figures", "checkpoints", KEPT];
 /// The file that is locked; nothing is in it, and it may stay.
 const LOCK: &str = ".lock";
 /// Where the run that is being replaced waits until the new one has done an iteration.

@@ -9,7 +9,7 @@ use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 use wr2l_nn::{Activation, Head, InstructionSet, Normaliser, Policy};
 use wr2l_rl::{Actor, History};
-use wr2l_sim::{ActionSpace, DynamicsSpace, Physics, Task, TaskName};
+use wr2l_sim::{ActionSpace, DynamicsSpace, Physics, SimSpec, Task, TaskName};
 
 use crate::error::RunError;
 use crate::formats::files::write_file;
@@ -25,7 +25,10 @@ const MAX_BYTES: u64 = 256 << 20;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PolicyOrigin {
     /// The task it was trained on.
-    pub task: TaskName,
+    pub task: String,
+    /// What tells a task that is none of the project's apart from others of its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task_hash: Option<String>,
     /// The physics it was trained on.
     pub physics: Physics,
     /// The algorithm that trained it.
@@ -187,7 +190,7 @@ fn read_header(bytes: &[u8]) -> Result<Header, String> {
 }
 
 fn read_actor(file: &SafeTensors<'_>, header: &Header) -> Result<Actor, String> {
-    let spec = Task::new(header.origin.task).spec();
+    let spec = known_spec(&header.origin)?;
     let (head, outputs, actions) = match &header.actions {
         Actions::Continuous { low, high } => {
             let ordered = low.iter().zip(high).all(|(l, h)| l.is_finite() && h.is_finite() && l <= h);
@@ -199,15 +202,20 @@ fn read_actor(file: &SafeTensors<'_>, header: &Header) -> Result<Actor, String> 
         }
         Actions::Discrete { n } => (Head::Categorical, *n, ActionSpace::Discrete { n: *n }),
     };
-    let same_kind = match (&actions, &spec.actions) {
+    let same_kind = spec.as_ref().is_none_or(|spec| match (&actions, &spec.actions) {
         (ActionSpace::Continuous { .. }, ActionSpace::Continuous { .. }) => actions.dim() == spec.act_dim(),
         (a, b) => a == b,
-    };
+    });
     if !same_kind {
         return Err(format!("its actions are not those of task `{}`", header.origin.task));
     }
 
-    let history = History::of(&spec, header.history).map_err(|error| error.to_string())?;
+    let history = match &spec {
+        Some(spec) => History::of(spec, header.history),
+        // Whoever evaluates it says whether it fits.
+        None => History::that_makes(columns_of(file)?, header.history, actions.dim()),
+    }
+    .map_err(|error| error.to_string())?;
     // Shapes are those of data that is in the file, so nothing larger than the file can follow from them.
     let mut params = Vec::new();
     let mut sizes = vec![history.inputs()];
@@ -254,6 +262,21 @@ fn read_actor(file: &SafeTensors<'_>, header: &Header) -> Result<Actor, String> 
     Actor::new(policy, params, normaliser, actions)
         .and_then(|actor| actor.with_history(header.history))
         .map_err(|error| error.to_string())
+}
+
+/// Shapes and limits of the policy's task, if it is one of the project's, which has them beside its name.
+fn known_spec(origin: &PolicyOrigin) -> Result<Option<SimSpec>, String> {
+    match origin.task.parse::<TaskName>() {
+        Ok(name) => Ok(Some(Task::new(name).spec())),
+        Err(_) if origin.task_hash.is_some() => Ok(None),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Columns of the first layer.
+fn columns_of(file: &SafeTensors<'_>) -> Result<usize, String> {
+    let tensor = file.tensor("policy.0.weight").map_err(|_| "tensor `policy.0.weight` is missing")?;
+    tensor.shape().last().copied().ok_or_else(|| "layer 0 is no matrix".into())
 }
 
 fn f32s(file: &SafeTensors<'_>, name: &str) -> Result<(Vec<usize>, Vec<f32>), String> {
@@ -363,7 +386,8 @@ mod tests {
         let actor = Actor::new(policy, params, moments.normaliser(10.0), spec.actions).unwrap();
         let actor = actor.with_history(frames).unwrap();
         let origin = PolicyOrigin {
-            task,
+            task: task.to_string(),
+            task_hash: None,
             physics: Physics::Mujoco,
             algorithm: "wr2l".into(),
             seed: u64::MAX,
@@ -492,7 +516,7 @@ mod tests {
         let path = folder.path().join("p");
         let (actor, origin) = example(TaskName::HOPPER);
         for task in [TaskName::WALKER2D, TaskName::CARTPOLE] {
-            write_policy(&path, &actor, &PolicyOrigin { task, ..origin.clone() }).unwrap();
+            write_policy(&path, &actor, &PolicyOrigin { task: task.to_string(), ..origin.clone() }).unwrap();
             let message = read_policy(&path).unwrap_err().to_string();
             assert!(message.contains(task.as_str()) || message.contains("layer 0"), "{message}");
         }

@@ -4,7 +4,7 @@ use toml::{Table, Value};
 use wr2l_rl::{History, RlError};
 use wr2l_robust::adversary::PerLane;
 use wr2l_robust::{BallMeasure, RobustError};
-use wr2l_sim::{ActionSpace, Task};
+use wr2l_sim::ActionSpace;
 
 use super::layers::Complaint;
 use super::{AdversaryKind, AdversaryPlan, LearnerKind, Plan};
@@ -15,7 +15,7 @@ const LARGEST: f64 = 1e9;
 impl Plan {
     /// Why learner, adversary and task do not go together, in a sentence.
     pub(super) fn makes_no_sense(&self) -> Option<String> {
-        let task = Task::new(self.task).spec();
+        let task = self.task.spec();
         match (self.learner, self.adversary.kind) {
             (LearnerKind::Ppo | LearnerKind::Trpo, AdversaryKind::Action) => Some(format!(
                 "the adversary `action` improves by descending the learner's critic Q(s, a), which `{}` does not have; \
@@ -44,7 +44,7 @@ impl Plan {
 
     pub(super) fn check(&self) -> Result<(), Complaint> {
         let complain = |key: &str, message: String| Err(Complaint::new(key, message));
-        if let Err(error) = self.physics.check(self.task) {
+        if let Err(error) = self.task.check_physics(self.physics) {
             return complain("physics", error.to_string());
         }
         if let Err(error) = self.space() {
@@ -56,7 +56,7 @@ impl Plan {
         if self.stop.entropy_below.is_nan() {
             return complain("stop.entropy_below", "must be a number; -inf for never".into());
         }
-        let spec = Task::new(self.task).spec();
+        let spec = self.task.spec();
         if let Err(RlError::Option { value, reason, .. }) = History::of(&spec, self.policy.history) {
             return complain("policy.history", format!("{reason}, got {value}"));
         }
@@ -170,7 +170,7 @@ impl Plan {
         let points = 2.0 * phase_one.gradient.pairs as f64;
         let episodes = self.adversary.episodes as f64;
         let squares = |hidden: &[usize]| hidden.iter().map(|&width| (width as f64).powi(2)).sum();
-        let spec = Task::new(self.task).spec();
+        let spec = self.task.spec();
         let limit = f64::from(spec.episode_limit);
         // Numbers of a transition; that the history is no longer than it may be was checked before.
         let inputs = spec.obs_dim + self.policy.history * (spec.obs_dim + spec.act_dim());

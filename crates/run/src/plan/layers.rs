@@ -13,6 +13,7 @@ use super::keys::{leaves, locate, lookup, nested, overlay, remove};
 use super::messages::{full_key, readable};
 use super::mistake::SettingError;
 use crate::formats::files::{is_too_deep, read_text};
+use crate::task::is_path;
 
 /// Largest experiment file that is read: a thousand times what one would write.
 pub(crate) const MAX_BYTES: u64 = 16 << 20;
@@ -76,7 +77,21 @@ impl Layer {
             message: error.message().trim_end().replace('\n', "; "),
         })?;
         as_flags_take(&mut table);
+        from_folder(&mut table, path.parent());
         Ok(Self { origin: Origin::File { path: path.to_owned(), text }, table })
+    }
+
+    /// The plan that a checkpoint at `path`, in a folder of a run's folder, holds.
+    ///
+    /// # Errors
+    /// As [`Layer::text`].
+    pub(crate) fn of_checkpoint(path: &Path, text: String) -> Result<Self, SettingError> {
+        let mut layer = Self::text(Path::new(""), text)?;
+        from_folder(&mut layer.table, path.parent().and_then(Path::parent));
+        if let Origin::File { path: shown, .. } = &mut layer.origin {
+            *shown = path.to_owned();
+        }
+        Ok(layer)
     }
 
     /// One setting made by a command-line flag; `shown` is the flag as the user typed it.
@@ -156,6 +171,15 @@ impl Layer {
             Origin::File { path, text } => place(path, text, locate(text, &complaint.key)),
         };
         SettingError::Key { place, key: complaint.key, message: complaint.message }
+    }
+}
+
+/// Paths in a plan's file are from its own folder.
+fn from_folder(table: &mut Table, folder: Option<&Path>) {
+    if let (Some(folder), Some(Value::String(task))) = (folder, table.get_mut("task"))
+        && is_path(task)
+    {
+        *task = folder.join(&*task).display().to_string();
     }
 }
 

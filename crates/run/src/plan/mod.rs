@@ -24,7 +24,7 @@ use wr2l_robust::adversary::{
 };
 use wr2l_robust::phase_one::PhaseOne;
 use wr2l_robust::{AdversaryConfig, BallConfig};
-use wr2l_sim::{DynamicsSpace, Physics, Simulator, Task, TaskName};
+use wr2l_sim::{AnyTask, DynamicsSpace, Physics, Simulator, TaskName};
 
 pub use layers::Layer;
 pub(crate) use layers::MAX_BYTES;
@@ -33,6 +33,7 @@ pub use preset::{Algorithm, usual_sweep};
 
 use crate::error::RunError;
 use crate::formats::files::write_file;
+use crate::task::TaskRef;
 use earlier::{Whole, whole};
 use keys::{leaves, lookup, remove};
 use layers::{Complaint, resolve};
@@ -49,7 +50,10 @@ pub struct Plan {
     /// Who improves the policy.
     pub learner: LearnerKind,
     /// The task.
-    pub task: TaskName,
+    pub task: TaskRef,
+    /// What tells a task that is not one of the project's apart from what its file may say later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task_hash: Option<String>,
     /// The physics that simulates it.
     pub physics: Physics,
     /// Names of the dynamics parameters that vary, in the order of φ and z. Patterns are resolved.
@@ -273,13 +277,24 @@ impl Plan {
     pub fn resolve(layers: &[Layer]) -> Result<Self, SettingError> {
         let last = |key: &str| layers.iter().rev().find_map(|layer| Some((layer, layer.get(key)?)));
         let Some((layer, task)) = last("task") else {
-            let known = Self::preset_for(Algorithm::default(), None, None, TaskName::ALL[0], None).to_table();
+            let known =
+                Self::preset_for(Algorithm::default(), None, None, &TaskName::ALL[0].into(), None).to_table();
             let mut keys = layers.iter().flat_map(|layer| layer.table().keys());
             return Err(SettingError::NoTask {
                 instead: keys.find(|key| !known.contains_key(*key)).cloned(),
             });
         };
-        let task: TaskName = read(task).map_err(|message| layer.complain(Complaint::new("task", message)))?;
+        let complain = |message: String| layer.complain(Complaint::new("task", message));
+        let task =
+            task.as_str().ok_or_else(|| complain("expected a text: a name, or the path of a file".into()));
+        let task = TaskRef::open(task?).map_err(complain)?;
+        if let Some((layer, hash)) = last("task_hash")
+            && hash.as_str() != task.hash().as_deref()
+        {
+            let message =
+                format!("the file of `{task}`, or its robot, is not what it was when this was written");
+            return Err(layer.complain(Complaint::new("task_hash", message)));
+        }
         let algorithm = match last("algorithm") {
             Some((layer, value)) => {
                 read(value).map_err(|message| layer.complain(Complaint::new("algorithm", message)))?
@@ -296,15 +311,15 @@ impl Plan {
         let adversary = match (last("adversary.kind"), last("algorithm")) {
             (Some((_, value)), _) => read(value).ok(),
             (None, Some(_)) => None,
-            (None, None) => usual_adversary(task, learner).filter(|usual| {
+            (None, None) => usual_adversary(&*task, learner).filter(|usual| {
                 // Whoever sets an option that it does not read, and the preset's own adversary does, means that one.
                 let [preset, with] =
-                    [None, Some(*usual)].map(|who| Self::preset_for(algorithm, learner, who, task, steps));
+                    [None, Some(*usual)].map(|who| Self::preset_for(algorithm, learner, who, &task, steps));
                 let keys = layers.iter().flat_map(|layer| leaves(layer.table()));
                 !keys.into_iter().any(|(key, _)| !with.reads(&key) && preset.reads(&key))
             }),
         };
-        let defaults = Self::preset_for(algorithm, learner, adversary, task, steps).to_table();
+        let defaults = Self::preset_for(algorithm, learner, adversary, &task, steps).to_table();
         let wholes: Vec<Option<Whole>> = layers.iter().map(|layer| whole(layer, &defaults)).collect();
         let laid: Vec<Layer> = layers
             .iter()
@@ -343,8 +358,8 @@ impl Plan {
         if let Some((blamed, complaint)) = plan.refuses_its_turns(origins) {
             return Err(blamed.unwrap_or(layer).complain(complaint));
         }
-        let Self { algorithm, learner, adversary: AdversaryPlan { kind, .. }, task, .. } = plan;
-        let preset = Self::preset_for(algorithm, Some(learner), Some(kind), task, steps);
+        let Self { algorithm, learner, adversary: AdversaryPlan { kind, .. }, .. } = plan;
+        let preset = Self::preset_for(algorithm, Some(learner), Some(kind), &plan.task, steps);
         Ok(plan.without_the_unread(&preset.to_table()))
     }
 
@@ -365,6 +380,7 @@ impl Plan {
     pub fn to_toml(&self) -> String {
         let mut table = self.to_table();
         self.keep_the_read(&mut table);
+        table.insert("task".into(), self.task.in_a_plan().into());
         for group in EXCLUSIVE {
             // The last of them has no value unless it counts; the others do not then.
             if let Some((last, others)) = group.split_last()
@@ -395,7 +411,7 @@ impl Plan {
     /// # Errors
     /// [`RunError::Space`], never for a plan from [`Plan::resolve`].
     pub fn space(&self) -> Result<DynamicsSpace, RunError> {
-        Ok(Task::new(self.task).space().select(&self.vary)?)
+        Ok(self.task.space().select(&self.vary)?)
     }
 
     /// The simulator.
@@ -403,7 +419,7 @@ impl Plan {
     /// # Errors
     /// [`RunError::Sim`], [`RunError::Space`].
     pub fn simulator(&self) -> Result<Simulator, RunError> {
-        Ok(Simulator::new(Task::new(self.task), Some(self.physics), self.space()?)?)
+        Ok(self.task.simulator(self.physics, self.space()?)?)
     }
 
     /// The systems of the evaluation at the end of training; `None` if it is switched off.
@@ -411,7 +427,7 @@ impl Plan {
     /// # Errors
     /// [`RunError::Sweep`], never for a plan from [`Plan::resolve`].
     pub fn sweep(&self) -> Result<Option<Systems>, RunError> {
-        sweep_systems(self.task, &self.report.sweep)
+        sweep_systems(&*self.task, &self.report.sweep)
     }
 
     /// The method's name in tables and figures: the preset's, or learner and adversary where they are not the preset's.
@@ -427,12 +443,12 @@ impl Plan {
 ///
 /// # Errors
 /// [`RunError::Sweep`] for a malformed sweep, [`RunError::Space`].
-pub fn sweep_systems(task: TaskName, sweep: &[String]) -> Result<Option<Systems>, RunError> {
+pub fn sweep_systems(task: &dyn AnyTask, sweep: &[String]) -> Result<Option<Systems>, RunError> {
     if sweep.is_empty() {
         return Ok(None);
     }
     let axes = sweep.iter().map(|text| text.parse()).collect::<Result<Vec<Axis>, _>>()?;
-    Ok(Some(Grid::new(&Task::new(task).space(), axes)?.systems()))
+    Ok(Some(Grid::new(&task.space(), axes)?.systems()))
 }
 
 /// A whole number, also written as `1e6`.

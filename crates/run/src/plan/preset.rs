@@ -7,13 +7,14 @@ use wr2l_robust::adversary::{ActionConfig, CvarConfig, ForceConfig, Mode, Region
 use wr2l_robust::gradient::Gradient;
 use wr2l_robust::phase_one::{PhaseOne, SearchKind};
 use wr2l_robust::{AdversaryConfig, BallConfig};
-use wr2l_sim::{Physics, SweepRange, Task, TaskName};
+use wr2l_sim::{AnyTask, SweepRange};
 
 use super::keys::{nested, overlay};
 use super::shape::shaped;
 use super::{
     AdversaryKind, AdversaryPlan, LearnerKind, Plan, PolicyPlan, Report, Stop, paper, usual_lane_steps,
 };
+use crate::task::TaskRef;
 
 /// Steps of a run, where neither a task nor anybody else says how many.
 const USUAL_STEPS: u64 = 1_000_000;
@@ -126,10 +127,9 @@ impl Algorithm {
 }
 
 /// Who plays where neither an algorithm nor an adversary is named, if not the default preset's.
-pub(super) fn usual_adversary(task: TaskName, learner: Option<LearnerKind>) -> Option<AdversaryKind> {
+pub(super) fn usual_adversary(task: &dyn AnyTask, learner: Option<LearnerKind>) -> Option<AdversaryKind> {
     let learner = learner.unwrap_or(LearnerKind::Ppo).as_str();
-    let usual = Task::new(task).usual;
-    let mut of_learner = usual.iter().filter(|usual| usual.learner.as_deref() == Some(learner));
+    let mut of_learner = task.usual().iter().filter(|usual| usual.learner.as_deref() == Some(learner));
     of_learner.find_map(|usual| usual.set.get(ADVERSARY)?.clone().try_into().ok())
 }
 
@@ -145,8 +145,8 @@ impl std::fmt::Display for Algorithm {
 impl Plan {
     /// The defaults of `algorithm` on `task`.
     #[cfg(test)]
-    pub(super) fn preset(algorithm: Algorithm, task: TaskName) -> Self {
-        Self::preset_for(algorithm, None, None, task, None)
+    pub(super) fn preset(algorithm: Algorithm, task: wr2l_sim::TaskName) -> Self {
+        Self::preset_for(algorithm, None, None, &task.into(), None)
     }
 
     /// The plan with all that the paper fixes, and what is chosen where it is open.
@@ -171,14 +171,15 @@ impl Plan {
         let (learner, adversary) = (self.learner, algorithm.players().1);
         let holds = |wanted: &Option<String>, own: &str| wanted.as_ref().is_none_or(|wanted| wanted == own);
         let mut values = Vec::new();
-        for usual in Task::new(self.task).usual {
+        for usual in self.task.usual() {
             let counts = usual.algorithm.is_some() == tied
                 && holds(&usual.algorithm, algorithm.as_str())
                 && holds(&usual.learner, learner.as_str())
                 && holds(&usual.adversary, adversary.as_str())
                 && usual.varies.is_none_or(|varies| varies == adversary.needs_ball());
             if counts {
-                values.extend(usual.set.into_iter().filter(|(key, _)| key != ADVERSARY));
+                let set = usual.set.iter().filter(|(key, _)| *key != ADVERSARY);
+                values.extend(set.map(|(key, value)| (key.clone(), value.clone())));
             }
         }
         self.with(values)
@@ -190,7 +191,7 @@ impl Plan {
         algorithm: Algorithm,
         learner: Option<LearnerKind>,
         adversary: Option<AdversaryKind>,
-        task: TaskName,
+        task: &TaskRef,
         steps: Option<u64>,
     ) -> Self {
         let (usual_learner, kind) = algorithm.players();
@@ -204,8 +205,9 @@ impl Plan {
         Self {
             algorithm,
             learner,
-            task,
-            physics: Physics::available(task)[0],
+            task: task.clone(),
+            task_hash: task.hash(),
+            physics: task.physics()[0],
             // Who does not play in the ball trains in the untouched reference model, as the published returns were
             // obtained; for the others it is the task that says what varies.
             vary: Vec::new(),
@@ -235,7 +237,7 @@ impl Plan {
             trpo: TrpoConfig::default(),
             ddpg: DdpgConfig::default(),
             td3: DdpgConfig::td3(),
-            report: Report { sweep: usual_sweep(task, 15, 5), episodes: 5 },
+            report: Report { sweep: usual_sweep(&**task, 15, 5), episodes: 5 },
         }
         .with_the_usual(algorithm, false)
         .by_authors()
@@ -290,9 +292,9 @@ fn adversary_plan(kind: AdversaryKind, learner: LearnerKind) -> AdversaryPlan {
 
 /// The sweep that shows a task's robustness: `curve` points where one parameter matters, `side` points of each where
 /// several do.
-pub fn usual_sweep(task: TaskName, curve: usize, side: usize) -> Vec<String> {
-    let sweep = Task::new(task).sweep;
+pub fn usual_sweep(task: &dyn AnyTask, curve: usize, side: usize) -> Vec<String> {
+    let sweep = task.sweep();
     let points = if sweep.len() > 1 { side } else { curve };
-    let axis = |axis: SweepRange| format!("{}={}:{}:{points}", axis.parameter, axis.range[0], axis.range[1]);
-    sweep.into_iter().map(axis).collect()
+    let axis = |axis: &SweepRange| format!("{}={}:{}:{points}", axis.parameter, axis.range[0], axis.range[1]);
+    sweep.iter().map(axis).collect()
 }

@@ -40,7 +40,7 @@ fn layers_come_in_order() {
         Layer::set("ppo.horizon=1e2").unwrap(),
     ])
     .unwrap();
-    assert_eq!((plan.task, plan.seed, plan.steps), (TaskName::HOPPER, 2, 2_000_000));
+    assert_eq!((plan.task.name(), plan.seed, plan.steps), ("hopper", 2, 2_000_000));
     assert_eq!((plan.ppo.lanes, plan.ppo.horizon, plan.ppo.epochs), (4, 100, 10));
 }
 

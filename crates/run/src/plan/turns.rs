@@ -4,8 +4,6 @@
 //! many lanes: at 128 a lane the Hopper never saw a second stride, and learnt to stand still. So turns are counted in
 //! steps of a lane.
 
-use wr2l_sim::Task;
-
 use super::keys::lookup;
 use super::layers::{Complaint, Layer};
 use super::{AdversaryKind, LearnerKind, Plan};
@@ -48,7 +46,7 @@ impl Plan {
         let lanes = self.lanes() as u64;
         // A turn comes between two batches.
         let has = (self.steps_between_turns() / lanes).max(horizon as u64);
-        let limit = u64::from(Task::new(self.task).spec().episode_limit);
+        let limit = u64::from(self.task.spec().episode_limit);
         let needs = (limit / EPISODE_SHARE).min(self.steps / (TURNS * lanes));
         let key = if self.adversary.every.is_some() { "adversary.every" } else { "adversary.lane_steps" };
         (has < needs).then(|| {

@@ -6,7 +6,6 @@ use wr2l_rl::{DdpgConfig, EpisodeJob, EpisodeOptions, Executor, Experience, Fixe
 use wr2l_rng::{Purpose, StreamKey};
 use wr2l_robust::adversary::Turn;
 use wr2l_robust::phase_one::SearchKind;
-use wr2l_sim::Task;
 
 use crate::error::RunError;
 use crate::plan::{AdversaryKind, Plan};
@@ -58,7 +57,7 @@ impl Agenda {
                 if self.csv(experiment, one).exists() {
                     continue;
                 }
-                let episodes = match systems_of(one, first.task)? {
+                let episodes = match systems_of(one, &*first.task)? {
                     Target::On(systems) => systems.len() as f64 * f64::from(one.episodes),
                     Target::Worst(worst) => worst.search.budget as f64,
                 };
@@ -74,13 +73,20 @@ impl Agenda {
 
 /// Steps of an episode of which nothing is known: half of the time limit.
 fn usual_length(plan: &Plan) -> f64 {
-    0.5 * f64::from(Task::new(plan.task).spec().episode_limit)
+    0.5 * f64::from(plan.task.spec().episode_limit)
 }
 
 /// Whether [`Speed::measure`] would find the same for both.
 fn is_as_fast(one: &Plan, other: &Plan) -> bool {
     let game = |plan: &Plan| {
-        (plan.task, plan.physics, plan.learner, plan.adversary.kind, plan.adversary.random_actions)
+        (
+            plan.task.hash(),
+            plan.task.to_string(),
+            plan.physics,
+            plan.learner,
+            plan.adversary.kind,
+            plan.adversary.random_actions,
+        )
     };
     game(one) == game(other)
         && (&one.ppo, &one.trpo, &one.ddpg, &one.td3) == (&other.ppo, &other.trpo, &other.ddpg, &other.td3)

@@ -4,13 +4,13 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use wr2l_eval::{
-    Evaluation, EvaluationError, Journal, Search, Subject, Systems, Table, Training, evaluate, search_worst,
-    write_csv,
+    Evaluation, EvaluationError, Journal, Search, Subject, Systems, Table, Training, evaluate_on,
+    search_worst_on, write_csv,
 };
 use wr2l_report::{Band, Quantity, heat_map_figure, histogram_figure, sweep_figure};
-use wr2l_rl::Actor;
+use wr2l_rl::{Actor, Threads};
 use wr2l_robust::ball::Ball;
-use wr2l_sim::{DynamicsSpace, Physics, Task, TaskName};
+use wr2l_sim::{AnyTask, DynamicsSpace, Physics, TaskName};
 
 use crate::error::RunError;
 use crate::formats::ball_file::BallSummary;
@@ -19,6 +19,7 @@ use crate::formats::files::refuse_existing;
 use crate::formats::folder::RunFolder;
 use crate::formats::policy_file::{PolicyOrigin, read_policy};
 use crate::plan::Plan;
+use crate::task::{TaskRef, kept_in};
 use crate::training::resume::policy_of_checkpoint;
 
 /// A policy with what is known of its training.
@@ -28,6 +29,8 @@ pub struct Contestant {
     pub actor: Actor,
     /// Where it comes from.
     pub origin: PolicyOrigin,
+    /// The task it was trained on.
+    pub task: TaskRef,
     /// Name of its run folder or file.
     pub name: String,
     /// Its run folder, if it was given as one.
@@ -52,8 +55,9 @@ impl Contestant {
                 true => policy_of_checkpoint(path)?,
                 false => read_policy(path)?,
             };
+            let task = task_of(&origin, path)?;
             let (folder, plan, ball, method) = (None, None, None, None);
-            return Ok(Self { actor, origin, name: name_of(path), folder, plan, ball, method });
+            return Ok(Self { actor, origin, task, name: name_of(path), folder, plan, ball, method });
         }
         let folder = RunFolder::open(path)?;
         let plan = Plan::read(&folder.file("plan.toml"))?;
@@ -68,8 +72,9 @@ impl Contestant {
             true => Some(BallSummary::read(&ball)?),
             false => None,
         };
+        let task = plan.task.clone();
         let (folder, plan, method) = (Some(folder), Some(plan), None);
-        Ok(Self { actor, origin, name: name_of(path), folder, plan, ball, method })
+        Ok(Self { actor, origin, task, name: name_of(path), folder, plan, ball, method })
     }
 
     /// How the policy came about, for the tables.
@@ -81,6 +86,27 @@ impl Contestant {
             policy_steps: Some(self.origin.steps),
             simulator_steps: self.folder.as_ref().and_then(simulator_steps),
         }
+    }
+}
+
+/// The task of a policy without a run folder: the project's of that name, or that of the run's folder in which it lies.
+fn task_of(origin: &PolicyOrigin, path: &Path) -> Result<TaskRef, RunError> {
+    let Some(hash) = &origin.task_hash else {
+        let name: TaskName = origin.task.parse()?;
+        return Ok(name.into());
+    };
+    let wrong = |reason: String| RunError::content(path, None, reason);
+    let folders = path.ancestors().skip(1).take(2);
+    let Some(file) = folders.map(kept_in).find(|file| file.is_file()) else {
+        let task = &origin.task;
+        return Err(wrong(format!(
+            "the task `{task}` is in its run's folder: name that, or keep the policy in it"
+        )));
+    };
+    let task = TaskRef::open(&file.display().to_string()).map_err(wrong)?;
+    match task.hash().as_ref() == Some(hash) {
+        true => Ok(task),
+        false => Err(wrong(format!("`{}` is not the task it was trained on", file.display()))),
     }
 }
 
@@ -168,12 +194,12 @@ pub fn methods(contestants: &[Contestant]) -> Vec<String> {
 ///
 /// # Errors
 /// [`RunError::Usage`] if there is no policy, or there are several tasks.
-pub fn common_task(contestants: &[Contestant]) -> Result<TaskName, RunError> {
+pub fn common_task(contestants: &[Contestant]) -> Result<TaskRef, RunError> {
     let Some(first) = contestants.first() else {
         return Err(RunError::Usage("name at least one run".into()));
     };
-    match contestants.iter().find(|other| other.origin.task != first.origin.task) {
-        None => Ok(first.origin.task),
+    match contestants.iter().find(|other| other.task != first.task) {
+        None => Ok(first.task.clone()),
         Some(other) => Err(RunError::Usage(format!(
             "`{}` was trained on {} and `{}` on {}: evaluate runs of one task at a time",
             first.name, first.origin.task, other.name, other.origin.task
@@ -196,7 +222,8 @@ pub fn evaluate_all(
 ) -> Result<Vec<Table>, RunError> {
     let share = |done: wr2l_eval::Progress| done.done as f64 / done.total as f64;
     for_each(contestants, physics, progress, |subject, task, physics, progress| {
-        evaluate(subject, task, physics, systems, options, journal, &mut |done| progress(share(done)))
+        let mut threads = Threads::new(&task.simulator(physics, systems.space().clone())?, options.threads)?;
+        evaluate_on(&mut threads, subject, systems, options, journal, &mut |done| progress(share(done)))
     })
 }
 
@@ -208,8 +235,8 @@ fn for_each(
     progress: &mut dyn FnMut(f64) -> ControlFlow<()>,
     mut table: impl FnMut(
         Subject<'_>,
-        Task,
-        Option<Physics>,
+        &dyn AnyTask,
+        Physics,
         &mut dyn FnMut(f64) -> ControlFlow<()>,
     ) -> Result<Table, EvaluationError>,
 ) -> Result<Vec<Table>, RunError> {
@@ -218,9 +245,9 @@ fn for_each(
     for ((index, one), method) in contestants.iter().enumerate().zip(methods(contestants)) {
         let training = one.training();
         let subject = Subject { actor: &one.actor, method: &method, policy: &one.name, training: &training };
-        let physics = Some(physics.unwrap_or(one.origin.physics));
+        let physics = physics.unwrap_or(one.origin.physics);
         let mut progress = |share: f64| progress((index as f64 + share) / count);
-        tables.push(table(subject, Task::new(one.origin.task), physics, &mut progress)?);
+        tables.push(table(subject, &*one.task, physics, &mut progress)?);
     }
     Ok(tables)
 }
@@ -255,19 +282,10 @@ pub fn worst_of_all(
     let share = |done: wr2l_eval::Progress| done.done as f64 / done.total.max(1) as f64;
     for_each(contestants, physics, progress, |subject, task, physics, progress| {
         let mut searched = |done| progress(share(done));
-        let found = search_worst(
-            subject,
-            task.clone(),
-            physics,
-            space,
-            set,
-            options,
-            *search,
-            journal,
-            &mut searched,
-        )?;
+        let mut threads = Threads::new(&task.simulator(physics, space.clone())?, options.threads)?;
+        let found = search_worst_on(&mut threads, subject, set, options, *search, journal, &mut searched)?;
         let systems = found.labelled(format!("worst in {label}"));
-        evaluate(subject, task, physics, &systems, options, journal, &mut |_| progress(1.0))
+        evaluate_on(&mut threads, subject, &systems, options, journal, &mut |_| progress(1.0))
     })
 }
 
@@ -331,20 +349,30 @@ pub fn write_results(
     let [csv, svg] = destination.files();
     write_csv(&csv, tables)?;
     let outline = |x: &str, y: &str| common_outline(x, y, contestants);
-    let drawn = draw_tables(tables, &svg, &outline)?;
+    let space = contestants.first().map(|one| one.task.space());
+    let drawn = draw_tables(tables, space, &svg, &outline)?;
     Ok(if drawn { vec![csv, svg] } else { vec![csv] })
 }
 
 /// The outline of the ball over two parameters by name, in physical units; empty for none.
 pub(crate) type Outlines<'a> = dyn Fn(&str, &str) -> Vec<(f64, f64)> + 'a;
 
-/// Draws the figure that suits the tables, which are over the same systems; `false` if none does.
-pub(crate) fn draw_tables(tables: &[Table], svg: &Path, outline: &Outlines<'_>) -> Result<bool, RunError> {
+/// Draws the figure that suits the tables, which are over the same systems; `false` if none does. `space` is their task's; of
+/// one of the project's it need not be given.
+pub(crate) fn draw_tables(
+    tables: &[Table],
+    space: Option<DynamicsSpace>,
+    svg: &Path,
+    outline: &Outlines<'_>,
+) -> Result<bool, RunError> {
     let Some(first) = tables.first() else { return Ok(false) };
     if first.provenance.searched() {
         return Ok(false);
     }
-    let space = Task::new(first.provenance.task.parse()?).space();
+    let space = match space {
+        Some(space) => space,
+        None => TaskRef::from(first.provenance.task.parse::<TaskName>()?).space(),
+    };
     let mut quantities = Vec::with_capacity(first.parameters.len());
     for name in &first.parameters {
         let p = &space.parameters()[space.index(name)?];

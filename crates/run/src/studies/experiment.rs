@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::Value;
 use wr2l_eval::{HALF_WIDTH, Region, Search, SearchKind, Systems};
-use wr2l_sim::{Physics, Task, TaskName};
+use wr2l_sim::{AnyTask, Physics};
 
 use crate::error::RunError;
 use crate::formats::files::read_text;
 use crate::plan::{Layer, MAX_BYTES, Plan, SettingError, sweep_systems};
 use crate::studies::evaluation::WorstCase;
+use crate::task::TaskRef;
 
 /// The experiments of the paper: name and text.
 const PAPER: [(&str, &str); 11] = [
@@ -115,7 +116,7 @@ pub enum Within {
 #[serde(deny_unknown_fields)]
 pub struct DynamicsRow {
     /// The task.
-    pub task: TaskName,
+    pub task: TaskRef,
     /// What varies in experiments of one dimension.
     pub one: Vec<String>,
     /// What varies in experiments of two dimensions.
@@ -145,7 +146,7 @@ struct File {
     #[expect(dead_code, reason = "says which figure the file belongs to, for people; names of files select")]
     figure: String,
     title: String,
-    task: Option<TaskName>,
+    task: Option<TaskRef>,
     physics: Option<Physics>,
     #[serde(default)]
     seeds: u64,
@@ -230,7 +231,7 @@ fn read(path: &Path, text: &str, quick: bool, most_seeds: u64) -> Result<Experim
     let name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
     let mut methods: Vec<Method> = Vec::new();
     if !file.method.is_empty() {
-        let Some(task) = file.task else { return Err(in_file("`task`: methods need one".into())) };
+        let Some(task) = file.task.clone() else { return Err(in_file("`task`: methods need one".into())) };
         for (key, value) in [("seeds", file.seeds), ("steps", file.steps)] {
             if value == 0 {
                 return Err(in_file(format!("`{key}`: must be at least 1")));
@@ -245,7 +246,7 @@ fn read(path: &Path, text: &str, quick: bool, most_seeds: u64) -> Result<Experim
             if seeds == 0 {
                 return Err(refuse(place, "`seeds`: must be at least 1".into()));
             }
-            let method = method(&place, &file, task, entry, seeds.min(most_seeds), quick)?;
+            let method = method(&place, &file, &task, entry, seeds.min(most_seeds), quick)?;
             if let Some(other) = methods.iter().find(|other| other.is(&method)) {
                 return Err(refuse(place, format!("it is the same as method `{}`", other.name)));
             }
@@ -262,8 +263,8 @@ fn read(path: &Path, text: &str, quick: bool, most_seeds: u64) -> Result<Experim
         if quick {
             evaluation.hurry();
         }
-        if let Some(task) = file.task {
-            evaluation.check(task).map_err(|message| refuse(place, message))?;
+        if let Some(task) = &file.task {
+            evaluation.check(&**task).map_err(|message| refuse(place, message))?;
         }
         evaluations.push(evaluation);
     }
@@ -280,7 +281,7 @@ fn read(path: &Path, text: &str, quick: bool, most_seeds: u64) -> Result<Experim
 fn method(
     place: &str,
     file: &File,
-    task: TaskName,
+    task: &TaskRef,
     entry: &MethodEntry,
     seeds: u64,
     quick: bool,
@@ -289,7 +290,7 @@ fn method(
     for seed in 0..seeds {
         let argument = |key: &str, value: Value| Layer::argument(place, key, value);
         let mut layers = vec![
-            argument("task", task.as_str().into()),
+            argument("task", task.handle().into()),
             argument("algorithm", entry.algorithm.as_str().into()),
             Layer::count(place, "seed", seed)?,
             Layer::count(place, "steps", file.steps)?,
@@ -349,7 +350,7 @@ impl EvaluationPlan {
         }
     }
 
-    fn check(&self, task: TaskName) -> Result<(), String> {
+    fn check(&self, task: &dyn AnyTask) -> Result<(), String> {
         let kinds = [!self.sweep.is_empty(), self.random.is_some(), self.worst_case]
             .into_iter()
             .filter(|&k| k)
@@ -375,11 +376,11 @@ pub(crate) enum Target {
 }
 
 /// The systems of an evaluation, or where its search looks.
-pub(crate) fn systems_of(evaluation: &EvaluationPlan, task: TaskName) -> Result<Target, RunError> {
+pub(crate) fn systems_of(evaluation: &EvaluationPlan, task: &dyn AnyTask) -> Result<Target, RunError> {
     if let Some(systems) = sweep_systems(task, &evaluation.sweep)? {
         return Ok(Target::On(systems));
     }
-    let all = Task::new(task).space();
+    let all = task.space();
     let space = if evaluation.vary.is_empty() { all } else { all.select(&evaluation.vary)? };
     let region = Region::Box(evaluation.half_width);
     if let Some(count) = evaluation.random {
@@ -421,8 +422,7 @@ mod tests {
     fn the_papers_robots_keep_the_entropy_they_were_published_with() {
         for experiment in select_experiments(&[], false, None).unwrap() {
             for plan in experiment.methods.iter().flat_map(|method| &method.plans) {
-                let robot =
-                    matches!(plan.task, TaskName::HOPPER | TaskName::WALKER2D | TaskName::HALF_CHEETAH);
+                let robot = matches!(plan.task.name(), "hopper" | "walker2d" | "half-cheetah");
                 let dynamics_vary = plan.adversary.kind.needs_ball();
                 let published = if robot && dynamics_vary { 0.003 } else { 0.0 };
                 assert_eq!(plan.ppo.entropy, published, "{}, {}", experiment.name, plan.method());
@@ -439,7 +439,7 @@ mod tests {
         assert_eq!(epopt.len(), 15, "five seeds on three robots");
         for plan in epopt {
             let published =
-                if plan.task == TaskName::HALF_CHEETAH { (Some(10), 20) } else { (Some(100), 100) };
+                if plan.task.name() == "half-cheetah" { (Some(10), 20) } else { (Some(100), 100) };
             assert_eq!((plan.adversary.cvar.after, plan.ppo.episodes), published, "{}", plan.task);
         }
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use wr2l_eval::{Table, read_csv};
 use wr2l_report::page::{AdversaryPath, Curve, Page, ParameterInfo, SystemSet};
 use wr2l_report::{Band, FigureError, LearningRun, Quantity, learning_figure};
-use wr2l_sim::{Physics, Task, TaskName};
+use wr2l_sim::{Physics, TaskName};
 
 use crate::error::RunError;
 use crate::formats::ball_file::BallSummary;
@@ -38,7 +38,7 @@ pub fn page(sources: &PageSources<'_>) -> Result<Page, RunError> {
     for folder in sources.results {
         sets.extend(tables_in(folder)?);
     }
-    let mut tasks: Vec<String> = contestants.iter().map(|one| one.origin.task.to_string()).collect();
+    let mut tasks: Vec<String> = contestants.iter().map(|one| one.task.to_string()).collect();
     tasks.extend(sets.iter().flat_map(|(_, tables)| tables.iter().map(|t| t.provenance.task.clone())));
     let Some(first) = tasks.first() else {
         return Err(RunError::Usage("there is nothing to show: name runs, or a folder of results".into()));
@@ -46,7 +46,10 @@ pub fn page(sources: &PageSources<'_>) -> Result<Page, RunError> {
     if let Some(other) = tasks.iter().find(|task| *task != first) {
         return Err(RunError::Usage(format!("a page is about one task, not both {first} and {other}")));
     }
-    let task: TaskName = first.parse()?;
+    let task = match contestants.first() {
+        Some(one) => one.task.clone(),
+        None => first.parse::<TaskName>()?.into(),
+    };
 
     let mut all_methods = names.clone();
     all_methods
@@ -57,7 +60,7 @@ pub fn page(sources: &PageSources<'_>) -> Result<Page, RunError> {
             distinct.push(name);
         }
     }
-    let space = Task::new(task).space();
+    let space = task.space();
     let parameters = space.parameters().iter().map(|p| {
         let (nominal, lower, upper) = (p.nominal, p.lower, p.upper);
         (p.name.clone(), ParameterInfo { unit: p.unit.clone(), nominal, lower, upper, scale: p.scale })
@@ -66,6 +69,8 @@ pub fn page(sources: &PageSources<'_>) -> Result<Page, RunError> {
     let paths = contestants.iter().map(path_of).collect::<Result<Vec<_>, _>>()?;
     let replay = match contestants {
         [] => None,
+        // What is not drawn is not played.
+        _ if task.drawn().is_none() => None,
         _ => Some(record(contestants, &names, sources.physics, notable_dynamics(&sets))?),
     };
     let mut shown = Vec::with_capacity(sets.len());
@@ -82,7 +87,7 @@ pub fn page(sources: &PageSources<'_>) -> Result<Page, RunError> {
     };
     Ok(Page {
         title,
-        about: format!("{} {}", Task::new(task).description, trained(contestants, &names)),
+        about: format!("{} {}", task.description(), trained(contestants, &names)),
         summary_note: "Each number is the mean across a method's policies (training seeds) with its 95 % bootstrap \
                        interval. Mean, interquartile mean (IQM), mean of the worst tenth (CVaR₁₀) and worst are over \
                        the systems; nominal is the reference system; still is the share of policies that stand still \
@@ -94,7 +99,7 @@ pub fn page(sources: &PageSources<'_>) -> Result<Page, RunError> {
         curves,
         curves_label,
         paths: paths.into_iter().flatten().collect(),
-        skeleton: replay.is_some().then(|| skeleton(&Task::new(task))),
+        skeleton: task.drawn().filter(|_| replay.is_some()).map(skeleton),
         replay,
     })
 }

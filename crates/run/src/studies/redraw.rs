@@ -33,7 +33,7 @@ pub fn redraw(output: &Path) -> Result<Vec<PathBuf>, RunError> {
         let stem = csv.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let outline = read_outline(&csv.with_extension("outline"));
         let svg = figures.join(format!("{stem}.svg"));
-        if draw_tables(&tables, &svg, &|_: &str, _: &str| outline.clone())? {
+        if draw_tables(&tables, None, &svg, &|_: &str, _: &str| outline.clone())? {
             drawn.push(svg);
             let svg = figures.join(format!("{stem}-profile.svg"));
             drawn.extend(written(profile_figure(&tables).and_then(|figure| figure.write(&svg)), svg)?);

@@ -6,7 +6,7 @@ use wr2l_eval::Table;
 use wr2l_report::page::{Replay, ReplayDynamics, ReplayEpisode};
 use wr2l_rl::LaneActor;
 use wr2l_rng::{Purpose, StreamKey};
-use wr2l_sim::{BatchSim, Outcome, Physics, Simulator, Task};
+use wr2l_sim::{BatchSim, Outcome, Physics, Simulator};
 
 use crate::error::RunError;
 use crate::studies::evaluation::Contestant;
@@ -98,7 +98,7 @@ pub(crate) fn record(
     let chosen = some_of_each(methods, MOST_POLICIES);
     let mut dynamics = dynamics;
     if let Some(one) = contestants.first() {
-        let spec = Task::new(one.origin.task).spec();
+        let spec = one.task.spec();
         let frames = (spec.episode_limit / stride(spec.dt) + 2) as usize;
         // Two bytes a number, a third more in base 64.
         let episode = frames * (spec.nq + 1) * 8 / 3;
@@ -111,10 +111,9 @@ pub(crate) fn record(
         let one = &contestants[index];
         for (number, dynamics) in dynamics.iter().enumerate() {
             let names: Vec<&String> = dynamics.phi.keys().collect();
-            let task = Task::new(one.origin.task);
-            let space = task.space().select(&names)?;
+            let space = one.task.space().select(&names)?;
             let phi: Vec<f64> = dynamics.phi.values().copied().collect();
-            let simulator = Simulator::new(task, Some(physics.unwrap_or(one.origin.physics)), space)?;
+            let simulator = one.task.simulator(physics.unwrap_or(one.origin.physics), space)?;
             let stride = stride(simulator.spec().dt);
             frame_seconds = simulator.spec().dt * f64::from(stride);
             episodes.push(episode(one, &simulator, &phi, stride, (place, number))?);

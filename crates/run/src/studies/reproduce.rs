@@ -19,7 +19,6 @@ use std::sync::Mutex;
 
 use wr2l_eval::{Evaluation, Fingerprint, Journal, Table, read_csv, write_csv, write_statistics};
 use wr2l_rl::StopFlag;
-use wr2l_sim::Task;
 
 use crate::error::RunError;
 use crate::formats::files::write_file;
@@ -259,7 +258,7 @@ impl Agenda {
         stop: &StopFlag,
         tell: &dyn Fn(Event<'_>),
     ) -> Result<(), RunError> {
-        let Some(task) = contestants.first().map(|one| one.origin.task) else { return Ok(()) };
+        let Some(task) = contestants.first().map(|one| one.task.clone()) else { return Ok(()) };
         let csv = self.csv(experiment, evaluation);
         let key = contestants
             .iter()
@@ -285,7 +284,7 @@ impl Agenda {
             tell(Event::Evaluating(&title, done));
             if stop.is_raised() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        let tables = match systems_of(evaluation, task)? {
+        let tables = match systems_of(evaluation, &*task)? {
             Target::On(systems) => {
                 evaluate_all(contestants, None, &systems, options, &mut journal, &mut progress)?
             }
@@ -377,12 +376,12 @@ fn train_job(job: &Job, options: &TrainOptions) -> Result<(), RunError> {
 fn table_of_dynamics(experiment: &Experiment) -> Result<String, RunError> {
     let mut text = format!("# {}\n\n| task | one | two | all |\n|---|---|---|---|\n", experiment.title);
     for row in &experiment.dynamics {
-        let space = Task::new(row.task).space();
+        let space = row.task.space();
         for name in row.one.iter().chain(&row.two) {
             space.index(name)?;
         }
         if let Some(count) = row.count.filter(|&count| count != space.dim()) {
-            let (task, dim) = (row.task, space.dim());
+            let (task, dim) = (&row.task, space.dim());
             return Err(RunError::Usage(format!("{task} has {dim} parameters, the table says {count}")));
         }
         let list = |names: &[String]| names.join(", ");

@@ -6,16 +6,17 @@ use std::path::PathBuf;
 
 use wr2l_eval::parse_number;
 use wr2l_rng::{Purpose, Stream, StreamKey};
-use wr2l_sim::{ActionSpace, Outcome, Physics, SimSpec, Simulator, Task, TaskName};
+use wr2l_sim::{ActionSpace, Outcome, Physics, SimSpec};
 
 use crate::error::RunError;
 use crate::formats::rows::read_rows;
+use crate::task::TaskRef;
 
 /// What to simulate.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Simulation {
     /// The task.
-    pub task: TaskName,
+    pub task: TaskRef,
     /// The physics, or the task's own choice.
     pub physics: Option<Physics>,
     /// Dynamics parameters by name, in physical units; all others keep the reference value.
@@ -71,7 +72,7 @@ impl Simulation {
     /// [`RunError`] for unknown or out-of-bounds parameters, unreadable or malformed files, and files that do
     /// not fit the task, all before the first line; whatever `line` returns.
     pub fn run(&self, mut line: impl FnMut(&str) -> Result<(), RunError>) -> Result<Simulated, RunError> {
-        let task = Task::new(self.task);
+        let task = &self.task;
         let names: Vec<&str> = self.phi.iter().map(|(name, _)| name.as_str()).collect();
         // A name, never a pattern: each stands for one value.
         for name in &names {
@@ -80,7 +81,7 @@ impl Simulation {
         let space = task.space().select(&names)?;
         let phi: Vec<f64> = self.phi.iter().map(|(_, value)| *value).collect();
         space.check(&phi)?;
-        let simulator = Simulator::new(task, self.physics, space)?;
+        let simulator = task.simulator(self.physics.unwrap_or_else(|| task.physics()[0]), space)?;
         let spec = simulator.spec().clone();
         let mut actions = self.actions(&spec)?;
         let state = self.state(&spec)?;

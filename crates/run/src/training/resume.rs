@@ -84,8 +84,8 @@ impl Saved {
             *warning = format!("{warning}; the one before it is used");
         }
         let wrong = |reason: String| RunError::content(&found.path, None, reason);
-        let old =
-            Layer::text(&found.path, found.header.plan.clone()).and_then(|layer| Plan::resolve(&[layer]))?;
+        let old = Layer::of_checkpoint(&found.path, found.header.plan.clone())
+            .and_then(|layer| Plan::resolve(&[layer]))?;
         let differences = old.differences(&plan);
         if !differences.is_empty() {
             if old.task != plan.task {
@@ -178,7 +178,7 @@ impl Saved {
 pub(crate) fn policy_of_checkpoint(path: &Path) -> Result<(Actor, PolicyOrigin), RunError> {
     let wrong = |reason: String| RunError::content(path, None, reason);
     let (header, mut state) = read(path).map_err(|error| wrong(error.to_string()))?;
-    let plan = Layer::text(path, header.plan).and_then(|layer| Plan::resolve(&[layer]))?;
+    let plan = Layer::of_checkpoint(path, header.plan).and_then(|layer| Plan::resolve(&[layer]))?;
     let simulator = plan.simulator()?;
     let mut course = Course::new(plan.vary.len());
     let mut learner = learner(&plan, &simulator)?;
@@ -188,7 +188,8 @@ pub(crate) fn policy_of_checkpoint(path: &Path) -> Result<(Actor, PolicyOrigin),
         return Err(wrong("it is of the moment before training began".into()));
     }
     let origin = PolicyOrigin {
-        task: plan.task,
+        task: plan.task.to_string(),
+        task_hash: plan.task.hash(),
         physics: plan.physics,
         algorithm: plan.method(),
         seed: plan.seed,

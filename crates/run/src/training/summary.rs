@@ -93,7 +93,7 @@ impl Summary {
             warnings: ball
                 .and_then(BallSummary::warning)
                 .into_iter()
-                .chain(guard::diverging(&trained.course, plan.physics.as_str(), plan.task.as_str()))
+                .chain(guard::diverging(&trained.course, plan.physics.as_str(), plan.task.name()))
                 .chain(trained.course.overshoot.warning(trained.course.iteration))
                 .collect(),
             evaluation: None,

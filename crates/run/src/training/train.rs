@@ -11,9 +11,11 @@ use wr2l_rl::{State, StopFlag, Threads};
 use crate::error::RunError;
 use crate::formats::ball_file::BallSummary;
 use crate::formats::checkpoint::{Checkpoints, Header};
+use crate::formats::files::write_file;
 use crate::formats::folder::RunFolder;
 use crate::formats::policy_file::{PolicyOrigin, VariedParameter, write_policy};
 use crate::plan::{AdversaryKind, Plan};
+use crate::task::KEPT;
 use crate::training::guard;
 use crate::training::logs::Logs;
 use crate::training::players::{ESTIMATE, Opponent, RestoreError, learner};
@@ -138,6 +140,10 @@ impl<'a> Run<'a> {
         options: &TrainOptions,
         observer: &mut dyn Observer,
     ) -> Result<Self, RunError> {
+        for (name, bytes) in plan.task.kept() {
+            folder.subfolder(KEPT)?;
+            write_file(&folder.file(KEPT).join(name), &bytes)?;
+        }
         plan.write(&folder.file("plan.toml"))?;
         let mut session = against_nobody(plan, options)?;
         let estimate = begin_game(plan, folder, &mut session, observer)?;
@@ -282,7 +288,8 @@ impl<'a> Run<'a> {
 
     fn write_policy(&mut self) -> Result<(), RunError> {
         let origin = PolicyOrigin {
-            task: self.plan.task,
+            task: self.plan.task.to_string(),
+            task_hash: self.plan.task.hash(),
             physics: self.plan.physics,
             algorithm: self.plan.method(),
             seed: self.plan.seed,

@@ -11,7 +11,7 @@ use wr2l::run::{
     BallSummary, Contestant, Destination, RunError, WorstCase, common_task, evaluate_all, open_contestants,
     sweep_stem, sweep_systems, usual_sweep, worst_of_all, write_results,
 };
-use wr2l::sim::{DynamicsSpace, Physics, Task, TaskName};
+use wr2l::sim::{AnyTask, DynamicsSpace, Physics};
 
 use super::threads;
 use crate::cli::{EvaluateArgs, SearchHow, Within};
@@ -39,7 +39,7 @@ pub(crate) fn run(args: &EvaluateArgs) -> Result<(), RunError> {
     let physics: Option<Physics> = args.physics.as_deref().map(str::parse).transpose()?;
     let (tables, figures) = places(args, &contestants)?;
     let mut requests = Vec::new();
-    for (stem, request) in requests_of(args, task, &contestants)? {
+    for (stem, request) in requests_of(args, &*task, &contestants)? {
         let destination =
             Destination { tables: tables.clone(), figures: figures.clone(), stem, force: args.force };
         // Before the work, not after it.
@@ -123,7 +123,7 @@ fn refuse_unread(args: &EvaluateArgs) -> Result<(), RunError> {
 /// What is asked for, with the stem of its files.
 fn requests_of(
     args: &EvaluateArgs,
-    task: TaskName,
+    task: &dyn AnyTask,
     contestants: &[Contestant],
 ) -> Result<Vec<(String, Request)>, RunError> {
     let mut requests = Vec::new();
@@ -138,7 +138,7 @@ fn requests_of(
     }
     let (region, space) = region(args, task, contestants)?;
     let mut place = region.label().replace(' ', "-");
-    if args.vary.is_some() && space.dim() < Task::new(task).space().dim() {
+    if args.vary.is_some() && space.dim() < task.space().dim() {
         place = match space.dim() {
             ..=SPELT_OUT => space.names().fold(place, |place, name| place + "-" + name),
             // Which ones: no file system takes twenty names in one.
@@ -175,12 +175,12 @@ fn requests_of(
 /// The region of random systems and of the search, and its parameters.
 fn region(
     args: &EvaluateArgs,
-    task: TaskName,
+    task: &dyn AnyTask,
     contestants: &[Contestant],
 ) -> Result<(Region, DynamicsSpace), RunError> {
     let within = args.within.unwrap_or(Within::Box);
     if within == Within::Box {
-        let space = Task::new(task).space();
+        let space = task.space();
         let space = args.vary.as_ref().map_or(Ok(space.clone()), |names| space.select(names))?;
         return Ok((Region::Box(args.half_width.unwrap_or(HALF_WIDTH)), space));
     }

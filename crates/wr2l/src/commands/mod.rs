@@ -12,6 +12,8 @@ pub(crate) mod tasks;
 pub(crate) mod train;
 mod training;
 
+use wr2l::run::{RunError, TaskRef};
+
 /// How a command that did not fail ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Done {
@@ -24,4 +26,9 @@ pub(crate) enum Done {
 /// The number of threads asked for, or one per core.
 fn threads(asked: Option<usize>) -> usize {
     asked.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+}
+
+/// The task of this name, or in this file.
+fn open_task(name: &str) -> Result<TaskRef, RunError> {
+    TaskRef::open(name).map_err(RunError::Usage)
 }

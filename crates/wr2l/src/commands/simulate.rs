@@ -1,15 +1,16 @@
 //! `wr2l simulate`.
 
 use wr2l::run::{NewFile, RunError, Simulation, check_output, parse_phi, refuse_existing};
-use wr2l::sim::{Outcome, Task};
+use wr2l::sim::Outcome;
 
+use super::open_task;
 use crate::cli::SimulateArgs;
 use crate::interrupt;
 use crate::output::print_while_read;
 
 pub(crate) fn run(args: &SimulateArgs) -> Result<(), RunError> {
     let simulation = Simulation {
-        task: args.task,
+        task: open_task(&args.task)?,
         physics: args.physics.as_deref().map(str::parse).transpose()?,
         phi: parse_phi(&args.phi)?,
         initial_state: args.initial_state.clone(),
@@ -56,7 +57,7 @@ pub(crate) fn run(args: &SimulateArgs) -> Result<(), RunError> {
         }
         simulated
     };
-    let act_dim = Task::new(args.task).spec().act_dim();
+    let act_dim = simulation.task.spec().act_dim();
     let parts = [(&simulated.initial_state, simulated.initial_state.len()), (&simulated.actions, act_dim)];
     for (path, (numbers, columns)) in saved.into_iter().zip(parts) {
         let Some(path) = path else { continue };

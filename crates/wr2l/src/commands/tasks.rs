@@ -1,18 +1,21 @@
 //! `wr2l tasks`.
 
 use serde_json::json;
-use wr2l::run::RunError;
-use wr2l::sim::{Task, TaskName};
+use wr2l::run::{RunError, TaskRef};
+use wr2l::sim::{AnyTask, TaskName};
 
+use super::open_task;
 use crate::cli::TasksArgs;
 use crate::output::{aligned, print};
 
 pub(crate) fn run(args: &TasksArgs) -> Result<(), RunError> {
-    let text = match (args.task, args.json) {
+    let text = match (&args.task, args.json) {
         (None, false) => all(),
-        (None, true) => TaskName::ALL.iter().map(|&name| format!("{}\n", summary(name))).collect(),
-        (Some(name), false) => one(&Task::new(name)),
-        (Some(name), true) => parameters(&Task::new(name)),
+        (None, true) => {
+            TaskName::ALL.iter().map(|&name| format!("{}\n", summary(&*TaskRef::from(name)))).collect()
+        }
+        (Some(name), false) => one(&*open_task(name)?),
+        (Some(name), true) => parameters(&*open_task(name)?),
     };
     print(&text)
 }
@@ -20,25 +23,24 @@ pub(crate) fn run(args: &TasksArgs) -> Result<(), RunError> {
 fn all() -> String {
     let mut rows = vec![["task", "observations", "actions", "parameters", ""].map(String::from)];
     for name in TaskName::ALL {
-        let task = Task::new(name);
+        let task = TaskRef::from(name);
         let spec = task.spec();
         rows.push([
             name.to_string(),
             spec.obs_dim.to_string(),
             spec.act_dim().to_string(),
             task.space().dim().to_string(),
-            task.description.clone(),
+            task.description().to_owned(),
         ]);
     }
     aligned(&rows) + "\n`wr2l tasks TASK` lists a task's parameters.\n"
 }
 
-fn summary(name: TaskName) -> serde_json::Value {
-    let task = Task::new(name);
+fn summary(task: &dyn AnyTask) -> serde_json::Value {
     let spec = task.spec();
     json!({
-        "task": name.as_str(),
-        "description": task.description,
+        "task": task.name(),
+        "description": task.description(),
         "obs_dim": spec.obs_dim,
         "act_dim": spec.act_dim(),
         "episode_limit": spec.episode_limit,
@@ -47,7 +49,7 @@ fn summary(name: TaskName) -> serde_json::Value {
     })
 }
 
-fn one(task: &Task) -> String {
+fn one(task: &dyn AnyTask) -> String {
     let spec = task.spec();
     let mut rows = vec![["parameter", "nominal", "lower", "upper", "unit", ""].map(String::from)];
     for p in task.space().parameters() {
@@ -62,8 +64,8 @@ fn one(task: &Task) -> String {
     }
     format!(
         "{}: {}\n{} observations, {} actions, {} steps of {} s at most.\n\n{}",
-        task.name,
-        task.description,
+        task.name(),
+        task.description(),
         spec.obs_dim,
         spec.act_dim(),
         spec.episode_limit,
@@ -72,7 +74,7 @@ fn one(task: &Task) -> String {
     )
 }
 
-fn parameters(task: &Task) -> String {
+fn parameters(task: &dyn AnyTask) -> String {
     let space = task.space();
     let lines = space.parameters().iter().map(|p| {
         let line = json!({

@@ -30,7 +30,7 @@ fn layers(args: &TrainArgs) -> Result<Vec<Layer>, RunError> {
     if let Some(path) = &args.experiment.plan {
         layers.push(Layer::file(path)?);
     }
-    if let Some(task) = args.task {
+    if let Some(task) = &args.task {
         layers.push(Layer::argument(format!("task {task}"), "task", task.as_str()));
     }
     if args.paper {
