@@ -7,6 +7,7 @@
 
 mod across;
 mod axis;
+mod certificate;
 mod columns;
 mod csv_file;
 mod evaluate;
@@ -22,6 +23,7 @@ mod worst_case;
 
 pub use across::{Aggregate, Bootstrap, Interval, Resample, Scores, probability_of_improvement};
 pub use axis::{Axis, Grid, MAX_SYSTEMS, SweepError, Systems};
+pub use certificate::{Bound, Certainty, Certificate, CertificateError};
 pub use csv_file::{CsvError, read_at_most, read_csv, write_atomically, write_csv};
 pub use evaluate::{Evaluation, EvaluationError, Progress, Subject, evaluate, evaluate_on};
 pub use journal::{Fingerprint, Journal};

@@ -1,5 +1,7 @@
 //! The command line as typed: names, help, and nothing else. What it means is decided in `commands`.
 
+mod certify;
+
 use std::ffi::OsStr;
 use std::path::PathBuf;
 
@@ -8,6 +10,8 @@ use clap::{Arg, Args, Parser, Subcommand};
 use wr2l::eval::parse_number;
 use wr2l::run::parse_count;
 use wr2l::sim::TaskName;
+
+pub(crate) use certify::CertifyArgs;
 
 /// Control policies that survive dynamics they were not trained on.
 ///
@@ -36,6 +40,7 @@ pub(crate) enum Command {
     Train(TrainArgs),
     Resume(ResumeArgs),
     Evaluate(EvaluateArgs),
+    Certify(CertifyArgs),
     Report(ReportArgs),
     Reproduce(ReproduceArgs),
     Simulate(SimulateArgs),

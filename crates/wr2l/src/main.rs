@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         Command::Train(args) => commands::train::run(&args),
         Command::Resume(args) => commands::resume::run(&args),
         Command::Evaluate(args) => commands::evaluate::run(&args).map(|()| Done::Completely),
+        Command::Certify(args) => commands::certify::run(&args).map(|()| Done::Completely),
         Command::Report(args) => commands::report::run(&args).map(|()| Done::Completely),
         Command::Reproduce(args) => commands::reproduce::run(&args).map(|()| Done::Completely),
         Command::Simulate(args) => commands::simulate::run(&args).map(|()| Done::Completely),

@@ -178,3 +178,28 @@ fn a_killed_evaluation_goes_on_where_it_was() {
     assert_eq!(folder.read(&format!("whole/{name}")), folder.read(&format!("killed/{name}")));
     assert!(!partial.exists());
 }
+
+#[test]
+fn random_systems_say_what_holds_for_all() {
+    let folder = Folder::new();
+    train(&folder, "a", "");
+    train(&folder, "b", "--seed 1");
+    let out = folder.done("certify a b --systems 40 --episodes 2 --within ball --lowest 0 -o certified");
+    let lines: Vec<&str> =
+        out.lines().filter(|line| line.contains("with 95.0 % confidence: 90.0 % of all")).collect();
+    assert_eq!(lines.len(), 2, "{out}");
+    assert!(lines[0].starts_with("a: ") && lines[0].contains("the mean is at least"), "{out}");
+    assert!(folder.path("certified/random-40-ball.csv").is_file());
+    let json = folder.done("certify a --systems 40 --episodes 2 --confidence 0.9 --json");
+    assert!(json.contains("\"confidence\":0.9") && json.contains("\"share\":0.9"), "{json}");
+    assert!(
+        folder
+            .done("evaluate a --random 40 --episodes 2 --force")
+            .contains("of all systems have a return of at least")
+    );
+    assert!(!folder.done("evaluate a --sweep gravity=9,10 --episodes 2").contains("confidence"));
+    folder.refused("certify a --confidence 1 -o c", 2, &["--confidence", "[0.5, 1)"]);
+    // Only the work shows that; its table stays.
+    let wrong = folder.run("certify a --systems 10 --episodes 2 --lowest 1000 -o c");
+    assert!(wrong.code == 2 && wrong.err.contains("below the lowest"), "{wrong:?}");
+}

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use serde_json::json;
 use wr2l::eval::{
-    Evaluation, Fingerprint, HALF_WIDTH, Region, Row, Search, SearchKind, Systems, Table, summary,
+    Certainty, Certificate, Evaluation, Fingerprint, HALF_WIDTH, Region, Row, Search, SearchKind, Systems,
+    Table, summary,
 };
 use wr2l::run::{
     BallSummary, Contestant, Destination, RunError, WorstCase, common_task, evaluate_all, open_contestants,
@@ -33,6 +34,11 @@ const BUDGET: u64 = 10_000;
 const SPELT_OUT: usize = 4;
 
 pub(crate) fn run(args: &EvaluateArgs) -> Result<(), RunError> {
+    with_certainty(args, Certainty::default())
+}
+
+/// The same, with what random systems say about all others stated as `certainty` says.
+pub(super) fn with_certainty(args: &EvaluateArgs, certainty: Certainty) -> Result<(), RunError> {
     refuse_unread(args)?;
     let contestants = open_contestants(&args.runs)?;
     let task = common_task(&contestants)?;
@@ -55,16 +61,39 @@ pub(crate) fn run(args: &EvaluateArgs) -> Result<(), RunError> {
     let mut first = true;
     for (destination, request) in &requests {
         let (tables, files) = make(args, &contestants, physics, options, destination, request)?;
+        let certificates = certificates(request, &tables, certainty)?;
         if args.json {
-            tables.iter().try_for_each(|table| print(&format!("{}\n", line(table, &files))))?;
+            for (number, table) in tables.iter().enumerate() {
+                print(&format!("{}\n", line(table, &files, certificates.get(number))))?;
+            }
         } else {
             let list: String = files.iter().map(|path| format!("  {}\n", path.display())).collect();
             let gap = if first { "" } else { "\n" };
-            print(&format!("{gap}{}:\n{}\n{list}", heading(request, &tables), summary(&tables)))?;
+            let certain: String = tables
+                .iter()
+                .zip(&certificates)
+                .map(|(table, it)| format!("{}: {}\n", table.provenance.policy, it.sentence()))
+                .collect();
+            let head = heading(request, &tables);
+            print(&format!("{gap}{head}:\n{}{certain}\n{list}", summary(&tables)))?;
         }
         first = false;
     }
     Ok(())
+}
+
+/// What random systems say about all others; nothing of other systems.
+fn certificates(
+    request: &Request,
+    tables: &[Table],
+    certainty: Certainty,
+) -> Result<Vec<Certificate>, RunError> {
+    match request {
+        Request::On(systems) if systems.label() != "grid" => {
+            Certificate::all(tables, certainty).map_err(|error| RunError::Usage(error.to_string()))
+        }
+        _ => Ok(Vec::new()),
+    }
 }
 
 /// Evaluates and writes what one request asks for; what a killed call has found before is not done again.
@@ -230,7 +259,7 @@ fn heading(request: &Request, tables: &[Table]) -> String {
     }
 }
 
-fn line(table: &Table, files: &[PathBuf]) -> serde_json::Value {
+fn line(table: &Table, files: &[PathBuf], certificate: Option<&Certificate>) -> serde_json::Value {
     let statistics = table.statistics().ok();
     let named = |row: &Row| -> serde_json::Map<String, serde_json::Value> {
         table.parameters.iter().cloned().zip(row.phi.iter().map(|&value| json!(value))).collect()
@@ -252,6 +281,12 @@ fn line(table: &Table, files: &[PathBuf]) -> serde_json::Value {
         "worst": statistics.as_ref().map(|s| s.worst),
         "worst_at": table.worst().map(named),
         "diverged": table.diverged(),
+        "certificate": certificate.map(|it| json!({
+            "confidence": it.confidence,
+            "shares": it.shares.iter().chain(&it.worst).map(|b| json!({ "share": b.share, "at_least": b.at_least })).collect::<Vec<_>>(),
+            "mean": it.mean,
+            "cvar10": it.cvar10,
+        })),
         "files": files,
     })
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod ball;
 pub(crate) mod bench;
+pub(crate) mod certify;
 pub(crate) mod completions;
 pub(crate) mod evaluate;
 pub(crate) mod report;
