@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use crate::process::{self, Failure, cargo};
-use crate::{mujoco, parity};
+use crate::{book, mujoco, parity};
 
 /// Runs every stage and stops at the first that fails.
 pub(crate) fn run(root: &Path, thorough: bool) -> Result<(), Failure> {
@@ -26,6 +26,9 @@ pub(crate) fn run(root: &Path, thorough: bool) -> Result<(), Failure> {
     stage("a build without MuJoCo", &mut cargo(&["check", "--package", "wr2l"]))?;
     let mut documentation = cargo(&["doc", "--workspace", "--no-deps", "--all-features"]);
     stage("documentation", documentation.env("RUSTDOCFLAGS", "--deny warnings"))?;
+
+    println!("\n== the book, and the links within it");
+    book::build(root)?;
 
     println!("\n== what Gymnasium does, for the parity tests");
     let fixtures = parity::fixtures(root)?;

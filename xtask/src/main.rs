@@ -3,6 +3,7 @@
 //! This crate depends on nothing, so that it builds in seconds and before MuJoCo is there.
 #![forbid(unsafe_code)]
 
+mod book;
 mod checks;
 mod folders;
 mod mujoco;
@@ -26,6 +27,7 @@ Usage: cargo xtask <command>
   test              set up, then everything that CI checks: format, lints, documentation, tests,
                     with those against the real Gymnasium
   test --thorough   also the slow tests
+  book              build the book of docs/ into target/book, and check its links
   bench-peers       set up, build with MuJoCo, and measure wr2l beside bare MuJoCo, EnvPool, PyTorch and
                     Stable-Baselines3; downloads several GB the first time
   bench-peers NAME  only measurements with NAME in their names, for example `update`
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         ["run", arguments @ ..] => wr2l(&root, arguments),
         ["test"] => checks::run(&root, false),
         ["test", "--thorough"] => checks::run(&root, true),
+        ["book"] => book::build(&root).map(|pages| println!("{}", pages.join("index.html").display())),
         ["bench-peers", only @ ..] => peers::run(&root, only),
         ["fuzz"] => checks::fuzz(&root, "60"),
         ["fuzz", seconds] => checks::fuzz(&root, seconds),

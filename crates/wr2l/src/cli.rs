@@ -1,6 +1,8 @@
 //! The command line as typed: names, help, and nothing else. What it means is decided in `commands`.
 
 mod certify;
+#[cfg(test)]
+mod tests;
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
