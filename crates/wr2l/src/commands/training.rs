@@ -124,7 +124,27 @@ fn listing(folder: &RunFolder, reported: Option<&Reported>) -> String {
     for path in files(folder).iter().chain(figures) {
         text += &format!("  {}\n", path.display());
     }
+    if folder.file("policy.safetensors").exists() {
+        text += &next(folder);
+    }
     text
+}
+
+/// What one may want to know of a new policy, as commands to paste.
+fn next(folder: &RunFolder) -> String {
+    let run = folder.path().display();
+    let within = if folder.file("ball.toml").exists() { "ball" } else { "box" };
+    let commands = [
+        (format!("wr2l report {run} -o report.html"), "a page with figures and a replay"),
+        (
+            format!("wr2l evaluate {run} --worst-case --within {within}"),
+            "the dynamics under which it does worst",
+        ),
+        (format!("wr2l certify {run} --within {within}"), "what holds for all dynamics of that set"),
+    ];
+    let width = commands.iter().map(|(command, _)| command.chars().count()).max().unwrap_or(0);
+    let lines = commands.map(|(command, what)| format!("  {command:width$}  # {what}\n"));
+    format!("\nnext:\n{}", lines.concat())
 }
 
 /// The files of the run that exist.
