@@ -2,7 +2,8 @@
 //!
 //! - [`diagonal_gaussians`]: independent Gaussian coordinates, the paper's choice (§3.1);
 //! - [`gaussians`]: Gaussians with full covariances (Bures–Wasserstein; Takatsu 2008);
-//! - [`empirical`]: two clouds of equally many points, exactly, by solving the assignment problem.
+//! - [`empirical`]: two clouds of equally many points, exactly, by solving the assignment problem;
+//! - [`discrete`]: two distributions on finitely many points under any costs, exactly.
 //!
 //! ```
 //! use wr2l_robust::transport;
@@ -14,11 +15,15 @@
 //! # Ok::<(), wr2l_robust::RobustError>(())
 //! ```
 
+mod discrete;
 mod empirical;
 mod gaussian;
 
+pub use discrete::discrete;
 pub use empirical::empirical;
 pub use gaussian::{diagonal_gaussians, gaussians};
 
+#[cfg(test)]
+mod discrete_tests;
 #[cfg(test)]
 mod tests;
