@@ -68,6 +68,8 @@ pub enum Purpose {
     RandomAction = 23,
     /// Noise on the weights of policies that explore.
     ParameterNoise = 24,
+    /// Noise of dynamics that are stochastic, keyed by the episode's number for it.
+    ProcessNoise = 25,
     /// Resamples of a bootstrap.
     Bootstrap = 64,
     /// Whatever a simulator, learner or adversary from outside this project draws.

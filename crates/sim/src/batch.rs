@@ -241,6 +241,13 @@ pub trait BatchSim: Send + std::fmt::Debug {
     /// finite; the forces stay as they were.
     fn set_forces(&mut self, lane: usize, forces: &[f64]) -> Result<(), SimError>;
 
+    /// Chooses the noise of a lane whose dynamics are stochastic, from now to the end of its episode: the same `number`, below
+    /// 2⁵³, gives the same noise under any dynamics, and two numbers give independent noise. Deterministic dynamics
+    /// ignore it.
+    ///
+    /// `reset` draws a number of its own; after `set_state` it is 0; a snapshot holds it.
+    fn set_noise(&mut self, _lane: usize, _number: u64) {}
+
     /// Starts a new episode from a random initial state.
     fn reset(&mut self, lane: usize, stream: &mut Stream);
 
@@ -256,7 +263,8 @@ pub trait BatchSim: Send + std::fmt::Debug {
     /// Writes the observation (`[obs_dim]`).
     fn observe(&self, lane: usize, out: &mut [f64]);
 
-    /// Writes everything that determines the lane's future, dynamics and forces excepted (`[snapshot_len]`).
+    /// Writes everything that determines the lane's future, dynamics and forces excepted (`[snapshot_len]`); what moves by
+    /// positions and velocities writes them first, qpos then qvel.
     fn save(&self, lane: usize, out: &mut [f64]);
 
     /// Continues bit for bit from a snapshot of any lane of any simulator of the same task and dynamics.

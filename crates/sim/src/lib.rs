@@ -15,6 +15,7 @@ mod dynamics;
 mod model;
 #[cfg(feature = "mujoco")]
 mod mujoco;
+mod noisy;
 mod physics;
 mod planar;
 mod simulator;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::classic::CartPoleModel;
 #[cfg(feature = "mujoco")]
 use crate::mujoco::MujocoModel;
+use crate::noisy::NoisyEngine;
 use crate::planar::PlanarModel;
 use crate::{BatchSim, DynamicsSpace, Physics, SimError, SimSpec, SpaceError, Task};
 
@@ -92,6 +93,33 @@ impl Simulator {
     ) -> Self {
         let engine = Arc::new(engine);
         Self { task: task.into(), physics: "own".into(), identity: identity.into(), space, engine }
+    }
+
+    /// The same simulator with process noise: before every step each generalised velocity is kicked by an independent normal
+    /// number, so that P_φ(· | s, a) is a distribution. `std` are standard deviations, one for all velocities or one for
+    /// each (`[nv]`), in their units (m/s, rad/s), at least 0; where all are 0 it stays as it is, to the bit.
+    ///
+    /// The noise of a step depends on the episode and the step alone, never on φ
+    /// ([`BatchSim::set_noise`]); reward and end are judged after it.
+    ///
+    /// ```
+    /// use wr2l_sim::{Simulator, Task, TaskName};
+    /// let task = Task::new(TaskName::CARTPOLE);
+    /// let vary = task.space().select(&["pole_half_length"])?;
+    /// let noisy = Simulator::new(task, None, vary)?.with_process_noise(&[0.01])?;
+    /// assert!(noisy.identity().ends_with("process noise [0.01]"));
+    /// # Ok::<(), wr2l_sim::SimError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`SimError::State`] for another number of deviations, one that is negative, or not finite.
+    pub fn with_process_noise(self, std: &[f64]) -> Result<Self, SimError> {
+        let engine = NoisyEngine::new(self.engine.clone(), std)?;
+        if std.iter().all(|std| *std == 0.0) {
+            return Ok(self);
+        }
+        let identity = format!("{} process noise {std:?}", self.identity);
+        Ok(Self { identity, engine: Arc::new(engine), ..self })
     }
 
     /// The task's name.

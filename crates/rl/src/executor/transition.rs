@@ -58,6 +58,7 @@ pub(super) fn run(
         for lane in 0..here {
             let pair = first + lane;
             sim.set_state(lane, &from.states[pair * state_dim..][..state_dim])?;
+            sim.set_noise(lane, pair as u64);
             actions[lane * act_dim..][..act_dim].copy_from_slice(&from.actions[pair * act_dim..][..act_dim]);
             active[lane] = true;
         }
