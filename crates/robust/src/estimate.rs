@@ -96,6 +96,7 @@ impl BallEstimate {
         check_finite("Hessian", self.hessian.matrix.as_slice(), dim * dim)?;
         let pairs = self.pairs.len;
         dimension("pairs of the estimate, at least", pairs.max(1), pairs)?;
+        dimension("samples of a pair, at least", self.pairs.samples.max(1), self.pairs.samples)?;
         let numbers = |width: usize| pairs.saturating_mul(width);
         check_finite("states of the pairs", &self.pairs.states, numbers(spec.state_dim()))?;
         check_finite("actions of the pairs", &self.pairs.actions, numbers(spec.act_dim()))?;
@@ -152,7 +153,7 @@ impl BallEstimate {
     ) -> Result<(Option<f64>, u64), RobustError> {
         match self.measure(executor, z) {
             Ok((value, steps)) => Ok((Some(value), steps)),
-            Err(RobustError::Diverged { .. }) => Ok((None, 2 * self.pairs.len as u64)),
+            Err(RobustError::Diverged { .. }) => Ok((None, 2 * (self.pairs.len * self.pairs.samples) as u64)),
             Err(error) => Err(error),
         }
     }

@@ -22,6 +22,17 @@ pub struct Pairs {
     /// How much each pair counts in W (`[len]`, mean 1 over many samples); empty if all count alike.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub weights: Vec<f64>,
+    /// Next states that are drawn for each pair where the dynamics are stochastic ([`PairsConfig::samples`]).
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub samples: usize,
+}
+
+fn one() -> usize {
+    1
+}
+
+fn is_one(samples: &usize) -> bool {
+    *samples == 1
 }
 
 /// How pairs are collected, and how many.
@@ -48,11 +59,23 @@ pub struct PairsConfig {
     /// 200,000 pairs little; with 0.001 it would be an eighth of the Hopper's curvature along the torso's density and a
     /// quarter of the HalfCheetah's along friction.
     pub largest_share: f64,
+    /// Next states that are drawn for each pair, under the same noise whatever the dynamics. 1 is all there is to know of
+    /// deterministic dynamics; of stochastic ones it sees how the noise shifts the next state, not how the dynamics shape the
+    /// noise. Usual: 1, or 16 to 256 (the `empirical` distance takes time with the cube).
+    #[serde(skip_serializing_if = "is_one")]
+    pub samples: usize,
 }
 
 impl Default for PairsConfig {
     fn default() -> Self {
-        Self { count: 2000, pool: 20_000, target_error: 0.02, most_steps: 1_000_000, largest_share: 0.01 }
+        Self {
+            count: 2000,
+            pool: 20_000,
+            target_error: 0.02,
+            most_steps: 1_000_000,
+            largest_share: 0.01,
+            samples: 1,
+        }
     }
 }
 
@@ -65,6 +88,7 @@ impl PairsConfig {
         check_positive("pairs.count", self.count as f64)?;
         check_share("pairs.target_error", self.target_error)?;
         check_positive("pairs.most_steps", self.most_steps as f64)?;
+        check_positive("pairs.samples", self.samples as f64)?;
         check_fraction("pairs.largest_share", self.largest_share)
     }
 }
@@ -127,6 +151,7 @@ impl Pairs {
             len: config.count,
             simulator_steps,
             weights: Vec::new(),
+            samples: config.samples,
         })
     }
 }

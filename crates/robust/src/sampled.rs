@@ -34,17 +34,20 @@ pub(crate) fn sample(
     let (lower, upper) = (space.lower_z(), space.upper_z());
     let mut distance = Distance { estimator: config.transport, weights: Vec::new() };
     let mut contributions = Contributions::new(space.dim());
-    let (mut all, mut usual_stride) = (none(), None);
+    let samples = config.pairs.samples;
+    let (mut all, mut usual_stride) = (Pairs { samples, ..none() }, None);
     let (mut done, mut steps, mut next_look) = (0, 0, config.pairs.pool.max(1));
     loop {
         let wave = trajectories(executor, None, done..done + WAVE, seed)?;
         done += WAVE;
         let stride = *usual_stride.get_or_insert_with(|| {
             let transitions: u64 = wave.iter().map(|trajectory| trajectory.len).sum();
-            (transitions as usize).div_ceil(LONG * WAVE).max(1)
+            // As many next states at a time, however many a pair has.
+            (transitions as usize).div_ceil((LONG * WAVE / samples).max(1)).max(1)
         });
         let (state_dim, act_dim) = (executor.spec().state_dim(), executor.spec().act_dim());
         let (fresh, lengths) = thinned(&wave, done - WAVE, stride, state_dim, act_dim);
+        let fresh = Pairs { samples, ..fresh };
         if fresh.len > 0 {
             let mut model = SimulatedTransitions::new(executor, &fresh);
             if distance.weights.is_empty() {
@@ -107,7 +110,14 @@ fn thinned(
 }
 
 fn none() -> Pairs {
-    Pairs { states: Vec::new(), actions: Vec::new(), len: 0, simulator_steps: 0, weights: Vec::new() }
+    Pairs {
+        states: Vec::new(),
+        actions: Vec::new(),
+        len: 0,
+        simulator_steps: 0,
+        weights: Vec::new(),
+        samples: 1,
+    }
 }
 
 /// About `count` of the pairs, those that count more with more chance, and each with the weight that makes up for it:
@@ -123,7 +133,7 @@ fn kept(all: &Pairs, weights: &[f64], leverage: &[f64], count: usize, stream: &m
     let tooth = total / count as f64;
     let mut next = tooth * stream.uniform(0.0, 1.0);
     let mut end = 0.0;
-    let mut kept = Pairs { simulator_steps: all.simulator_steps, ..none() };
+    let mut kept = Pairs { simulator_steps: all.simulator_steps, samples: all.samples, ..none() };
     for i in 0..all.len {
         end += chance(i);
         let mut hits = 0;

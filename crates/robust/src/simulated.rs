@@ -1,6 +1,6 @@
 //! Transitions and returns as a simulator gives them.
 
-use wr2l_rl::{Actor, EpisodeJob, EpisodeOptions, Executor, TransitionError};
+use wr2l_rl::{Actor, EpisodeJob, EpisodeOptions, Executor, StepsFrom, TransitionError};
 use wr2l_rng::{Purpose, StreamKey};
 use wr2l_sim::Outcome;
 
@@ -12,16 +12,28 @@ use crate::{BallEstimate, Pairs, RobustError};
 /// One-step transitions from given state–action pairs, on the threads of [`Executor`].
 ///
 /// States are the full physical ones, unclipped. A step that diverges is an error that names the dynamics.
+///
+/// Where the dynamics are stochastic, sample k of pair i is drawn with the noise number `i · samples + k`, under any z.
 #[derive(Debug)]
 pub struct SimulatedTransitions<'a> {
     executor: &'a mut dyn Executor,
     pairs: &'a Pairs,
+    /// Every pair as often as it has samples, one after the other; empty where that is once.
+    repeated: (Vec<f64>, Vec<f64>),
 }
 
 impl<'a> SimulatedTransitions<'a> {
     /// Transitions from `pairs`, simulated by `executor`.
     pub fn new(executor: &'a mut dyn Executor, pairs: &'a Pairs) -> Self {
-        Self { executor, pairs }
+        let (states, actions) = (executor.spec().state_dim(), executor.spec().act_dim());
+        let repeated = |values: &[f64], width: usize| {
+            values.chunks_exact(width).flat_map(|row| row.repeat(pairs.samples)).collect()
+        };
+        let repeated = match pairs.samples {
+            1 => (Vec::new(), Vec::new()),
+            _ => (repeated(&pairs.states, states), repeated(&pairs.actions, actions)),
+        };
+        Self { executor, pairs, repeated }
     }
 }
 
@@ -34,6 +46,10 @@ impl TransitionModel for SimulatedTransitions<'_> {
         self.pairs.len
     }
 
+    fn samples(&self) -> usize {
+        self.pairs.samples
+    }
+
     fn state_dim(&self) -> usize {
         self.executor.spec().state_dim()
     }
@@ -43,12 +59,19 @@ impl TransitionModel for SimulatedTransitions<'_> {
     }
 
     fn next_states(&mut self, z: &[f64], out: &mut [f64]) -> Result<(), RobustError> {
-        let dim = self.dim();
-        self.executor.transitions(z, self.pairs.steps(), out).map_err(|error| match error {
+        let (dim, samples) = (self.dim(), self.pairs.samples);
+        let from = match samples {
+            1 => self.pairs.steps(),
+            _ => {
+                let (states, actions) = (&self.repeated.0, &self.repeated.1);
+                StepsFrom { states, actions, len: self.pairs.len * samples }
+            }
+        };
+        self.executor.transitions(z, from, out).map_err(|error| match error {
             TransitionError::Sim(error) => RobustError::Sim(error),
             TransitionError::Diverged { row, pair, outcome } => RobustError::Diverged {
                 z: z[row * dim..][..dim].to_vec(),
-                what: format!("the step from state–action pair {pair} ended as {outcome:?}"),
+                what: format!("the step from state–action pair {} ended as {outcome:?}", pair / samples),
             },
         })
     }

@@ -165,7 +165,7 @@ impl Plan {
     }
 
     /// How many numbers, to an order of magnitude, some options ask to be held in memory at once.
-    fn sizes(&self) -> [(&'static str, f64); 27] {
+    fn sizes(&self) -> [(&'static str, f64); 28] {
         let phase_one = &self.adversary.phase_one;
         let points = 2.0 * phase_one.gradient.pairs as f64;
         let episodes = self.adversary.episodes as f64;
@@ -197,6 +197,8 @@ impl Plan {
             ("adversary.force.trpo.horizon", pusher.lanes as f64 * pusher.horizon as f64 * 64.0),
             ("adversary.force.trpo.hidden", squares(&pusher.hidden)),
             ("ball.pairs.count", self.ball.pairs.count as f64 * 64.0),
+            // Of all pairs, under each of some points at once.
+            ("ball.pairs.samples", self.ball.pairs.count as f64 * self.ball.pairs.samples as f64 * 256.0),
             ("ball.pairs.pool", self.ball.pairs.pool as f64 * 64.0),
             // A pair comes of several steps.
             ("ball.pairs.most_steps", self.ball.pairs.most_steps as f64 * 8.0),
