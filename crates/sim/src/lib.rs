@@ -12,6 +12,7 @@ mod any_task;
 mod batch;
 mod classic;
 mod dynamics;
+mod linear;
 mod model;
 #[cfg(feature = "mujoco")]
 mod mujoco;
@@ -24,6 +25,7 @@ mod task;
 pub use any_task::AnyTask;
 pub use batch::{ActionSpace, BatchSim, Divergence, Outcome, SimError, SimSpec};
 pub use dynamics::{DynamicsSpace, Parameter, SpaceError, nearest_name};
+pub use linear::{LinearEffect, LinearSystem};
 pub use physics::Physics;
 pub use planar::bodies;
 pub use simulator::{Engine, Simulator};
