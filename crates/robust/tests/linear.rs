@@ -67,7 +67,7 @@ fn linear_policy(simulator: &Simulator, gain: &DMatrix<f64>) -> Actor {
     let mut params = vec![0.0_f32; policy.parameters()];
     for i in 0..n {
         for j in 0..m {
-            params[i * m + j] = -gain[(j, i)] as f32;
+            params[j * n + i] = -gain[(j, i)] as f32;
         }
     }
     // Hardly any exploration.

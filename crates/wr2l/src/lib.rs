@@ -27,6 +27,7 @@
 #![forbid(unsafe_code)]
 
 pub use wr2l_eval as eval;
+pub use wr2l_finite as finite;
 pub use wr2l_nn as nn;
 pub use wr2l_report as report;
 pub use wr2l_rl as rl;
