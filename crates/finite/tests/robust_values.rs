@@ -21,6 +21,9 @@ fn random(n: usize, seed: u64) -> (FiniteMdp, Vec<f64>, Stream) {
     (config.family(seed).unwrap().mdp().clone(), worth, stream)
 }
 
+/// How far a distribution is from the reference.
+type Distance<'a> = &'a dyn Fn(&[f64]) -> f64;
+
 /// Every kind of set, of a radius that goes from nothing to everything.
 fn sets(mdp: &FiniteMdp, radius: f64) -> Vec<Box<dyn RowSet>> {
     vec![
@@ -48,7 +51,7 @@ proptest! {
     fn the_worst_distribution_belongs_to_its_set(n in 2_usize..8, radius in 0.0..0.6_f64, seed in 0_u64..10_000) {
         let (mdp, worth, _) = random(n, seed);
         let (p, mut q) = (mdp.row(1, 1).to_vec(), vec![0.0; n]);
-        let distance: [&dyn Fn(&[f64]) -> f64; 4] = [
+        let distance: [Distance<'_>; 4] = [
             &|q| p.iter().zip(q).map(|(p, q)| (p - q).abs()).fold(0.0, f64::max),
             &|q| 0.5 * p.iter().zip(q).map(|(p, q)| (p - q).abs()).sum::<f64>(),
             &|q| p.iter().zip(q).filter(|(_, q)| **q > 0.0).map(|(p, q)| q * (q / p).ln()).sum(),
