@@ -2,7 +2,7 @@
 
 use nalgebra::{DMatrix, DVector};
 use wr2l_nn::{Normaliser, Policy};
-use wr2l_rl::{Actor, Executor, Threads};
+use wr2l_rl::{Actor, Threads};
 use wr2l_rng::{Purpose, StreamKey};
 use wr2l_robust::adversary::{Turn, Wasserstein};
 use wr2l_robust::ball::Ball;
