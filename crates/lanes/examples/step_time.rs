@@ -1,8 +1,10 @@
 //! Prints the time per time step and lane, side by side with MuJoCo's `mj_step` on the same machine in the same run.
 //!
 //! ```sh
-//! cargo run --release -p wr2l-lanes --features mujoco --example step_time -- MODEL.xml[@HEIGHT]…
+//! cargo run --release -p wr2l-lanes --features mujoco --example step_time -- [--floor] MODEL.xml[@HEIGHT]…
 //! ```
+//!
+//! After `--floor`, models have no contacts but those with planes, on both sides.
 //!
 //! Both sides: one thread, random controls held over five time steps, the reference pose with a little noise to start from,
 //! and a new start after 1000 calls or when a free root is below HEIGHT. Ours step 32 lanes, each with its own parameters
@@ -17,9 +19,14 @@ fn main() {
 #[cfg(feature = "mujoco")]
 fn main() {
     println!("microseconds per time step and lane, one thread");
+    let mut floor = false;
     for argument in std::env::args().skip(1) {
+        if argument == "--floor" {
+            floor = true;
+            continue;
+        }
         let (path, height) = argument.split_once('@').unwrap_or((&argument, "-inf"));
-        measure::model(std::path::Path::new(path), height.parse().expect("a height is a number"));
+        measure::model(std::path::Path::new(path), floor, height.parse().expect("a height is a number"));
     }
 }
 
@@ -157,12 +164,26 @@ mod measure {
         }
     }
 
-    pub(crate) fn model(path: &Path, height: f64) {
+    /// Leaves a model's contacts with planes and no others, as `Contacts::FloorOnly` does.
+    fn leave_floor(source: &mut MjModel) {
+        for g in 0..source.geom_type().len() {
+            if source.geom_contype()[g] != 0 || source.geom_conaffinity()[g] != 0 {
+                let plane = source.geom_type()[g] as u32 == 0;
+                source.geom_contype_mut()[g] = i32::from(!plane);
+                source.geom_conaffinity_mut()[g] = i32::from(plane);
+            }
+        }
+    }
+
+    pub(crate) fn model(path: &Path, floor: bool, height: f64) {
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let source = match MjModel::from_xml(path) {
+        let mut source = match MjModel::from_xml(path) {
             Ok(source) => Box::new(source),
             Err(error) => return println!("{name}: {error}"),
         };
+        if floor {
+            leave_floor(&mut source);
+        }
         let compiled = match Compiled::from_mujoco(&source) {
             Ok(compiled) => compiled,
             Err(refusal) => return println!("{name}: {refusal}"),

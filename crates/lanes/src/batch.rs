@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::constants::Derived;
 use crate::instructions::{Failure, InstructionSet};
-use crate::kernel::{Kernel, Task, kernel};
+use crate::kernel::{Kernel, Recorded, Task, kernel};
 use crate::model::Model;
 use crate::parameters::{ParameterError, Parameters};
 
@@ -243,6 +243,57 @@ impl Batch {
         assert_eq!(accelerations.len(), self.lanes * self.model.tree.nv, "length of accelerations");
         self.refuse_controls(controls, active);
         self.kernel.run(controls, active, Task::Accelerations(accelerations), &mut self.failures);
+    }
+
+    /// Keeps the forces of every step from here on, or no longer; what was kept is forgotten. Motion does not depend on it.
+    ///
+    /// They are those of the last evaluation within a call, as they stand in MuJoCo's `mjData` after as many time steps: at
+    /// the state before the last time step (at its last stage, for Runge–Kutta). After [`Batch::accelerations`] they are
+    /// those of the current state.
+    pub fn record_forces(&mut self, record: bool) {
+        self.kernel.record(record);
+    }
+
+    /// Writes torque (N·m) and force (N) from contacts and from outside on every body of a lane, the world first
+    /// (`[bodies + 1, 6]`, row-major; MuJoCo's `cfrc_ext` after `mj_rnePostConstraint`): in the frame of the world, about the
+    /// centre of mass of the body's tree. The world's are 0. All are 0 until a step with [`Batch::record_forces`].
+    ///
+    /// # Panics
+    /// If the lane does not exist or the slice has another length.
+    pub fn body_forces(&self, lane: usize, out: &mut [f64]) {
+        self.recorded(lane, Recorded::Bodies, 6 * (self.model.compiled.bodies.len() + 1), out);
+    }
+
+    /// Writes the sum of the normal forces (N, not negative) of all contacts of every geom of the model (`[geoms]`, in the
+    /// order of [`crate::Compiled::geoms`]). Otherwise as [`Batch::body_forces`].
+    ///
+    /// # Panics
+    /// If the lane does not exist or the slice has another length.
+    pub fn contact_forces(&self, lane: usize, out: &mut [f64]) {
+        self.recorded(lane, Recorded::Geoms, self.model.compiled.geoms.len(), out);
+    }
+
+    /// Writes the force of every actuator (`[nu]`, MuJoCo's `actuator_force`). Otherwise as [`Batch::body_forces`].
+    ///
+    /// # Panics
+    /// If the lane does not exist or the slice has another length.
+    pub fn actuator_forces(&self, lane: usize, out: &mut [f64]) {
+        self.recorded(lane, Recorded::Actuators, self.model.compiled.nu(), out);
+    }
+
+    /// Writes what the actuators add to every degree of freedom (`[nv]`, MuJoCo's `qfrc_actuator`). Otherwise as
+    /// [`Batch::body_forces`].
+    ///
+    /// # Panics
+    /// If the lane does not exist or the slice has another length.
+    pub fn joint_forces(&self, lane: usize, out: &mut [f64]) {
+        self.recorded(lane, Recorded::Dofs, self.model.tree.nv, out);
+    }
+
+    fn recorded(&self, lane: usize, what: Recorded, length: usize, out: &mut [f64]) {
+        assert!(lane < self.lanes, "lane {lane} of {}", self.lanes);
+        assert_eq!(out.len(), length, "length of forces");
+        self.kernel.recorded(lane, what, out);
     }
 
     fn check_lane(&self, lane: usize, coordinates: usize, velocities: usize) {

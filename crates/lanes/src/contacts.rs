@@ -1,7 +1,7 @@
 //! Which geoms may touch, and how, by MuJoCo's rules.
 
-use crate::compiled::{Compiled, Geom, Shape, Softness};
-use crate::frame::{Frame, Point, dot};
+use crate::compiled::{Compiled, Cone, Geom, Shape, Softness};
+use crate::frame::{Frame, Point, Turn, dot};
 use crate::refusal::Refusal;
 use crate::tree::Tree;
 
@@ -29,13 +29,17 @@ pub(crate) enum Friction {
 /// How two geoms touch.
 #[derive(Clone, Debug)]
 pub(crate) struct Law {
-    /// Without friction (`condim` 1), or with it (3).
+    /// Without friction (`condim` 1), or with it.
     pub(crate) frictionless: bool,
+    /// `condim` where it is more than a pyramid of four rows: where cones are elliptic, or it resists turning.
+    pub(crate) cone: Option<usize>,
     pub(crate) softness: Softness,
     pub(crate) margin: f64,
     pub(crate) friction: Friction,
     /// The bodies of the model, 0 the world.
     pub(crate) bodies: [usize; 2],
+    /// The geoms: the one that its normal pushes away from the other, and that one.
+    pub(crate) geoms: [u32; 2],
 }
 
 /// A sphere or capsule, in the frame of its link or of the world.
@@ -64,6 +68,22 @@ pub(crate) struct OnPlane {
     pub(crate) law: Law,
 }
 
+/// A box, cylinder or ellipsoid that may touch a plane of the world.
+#[derive(Clone, Debug)]
+pub(crate) struct Solid {
+    pub(crate) link: usize,
+    pub(crate) shape: Shape,
+    /// In the frame of its link.
+    pub(crate) position: Point,
+    pub(crate) turn: Turn,
+    pub(crate) size: Point,
+    /// Of the plane.
+    pub(crate) normal: Point,
+    pub(crate) tangents: [Point; 2],
+    pub(crate) point: Point,
+    pub(crate) law: Law,
+}
+
 /// Two spheres or capsules, at least one of which moves.
 #[derive(Clone, Debug)]
 pub(crate) struct Meeting {
@@ -78,6 +98,7 @@ pub(crate) struct Meeting {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Candidates {
     pub(crate) planes: Vec<OnPlane>,
+    pub(crate) solids: Vec<Solid>,
     pub(crate) meetings: Vec<Meeting>,
     pub(crate) rounds: Vec<Round>,
     /// Pairs of geoms that [`Contacts::FloorOnly`] leaves out.
@@ -102,6 +123,8 @@ impl Candidates {
             let [a, b] = pair.geoms.map(|g| g as usize);
             finder.add(a, b, pair.condim, |bodies| Law {
                 frictionless: pair.condim == 1,
+                cone: None,
+                geoms: [0; 2],
                 softness: pair.softness,
                 margin: pair.margin,
                 friction: Friction::Pair(p),
@@ -119,13 +142,22 @@ impl Candidates {
         Ok(finder.found)
     }
 
+    /// Whether any contact has a cone of friction.
+    pub(crate) fn coned(&self) -> bool {
+        let planes = self.planes.iter().map(|plane| &plane.law);
+        let others = self.solids.iter().map(|solid| &solid.law);
+        planes.chain(others).chain(self.meetings.iter().map(|m| &m.law)).any(|law| law.cone.is_some())
+    }
+
     /// Whether a link may touch something that does not move.
     pub(crate) fn holds(&self, link: usize) -> bool {
         let alone = |meeting: &Meeting| {
             let links = meeting.sides.map(|side| self.rounds[side].link);
             links.contains(&Some(link)) && links.contains(&None)
         };
-        self.planes.iter().any(|plane| plane.link == link) || self.meetings.iter().any(alone)
+        self.planes.iter().any(|plane| plane.link == link)
+            || self.solids.iter().any(|solid| solid.link == link)
+            || self.meetings.iter().any(alone)
     }
 }
 
@@ -162,7 +194,9 @@ impl Finder<'_> {
         let (one, other) = (&self.compiled.geoms[a], &self.compiled.geoms[b]);
         let margin = one.margin + other.margin;
         let law = |condim, softness, friction| {
-            (condim, Law { frictionless: condim == 1, softness, margin, friction, bodies: [0; 2] })
+            let frictionless = condim == 1;
+            let (bodies, geoms) = ([0; 2], [0; 2]);
+            (condim, Law { frictionless, cone: None, softness, margin, friction, bodies, geoms })
         };
         if one.priority != other.priority {
             let first = one.priority > other.priority;
@@ -185,12 +219,7 @@ impl Finder<'_> {
             return Ok(());
         }
         // MuJoCo's order: by shape, planes first.
-        let number = |g: usize| match geoms[g].shape {
-            Shape::Plane => 0,
-            Shape::Sphere => 2,
-            Shape::Capsule => 3,
-            Shape::Other(number) => number,
-        };
+        let number = |g: usize| geoms[g].shape.number();
         let (a, b) = if number(a) > number(b) { (b, a) } else { (a, b) };
         let (one, other) = (&geoms[a], &geoms[b]);
         let floor = one.shape == Shape::Plane && self.link(one).is_none();
@@ -199,12 +228,27 @@ impl Finder<'_> {
             return Ok(());
         }
         self.touchable(a, b)?;
-        if ![1, 3].contains(&condim) {
-            let what = format!("touches {} with condim {condim}, and only 1 and 3 are known", self.say(a));
+        let mut law = law([one.body as usize, other.body as usize]);
+        let elliptic = self.compiled.options.cone == Cone::Elliptic;
+        if condim > 3 || (elliptic && condim > 1) {
+            law.cone = Some(condim as usize);
+        }
+        let (x, y) = (self.link(one), self.link(other));
+        if law.cone.is_some() && x.is_some() && y.is_some() {
+            let cone = if elliptic { "elliptic" } else { "pyramidal" };
+            let what =
+                format!("touches {}, which moves too, with condim {condim} ({cone} cones)", self.say(a));
             return Err(self.refuse(b, what));
         }
-        let law = law([one.body as usize, other.body as usize]);
-        if one.shape == Shape::Plane {
+        law.geoms = if y.is_some() { [b as u32, a as u32] } else { [a as u32, b as u32] };
+        if solid(other.shape) {
+            let (ground, frame) = (self.frame(one), self.frame(other));
+            let (Some(link), size) = (y, other.size) else { return Ok(()) };
+            let (normal, point, shape) = (ground.z(), ground.position, other.shape);
+            let (position, turn, tangents) = (frame.position, frame.turn, tangents(normal));
+            let solid = Solid { link, shape, position, turn, size, normal, tangents, point, law };
+            self.found.solids.push(solid);
+        } else if one.shape == Shape::Plane {
             let (ground, round) = (self.frame(one), self.round(other));
             let Some(link) = round.link else { return Ok(()) };
             let (normal, point) = (ground.z(), ground.position);
@@ -221,9 +265,11 @@ impl Finder<'_> {
 
     fn touchable(&self, a: usize, b: usize) -> Result<(), Refusal> {
         let (one, other) = (&self.compiled.geoms[a], &self.compiled.geoms[b]);
-        for (g, partner, geom) in [(a, b, one), (b, a, other)] {
-            if let Shape::Other(number) = geom.shape {
-                let what = format!("is a {} and may touch {}", shape_name(number), self.say(partner));
+        for (g, partner, geom, opposite) in [(a, b, one, other), (b, a, other, one)] {
+            let known = !matches!(geom.shape, Shape::Other(_));
+            if !known || (solid(geom.shape) && opposite.shape != Shape::Plane) {
+                let (own, others) = (shape_name(geom.shape), shape_name(opposite.shape));
+                let what = format!("is {own} and may touch {}, {others}", self.say(partner));
                 return Err(self.refuse(g, what));
             }
         }
@@ -250,7 +296,7 @@ impl Finder<'_> {
     fn round(&self, geom: &Geom) -> Round {
         let frame = self.frame(geom);
         let capsule = geom.shape == Shape::Capsule;
-        let [radius, half] = geom.size;
+        let [radius, half, _] = geom.size;
         let half = if capsule { half } else { 0.0 };
         Round { link: self.link(geom), position: frame.position, axis: frame.z(), radius, half, capsule }
     }
@@ -294,14 +340,22 @@ fn mixed_softness(one: &Geom, other: &Geom) -> Softness {
     }
 }
 
-fn shape_name(number: u32) -> &'static str {
-    match number {
-        1 => "heightfield",
-        4 => "ellipsoid",
-        5 => "cylinder",
-        6 => "box",
-        7 => "mesh",
-        8 => "signed distance field",
-        _ => "shape of an unknown kind",
+/// Whether a shape touches planes and nothing else.
+fn solid(shape: Shape) -> bool {
+    matches!(shape, Shape::Box | Shape::Cylinder | Shape::Ellipsoid)
+}
+
+fn shape_name(shape: Shape) -> &'static str {
+    match shape {
+        Shape::Plane => "a plane",
+        Shape::Sphere => "a sphere",
+        Shape::Capsule => "a capsule",
+        Shape::Ellipsoid => "an ellipsoid",
+        Shape::Cylinder => "a cylinder",
+        Shape::Box => "a box",
+        Shape::Other(1) => "a heightfield",
+        Shape::Other(7) => "a mesh",
+        Shape::Other(8) => "a signed distance field",
+        Shape::Other(_) => "a shape of an unknown kind",
     }
 }

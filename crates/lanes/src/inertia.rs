@@ -160,6 +160,25 @@ impl<F: Lane> Stiff<F> {
         }
     }
 
+    /// Adds a stiffness of a point's motion against turning (rows along, columns about) and one of turning against itself.
+    #[inline(always)]
+    pub(crate) fn add_turned(&mut self, mixed: &[Vec3<F>; 3], turning: &Sym3<F>, lever: &Vec3<F>) {
+        let column = inlined(
+            #[inline(always)]
+            |j: usize| cross(lever, &[mixed[0][j], mixed[1][j], mixed[2][j]]),
+        );
+        let columns = [column(0), column(1), column(2)];
+        for i in 0..3 {
+            for j in i..3 {
+                let at = SYM[i][j];
+                self.angular[at] = self.angular[at] + (turning[at] + (columns[j][i] + columns[i][j]));
+            }
+            for j in 0..3 {
+                self.cross[3 * i + j] = self.cross[3 * i + j] + mixed[j][i];
+            }
+        }
+    }
+
     /// Adds a stiffness against turning about an axis.
     #[inline(always)]
     pub(crate) fn add_turning(&mut self, k: F, axis: &Vec3<F>) {

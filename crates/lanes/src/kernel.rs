@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::compiled::JointKind;
 use crate::constants::Derived;
-use crate::engine::{MAX_ANGLE, Outside, Setting, State, Work};
+use crate::engine::{MAX_ANGLE, Outside, Seen, Setting, State, Work};
 use crate::instructions::{Failure, InstructionSet};
 #[cfg(target_arch = "x86_64")]
 use crate::lane::{Avx2, Avx512};
@@ -36,6 +36,10 @@ pub(crate) trait Kernel: Send + Sync {
     /// Forces and torques on the bodies (`[bodies, 6]`).
     fn set_forces(&mut self, lane: usize, forces: &[f64]);
     fn sane(&self, lane: usize) -> bool;
+    /// Whether forces are kept.
+    fn record(&mut self, record: bool);
+    /// Writes forces that were kept; zeros if none were.
+    fn recorded(&self, lane: usize, what: Recorded, out: &mut [f64]);
     fn run(&mut self, controls: &[f64], active: &[bool], task: Task<'_>, failures: &mut [Option<Failure>]);
 }
 
@@ -47,12 +51,23 @@ pub(crate) enum Task<'a> {
     Accelerations(&'a mut [f64]),
 }
 
+/// Forces that may be kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Recorded {
+    Bodies,
+    Geoms,
+    Actuators,
+    Dofs,
+}
+
 /// As many lanes as a register holds.
 struct Group<F: Lane> {
     state: State<F>,
     system: System<F>,
     control: Vec<F>,
     outside: Outside<F>,
+    /// Forces of the latest step, if they are asked for.
+    seen: Option<Seen<F>>,
 }
 
 /// All lanes of a batch.
@@ -79,6 +94,7 @@ impl<F: Lane> Groups<F> {
                 wrenches: vec![[[F::zero(); 3]; 2]; model.compiled.bodies.len()],
                 lanes: F::Mask::none(),
             },
+            seen: None,
         };
         let groups = (0..lanes.div_ceil(F::WIDTH)).map(|_| group()).collect();
         Self { model: Arc::clone(model), groups, work: Work::new(model), before: state_of(model) }
@@ -176,6 +192,25 @@ impl<F: Lane> Kernel for Groups<F> {
         sane_lanes(&self.model, &self.groups[lane / F::WIDTH].state).bits() >> (lane % F::WIDTH) & 1 == 1
     }
 
+    fn record(&mut self, record: bool) {
+        for group in &mut self.groups {
+            group.seen = record.then(|| Seen::new(&self.model));
+        }
+    }
+
+    fn recorded(&self, lane: usize, what: Recorded, out: &mut [f64]) {
+        let Some(seen) = &self.groups[lane / F::WIDTH].seen else { return out.fill(0.0) };
+        let numbers = match what {
+            Recorded::Bodies => seen.bodies.as_flattened(),
+            Recorded::Geoms => &seen.geoms,
+            Recorded::Actuators => &seen.actuators,
+            Recorded::Dofs => &seen.dofs,
+        };
+        for (to, from) in out.iter_mut().zip(numbers) {
+            *to = from.get(lane % F::WIDTH) + 0.0;
+        }
+    }
+
     fn run(&mut self, controls: &[f64], active: &[bool], task: Task<'_>, failures: &mut [Option<Failure>]) {
         let (model, work, before) = (&*self.model, &mut self.work, &mut self.before);
         let (steps, mut accelerations) = match task {
@@ -188,7 +223,7 @@ impl<F: Lane> Kernel for Groups<F> {
             if start == 0 {
                 continue;
             }
-            let Group { state, system, control, outside } = group;
+            let Group { state, system, control, outside, seen } = group;
             let outside = outside.lanes.any().then_some(&*outside);
             let setting = Setting { model, system, control, outside };
             let mut live = F::Mask::from_bits(start);
@@ -216,6 +251,9 @@ impl<F: Lane> Kernel for Groups<F> {
                     }
                 }
                 keep(F::Mask::from_bits(start), before, state);
+            }
+            if let Some(seen) = seen {
+                work.see(&setting, F::Mask::from_bits(start), seen);
             }
             let (insane, unsolved) = (insane.bits(), unsolved.bits());
             for lane in first..failures.len().min(first + F::WIDTH) {

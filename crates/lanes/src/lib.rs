@@ -55,8 +55,8 @@ mod tree;
 
 pub use batch::Batch;
 pub use compiled::{
-    Actuator, Body, CheckError, Compiled, Dof, FileError, Geom, Integrator, Joint, JointKind, Options, Pair,
-    Shape, Softness,
+    Actuator, Arm, Body, CheckError, Compiled, Cone, Dof, FileError, Geom, Integrator, Joint, JointKind,
+    Options, Pair, Shape, Softness,
 };
 pub use constants::Derived;
 pub use contacts::Contacts;

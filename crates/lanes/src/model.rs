@@ -47,6 +47,8 @@ pub struct Model {
     pub(crate) limits: Limits,
     /// Of every link, whether it may touch something that does not move.
     pub(crate) touchable: Vec<bool>,
+    /// Whether it has contacts with cones of friction.
+    pub(crate) coned: bool,
     /// Whether it was compiled with dry friction.
     pub(crate) lossy: bool,
 }
@@ -65,7 +67,8 @@ impl Model {
         let limits = Limits::new(&compiled, &candidates);
         let lossy = compiled.dofs.iter().any(|dof| dof.friction_loss > 0.0);
         let touchable = (0..tree.links.len()).map(|link| candidates.holds(link)).collect();
-        Ok(Self { compiled, contacts, tree, candidates, limits, touchable, lossy })
+        let coned = candidates.coned();
+        Ok(Self { compiled, contacts, tree, candidates, limits, touchable, coned, lossy })
     }
 
     /// [`Model::new`] of what [`Compiled::to_bytes`] wrote.
@@ -111,6 +114,11 @@ fn refuse(compiled: &Compiled, tree: &Tree) -> Result<(), Refusal> {
     }
     let medium = compiled.options.density > 0.0 || compiled.options.viscosity > 0.0;
     if compiled.options.integrator == Integrator::ImplicitFast {
+        // What it damps would couple the joints of the tendon.
+        if let Some(a) = compiled.actuators.iter().position(|a| !a.arms.is_empty()) {
+            let what = "it acts on a tendon, under implicitfast";
+            return Err(Refusal::new("actuator", a, &compiled.actuators[a].name, what));
+        }
         if medium {
             return option("implicitfast in a medium");
         }

@@ -1,7 +1,7 @@
 //! What the engine needs to know of the systems in the lanes.
 
 use crate::algebra::{Mat3, Vec3};
-use crate::compiled::Integrator;
+use crate::compiled::{Compiled, Cone, Integrator};
 use crate::constants::Derived;
 use crate::contacts::{Friction, Law};
 use crate::frame::{Point, compose, turn_of};
@@ -19,6 +19,8 @@ const LEAST: f64 = 1e-15;
 #[derive(Clone, Copy)]
 pub(crate) struct Surface<F> {
     pub(crate) friction: [F; 2],
+    /// The same about the normal and about the tangents.
+    pub(crate) spin: [F; 3],
     pub(crate) weakness: F,
 }
 
@@ -36,6 +38,8 @@ pub(crate) struct System<F: Lane> {
     pub(crate) rigid: Vec<Rigid<F>>,
     /// Centre of mass of every body in the frame of its link.
     pub(crate) centres: Vec<Vec3<F>>,
+    /// Mass of every body.
+    pub(crate) masses: Vec<F>,
     pub(crate) hulls: Vec<Hull<F>>,
     pub(crate) armature: Vec<F>,
     pub(crate) damping: Vec<F>,
@@ -44,6 +48,7 @@ pub(crate) struct System<F: Lane> {
     pub(crate) dof_weight: Vec<F>,
     pub(crate) stiffness: Vec<F>,
     pub(crate) planes: Vec<Surface<F>>,
+    pub(crate) solids: Vec<Surface<F>>,
     pub(crate) meetings: Vec<Surface<F>>,
     pub(crate) gain: Vec<F>,
     pub(crate) bias: Vec<[F; 3]>,
@@ -60,10 +65,11 @@ impl<F: Lane> System<F> {
         let z = F::zero();
         let compiled = &model.compiled;
         let (bodies, nv) = (compiled.bodies.len(), model.tree.nv);
-        let surface = Surface { friction: [z; 2], weakness: z };
+        let surface = Surface { friction: [z; 2], spin: [z; 3], weakness: z };
         Self {
             rigid: vec![Rigid::zero(); model.tree.links.len()],
             centres: vec![[z; 3]; bodies],
+            masses: vec![z; bodies],
             hulls: vec![Hull { size: [z; 3], axes: [z; 9] }; bodies],
             armature: vec![z; nv],
             damping: vec![z; nv],
@@ -71,6 +77,7 @@ impl<F: Lane> System<F> {
             dof_weight: vec![z; nv],
             stiffness: vec![z; compiled.joints.len()],
             planes: vec![surface; model.candidates.planes.len()],
+            solids: vec![surface; model.candidates.solids.len()],
             meetings: vec![surface; model.candidates.meetings.len()],
             gain: vec![z; compiled.actuators.len()],
             bias: vec![[z; 3]; compiled.actuators.len()],
@@ -90,6 +97,7 @@ impl<F: Lane> System<F> {
         derived: Option<&Derived>,
     ) {
         self.set_bodies(model, lane, parameters);
+        set_all(&mut self.masses, lane, &parameters.mass);
         for d in 0..model.tree.nv {
             self.armature[d].set(lane, parameters.armature[d]);
             self.damping[d].set(lane, parameters.damping[d]);
@@ -107,6 +115,9 @@ impl<F: Lane> System<F> {
             set_all(&mut self.dof_weight, lane, &derived.dof_inverse_weight);
             for (to, plane) in self.planes.iter_mut().zip(&model.candidates.planes) {
                 set_surface(to, model, lane, &plane.law, parameters, derived);
+            }
+            for (to, solid) in self.solids.iter_mut().zip(&model.candidates.solids) {
+                set_surface(to, model, lane, &solid.law, parameters, derived);
             }
             for (to, meeting) in self.meetings.iter_mut().zip(&model.candidates.meetings) {
                 set_surface(to, model, lane, &meeting.law, parameters, derived);
@@ -184,6 +195,17 @@ fn box_size(mass: f64, inertia: Point) -> Point {
     })
 }
 
+/// Friction against spinning about the normal and rolling about the tangents.
+fn spin(compiled: &Compiled, friction: Friction) -> [f64; 3] {
+    let of = |g: usize| compiled.geoms[g].spin;
+    let [spinning, rolling] = match friction {
+        Friction::Geom(g) => of(g),
+        Friction::Larger(a, b) => std::array::from_fn(|i| of(a)[i].max(of(b)[i])),
+        Friction::Pair(p) => return compiled.pairs[p].spin,
+    };
+    [spinning, rolling, rolling]
+}
+
 fn set_surface<F: Lane>(
     to: &mut Surface<F>,
     model: &Model,
@@ -203,6 +225,8 @@ fn set_surface<F: Lane>(
     // MuJoCo measures all rows of a pyramid by the first: (1 + μ²) times the mobility, and 2 μ² / impratio of that.
     let square = friction[0] * friction[0];
     let pyramid = 2.0 * square / model.compiled.options.impratio * (1.0 + square) * mobility;
-    to.weakness.set(lane, if law.frictionless { mobility } else { pyramid });
+    let elliptic = model.compiled.options.cone == Cone::Elliptic;
+    to.weakness.set(lane, if law.frictionless || elliptic { mobility } else { pyramid });
+    set_all(&mut to.spin, lane, &spin(&model.compiled, law.friction).map(|mu| mu.max(MIN_FRICTION)));
     set_all(&mut to.friction, lane, &friction);
 }

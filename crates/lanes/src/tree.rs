@@ -45,6 +45,8 @@ pub(crate) struct Tree {
     pub(crate) joints: Vec<Axis>,
     /// Of every body of the model, the world first: the link that it is part of, if it moves, and where in it.
     pub(crate) homes: Vec<(Option<usize>, Frame)>,
+    /// Of every body, the world first: the body of its tree whose parent is the world.
+    pub(crate) tops: Vec<usize>,
     /// The link of every degree of freedom.
     pub(crate) dof_links: Vec<usize>,
     pub(crate) nq: usize,
@@ -80,8 +82,13 @@ impl Tree {
             first += count;
         }
         let links = breadth_first(links, &mut homes);
+        let mut tops = vec![0];
+        for (i, body) in compiled.bodies.iter().enumerate() {
+            tops.push(if body.parent == 0 { i + 1 } else { tops[body.parent as usize] });
+        }
         let mut tree = Self {
             links,
+            tops,
             joints: Vec::new(),
             homes,
             dof_links: Vec::new(),

@@ -189,7 +189,7 @@ fn a_ball_at_rest_presses_with_its_weight() {
         body: 1,
         shape: Shape::Sphere,
         orientation: STILL,
-        size: [0.1, 0.0],
+        size: [0.1, 0.0, 0.0],
         contype: 1,
         conaffinity: 1,
         condim: 3,

@@ -53,12 +53,12 @@ fn what_the_engine_cannot_move_is_refused_by_element_and_name() {
         (
             body(&format!(r#"{free}<geom name="crate" type="box" size="0.1 0.1 0.1"/>"#)),
             "",
-            "geom `crate`: is a box and may touch geom `floor`",
+            "geom `crate`: is a box and may touch geom `ball`, a sphere",
         ),
         (
             body(&format!(r#"{free}<geom name="c" size="0.1" condim="4"/>"#)),
             "",
-            "geom `c`: touches geom `floor` with condim 4",
+            "geom `c`: touches geom `ball`, which moves too, with condim 4 (pyramidal cones)",
         ),
         (body(&format!(r#"{free}<geom name="ice" size="0.1" adhesion="1"/>"#)), "", "geom `ice`: adhesion"),
         (
@@ -96,10 +96,35 @@ fn what_the_engine_cannot_move_is_refused_by_element_and_name() {
             r#"<actuator><intvelocity name="lag" joint="elbow" kp="1" actrange="-1 1"/></actuator>"#,
             "actuator `lag`: activation dynamics",
         ),
-        (String::new(), r#"<option cone="elliptic"/>"#, "elliptic friction cones"),
+        (
+            body(&format!(r#"{free}<geom name="d" size="0.1"/>"#)),
+            r#"<option cone="elliptic"/>"#,
+            "geom `d`: touches geom `ball`, which moves too, with condim 3 (elliptic cones)",
+        ),
+        (
+            body(&format!(r#"{free}<geom name="rock" type="mesh" mesh="m"/>"#)),
+            r#"<asset><mesh name="m" vertex="0 0 0 1 0 0 0 1 0 0 0 1"/></asset>"#,
+            "geom `rock`: is a mesh and may touch geom `floor`, a plane",
+        ),
+        (
+            format!(r#"<site name="here"/>{}"#, body(r#"<site name="there"/><geom size="0.1"/>"#)),
+            r#"<tendon><spatial name="rope"><site site="here"/><site site="there"/></spatial></tendon>
+               <actuator><motor name="winch" tendon="rope"/></actuator>"#,
+            "actuator `winch`: it acts on a tendon that is not fixed",
+        ),
+        (
+            String::new(),
+            r#"<tendon><fixed name="cord"><joint joint="elbow" coef="1"/></fixed></tendon>
+               <actuator><motor name="pull" tendon="cord"/></actuator><option integrator="implicitfast"/>"#,
+            "actuator `pull`: it acts on a tendon, under implicitfast",
+        ),
         (String::new(), r#"<option integrator="implicit"/>"#, "the integrator is neither"),
         (String::new(), r#"<option noslip_iterations="3"/>"#, "`noslip_iterations` is not 0"),
-        (String::new(), r#"<option><flag contact="disable"/></option>"#, "the flag `contact` is disabled"),
+        (
+            String::new(),
+            r#"<option><flag actuation="disable"/></option>"#,
+            "the flag `actuation` is disabled",
+        ),
         (String::new(), r#"<option><flag override="enable"/></option>"#, "the flag `override` is enabled"),
         (String::new(), r#"<option integrator="implicitfast" density="1"/>"#, "implicitfast in a medium"),
         (

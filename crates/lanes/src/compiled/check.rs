@@ -78,7 +78,14 @@ impl Compiled {
             let at = At("actuator", i, &actuator.name);
             at.demand((actuator.joint as usize) < self.joints.len(), "its joint does not exist")?;
             let kind = self.joints[actuator.joint as usize].kind;
-            at.demand(kind != JointKind::Free, "it acts on a free joint")?;
+            at.demand(kind != JointKind::Free || !actuator.arms.is_empty(), "it acts on a free joint")?;
+            for arm in &actuator.arms {
+                let joint = self.joints.get(arm.joint as usize);
+                let turns = joint.is_some_and(|joint| joint.kind != JointKind::Free);
+                at.demand(turns, "a joint of its tendon does not exist or is free")?;
+                at.finite(&[arm.coefficient])?;
+            }
+            at.demand(actuator.arms.len() <= MOST, "its tendon has more than 10,000 joints")?;
             at.finite(&[actuator.gear, actuator.gain])?;
             at.finite(&actuator.bias)?;
             at.range(actuator.control_range)?;
@@ -167,6 +174,7 @@ impl Compiled {
             at.unit(&geom.orientation, "its orientation must be a unit quaternion")?;
             at.not_negative(&geom.size, "its size must not be negative")?;
             at.not_negative(&[geom.friction, geom.solmix], "friction and solmix must not be negative")?;
+            at.not_negative(&geom.spin, "friction must not be negative")?;
             at.demand([1, 3, 4, 6].contains(&geom.condim), "its condim must be 1, 3, 4 or 6")?;
             at.softness(&geom.softness)?;
         }
@@ -180,6 +188,7 @@ impl Compiled {
             at.demand(exist, "a geom does not exist")?;
             at.demand(pair.geoms[0] != pair.geoms[1], "a geom does not touch itself")?;
             at.not_negative(&pair.friction, "its friction must not be negative")?;
+            at.not_negative(&pair.spin, "its friction must not be negative")?;
             at.finite(&[pair.margin])?;
             at.demand([1, 3, 4, 6].contains(&pair.condim), "its condim must be 1, 3, 4 or 6")?;
             at.softness(&pair.softness)?;

@@ -9,11 +9,13 @@ use thiserror::Error;
 
 use super::check::CheckError;
 use super::{
-    Actuator, Body, Compiled, Dof, Geom, Integrator, Joint, JointKind, Options, Pair, Shape, Softness,
+    Actuator, Arm, Body, Compiled, Cone, Dof, Geom, Integrator, Joint, JointKind, Options, Pair, Shape,
+    Softness,
 };
 
 const NAME: [u8; 8] = *b"wr2lbody";
-const VERSION: u64 = 1;
+/// 2: elliptic cones, friction against spinning and rolling, boxes, cylinders, ellipsoids, fixed tendons.
+const VERSION: u64 = 2;
 const HEAD: usize = 32;
 /// The longest name that is read.
 const LONGEST: usize = 1000;
@@ -182,32 +184,16 @@ macro_rules! choice {
 }
 
 choice!(Integrator: Integrator::Euler = 0, Integrator::RungeKutta4 = 1, Integrator::ImplicitFast = 3);
+choice!(Cone: Cone::Pyramidal = 0, Cone::Elliptic = 1);
 choice!(JointKind: JointKind::Free = 0, JointKind::Slide = 2, JointKind::Hinge = 3);
 
 impl Record for Shape {
     const LEAST: usize = 4;
     fn transfer(&mut self, stream: &mut impl Stream) -> Result<(), FileError> {
-        let mut number = match *self {
-            Self::Plane => 0,
-            Self::Sphere => 2,
-            Self::Capsule => 3,
-            Self::Other(number) => number,
-        };
+        let mut number = self.number();
         number.transfer(stream)?;
         *self = Self::from_number(number);
         Ok(())
-    }
-}
-
-impl Shape {
-    /// The shape that MuJoCo gives a number.
-    pub(crate) fn from_number(number: u32) -> Self {
-        match number {
-            0 => Self::Plane,
-            2 => Self::Sphere,
-            3 => Self::Capsule,
-            number => Self::Other(number),
-        }
     }
 }
 
@@ -227,19 +213,20 @@ macro_rules! structure {
 
 structure!(Softness: solref: [f64; 2], solimp: [f64; 5]);
 structure!(Dof: armature: f64, damping: f64, friction_loss: f64, softness: Softness);
-structure!(Options: timestep: f64, integrator: Integrator, gravity: [f64; 3], impratio: f64, density: f64,
-    viscosity: f64, wind: [f64; 3], filter_parent: bool, euler_damping: bool, safe_reference: bool);
+structure!(Options: timestep: f64, integrator: Integrator, gravity: [f64; 3], impratio: f64, cone: Cone,
+    density: f64, viscosity: f64, wind: [f64; 3], filter_parent: bool, euler_damping: bool, safe_reference: bool);
 structure!(Body: name: String, parent: u32, position: [f64; 3], orientation: [f64; 4], mass: f64,
     inertia: [f64; 3], centre: [f64; 3], axes: [f64; 4], point: bool);
 structure!(Joint: name: String, body: u32, kind: JointKind, anchor: [f64; 3], axis: [f64; 3],
     reference: [f64; 7], spring: f64, stiffness: f64, range: Option<[f64; 2]>, margin: f64,
     softness: Softness, actuator_force_range: Option<[f64; 2]>);
 structure!(Geom: name: String, body: u32, shape: Shape, position: [f64; 3], orientation: [f64; 4],
-    size: [f64; 2], contype: u32, conaffinity: u32, condim: u32, priority: i32, friction: f64,
-    solmix: f64, softness: Softness, margin: f64);
-structure!(Pair: name: String, geoms: [u32; 2], condim: u32, friction: [f64; 2], softness: Softness,
-    margin: f64);
-structure!(Actuator: name: String, joint: u32, gear: f64, gain: f64, bias: [f64; 3],
+    size: [f64; 3], contype: u32, conaffinity: u32, condim: u32, priority: i32, friction: f64,
+    spin: [f64; 2], solmix: f64, softness: Softness, margin: f64);
+structure!(Pair: name: String, geoms: [u32; 2], condim: u32, friction: [f64; 2], spin: [f64; 3],
+    softness: Softness, margin: f64);
+structure!(Arm: joint: u32, coefficient: f64);
+structure!(Actuator: name: String, joint: u32, arms: Vec<Arm>, gear: f64, gain: f64, bias: [f64; 3],
     control_range: Option<[f64; 2]>, force_range: Option<[f64; 2]>);
 structure!(Compiled: options: Options, bodies: Vec<Body>, joints: Vec<Joint>, dofs: Vec<Dof>,
     geoms: Vec<Geom>, pairs: Vec<Pair>, excludes: Vec<[u32; 2]>, actuators: Vec<Actuator>);

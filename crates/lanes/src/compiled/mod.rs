@@ -46,6 +46,8 @@ pub struct Options {
     pub gravity: [f64; 3],
     /// Ratio of frictional to normal impedance of contacts (positive).
     pub impratio: f64,
+    /// The shape of friction cones.
+    pub cone: Cone,
     /// Density of the medium (kg/m³, not negative).
     pub density: f64,
     /// Viscosity of the medium (Pa·s, not negative).
@@ -68,6 +70,7 @@ impl Default for Options {
             integrator: Integrator::Euler,
             gravity: [0.0, 0.0, -9.81],
             impratio: 1.0,
+            cone: Cone::Pyramidal,
             density: 0.0,
             viscosity: 0.0,
             wind: [0.0; 3],
@@ -88,6 +91,16 @@ pub enum Integrator {
     RungeKutta4,
     /// Euler, implicit in joint damping and in the velocity terms of actuators.
     ImplicitFast,
+}
+
+/// The shape of friction cones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cone {
+    /// A pyramid: linear in every direction of friction.
+    #[default]
+    Pyramidal,
+    /// An ellipse: the directions of friction share what the normal force allows.
+    Elliptic,
 }
 
 /// A rigid body.
@@ -206,8 +219,42 @@ pub enum Shape {
     Sphere,
     /// A capsule along z of its frame.
     Capsule,
+    /// An ellipsoid along the axes of its frame.
+    Ellipsoid,
+    /// A cylinder along z of its frame.
+    Cylinder,
+    /// A box along the axes of its frame.
+    Box,
     /// Any other shape, by MuJoCo's number (`mjtGeom`): the engine cannot touch it.
     Other(u32),
+}
+
+impl Shape {
+    /// The shape that MuJoCo gives a number.
+    pub(crate) fn from_number(number: u32) -> Self {
+        match number {
+            0 => Self::Plane,
+            2 => Self::Sphere,
+            3 => Self::Capsule,
+            4 => Self::Ellipsoid,
+            5 => Self::Cylinder,
+            6 => Self::Box,
+            number => Self::Other(number),
+        }
+    }
+
+    /// MuJoCo's number of a shape.
+    pub(crate) fn number(self) -> u32 {
+        match self {
+            Self::Plane => 0,
+            Self::Sphere => 2,
+            Self::Capsule => 3,
+            Self::Ellipsoid => 4,
+            Self::Cylinder => 5,
+            Self::Box => 6,
+            Self::Other(number) => number,
+        }
+    }
 }
 
 /// A shape of a body that may touch others.
@@ -223,8 +270,9 @@ pub struct Geom {
     pub position: [f64; 3],
     /// Orientation in the body's frame, a unit quaternion (`geom_quat`).
     pub orientation: [f64; 4],
-    /// Radius, and half the length of a capsule's axis (m, `geom_size`); of no meaning for a plane.
-    pub size: [f64; 2],
+    /// Radius, and half the length of the axis of a capsule or cylinder; the half axes of an ellipsoid or box (m,
+    /// `geom_size`). Of no meaning for a plane.
+    pub size: [f64; 3],
     /// What it is, in bits (`geom_contype`).
     pub contype: u32,
     /// What it touches, in bits (`geom_conaffinity`).
@@ -235,6 +283,8 @@ pub struct Geom {
     pub priority: i32,
     /// Sliding friction (not negative; the first of `geom_friction`).
     pub friction: f64,
+    /// Friction against spinning and rolling (m, not negative; the others of `geom_friction`).
+    pub spin: [f64; 2],
     /// Its share when softness is mixed (`geom_solmix`).
     pub solmix: f64,
     /// How soft its contacts are (`geom_solref`, `geom_solimp`).
@@ -254,20 +304,35 @@ pub struct Pair {
     pub condim: u32,
     /// Sliding friction along the two tangents (not negative; the first two of `pair_friction`).
     pub friction: [f64; 2],
+    /// Friction against spinning and against rolling about the two tangents (m, not negative; the others of
+    /// `pair_friction`).
+    pub spin: [f64; 3],
     /// How soft its contacts are (`pair_solref`, `pair_solimp`).
     pub softness: Softness,
     /// How far outside contacts begin to act (m, `pair_margin`).
     pub margin: f64,
 }
 
-/// What pushes a hinge or a slide: `force = gain · control + bias · (1, length, velocity)`, at `gear`.
+/// A joint of a fixed tendon.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Arm {
+    /// A hinge or slide, an index of [`Compiled::joints`].
+    pub joint: u32,
+    /// Length of the tendon per coordinate of the joint.
+    pub coefficient: f64,
+}
+
+/// What pushes hinges and slides: `force = gain · control + bias · (1, length, velocity)`, at `gear`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Actuator {
     /// Its name; empty if it has none.
     pub name: String,
     /// The joint, an index of [`Compiled::joints`] (`actuator_trnid`).
     pub joint: u32,
-    /// Length per coordinate of the joint, and force on it per force (the first of `actuator_gear`).
+    /// The joints of the fixed tendon on which it acts instead; empty where it acts on `joint`.
+    pub arms: Vec<Arm>,
+    /// Length per coordinate of the joint or length of the tendon, and force on it per force (the first of
+    /// `actuator_gear`).
     pub gear: f64,
     /// Force per control (the first of `actuator_gainprm`).
     pub gain: f64,

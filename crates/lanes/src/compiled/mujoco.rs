@@ -3,21 +3,13 @@
 use mujoco_rs::prelude::*;
 
 use super::{
-    Actuator, Body, Compiled, Dof, Geom, Integrator, Joint, JointKind, Options, Pair, Shape, Softness,
+    Actuator, Arm, Body, Compiled, Cone, Dof, Geom, Integrator, Joint, JointKind, Options, Pair, Shape,
+    Softness,
 };
 use crate::refusal::Refusal;
 
 /// Flags of `mjOption` by bit and name, and whether this engine can do without them.
-const DISABLED: [(i32, &str); 8] = [
-    (1 << 0, "constraint"),
-    (1 << 2, "frictionloss"),
-    (1 << 3, "limit"),
-    (1 << 4, "contact"),
-    (1 << 5, "spring"),
-    (1 << 6, "damper"),
-    (1 << 8, "clampctrl"),
-    (1 << 11, "actuation"),
-];
+const DISABLED: [(i32, &str); 1] = [(1 << 11, "actuation")];
 const ENABLED: [(i32, &str); 5] = [
     (1 << 0, "override"),
     (1 << 3, "invdiscrete"),
@@ -25,10 +17,22 @@ const ENABLED: [(i32, &str); 5] = [
     (1 << 5, "diagexact"),
     (1 << 6, "ipc"),
 ];
+const CONSTRAINT_DISABLED: i32 = 1 << 0;
+const FRICTION_LOSS_DISABLED: i32 = 1 << 2;
+const LIMIT_DISABLED: i32 = 1 << 3;
+const CONTACT_DISABLED: i32 = 1 << 4;
+const SPRING_DISABLED: i32 = 1 << 5;
+const DAMPER_DISABLED: i32 = 1 << 6;
+const CLAMPING_DISABLED: i32 = 1 << 8;
 const GRAVITY_DISABLED: i32 = 1 << 7;
 const FILTER_PARENT_DISABLED: i32 = 1 << 10;
 const SAFE_REFERENCE_DISABLED: i32 = 1 << 12;
 const EULER_DAMPING_DISABLED: i32 = 1 << 15;
+
+/// Whether any of these flags of a model is disabled: what it lets act is then left out.
+fn off(model: &MjModel, bits: i32) -> bool {
+    model.opt().disableflags & bits != 0
+}
 
 /// A model, with the names of its elements.
 struct Source<'a>(&'a MjModel);
@@ -79,7 +83,9 @@ impl Compiled {
         let kept: Vec<usize> = (0..model.geom_type().len()).filter(|g| touches(model, *g)).collect();
         compiled.geoms = kept.iter().map(|g| geom(&source, *g)).collect();
         let index = |g: i32| kept.iter().position(|kept| *kept == g as usize).unwrap_or(0) as u32;
-        compiled.pairs = (0..model.pair_dim().len()).map(|p| pair(&source, p, index)).collect();
+        if !off(model, CONTACT_DISABLED | CONSTRAINT_DISABLED) {
+            compiled.pairs = (0..model.pair_dim().len()).map(|p| pair(&source, p, index)).collect();
+        }
         let excluded = |signature: &i32| [(signature >> 16) as u32 & 0xFFFF, *signature as u32 & 0xFFFF];
         compiled.excludes = model.exclude_signature().iter().map(excluded).collect();
         compiled.actuators =
@@ -113,12 +119,13 @@ fn options(model: &MjModel) -> Result<Options, Refusal> {
         3 => Integrator::ImplicitFast,
         _ => return Err(refused("the integrator is neither Euler, RK4 nor implicitfast".into())),
     };
-    let off = |bit: i32| opt.disableflags & bit != 0;
+    let off = |bit: i32| off(model, bit);
     Ok(Options {
         timestep: opt.timestep,
         integrator,
         gravity: if off(GRAVITY_DISABLED) { [0.0; 3] } else { opt.gravity },
         impratio: opt.impratio,
+        cone: if opt.cone == 0 { Cone::Pyramidal } else { Cone::Elliptic },
         density: opt.density,
         viscosity: opt.viscosity,
         wind: opt.wind,
@@ -170,13 +177,20 @@ fn refuse(source: &Source<'_>) -> Result<(), Refusal> {
     })?;
     none("geom", geoms, geom, "adhesion", |g| model.geom_adhesion()[g] != 0.0)?;
     none("geom", geoms, geom, "the ellipsoid model of fluids", |g| model.geom_fluid()[g][0] > 0.0)?;
-    none("pair", model.pair_dim().len(), |_| String::new(), "adhesion", |p| model.pair_adhesion()[p] != 0.0)?;
-    elliptic(source)
+    let pairs = model.pair_dim().len();
+    none("pair", pairs, |_| String::new(), "adhesion", |p| model.pair_adhesion()[p] != 0.0)?;
+    none(
+        "pair",
+        pairs,
+        |_| String::new(),
+        "a softness of friction of its own",
+        |p| model.pair_solreffriction()[p] != [0.0; 2],
+    )
 }
 
 /// Whether a tendon has any effect; some only tie names together.
 fn acts(model: &MjModel, t: usize) -> bool {
-    model.tendon_limited()[t]
+    (model.tendon_limited()[t] && !off(model, LIMIT_DISABLED | CONSTRAINT_DISABLED))
         || model.tendon_actuatorid()[t] != -1
         || model.tendon_stiffness()[t] != 0.0
         || model.tendon_damping()[t] != 0.0
@@ -185,19 +199,10 @@ fn acts(model: &MjModel, t: usize) -> bool {
         || model.tendon_armature()[t] != 0.0
 }
 
-/// Elliptic cones matter where there is friction.
-fn elliptic(source: &Source<'_>) -> Result<(), Refusal> {
-    let model = source.0;
-    if model.opt().cone == 0 {
-        return Ok(());
-    }
-    let what = "elliptic friction cones (set `cone=\"pyramidal\"` to have others)";
-    let rough = |g: usize| touches(model, g) && model.geom_condim()[g] > 1;
-    none("geom", model.geom_type().len(), |g| source.geom_name(g).to_owned(), what, rough)?;
-    none("pair", model.pair_dim().len(), |_| String::new(), what, |p| model.pair_dim()[p] > 1)
-}
-
 fn touches(model: &MjModel, g: usize) -> bool {
+    if off(model, CONTACT_DISABLED | CONSTRAINT_DISABLED) {
+        return false;
+    }
     let of_pair = |list: &[i32]| list.contains(&(g as i32));
     model.geom_contype()[g] != 0
         || model.geom_conaffinity()[g] != 0
@@ -229,6 +234,7 @@ fn joint(source: &Source<'_>, j: usize) -> Result<Joint, Refusal> {
         MjtJoint::mjJNT_HINGE => JointKind::Hinge,
         MjtJoint::mjJNT_BALL => return Err(Refusal::new("joint", j, name, "ball joints")),
     };
+    let limited = model.jnt_limited()[j] && !off(model, LIMIT_DISABLED | CONSTRAINT_DISABLED);
     let at = model.jnt_qposadr()[j] as usize;
     let mut reference = [0.0; 7];
     reference[..kind.coordinates()].copy_from_slice(&model.qpos0()[at..at + kind.coordinates()]);
@@ -240,8 +246,8 @@ fn joint(source: &Source<'_>, j: usize) -> Result<Joint, Refusal> {
         axis: model.jnt_axis()[j],
         reference,
         spring: if kind == JointKind::Free { 0.0 } else { model.qpos_spring()[at] },
-        stiffness: model.jnt_stiffness()[j],
-        range: (model.jnt_limited()[j] && kind != JointKind::Free).then_some(model.jnt_range()[j]),
+        stiffness: if off(model, SPRING_DISABLED) { 0.0 } else { model.jnt_stiffness()[j] },
+        range: (limited && kind != JointKind::Free).then_some(model.jnt_range()[j]),
         margin: model.jnt_margin()[j],
         softness: softness(&model.jnt_solref()[j], &model.jnt_solimp()[j]),
         actuator_force_range: model.jnt_actfrclimited()[j].then_some(model.jnt_actfrcrange()[j]),
@@ -249,29 +255,31 @@ fn joint(source: &Source<'_>, j: usize) -> Result<Joint, Refusal> {
 }
 
 fn dof(model: &MjModel, d: usize) -> Dof {
+    let frictionless = off(model, FRICTION_LOSS_DISABLED | CONSTRAINT_DISABLED);
     Dof {
         armature: model.dof_armature()[d],
-        damping: model.dof_damping()[d],
-        friction_loss: model.dof_frictionloss()[d],
+        damping: if off(model, DAMPER_DISABLED) { 0.0 } else { model.dof_damping()[d] },
+        friction_loss: if frictionless { 0.0 } else { model.dof_frictionloss()[d] },
         softness: softness(&model.dof_solref()[d], &model.dof_solimp()[d]),
     }
 }
 
 fn geom(source: &Source<'_>, g: usize) -> Geom {
     let model = source.0;
-    let size = model.geom_size()[g];
+    let [friction, spin @ ..] = model.geom_friction()[g];
     Geom {
         name: source.geom_name(g).to_owned(),
         body: model.geom_bodyid()[g] as u32,
         shape: Shape::from_number(model.geom_type()[g] as u32),
         position: model.geom_pos()[g],
         orientation: model.geom_quat()[g],
-        size: [size[0], size[1]],
+        size: model.geom_size()[g],
         contype: model.geom_contype()[g] as u32,
         conaffinity: model.geom_conaffinity()[g] as u32,
         condim: model.geom_condim()[g] as u32,
         priority: model.geom_priority()[g],
-        friction: model.geom_friction()[g][0],
+        friction,
+        spin,
         solmix: model.geom_solmix()[g],
         softness: softness(&model.geom_solref()[g], &model.geom_solimp()[g]),
         margin: model.geom_margin()[g],
@@ -280,26 +288,42 @@ fn geom(source: &Source<'_>, g: usize) -> Geom {
 
 fn pair(source: &Source<'_>, p: usize, index: impl Fn(i32) -> u32) -> Pair {
     let model = source.0;
-    let friction = model.pair_friction()[p];
+    let [first, second, spin @ ..] = model.pair_friction()[p];
     Pair {
         name: source.name(MjtObjBase::mjOBJ_PAIR, p).to_owned(),
         geoms: [index(model.pair_geom1()[p]), index(model.pair_geom2()[p])],
         condim: model.pair_dim()[p] as u32,
-        friction: [friction[0], friction[1]],
+        friction: [first, second],
+        spin,
         softness: softness(&model.pair_solref()[p], &model.pair_solimp()[p]),
         margin: model.pair_margin()[p],
     }
+}
+
+/// The joints of a fixed tendon; none of one that goes through space.
+fn arms(model: &MjModel, tendon: usize) -> Option<Vec<Arm>> {
+    let first = model.tendon_adr()[tendon] as usize;
+    let arm = |w: usize| {
+        let fixed = model.wrap_type()[w] == MjtWrap::mjWRAP_JOINT;
+        fixed.then(|| Arm { joint: model.wrap_objid()[w] as u32, coefficient: model.wrap_prm()[w] })
+    };
+    (first..first + model.tendon_num()[tendon] as usize).map(arm).collect()
 }
 
 fn actuator(source: &Source<'_>, a: usize) -> Result<Actuator, Refusal> {
     let model = source.0;
     let name = source.name(MjtObjBase::mjOBJ_ACTUATOR, a);
     let refused = |what: &str| Err(Refusal::new("actuator", a, name, what));
-    let joint = model.actuator_trnid()[a][0];
-    if !matches!(model.actuator_trntype()[a], MjtTrn::mjTRN_JOINT | MjtTrn::mjTRN_JOINTINPARENT) {
-        return refused("it does not act on a joint");
-    }
-    if model.jnt_type()[joint as usize] == MjtJoint::mjJNT_FREE {
+    let target = model.actuator_trnid()[a][0];
+    let (joint, arms) = match model.actuator_trntype()[a] {
+        MjtTrn::mjTRN_JOINT | MjtTrn::mjTRN_JOINTINPARENT => (target, Vec::new()),
+        MjtTrn::mjTRN_TENDON => match arms(model, target as usize) {
+            Some(arms) => (0, arms),
+            None => return refused("it acts on a tendon that is not fixed"),
+        },
+        _ => return refused("it acts neither on a joint nor on a tendon"),
+    };
+    if arms.is_empty() && model.jnt_type()[joint as usize] == MjtJoint::mjJNT_FREE {
         return refused("it acts on a free joint");
     }
     if model.actuator_dyntype()[a] != MjtDyn::mjDYN_NONE || model.actuator_actnum()[a] != 0 {
@@ -319,13 +343,15 @@ fn actuator(source: &Source<'_>, a: usize) -> Result<Actuator, Refusal> {
     if model.actuator_damping()[a] != 0.0 || model.actuator_armature()[a] != 0.0 {
         return refused("damping or armature of its own");
     }
+    let clamped = model.actuator_ctrllimited()[a] && !off(model, CLAMPING_DISABLED);
     Ok(Actuator {
         name: name.to_owned(),
         joint: joint as u32,
+        arms,
         gear: model.actuator_gear()[a][0],
         gain: model.actuator_gainprm()[a][0],
         bias,
-        control_range: model.actuator_ctrllimited()[a].then_some(model.actuator_ctrlrange()[a]),
+        control_range: clamped.then_some(model.actuator_ctrlrange()[a]),
         force_range: model.actuator_forcelimited()[a].then_some(model.actuator_forcerange()[a]),
     })
 }

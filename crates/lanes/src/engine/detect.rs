@@ -4,7 +4,7 @@ use super::rows::{Limit, Loss, Row, Touch};
 use super::{NOTHING, Setting, Work};
 use crate::algebra::{Vec3, add, at_point, axpy, cross, dot, lift, scale, sub, turned};
 use crate::compiled::JointKind;
-use crate::contacts::OnPlane;
+use crate::contacts::{Law, OnPlane};
 use crate::lane::{Lane, Mask, inlined};
 use crate::model::Model;
 use crate::system::{Surface, System};
@@ -37,12 +37,19 @@ impl<F: Lane> Work<F> {
                 self.losses.clear();
                 self.between.clear();
                 self.touch_heads.fill(NOTHING);
+                if setting.model.coned {
+                    self.cones.clear();
+                    self.cone_heads.fill(NOTHING);
+                }
                 self.stale.fill(true);
                 self.detect_limits(setting.model, setting.system, q, v);
                 self.detect_losses(setting.model, setting.system, v);
                 for (i, plane) in setting.model.candidates.planes.iter().enumerate() {
                     let soft = &setting.model.limits.planes[i];
                     self.detect_on_plane(setting.model, plane, soft, &setting.system.planes[i]);
+                }
+                if !setting.model.candidates.solids.is_empty() {
+                    self.detect_solids(setting);
                 }
                 if !setting.model.candidates.meetings.is_empty() {
                     self.detect_meetings(setting.model, setting.system);
@@ -120,7 +127,7 @@ impl<F: Lane> Work<F> {
                 let depth = F::splat(0.5).mul_add(height, F::splat(round.radius));
                 let point = axpy(-depth, &normal, &centre);
                 let spot = Spot { depth: height - margin, touching, normal, tangents, point };
-                self.touch(model, plane.link, plane.law.frictionless, soft, surface, &spot);
+                self.touch(model, plane.link, &plane.law, soft, surface, &spot);
             }
             return;
         }
@@ -137,7 +144,7 @@ impl<F: Lane> Work<F> {
             let along = along_plane(&normal, &axis, slope);
             let tangents = [along, cross(&normal, &along)];
             let spot = Spot { depth: distance - margin, touching, normal, tangents, point };
-            self.touch(model, plane.link, plane.law.frictionless, soft, surface, &spot);
+            self.touch(model, plane.link, &plane.law, soft, surface, &spot);
         }
     }
 
@@ -147,11 +154,14 @@ impl<F: Lane> Work<F> {
         &mut self,
         model: &Model,
         link: usize,
-        frictionless: bool,
+        law: &Law,
         soft: &Soft,
         surface: &Surface<F>,
         spot: &Spot<F>,
     ) {
+        if law.cone.is_some() {
+            return self.touch_cone(model, link, law, soft, surface, spot);
+        }
         let lever = sub(&spot.point, &self.position[model.tree.links[link].root]);
         let velocity = at_point(&self.velocity[link], &lever);
         let impedance = soft.impedance(spot.depth);
@@ -162,7 +172,7 @@ impl<F: Lane> Work<F> {
         );
         let first = self.rows.len();
         let along = dot(&spot.normal, &velocity);
-        if frictionless {
+        if law.frictionless {
             self.rows.push(row(along));
         } else {
             for k in 0..2 {
@@ -174,6 +184,7 @@ impl<F: Lane> Work<F> {
         let next = std::mem::replace(&mut self.touch_heads[link], self.touches.len());
         self.touches.push(Touch {
             link,
+            geoms: law.geoms,
             first,
             count: self.rows.len() - first,
             lever,

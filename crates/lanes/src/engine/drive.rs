@@ -33,13 +33,18 @@ impl<F: Lane> Work<F> {
         for (a, actuator) in model.compiled.actuators.iter().enumerate() {
             let joint = &model.tree.joints[actuator.joint as usize];
             let (gear, bias) = (system.gear[a], &system.bias[a]);
+            if !actuator.arms.is_empty() {
+                self.pull_tendon(setting, a, q, v);
+                continue;
+            }
             let control = clamped(setting.control[a], actuator.control_range);
             let length = gear * q[joint.q];
             let speed = gear * v[joint.v];
             let force = control.mul_add(system.gain[a], bias[0]);
             let force = bias[2].mul_add(speed, bias[1].mul_add(length, force));
-            self.actuation[joint.v] =
-                gear.mul_add(clamped(force, actuator.force_range), self.actuation[joint.v]);
+            let exerted = clamped(force, actuator.force_range);
+            self.exerted[a] = exerted;
+            self.actuation[joint.v] = gear.mul_add(exerted, self.actuation[joint.v]);
             if implicit {
                 let mut free = !F::Mask::none();
                 if let Some([low, high]) = actuator.force_range {
@@ -58,6 +63,30 @@ impl<F: Lane> Work<F> {
             let stretch = q[joint.q] - F::splat(own.spring);
             let passive = system.stiffness[j].neg_mul_add(stretch, self.force[joint.v]);
             self.force[joint.v] = passive + clamped(self.actuation[joint.v], own.actuator_force_range);
+        }
+    }
+
+    /// The force of an actuator that pulls a tendon, on the joints of that.
+    #[inline(always)]
+    fn pull_tendon(&mut self, setting: &Setting<'_, F>, a: usize, q: &[F], v: &[F]) {
+        let (model, system) = (setting.model, setting.system);
+        let (actuator, gear, bias) = (&model.compiled.actuators[a], system.gear[a], &system.bias[a]);
+        let (mut length, mut speed) = (F::zero(), F::zero());
+        for arm in &actuator.arms {
+            let joint = &model.tree.joints[arm.joint as usize];
+            let moment = gear * F::splat(arm.coefficient);
+            length = moment.mul_add(q[joint.q], length);
+            speed = moment.mul_add(v[joint.v], speed);
+        }
+        let control = clamped(setting.control[a], actuator.control_range);
+        let force = control.mul_add(system.gain[a], bias[0]);
+        let force = bias[2].mul_add(speed, bias[1].mul_add(length, force));
+        let exerted = clamped(force, actuator.force_range);
+        self.exerted[a] = exerted;
+        for arm in &actuator.arms {
+            let d = model.tree.joints[arm.joint as usize].v;
+            let moment = gear * F::splat(arm.coefficient);
+            self.actuation[d] = moment.mul_add(exerted, self.actuation[d]);
         }
     }
 }

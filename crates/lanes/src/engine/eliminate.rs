@@ -95,6 +95,9 @@ impl<F: Lane> Work<F> {
             }
             at = touch.next;
         }
+        if constrained && model.coned {
+            self.press_cones(l, &mut stiff, &mut push);
+        }
         if link.free {
             let d = model.tree.joints[link.joints.start].v;
             self.eliminate_free(l, d, stiff, push);

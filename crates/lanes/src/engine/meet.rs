@@ -152,9 +152,9 @@ impl<F: Lane> Work<F> {
             [Some(a), Some(b)] => self.touch_each_other(model, system, pair.index, [a, b], &spot),
             [Some(link), None] => {
                 spot.normal = neg(&spot.normal);
-                self.touch(model, link, law.frictionless, soft, surface, &spot);
+                self.touch(model, link, law, soft, surface, &spot);
             }
-            [None, Some(link)] => self.touch(model, link, law.frictionless, soft, surface, &spot),
+            [None, Some(link)] => self.touch(model, link, law, soft, surface, &spot),
             [None, None] => {}
         }
     }
@@ -180,12 +180,13 @@ impl<F: Lane> Work<F> {
         let velocity = sub(&vb, &va);
         let impedance = soft.impedance(spot.depth);
         let weight = soft.weight(impedance, surface.weakness);
+        let geoms = model.candidates.meetings[index].law.geoms;
         let mut add = inlined(
             #[inline(always)]
             |direction: Vec3<F>| {
                 let speed = dot(&direction, &velocity);
                 let row = Row::new(reference(soft, impedance, spot.depth, speed), weight, spot.touching);
-                self.between.push(Between { links, levers, direction, row: self.rows.len() });
+                self.between.push(Between { links, geoms, levers, direction, row: self.rows.len() });
                 self.rows.push(row);
             },
         );

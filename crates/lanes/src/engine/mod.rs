@@ -4,12 +4,13 @@
 //!
 //! 1. `poses`: where links and joint axes are; `motion`: velocities, inertias, and the wrenches that act without
 //!    constraints; `drive`: forces on the joints.
-//! 2. `detect`: which limits, dry frictions and contacts act; `softness`, `rows`: as soft constraints.
+//! 2. `detect`, `solids`, `meet`: which limits, dry frictions and contacts act; `softness`, `rows`, `cones`: as soft constraints.
 //! 3. `solver`: the constrained accelerations, by Newton's method: `eliminate` solves its linear system along the tree,
 //!    `between` adds what two moving links do to each other, `search` shortens a step.
-//! 4. `integrate`: Euler, implicitfast or Runge–Kutta 4.
+//! 4. `integrate`: Euler, implicitfast or Runge–Kutta 4; `seen`: the forces, for those who ask.
 
 mod between;
+mod cones;
 mod detect;
 mod drive;
 mod eliminate;
@@ -20,8 +21,10 @@ mod poses;
 mod reference;
 mod rows;
 mod search;
+mod seen;
 mod sincos;
 pub(crate) mod softness;
+mod solids;
 mod solver;
 
 use crate::algebra::{Mat3, Vec3, Vec6};
@@ -31,8 +34,11 @@ use crate::model::Model;
 use crate::system::System;
 
 pub(crate) use integrate::State;
+pub(crate) use seen::Seen;
 pub(crate) use sincos::MAX_ANGLE;
 
+use cones::Cone;
+use detect::Spot;
 use rows::{Between, Limit, Loss, Row, Touch};
 
 /// What an evaluation needs and leaves; one a thread, used by all groups of lanes in turn.
@@ -55,6 +61,8 @@ pub(crate) struct Work<F: Lane> {
     implicit: Vec<F>,
     /// Forces of actuators on degrees of freedom.
     actuation: Vec<F>,
+    /// Forces of actuators.
+    exerted: Vec<F>,
     // Elimination: of links the stiffness and the wrench that their parents feel, of degrees of freedom gains, offsets and
     // inverse pivots, of free links their factors and their acceleration.
     stiff: Vec<Stiff<F>>,
@@ -78,6 +86,9 @@ pub(crate) struct Work<F: Lane> {
     touches: Vec<Touch<F>>,
     /// The latest of a link's touches, or [`NOTHING`].
     touch_heads: Vec<usize>,
+    cones: Vec<Cone<F>>,
+    /// The latest of a link's cones, or [`NOTHING`].
+    cone_heads: Vec<usize>,
     limits: Vec<Limit>,
     losses: Vec<Loss<F>>,
     between: Vec<Between<F>>,
@@ -142,6 +153,7 @@ impl<F: Lane> Work<F> {
             force: vec![z; nv],
             implicit: vec![z; nv],
             actuation: vec![z; nv],
+            exerted: vec![z; model.compiled.actuators.len()],
             stiff: vec![Stiff::zero(); links],
             push: six.clone(),
             gain: vec![[z; 6]; nv],
@@ -159,6 +171,8 @@ impl<F: Lane> Work<F> {
             rows: Vec::with_capacity(limits.rows()),
             touches: Vec::with_capacity(limits.touches),
             touch_heads: vec![NOTHING; links],
+            cones: Vec::with_capacity(if model.coned { limits.touches } else { 0 }),
+            cone_heads: vec![NOTHING; links],
             limits: Vec::with_capacity(2 * joints),
             losses: Vec::with_capacity(nv),
             between: Vec::with_capacity(limits.between),

@@ -56,6 +56,8 @@ impl<F: Lane> Row<F> {
 #[derive(Clone, Copy)]
 pub(super) struct Touch<F> {
     pub(super) link: usize,
+    /// That of the link, and what it touches.
+    pub(super) geoms: [u32; 2],
     /// The first of its rows, and how many.
     pub(super) first: usize,
     pub(super) count: usize,
@@ -129,6 +131,8 @@ impl<F: Lane> Loss<F> {
 #[derive(Clone, Copy)]
 pub(super) struct Between<F> {
     pub(super) links: [usize; 2],
+    /// That of the second link, and that of the first.
+    pub(super) geoms: [u32; 2],
     pub(super) levers: [Vec3<F>; 2],
     pub(super) direction: Vec3<F>,
     pub(super) row: usize,
@@ -181,7 +185,7 @@ pub(super) fn block<F: Lane>(touch: &Touch<F>, rows: &[Row<F>]) -> (Sym3<F>, Vec
 
 /// The force of the rows of a pyramid together.
 #[inline(always)]
-fn force_of<F: Lane>(touch: &Touch<F>, rows: &[F; 4]) -> Vec3<F> {
+pub(super) fn force_of<F: Lane>(touch: &Touch<F>, rows: &[F; 4]) -> Vec3<F> {
     let [mu, nu] = touch.friction;
     let along = (rows[0] + rows[1]) + (rows[2] + rows[3]);
     let tangential = axpy(
@@ -197,12 +201,15 @@ impl<F: Lane> Work<F> {
     /// solved with.
     #[inline(always)]
     pub(super) fn update_rows(&mut self) -> F::Mask {
-        let Self { rows, touches, limits, losses, between, qacc, acceleration, .. } = self;
         let mut size = F::zero();
-        for a in qacc.iter() {
+        for a in &self.qacc {
             size = size + a.abs();
         }
         let mut contradiction = F::Mask::none();
+        if !self.cones.is_empty() {
+            contradiction = self.update_cones(size);
+        }
+        let Self { rows, touches, limits, losses, between, qacc, acceleration, .. } = self;
         for touch in touches.iter() {
             let at = at_point(&acceleration[touch.link], &touch.lever);
             let along = dot(&touch.normal, &at);
@@ -234,6 +241,9 @@ impl<F: Lane> Work<F> {
     /// elimination that changes.
     #[inline(always)]
     pub(super) fn take_rows(&mut self, done: F::Mask) {
+        if !self.cones.is_empty() {
+            self.take_cones(done);
+        }
         let Self { rows, touches, limits, losses, between, stale, .. } = self;
         let take = inlined(
             #[inline(always)]
@@ -266,7 +276,10 @@ impl<F: Lane> Work<F> {
     /// Adds the forces of all constraints to those of links and joints.
     #[inline(always)]
     pub(super) fn add_constraint_forces(&mut self) {
-        let Self { rows, touches, limits, losses, between, wrench, force, .. } = self;
+        let Self { rows, touches, cones, limits, losses, between, wrench, force, .. } = self;
+        for cone in cones.iter() {
+            wrench[cone.link] = add6(&wrench[cone.link], &cone.wrench(&cone.force));
+        }
         for touch in touches.iter() {
             let own = &rows[touch.first..touch.first + touch.count];
             let push = if touch.count == 1 {

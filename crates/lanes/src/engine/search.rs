@@ -62,6 +62,9 @@ impl<F: Lane> Work<F> {
             row.residual = part(row.residual, row.before);
             row.pushes = row.residual.less(zero) & row.touching;
         }
+        for cone in &mut self.cones {
+            cone.shorten(t, shorter);
+        }
         for loss in &mut self.losses {
             loss.residual = part(loss.residual, loss.before);
             loss.beyond = loss.sides(loss.residual);
@@ -92,6 +95,9 @@ impl<F: Lane> Work<F> {
             let change = row.weight * row.residual * (row.residual - row.before);
             first = first - change.only(row.active);
         }
+        for cone in &self.cones {
+            first = first - cone.solved_slope();
+        }
         for loss in &self.losses {
             first = loss.force().mul_add(loss.residual - loss.before, first);
         }
@@ -109,6 +115,11 @@ impl<F: Lane> Work<F> {
             let weighted = (row.weight * change).only(residual.less(F::zero()) & row.touching);
             first = weighted.mul_add(residual, first);
             second = weighted.mul_add(change, second);
+        }
+        for cone in &self.cones {
+            let [slope, bend] = cone.slopes(t);
+            first = first + slope;
+            second = second + bend;
         }
         for loss in &self.losses {
             let change = loss.residual - loss.before;

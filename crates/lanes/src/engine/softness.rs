@@ -93,6 +93,7 @@ pub(crate) struct Limits {
     pub(crate) joints: Vec<Soft>,
     pub(crate) dofs: Vec<Soft>,
     pub(crate) planes: Vec<Soft>,
+    pub(crate) solids: Vec<Soft>,
     pub(crate) meetings: Vec<Soft>,
     /// Touches with the world for which there is room.
     pub(crate) touches: usize,
@@ -107,7 +108,8 @@ impl Limits {
     pub(crate) fn new(compiled: &Compiled, candidates: &Candidates) -> Self {
         let soft = |softness: &Softness| Soft::new(softness, &compiled.options);
         // The nearest points, or two of parallel capsules, each of which may be another lane's.
-        let (mut touches, mut between) = (2 * candidates.planes.len(), 0);
+        // The corners of a box, of which each lane takes four.
+        let (mut touches, mut between) = (2 * candidates.planes.len() + 8 * candidates.solids.len(), 0);
         for meeting in &candidates.meetings {
             if meeting.sides.iter().all(|side| candidates.rounds[*side].link.is_some()) {
                 between += if meeting.law.frictionless { 3 } else { 12 };
@@ -119,6 +121,7 @@ impl Limits {
             joints: compiled.joints.iter().map(|joint| soft(&joint.softness)).collect(),
             dofs: compiled.dofs.iter().map(|dof| soft(&dof.softness)).collect(),
             planes: candidates.planes.iter().map(|plane| soft(&plane.law.softness)).collect(),
+            solids: candidates.solids.iter().map(|solid| soft(&solid.law.softness)).collect(),
             meetings: candidates.meetings.iter().map(|meeting| soft(&meeting.law.softness)).collect(),
             touches,
             between: between.min(Self::ROOM),

@@ -9,6 +9,7 @@
 //!
 //! Lanes that are done keep their solution to the bit while others go on.
 
+use super::cones::Cone;
 use super::{Setting, Work, all};
 use crate::lane::{Lane, Mask};
 
@@ -33,7 +34,7 @@ impl<F: Lane> Work<F> {
     #[inline(always)]
     fn search(&mut self, setting: &Setting<'_, F>, guess: &[F], live: F::Mask) -> F::Mask {
         let (model, system) = (setting.model, setting.system);
-        if self.rows.is_empty() && self.losses.is_empty() {
+        if self.rows.is_empty() && self.losses.is_empty() && self.cones.is_empty() {
             self.eliminate(model, system, false, None);
             return F::Mask::none();
         }
@@ -74,6 +75,7 @@ impl<F: Lane> Work<F> {
         for row in &mut self.rows {
             row.before = row.residual;
         }
+        self.cones.iter_mut().for_each(Cone::remember);
         for loss in &mut self.losses {
             loss.before = loss.residual;
         }

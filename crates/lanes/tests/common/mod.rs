@@ -96,7 +96,8 @@ pub fn error(got: &[f64], expected: &[f64]) -> f64 {
 }
 
 /// The committed models: what MuJoCo made of the files beside them, and of the planar robots' (`tests/models.rs`).
-pub const MODELS: [&str; 6] = ["quadruped", "tumblers", "eel", "hopper", "walker2d", "half_cheetah"];
+pub const MODELS: [&str; 9] =
+    ["quadruped", "tumblers", "eel", "crates", "hound", "winch", "hopper", "walker2d", "half_cheetah"];
 
 pub fn bytes(name: &str) -> Vec<u8> {
     let path = folder().join(format!("{name}.model"));

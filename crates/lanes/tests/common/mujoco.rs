@@ -37,6 +37,16 @@ impl Robot {
         Model::new(compiled, self.contacts).unwrap_or_else(|e| panic!("{}: {e}", self.name))
     }
 
+    /// Whether a geom may touch others, and so is one of ours.
+    pub fn touches(&self, g: usize) -> bool {
+        let model = &self.source;
+        let pair = |list: &[i32]| list.contains(&(g as i32));
+        model.geom_contype()[g] != 0
+            || model.geom_conaffinity()[g] != 0
+            || pair(model.pair_geom1())
+            || pair(model.pair_geom2())
+    }
+
     /// MuJoCo with other parameters, and all that follows from them.
     pub fn with(&self, phi: &Parameters) -> Data {
         let mut model = self.source.clone();
@@ -54,12 +64,8 @@ impl Robot {
         // Our geoms are those that may touch.
         let mut own = phi.friction.iter();
         for g in 0..model.geom_type().len() {
-            let pair = |list: &[i32]| list.contains(&(g as i32));
-            let touches = model.geom_contype()[g] != 0
-                || model.geom_conaffinity()[g] != 0
-                || pair(model.pair_geom1())
-                || pair(model.pair_geom2());
-            if touches {
+            // Where contacts are disabled ours has no geoms at all.
+            if self.touches(g) && !phi.friction.is_empty() {
                 model.geom_friction_mut()[g][0] = *own.next().expect("as many as ours");
             }
         }
@@ -81,7 +87,7 @@ impl Robot {
 
 /// Our own models, one for each group of features.
 pub fn own() -> Vec<Robot> {
-    ["quadruped", "tumblers", "eel"]
+    ["quadruped", "tumblers", "eel", "crates", "hound", "winch"]
         .map(|name| Robot::read(name, &folder().join(format!("{name}.xml"))))
         .into()
 }
@@ -105,6 +111,40 @@ pub fn gymnasium() -> Vec<Robot> {
     let folder = PathBuf::from(String::from_utf8(output.stdout).expect("a path").trim());
     let names = ["ant", "humanoid", "humanoidstandup", "swimmer", "reacher"];
     names.map(|name| Robot::read(name, &folder.join(format!("envs/mujoco/assets/{name}.xml")))).into()
+}
+
+/// Other people's models: the MJCF files that `WR2L_MODELS` lists as a path does, with no contacts but those with planes of
+/// the world, which is what [`Contacts::FloorOnly`] makes of them.
+pub fn others() -> Vec<Robot> {
+    let Some(list) = std::env::var_os("WR2L_MODELS") else {
+        println!("without other people's models: WR2L_MODELS lists none");
+        return Vec::new();
+    };
+    let read = |path: PathBuf| {
+        let mut robot = Robot::read(&path.to_string_lossy(), &path);
+        for g in 0..robot.source.geom_type().len() {
+            if robot.touches(g) {
+                let plane = robot.source.geom_type()[g] as u32 == 0;
+                robot.source.geom_contype_mut()[g] = i32::from(!plane);
+                robot.source.geom_conaffinity_mut()[g] = i32::from(plane);
+            }
+        }
+        robot
+    };
+    std::env::split_paths(&list).map(read).collect()
+}
+
+/// How far a geom reaches down from its centre.
+fn reach(model: &MjModel, data: &Data, g: usize) -> f64 {
+    let ([a, b, c], m) = (model.geom_size()[g], data.geom_xmat()[g]);
+    let [x, y, z] = [m[6].abs(), m[7].abs(), m[8].abs()];
+    match model.geom_type()[g] as u32 {
+        2 => a,
+        3 => a + b * z,
+        4 => ((a * x).powi(2) + (b * y).powi(2) + (c * z).powi(2)).sqrt(),
+        5 => b * z + a * (1.0 - z * z).max(0.0).sqrt(),
+        _ => a * x + b * y + c * z,
+    }
 }
 
 /// A random state: upright or not, in the air, touching or deep in the ground, at limits, at rest and fast.
@@ -156,9 +196,7 @@ pub fn scatter(data: &mut Data, random: &mut Random) {
             if model.geom_type()[g] as u32 == 0 || model.body_weldid()[model.geom_bodyid()[g] as usize] == 0 {
                 continue;
             }
-            let [radius, half, _] = model.geom_size()[g];
-            let half = if model.geom_type()[g] as u32 == 3 { half } else { 0.0 };
-            let bottom = data.geom_xpos()[g][2] - half * data.geom_xmat()[g][8].abs() - radius;
+            let bottom = data.geom_xpos()[g][2] - reach(&model, &data, g);
             lowest = lowest.min(bottom);
         }
         let depth = match random.below(5) {

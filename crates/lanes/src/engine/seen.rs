@@ -1,0 +1,182 @@
+//! Forces of the latest evaluation, for those who observe a system: what MuJoCo's `mjData` holds after a step.
+
+use super::cones::Cone;
+use super::rows::force_of;
+use super::{Setting, Work};
+use crate::algebra::{
+    Vec3, Vec6, add, add6, angular, cross_add, linear, scale, spatial, sub, turned, wrench_of,
+};
+use crate::lane::Lane;
+use crate::model::Model;
+
+/// Forces, in every lane.
+pub(crate) struct Seen<F> {
+    /// Torque and force on every body, the world first, about the centre of mass of its tree (MuJoCo's `cfrc_ext`).
+    pub(crate) bodies: Vec<Vec6<F>>,
+    /// The sum of normal forces on every geom.
+    pub(crate) geoms: Vec<F>,
+    /// Forces of actuators (`actuator_force`), and what they add to degrees of freedom (`qfrc_actuator`).
+    pub(crate) actuators: Vec<F>,
+    pub(crate) dofs: Vec<F>,
+    /// Of every body, the mass and the centre of mass of its tree, kept by the tree's first body.
+    masses: Vec<F>,
+    centres: Vec<Vec3<F>>,
+}
+
+/// A force between two geoms: the wrench on the first about the reference point of a tree, and its normal part.
+struct Contact<F> {
+    geoms: [u32; 2],
+    /// A link of that tree.
+    link: usize,
+    wrench: Vec6<F>,
+    normal: F,
+}
+
+impl<F: Lane> Seen<F> {
+    pub(crate) fn new(model: &Model) -> Self {
+        let (z, bodies) = (F::zero(), model.compiled.bodies.len() + 1);
+        Self {
+            bodies: vec![[z; 6]; bodies],
+            geoms: vec![z; model.compiled.geoms.len()],
+            actuators: vec![z; model.compiled.actuators.len()],
+            dofs: vec![z; model.tree.nv],
+            masses: vec![z; bodies],
+            centres: vec![[z; 3]; bodies],
+        }
+    }
+
+    /// Adds to the forces on a body, from those about a point.
+    #[inline(always)]
+    fn push(&mut self, model: &Model, body: usize, point: &Vec3<F>, wrench: &Vec6<F>, lanes: F::Mask) {
+        // Nothing is counted for the world.
+        if body == 0 {
+            return;
+        }
+        let lever = sub(point, &self.centres[model.tree.tops[body]]);
+        let (torque, force) = (angular(wrench), linear(wrench));
+        let moved = spatial(cross_add(&lever, &force, &torque), force);
+        self.bodies[body] = add6(
+            &self.bodies[body],
+            &moved.map(
+                #[inline(always)]
+                |x| x.only(lanes),
+            ),
+        );
+    }
+
+    #[inline(always)]
+    fn touch(&mut self, model: &Model, positions: &[Vec3<F>], contact: &Contact<F>, lanes: F::Mask) {
+        let point = positions[model.tree.links[contact.link].root];
+        let back = contact.wrench.map(
+            #[inline(always)]
+            |x| -x,
+        );
+        for (geom, wrench) in contact.geoms.into_iter().zip([contact.wrench, back]) {
+            let body = model.compiled.geoms[geom as usize].body as usize;
+            self.push(model, body, &point, &wrench, lanes);
+            let normal = &mut self.geoms[geom as usize];
+            *normal = *normal + contact.normal.only(lanes);
+        }
+    }
+}
+
+impl<F: Lane> Work<F> {
+    /// Writes the forces of the latest evaluation, in the lanes given; those of others stay.
+    pub(crate) fn see(&self, setting: &Setting<'_, F>, lanes: F::Mask, seen: &mut Seen<F>) {
+        F::run(
+            #[inline(always)]
+            || {
+                self.see_joints(setting, lanes, seen);
+                self.find_trees(setting, seen);
+                for wrench in &mut seen.bodies {
+                    for x in wrench {
+                        *x = F::select(lanes, F::zero(), *x);
+                    }
+                }
+                for normal in &mut seen.geoms {
+                    *normal = F::select(lanes, F::zero(), *normal);
+                }
+                self.see_contacts(setting.model, lanes, seen);
+                if let Some(outside) = setting.outside {
+                    for (b, [force, torque]) in outside.wrenches.iter().enumerate() {
+                        let point = self.centre(setting, b + 1);
+                        seen.push(setting.model, b + 1, &point, &spatial(*torque, *force), lanes);
+                    }
+                }
+            },
+        );
+    }
+
+    #[inline(always)]
+    fn see_joints(&self, setting: &Setting<'_, F>, lanes: F::Mask, seen: &mut Seen<F>) {
+        for (to, from) in seen.actuators.iter_mut().zip(&self.exerted) {
+            *to = F::select(lanes, *from, *to);
+        }
+        let model = setting.model;
+        for (j, joint) in model.tree.joints.iter().enumerate() {
+            for d in joint.v..joint.v + joint.kind.dofs() {
+                let mut force = self.actuation[d];
+                if let Some([low, high]) = model.compiled.joints[j].actuator_force_range {
+                    force = force.clamp(F::splat(low), F::splat(high));
+                }
+                seen.dofs[d] = F::select(lanes, force, seen.dofs[d]);
+            }
+        }
+    }
+
+    /// The centre of mass of a body, in the frame of the world.
+    #[inline(always)]
+    fn centre(&self, setting: &Setting<'_, F>, body: usize) -> Vec3<F> {
+        let centre = &setting.system.centres[body - 1];
+        match setting.model.tree.homes[body].0 {
+            Some(link) => add(&self.position[link], &turned(&self.turn[link], centre)),
+            None => *centre,
+        }
+    }
+
+    /// Masses and centres of mass of trees.
+    #[inline(always)]
+    fn find_trees(&self, setting: &Setting<'_, F>, seen: &mut Seen<F>) {
+        seen.masses.fill(F::zero());
+        seen.centres.fill([F::zero(); 3]);
+        for (b, mass) in setting.system.masses.iter().enumerate() {
+            let top = setting.model.tree.tops[b + 1];
+            let moment = scale(*mass, &self.centre(setting, b + 1));
+            seen.masses[top] = seen.masses[top] + *mass;
+            seen.centres[top] = add(&seen.centres[top], &moment);
+        }
+        for (centre, mass) in seen.centres.iter_mut().zip(&seen.masses) {
+            // What has no mass is not pushed about its centre.
+            *centre = scale(F::one() / mass.max(F::splat(1e-15)), centre);
+        }
+    }
+
+    #[inline(always)]
+    fn see_contacts(&self, model: &Model, lanes: F::Mask, seen: &mut Seen<F>) {
+        let positions = &self.position;
+        for touch in &self.touches {
+            let mut forces = [F::zero(); 4];
+            for (force, row) in forces.iter_mut().zip(&self.rows[touch.first..touch.first + touch.count]) {
+                *force = row.force();
+            }
+            let normal = (forces[0] + forces[1]) + (forces[2] + forces[3]);
+            let force =
+                if touch.count == 1 { scale(normal, &touch.normal) } else { force_of(touch, &forces) };
+            let wrench = wrench_of(&force, &touch.lever);
+            let contact = Contact { geoms: touch.geoms, link: touch.link, wrench, normal };
+            seen.touch(model, positions, &contact, lanes);
+        }
+        for cone in &self.cones {
+            let Cone { geoms, link, force, .. } = *cone;
+            let contact = Contact { geoms, link, wrench: cone.wrench(&force), normal: force[0] };
+            seen.touch(model, positions, &contact, lanes);
+        }
+        for between in &self.between {
+            let normal = self.rows[between.row].force();
+            let force = scale(normal, &between.direction);
+            let wrench = wrench_of(&force, &between.levers[1]);
+            let contact = Contact { geoms: between.geoms, link: between.links[1], wrench, normal };
+            seen.touch(model, positions, &contact, lanes);
+        }
+    }
+}
