@@ -15,6 +15,7 @@
 //! Free, hinge and slide joints, with limits, armature, damping, stiffness and dry friction; motors, position and velocity
 //! servos and others of fixed gain and affine bias, with ranges; spheres and capsules against planes of the world and each
 //! other, without friction or with a pyramid (`condim` 1 and 3), `<pair>`, `<exclude>`, priority, margins and `impratio`;
+//! boxes, cylinders and ellipsoids against planes; elliptic cones and `condim` 4 and 6 with what does not move; fixed tendons;
 //! the inertia box of a medium; Euler, Runge–Kutta 4 and implicitfast; forces from outside.
 //!
 //! # How

@@ -70,7 +70,7 @@ impl Compiled {
     /// What a model compiled by MuJoCo 3.17.0 says about motion.
     ///
     /// # Errors
-    /// [`Refusal`] names what the model has that this engine knows nothing of: equality constraints, tendons, ball joints,
+    /// [`Refusal`] names what the model has that this engine knows nothing of: equality constraints, ball joints,
     /// activation dynamics, …
     pub fn from_mujoco(model: &MjModel) -> Result<Self, Refusal> {
         let source = Source(model);

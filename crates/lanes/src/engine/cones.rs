@@ -13,7 +13,7 @@ use super::{NOTHING, Spot, Work};
 use crate::algebra::{Sym3, Vec3, Vec6, add6, angular, at_point, axpy, dot, scale, spatial, sub, wrench_of};
 use crate::contacts::Law;
 use crate::inertia::Stiff;
-use crate::lane::{Lane, Mask};
+use crate::lane::{Lane, Mask, inlined};
 use crate::model::Model;
 use crate::system::Surface;
 
@@ -177,23 +177,31 @@ impl<F: Lane> Cone<F> {
     pub(super) fn press(&self, stiff: &mut Stiff<F>, push: &mut Vec6<F>) {
         let (h, n, z) = (&self.stiff, &self.axes, F::zero());
         let pull = self.times(h, &self.reference);
-        let entry = |i: usize, j: usize| if i < j { h[j][i] } else { h[i][j] };
+        let entry = inlined(
+            #[inline(always)]
+            |i: usize, j: usize| if i < j { h[j][i] } else { h[i][j] },
+        );
         // Σ h n nᵀ over directions: along, along with turning, and turning.
-        let spread = |first: usize, second: usize| {
-            let mut sum = [[z; 3]; 3];
-            for i in first..self.dim.min(first + 3) {
-                let mut row = [z; 3];
-                for j in second..self.dim.min(second + 3) {
-                    row = axpy(entry(i, j), &n[j - second], &row);
+        let spread = inlined(
+            #[inline(always)]
+            |first: usize, second: usize| {
+                let mut sum = [[z; 3]; 3];
+                for i in first..self.dim.min(first + 3) {
+                    let mut row = [z; 3];
+                    for j in second..self.dim.min(second + 3) {
+                        row = axpy(entry(i, j), &n[j - second], &row);
+                    }
+                    for a in 0..3 {
+                        sum[a] = axpy(n[i - first][a], &row, &sum[a]);
+                    }
                 }
-                for a in 0..3 {
-                    sum[a] = axpy(n[i - first][a], &row, &sum[a]);
-                }
-            }
-            sum
-        };
-        let symmetric =
-            |m: &[Vec3<F>; 3]| -> Sym3<F> { [m[0][0], m[1][1], m[2][2], m[0][1], m[0][2], m[1][2]] };
+                sum
+            },
+        );
+        let symmetric = inlined(
+            #[inline(always)]
+            |m: &[Vec3<F>; 3]| -> Sym3<F> { [m[0][0], m[1][1], m[2][2], m[0][1], m[0][2], m[1][2]] },
+        );
         stiff.add_at(&symmetric(&spread(0, 0)), &self.lever);
         *push = add6(push, &self.wrench(&pull));
         if self.dim > 3 {

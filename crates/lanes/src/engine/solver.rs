@@ -9,7 +9,6 @@
 //!
 //! Lanes that are done keep their solution to the bit while others go on.
 
-use super::cones::Cone;
 use super::{Setting, Work, all};
 use crate::lane::{Lane, Mask};
 
@@ -75,7 +74,9 @@ impl<F: Lane> Work<F> {
         for row in &mut self.rows {
             row.before = row.residual;
         }
-        self.cones.iter_mut().for_each(Cone::remember);
+        for cone in &mut self.cones {
+            cone.remember();
+        }
         for loss in &mut self.losses {
             loss.before = loss.residual;
         }
