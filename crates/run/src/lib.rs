@@ -4,6 +4,7 @@
 mod error;
 mod formats;
 mod plan;
+mod players;
 mod studies;
 mod task;
 mod training;
@@ -16,9 +17,10 @@ pub use formats::folder::RunFolder;
 pub use formats::number::{CountError, parse_count};
 pub use formats::policy_file::{PolicyOrigin, VariedParameter, read_policy, write_policy};
 pub use plan::{
-    AdversaryKind, AdversaryPlan, Algorithm, Layer, LearnerKind, Plan, PolicyPlan, Report, SettingError,
-    Stop, sweep_systems, usual_sweep,
+    AdversaryPlan, Algorithm, Layer, LearnerPlan, Plan, PolicyPlan, Report, SettingError, Stop,
+    sweep_systems, usual_sweep,
 };
+pub use players::kinds::{AdversaryKind, LearnerKind};
 pub use studies::estimate::Estimate;
 pub use studies::evaluation::{
     Contestant, Destination, WorstCase, common_task, evaluate_all, methods, open_contestants, sweep_stem,

@@ -325,7 +325,7 @@ fn epopt_selects_within_any_budget_on_every_task() {
         };
         let (one_batch, four_batches_and_more) = ("steps=1", "steps=1000000000");
         let epopt = resolve(&settings("algorithm=epopt", one_batch)).unwrap();
-        let episodes = format!("ppo.episodes={}", epopt.ppo.episodes);
+        let episodes = format!("ppo.episodes={}", epopt.get("ppo.episodes").unwrap());
         let uniform =
             |steps| resolve(&[&settings("algorithm=ppo-uniform", steps)[..], &[&episodes]].concat());
         assert_ne!(policy(&epopt), policy(&uniform(one_batch).unwrap()), "{task}");

@@ -1,17 +1,15 @@
 //! The command line as typed: names, help, and nothing else. What it means is decided in `commands`.
 
 mod certify;
+mod names;
 #[cfg(test)]
 mod tests;
 
-use std::ffi::OsStr;
 use std::path::PathBuf;
 
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use clap::{Arg, Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use wr2l::eval::parse_number;
 use wr2l::run::parse_count;
-use wr2l::sim::TaskName;
 
 pub(crate) use certify::CertifyArgs;
 
@@ -55,7 +53,7 @@ pub(crate) enum Command {
 #[command(after_help = "Example:  wr2l tasks hopper")]
 pub(crate) struct TasksArgs {
     /// The task whose parameters to list: its name, or its file (TOML).
-    #[arg(value_parser = task_parser())]
+    #[arg(value_parser = names::task())]
     pub(crate) task: Option<String>,
     /// Print one JSON object per line.
     #[arg(long)]
@@ -71,7 +69,7 @@ pub(crate) struct TasksArgs {
                         wr2l ball hopper --vary torso_density,friction --half-width 0.3 -o ball.svg")]
 pub(crate) struct BallArgs {
     /// The task: its name, or its file (TOML).
-    #[arg(value_parser = task_parser())]
+    #[arg(value_parser = names::task())]
     pub(crate) task: String,
     #[command(flatten)]
     pub(crate) experiment: ExperimentArgs,
@@ -149,18 +147,18 @@ pub(crate) struct TrainingArgs {
                         wr2l train --plan runs/plain/plan.toml -o runs/again")]
 pub(crate) struct TrainArgs {
     /// The task: its name, or its file (TOML); may come from the experiment file instead.
-    #[arg(value_parser = task_parser(), required_unless_present = "plan")]
+    #[arg(value_parser = names::task(), required_unless_present = "plan")]
     pub(crate) task: Option<String>,
     /// wr2l, wr2l-paper, ppo, ppo-uniform, ppo-boundary, trpo, ddpg, td3, epopt, rarl, pr-mdp, nr-mdp, or by their
     /// authors' numbers rarl-authors, pr-mdp-authors or nr-mdp-authors [default: wr2l; on half-cheetah, where nothing is
     /// named, with the adversary population].
     #[arg(long, value_name = "NAME")]
     pub(crate) algorithm: Option<String>,
-    /// Another learner than the algorithm's: ppo, trpo, ddpg or td3.
-    #[arg(long, value_name = "NAME")]
+    /// Another learner than the algorithm's.
+    #[arg(long, value_name = "NAME", value_parser = names::learner())]
     pub(crate) learner: Option<String>,
-    /// Another adversary than the algorithm's: nominal, uniform, boundary, wasserstein, population, tail, cvar, force or action.
-    #[arg(long, value_name = "NAME")]
+    /// Another adversary than the algorithm's.
+    #[arg(long, value_name = "NAME", value_parser = names::adversary())]
     pub(crate) adversary: Option<String>,
     /// Algorithm 1 as the paper prints it, with nothing of ours that the paper fixes: short for `--algorithm wr2l-paper`.
     #[arg(long, conflicts_with_all = ["algorithm", "learner", "adversary"])]
@@ -363,7 +361,7 @@ pub(crate) struct ReproduceArgs {
                         wr2l simulate hopper --phi torso_density=1500,friction=1 --initial-state s.csv --actions a.csv -o t.csv")]
 pub(crate) struct SimulateArgs {
     /// The task: its name, or its file (TOML).
-    #[arg(value_parser = task_parser())]
+    #[arg(value_parser = names::task())]
     pub(crate) task: String,
     /// Dynamics in physical units: name=value,name=value. The rest stays at the reference.
     #[arg(long, value_name = "NAME=VALUE,…", default_value = "", hide_default_value = true)]
@@ -434,34 +432,6 @@ pub(crate) struct BenchArgs {
 pub(crate) struct CompletionsArgs {
     /// The shell.
     pub(crate) shell: clap_complete::Shell,
-}
-
-/// A task's name, or the path of a file, which is opened later.
-#[derive(Clone)]
-struct TaskParser(PossibleValuesParser);
-
-fn task_parser() -> TaskParser {
-    TaskParser(PossibleValuesParser::new(TaskName::ALL.map(TaskName::as_str)))
-}
-
-impl TypedValueParser for TaskParser {
-    type Value = String;
-
-    fn parse_ref(
-        &self,
-        cmd: &clap::Command,
-        arg: Option<&Arg>,
-        value: &OsStr,
-    ) -> Result<String, clap::Error> {
-        match value.to_str() {
-            Some(path) if path.ends_with(".toml") => Ok(path.to_owned()),
-            _ => self.0.parse_ref(cmd, arg, value),
-        }
-    }
-
-    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        self.0.possible_values()
-    }
 }
 
 fn count(text: &str) -> Result<u64, String> {

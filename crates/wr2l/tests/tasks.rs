@@ -52,3 +52,19 @@ fn completions_are_scripts_for_each_shell() {
         assert!(folder.done(&format!("completions {shell}")).contains("wr2l"), "{shell}");
     }
 }
+
+#[test]
+fn help_and_completions_name_every_player_and_say_what_it_is() {
+    let folder = Folder::new();
+    let help = folder.done("train --help");
+    // Lines of help may be broken anywhere.
+    let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    let completions = folder.done("completions bash");
+    let learners = wr2l::run::LearnerKind::all().map(|kind| (kind.as_str(), kind.about()));
+    for (name, about) in
+        learners.chain(wr2l::run::AdversaryKind::all().map(|kind| (kind.as_str(), kind.about())))
+    {
+        assert!(words.contains(&format!("- {name}: {about}")), "{name}: {words}");
+        assert!(completions.contains(name), "{name}");
+    }
+}

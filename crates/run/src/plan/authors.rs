@@ -1,77 +1,82 @@
 //! The presets by the numbers of a method's authors. Where each number comes from: `docs/methods/action-robust.md` and
 //! `docs/methods/rarl.md`, whose tables a test compares with these.
 
+use toml::{Table, Value};
 use wr2l_rl::{DdpgConfig, HiddenUnits, InitialWeights, NoiseConfig, NoiseKind, TrpoConfig};
-use wr2l_robust::adversary::{ActionConfig, ForceConfig};
+use wr2l_robust::adversary::ForceConfig;
 
-use super::{Algorithm, Plan};
+use super::Algorithm;
+use super::keys::{nested, overlay};
+use super::sheet::lay;
+use crate::players::options::Options;
 
-impl Plan {
-    /// The same plan with the authors' numbers, if its algorithm is named after them.
-    pub(super) fn by_authors(self) -> Self {
-        match self.algorithm {
-            // Of the noises that they tried the one that their published policies of each kind were trained with.
-            Algorithm::PrMdpAuthors => self.action_robust(NoiseKind::Parameters, 10, true),
-            Algorithm::NrMdpAuthors => self.action_robust(NoiseKind::OrnsteinUhlenbeck, 1, false),
-            Algorithm::RarlAuthors => self.rarl(),
-            _ => self,
-        }
+/// Lays the authors' numbers over `plan`, if `algorithm` is named after them.
+pub(super) fn by_authors(plan: &mut Table, algorithm: Algorithm) {
+    match algorithm {
+        // Of the noises that they tried the one that their published policies of each kind were trained with.
+        Algorithm::PrMdpAuthors => action_robust(plan, NoiseKind::Parameters, 10, true),
+        Algorithm::NrMdpAuthors => action_robust(plan, NoiseKind::OrnsteinUhlenbeck, 1, false),
+        Algorithm::RarlAuthors => rarl(plan),
+        _ => {}
     }
+}
 
-    /// Tessler et al. 2019 and their code.
-    fn action_robust(mut self, kind: NoiseKind, every: u32, explores: bool) -> Self {
-        self.steps = 2_000_000;
-        self.adversary.action = ActionConfig { every, in_turn: true, explores, ..self.adversary.action };
-        self.ddpg = DdpgConfig {
-            lanes: 1,
-            horizon: 100,
-            rounds: 20,
-            updates: 0.5,
-            warm_up: 0,
-            tau: 0.01,
-            exploration: 0.2,
-            noise: NoiseConfig { kind, theta: 0.15, dt: 0.01, factor: 1.01, every: 50 },
-            actor_learning_rate: 1e-4,
-            critic_learning_rate: 1e-3,
-            hidden: vec![64, 64],
-            units: HiddenUnits::Tanh,
-            initial_weights: InitialWeights::Small,
-            critic_layer_norm: true,
-            critic_l2: 0.01,
-            normalise_observations: true,
-            ..DdpgConfig::default()
-        };
-        self
-    }
+/// Tessler et al. 2019 and their code.
+fn action_robust(plan: &mut Table, kind: NoiseKind, every: u32, explores: bool) {
+    let ddpg = DdpgConfig {
+        lanes: 1,
+        horizon: 100,
+        rounds: 20,
+        updates: 0.5,
+        warm_up: 0,
+        tau: 0.01,
+        exploration: 0.2,
+        noise: NoiseConfig { kind, theta: 0.15, dt: 0.01, factor: 1.01, every: 50 },
+        actor_learning_rate: 1e-4,
+        critic_learning_rate: 1e-3,
+        hidden: vec![64, 64],
+        units: HiddenUnits::Tanh,
+        initial_weights: InitialWeights::Small,
+        critic_layer_norm: true,
+        critic_l2: 0.01,
+        normalise_observations: true,
+        ..DdpgConfig::default()
+    };
+    lay(plan, "ddpg", ddpg.table());
+    let others: [(&str, Value); 4] = [
+        ("steps", 2_000_000.into()),
+        ("adversary.action.every", every.into()),
+        ("adversary.action.in_turn", true.into()),
+        ("adversary.action.explores", explores.into()),
+    ];
+    others.into_iter().for_each(|(key, value)| overlay(plan, &nested(key, value)));
+}
 
-    /// Pinto et al. 2017 and their code: iterations of the paper, batches of the code, for both players alike.
-    fn rarl(mut self) -> Self {
-        self.steps = 2_000_000;
-        let trpo = TrpoConfig {
-            lanes: 8,
-            horizon: 500,
-            gamma: 0.995,
-            lambda: 0.97,
-            damping: 1e-5,
-            line_search_steps: 15,
-            normalise_observations: false,
-            hidden: vec![100, 100, 100],
-            ..TrpoConfig::default()
-        };
-        self.adversary.force = ForceConfig { trpo: trpo.clone(), ..ForceConfig::default() };
-        self.trpo = trpo;
-        self
-    }
+/// Pinto et al. 2017 and their code: iterations of the paper, batches of the code, for both players alike.
+fn rarl(plan: &mut Table) {
+    let trpo = TrpoConfig {
+        lanes: 8,
+        horizon: 500,
+        gamma: 0.995,
+        lambda: 0.97,
+        damping: 1e-5,
+        line_search_steps: 15,
+        normalise_observations: false,
+        hidden: vec![100, 100, 100],
+        ..TrpoConfig::default()
+    };
+    lay(plan, "trpo", trpo.table());
+    overlay(plan, &nested("adversary.force", ForceConfig { trpo, ..ForceConfig::default() }.table().into()));
+    overlay(plan, &nested("steps", 2_000_000.into()));
 }
 
 #[cfg(test)]
 mod tests {
-    use toml::{Table, Value};
-
     use wr2l_sim::TaskName;
 
     use super::*;
     use crate::plan::keys::lookup;
+    use crate::plan::preset::defaults;
 
     const ACTION_ROBUST: &str = include_str!("../../../../docs/methods/action-robust.md");
     const RARL: &str = include_str!("../../../../docs/methods/rarl.md");
@@ -93,7 +98,7 @@ mod tests {
     }
 
     fn plan(algorithm: Algorithm, task: TaskName) -> Table {
-        Plan::preset(algorithm, task).to_table()
+        defaults(algorithm, None, None, &task.into(), None)
     }
 
     /// Dotted keys with plain values in `table`.
@@ -147,12 +152,14 @@ mod tests {
 
     #[test]
     fn the_pendulum_has_the_hundred_iterations_of_the_paper() {
-        let steps = |task| Plan::preset(Algorithm::RarlAuthors, task).steps;
-        assert_eq!((steps(TaskName::INVERTED_PENDULUM), steps(TaskName::HALF_CHEETAH)), (400_000, 2_000_000));
+        let steps = |task| plan(Algorithm::RarlAuthors, task)["steps"].clone();
+        assert_eq!(steps(TaskName::INVERTED_PENDULUM), Value::from(400_000));
+        assert_eq!(steps(TaskName::HALF_CHEETAH), Value::from(2_000_000));
         for task in TaskName::ALL {
-            let plan = Plan::preset(Algorithm::RarlAuthors, task);
-            assert_eq!(plan.trpo, plan.adversary.force.trpo, "{task}");
-            assert_eq!(plan.trpo.lanes * plan.trpo.horizon, 4_000);
+            let plan = plan(Algorithm::RarlAuthors, task);
+            assert_eq!(lookup(&plan, "trpo"), lookup(&plan, "adversary.force.trpo"), "{task}");
+            let whole = |key: &str| lookup(&plan, key).and_then(Value::as_integer).unwrap();
+            assert_eq!(whole("trpo.lanes") * whole("trpo.horizon"), 4_000);
         }
     }
 }

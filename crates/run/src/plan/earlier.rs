@@ -4,37 +4,16 @@ use toml::{Table, Value};
 
 use super::keys::{lookup, nested, overlay};
 use super::layers::Layer;
+use super::sheet::Sheet;
 use super::{EXCLUSIVE, Plan};
+use crate::players::options::Since;
+use crate::players::{ADVERSARIES, LEARNERS};
 
 /// Options that came after plans had been written without them, and what programs did before.
-fn introduced() -> [(&'static str, Option<Value>); 43] {
-    [
-        ("adversary.phase_one.search", Some(Value::from("gradient"))),
-        ("adversary.worst_cases", Some(Value::from(1))),
-        ("adversary.nominal_share", Some(Value::from(0.0))),
-        ("adversary.uniform_share", Some(Value::from(0.0))),
+fn introduced() -> Since {
+    let mut all: Since = vec![
         ("adversary.random_actions", Some(Value::from(0.0))),
-        ("ppo.critic_sees_dynamics", Some(Value::from(false))),
-        ("ppo.initial_std", Some(Value::from(1.0))),
-        ("ddpg.twin_critics", Some(Value::from(false))),
-        ("ddpg.target_noise", Some(Value::from(0.0))),
-        ("ddpg.target_noise_clip", Some(Value::from(0.5))),
-        ("ddpg.actor_every", Some(Value::from(1))),
-        ("ddpg.critic_sees_dynamics", Some(Value::from(false))),
-        ("ddpg.noise", Some(gaussian())),
-        ("ddpg.units", Some(Value::from("relu"))),
-        ("ddpg.initial_weights", Some(Value::from("orthogonal"))),
-        ("ddpg.critic_layer_norm", Some(Value::from(false))),
-        ("ddpg.critic_l2", Some(Value::from(0.0))),
-        ("ddpg.normalise_observations", Some(Value::from(false))),
-        ("td3.noise", Some(gaussian())),
-        ("td3.units", Some(Value::from("relu"))),
-        ("td3.initial_weights", Some(Value::from("orthogonal"))),
-        ("td3.critic_layer_norm", Some(Value::from(false))),
-        ("td3.critic_l2", Some(Value::from(0.0))),
-        ("td3.normalise_observations", Some(Value::from(false))),
-        ("adversary.action.in_turn", Some(Value::from(false))),
-        ("adversary.action.explores", Some(Value::from(true))),
+        ("policy", None),
         ("policy.history", Some(Value::from(0))),
         // Every run had a ball of its own, of so many pairs.
         ("ball.seed", Some(Value::from("run"))),
@@ -42,24 +21,10 @@ fn introduced() -> [(&'static str, Option<Value>); 43] {
         ("ball.pairs.target_error", Some(Value::from(0.0))),
         ("ball.pairs.most_steps", None),
         ("ball.pairs.largest_share", None),
-        // Whoever has these options came with them.
-        ("policy", None),
-        ("adversary.phase_one.surrogate", None),
-        ("adversary.population", None),
-        ("adversary.tail", None),
-        ("adversary.region", None),
-        ("adversary.cvar", None),
-        ("adversary.action", None),
-        ("adversary.force", None),
-        ("trpo", None),
-        ("ddpg", None),
-        ("td3", None),
-    ]
-}
-
-/// Exploration as it was while there was one kind of noise.
-fn gaussian() -> Value {
-    Value::Table(nested("kind", Value::from("gaussian")))
+    ];
+    all.extend(LEARNERS.iter().flat_map(|row| (row.since)()));
+    all.extend(ADVERSARIES.iter().flat_map(|row| (row.since)()));
+    all
 }
 
 /// What a file says that holds a whole plan, as a run writes it.
@@ -103,7 +68,7 @@ pub(super) fn whole(layer: &Layer, defaults: &Table) -> Option<Whole> {
     let of_everybody = missing.iter().all(|key| may_lack(key));
     let mut table = defaults.clone();
     overlay(&mut table, layer.table());
-    let own: Plan = Value::Table(table).try_into().ok()?;
+    let own = Sheet::read(&table).ok()?.plan;
     (of_everybody || missing.iter().all(|key| may_lack(key) || !own.reads(key)))
         .then_some(Whole { own, of_everybody })
 }
@@ -127,25 +92,35 @@ mod tests {
     use super::*;
     use crate::plan::Algorithm;
     use crate::plan::keys::remove;
+    use crate::plan::preset::defaults;
     use wr2l_robust::BallSeed;
-    use wr2l_robust::phase_one::SearchKind;
     use wr2l_sim::TaskName;
 
     fn resolved(text: String) -> Plan {
         Plan::resolve(&[Layer::text(Path::new("plan.toml"), text).unwrap()]).unwrap()
     }
 
+    /// What a plan of version 0.1 holds: the options of everybody.
+    fn of_everybody(algorithm: Algorithm, task: TaskName) -> Table {
+        defaults(algorithm, None, None, &task.into(), None)
+    }
+
     #[test]
     fn the_plan_of_an_earlier_version_means_what_it_meant() {
         let today = Plan::preset(Algorithm::Wr2l, TaskName::HALF_CHEETAH);
-        let mut table = today.to_table();
+        let mut table = of_everybody(Algorithm::Wr2l, TaskName::HALF_CHEETAH);
         for (key, _) in introduced() {
             remove(&mut table, key);
         }
         let then = resolved(toml::to_string(&table).unwrap());
-        assert_eq!(then.adversary.phase_one.search, SearchKind::Gradient);
-        assert_eq!((then.adversary.worst_cases, then.adversary.nominal_share), (1, 0.0));
-        assert_eq!(then.ppo.initial_std, 1.0);
+        for (key, value) in [
+            ("adversary.phase_one.search", Value::from("gradient")),
+            ("adversary.worst_cases", Value::from(1)),
+            ("adversary.nominal_share", Value::from(0.0)),
+            ("ppo.initial_std", Value::from(1.0)),
+        ] {
+            assert_eq!(then.get(key), Some(value), "{key}");
+        }
         assert_eq!(then.policy.history, 0);
         assert_eq!((then.ball.seed, then.ball.pairs.target_error), (BallSeed::Run, 0.0));
         assert_eq!(today.ball.seed, BallSeed::Own(0));
@@ -155,7 +130,7 @@ mod tests {
     #[test]
     fn a_plan_of_before_td3_is_the_same_run_today() {
         let today = Plan::preset(Algorithm::PrMdp, TaskName::HALF_CHEETAH);
-        let mut table = today.to_table();
+        let mut table = of_everybody(Algorithm::PrMdp, TaskName::HALF_CHEETAH);
         remove(&mut table, "td3");
         for (key, _) in introduced().into_iter().filter(|(key, _)| key.starts_with("ddpg.")) {
             remove(&mut table, key);
@@ -175,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_whole_plan_of_version_0_1_may_say_anything_of_players_who_do_not_play() {
-        let mut table = Plan::preset(Algorithm::Ppo, TaskName::HOPPER).to_table();
+        let mut table = of_everybody(Algorithm::Ppo, TaskName::HOPPER);
         overlay(&mut table, &nested("trpo.gamma", Value::from(0.5)));
         overlay(&mut table, &nested("adversary.phase_one.search", Value::from("gradient")));
         let then = resolved(toml::to_string(&table).unwrap());
@@ -191,7 +166,9 @@ mod tests {
             Plan::resolve(&[file, Layer::set(&format!("adversary.kind={kind}")).unwrap()])
         };
         let population = with("", "population").unwrap();
-        assert_eq!(population.adversary.population, today.adversary.population);
+        let members =
+            lookup(&of_everybody(Algorithm::Wr2l, TaskName::HOPPER), "adversary.population").cloned();
+        assert_eq!(population.get("adversary.population"), members);
         assert_eq!(population.ball, today.ball);
         let refusal = with("[adversary.population]\nmembers = 3\n", "wasserstein").unwrap_err().to_string();
         assert!(refusal.contains("only the adversary `population` does"), "{refusal}");

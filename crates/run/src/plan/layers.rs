@@ -5,12 +5,10 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 use wr2l_eval::parse_number;
 
 use super::keys::{leaves, locate, lookup, nested, overlay, remove};
-use super::messages::{full_key, readable};
 use super::mistake::SettingError;
 use crate::formats::files::{is_too_deep, read_text};
 use crate::task::is_path;
@@ -198,7 +196,7 @@ fn as_flags_take(table: &mut Table) {
     }
 }
 
-/// Lays `layers` over `defaults` in order and reads the result as a `T`, which `check` then examines.
+/// Lays `layers` over `defaults` in order and has `read` make a `T` of the result, which `check` then examines.
 ///
 /// `exclusive` lists groups of keys that replace each other: a layer that sets one unsets the others below it.
 /// Whole numbers are accepted for reals and `1e6` for a whole number, wherever the defaults show which is meant.
@@ -206,15 +204,16 @@ fn as_flags_take(table: &mut Table) {
 /// # Errors
 /// [`SettingError::Key`] for an unknown key (with the nearest known one), a value of the wrong kind, or a
 /// complaint of `check`, blamed on the last layer that set the key.
-pub(crate) fn resolve<T: DeserializeOwned>(
+pub(crate) fn resolve<T>(
     defaults: Table,
     layers: &[Layer],
     exclusive: &[&[&str]],
+    read: impl Fn(&Table) -> Result<T, Complaint>,
     check: impl Fn(&T) -> Result<(), Complaint>,
 ) -> Result<T, SettingError> {
     let known: Vec<String> = leaves(&defaults).into_iter().map(|(key, _)| key).collect();
     let mut table = defaults;
-    let mut plan = read::<T>(&table).map_err(|complaint| SettingError::Key {
+    let mut plan = read(&table).map_err(|complaint| SettingError::Key {
         place: "defaults".into(),
         key: complaint.key,
         message: complaint.message,
@@ -231,7 +230,7 @@ pub(crate) fn resolve<T: DeserializeOwned>(
             }
         }
         overlay(&mut table, &layer.table);
-        plan = Ok(read::<T>(&table).map_err(|complaint| layer.complain(misplaced(complaint, &known)))?);
+        plan = Ok(read(&table).map_err(|complaint| layer.complain(misplaced(complaint, &known)))?);
     }
     let plan = plan?;
     match check(&plan) {
@@ -247,14 +246,6 @@ pub(crate) fn resolve<T: DeserializeOwned>(
                 message: complaint.message,
             })),
     }
-}
-
-fn read<T: DeserializeOwned>(table: &Table) -> Result<T, Complaint> {
-    serde_path_to_error::deserialize(Value::Table(table.clone())).map_err(|error| {
-        let path = error.path().to_string();
-        let message = error.into_inner().message().trim_end().to_owned();
-        Complaint { key: full_key(path, &message), message: readable(&message) }
-    })
 }
 
 /// What to say of a key that exists, but elsewhere: of all others the complaint as it is.
@@ -311,6 +302,8 @@ fn place(path: &Path, text: &str, offset: Option<usize>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::messages::{full_key, readable};
+    use crate::players::options::{Unreadable, read};
     use serde::{Deserialize, Serialize};
 
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -351,7 +344,12 @@ mod tests {
 
     fn run(layers: &[Layer]) -> Result<Settings, SettingError> {
         let exclusive: &[&[&str]] = &[&["inner.epsilon", "inner.half_width"]];
-        resolve(defaults(), layers, exclusive, |s: &Settings| {
+        let read = |table: &Table| {
+            read::<Settings>(Value::Table(table.clone())).map_err(|Unreadable { path, message }| {
+                Complaint::new(full_key(path, &message), readable(&message))
+            })
+        };
+        resolve(defaults(), layers, exclusive, read, |s: &Settings| {
             if s.inner.learning_rate > 0.0 {
                 Ok(())
             } else {

@@ -2,6 +2,7 @@
 
 mod authors;
 mod check;
+mod chosen;
 mod earlier;
 mod keys;
 mod layers;
@@ -10,22 +11,19 @@ pub(crate) mod mistake;
 mod paper;
 mod preset;
 mod readers;
-mod shape;
+mod sheet;
 mod turns;
 
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use toml::{Table, Value};
 use wr2l_eval::{Axis, Grid, Systems};
-use wr2l_rl::{DdpgConfig, PpoConfig, TrpoConfig};
-use wr2l_robust::adversary::{
-    ActionConfig, CvarConfig, ForceConfig, PopulationConfig, RegionConfig, TailConfig,
-};
-use wr2l_robust::phase_one::PhaseOne;
-use wr2l_robust::{AdversaryConfig, BallConfig};
+use wr2l_robust::BallConfig;
 use wr2l_sim::{AnyTask, DynamicsSpace, Physics, Simulator, TaskName};
 
+pub use chosen::{AdversaryPlan, LearnerPlan};
 pub use layers::Layer;
 pub(crate) use layers::MAX_BYTES;
 pub use mistake::SettingError;
@@ -38,21 +36,20 @@ use earlier::{Whole, whole};
 use keys::{leaves, lookup, remove};
 use layers::{Complaint, resolve};
 use messages::readable;
-use preset::usual_adversary;
+use preset::{defaults, usual_adversary};
+use sheet::Sheet;
 
 /// Everything that determines a run. The same plan gives the same policy, byte for byte, on machines with the same
 /// vector instructions, for any number of threads.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     /// The preset that gave the defaults.
     pub algorithm: Algorithm,
-    /// Who improves the policy.
-    pub learner: LearnerKind,
+    /// Who improves the policy, and its options: those of no other learner.
+    pub learner: LearnerPlan,
     /// The task.
     pub task: TaskRef,
     /// What tells a task that is not one of the project's apart from what its file may say later.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task_hash: Option<String>,
     /// The physics that simulates it.
     pub physics: Physics,
@@ -70,168 +67,22 @@ pub struct Plan {
     pub ball: BallConfig,
     /// What the policy sees.
     pub policy: PolicyPlan,
-    /// Options of the learner `ppo`; of the learners' sections only that of the run's learner has a meaning.
-    pub ppo: PpoConfig,
-    /// Options of the learner `trpo`.
-    pub trpo: TrpoConfig,
-    /// Options of the learner `ddpg`.
-    pub ddpg: DdpgConfig,
-    /// Options of the learner `td3`.
-    pub td3: DdpgConfig,
     /// The short evaluation at the end of training.
     pub report: Report,
 }
 
-/// Who improves the policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LearnerKind {
-    /// Proximal policy optimisation.
-    Ppo,
-    /// Trust region policy optimisation.
-    Trpo,
-    /// Deep deterministic policy gradients.
-    Ddpg,
-    /// Twin delayed deep deterministic policy gradients.
-    Td3,
-}
-
-impl LearnerKind {
-    /// Whether it learns from single transitions of all times, with a critic Q(s, a).
-    pub(crate) fn replays(self) -> bool {
-        match self {
-            Self::Ddpg | Self::Td3 => true,
-            Self::Ppo | Self::Trpo => false,
-        }
-    }
-
-    /// The name as the user types it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ppo => "ppo",
-            Self::Trpo => "trpo",
-            Self::Ddpg => "ddpg",
-            Self::Td3 => "td3",
-        }
+impl Serialize for Plan {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.to_table().serialize(serializer)
     }
 }
 
-/// Who chooses the dynamics that the learner trains under, or disturbs it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum AdversaryKind {
-    /// Nobody: the reference dynamics.
-    Nominal,
-    /// Chance: for every episode a point uniform in the ball, or a box.
-    Uniform,
-    /// Chance: for every turn a random point of the ball's boundary.
-    Boundary,
-    /// The paper: for every turn the worst point of the ball that Phase I finds.
-    Wasserstein,
-    /// Beyond the paper: for every turn several of the worst of many points of the ball, beside the reference.
-    Population,
-    /// Beyond the paper: for every episode a random point of the worst share of the ball, as a model of the return sees it.
-    Tail,
-    /// EPOpt: as `uniform`, and only the worst episodes are learnt from.
-    Cvar,
-    /// RARL: a second policy pushes bodies of the robot.
-    Force,
-    /// PR-MDP and NR-MDP: a second policy's actions mix with the learner's.
-    Action,
-}
-
-impl AdversaryKind {
-    /// The name as the user types it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Nominal => "nominal",
-            Self::Uniform => "uniform",
-            Self::Boundary => "boundary",
-            Self::Wasserstein => "wasserstein",
-            Self::Population => "population",
-            Self::Tail => "tail",
-            Self::Cvar => "cvar",
-            Self::Force => "force",
-            Self::Action => "action",
-        }
-    }
-
-    /// Whether it plays in the Wasserstein ball.
-    pub fn needs_ball(self) -> bool {
-        match self {
-            Self::Nominal | Self::Force | Self::Action => false,
-            Self::Uniform
-            | Self::Boundary
-            | Self::Wasserstein
-            | Self::Population
-            | Self::Tail
-            | Self::Cvar => true,
-        }
-    }
-}
-
-/// The adversary and its options: [`AdversaryConfig`], with who plays and how often.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AdversaryPlan {
-    /// Who plays.
-    pub kind: AdversaryKind,
-    /// Steps of each of the learner's lanes between two turns, at least. The paper: 1,000 on 5 to 10 lanes.
-    #[serde(default = "usual_lane_steps")]
-    pub lane_steps: u64,
-    /// The same in policy steps, those of all lanes together, as version 0.1 counted; instead of `lane_steps`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub every: Option<u64>,
-    /// See [`AdversaryConfig::epsilon_ramp`].
-    pub epsilon_ramp: f64,
-    /// See [`AdversaryConfig::episodes`].
-    pub episodes: usize,
-    /// See [`AdversaryConfig::return_discount`].
-    pub return_discount: f64,
-    /// See [`AdversaryConfig::worst_cases`].
-    pub worst_cases: usize,
-    /// See [`AdversaryConfig::nominal_share`].
-    pub nominal_share: f64,
-    /// See [`AdversaryConfig::uniform_share`].
-    pub uniform_share: f64,
-    /// Probability that chance acts instead of the agent, anew in every step of training, with an action uniform in its space;
-    /// also where nobody plays. What an adversary simulates for itself is without. In [0, 1). Usual: 0 to 0.2.
-    pub random_actions: f64,
-    /// The inner loop of `wasserstein`.
-    pub phase_one: PhaseOne,
-    /// Options of `population`.
-    pub population: PopulationConfig,
-    /// Options of `tail`.
-    pub tail: TailConfig,
-    /// Where `uniform` and `cvar` draw dynamics from.
-    pub region: RegionConfig,
-    /// Options of `cvar`.
-    pub cvar: CvarConfig,
-    /// Options of `action`.
-    pub action: ActionConfig,
-    /// Options of `force`.
-    pub force: ForceConfig,
-}
-
-/// Longer than an episode of any task: each can come to its end between two turns.
-fn usual_lane_steps() -> u64 {
-    1_024
-}
-
-impl AdversaryPlan {
-    /// The options without who plays and how often.
-    pub fn config(&self) -> AdversaryConfig {
-        AdversaryConfig {
-            epsilon_ramp: self.epsilon_ramp,
-            episodes: self.episodes,
-            return_discount: self.return_discount,
-            worst_cases: self.worst_cases,
-            nominal_share: self.nominal_share,
-            uniform_share: self.uniform_share,
-            phase_one: self.phase_one,
-            population: self.population,
-            tail: self.tail,
-        }
+impl<'de> Deserialize<'de> for Plan {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let sheet = Sheet::read(&Table::deserialize(deserializer)?);
+        sheet
+            .map(|sheet| sheet.plan)
+            .map_err(|Complaint { key, message }| D::Error::custom(format!("`{key}`: {message}")))
     }
 }
 
@@ -277,8 +128,7 @@ impl Plan {
     pub fn resolve(layers: &[Layer]) -> Result<Self, SettingError> {
         let last = |key: &str| layers.iter().rev().find_map(|layer| Some((layer, layer.get(key)?)));
         let Some((layer, task)) = last("task") else {
-            let known =
-                Self::preset_for(Algorithm::default(), None, None, &TaskName::ALL[0].into(), None).to_table();
+            let known = defaults(Algorithm::default(), None, None, &TaskName::ALL[0].into(), None);
             let mut keys = layers.iter().flat_map(|layer| layer.table().keys());
             return Err(SettingError::NoTask {
                 instead: keys.find(|key| !known.contains_key(*key)).cloned(),
@@ -319,7 +169,7 @@ impl Plan {
                 !keys.into_iter().any(|(key, _)| !with.reads(&key) && preset.reads(&key))
             }),
         };
-        let defaults = Self::preset_for(algorithm, learner, adversary, &task, steps).to_table();
+        let defaults = defaults(algorithm, learner, adversary, &task, steps);
         let wholes: Vec<Option<Whole>> = layers.iter().map(|layer| whole(layer, &defaults)).collect();
         let laid: Vec<Layer> = layers
             .iter()
@@ -327,7 +177,7 @@ impl Plan {
             .flat_map(|(layer, whole)| [whole.as_ref().map(|whole| whole.below(layer)), Some(layer.clone())])
             .flatten()
             .collect();
-        let mut plan: Self = resolve(defaults, &laid, EXCLUSIVE, Self::check)?;
+        let Sheet { mut plan, .. } = resolve(defaults, &laid, EXCLUSIVE, Sheet::read, Sheet::check)?;
         if let Some(message) = plan.makes_no_sense() {
             let names = ["learner", "adversary.kind", "task", "algorithm"];
             let complaint = |key: &str| Complaint::new(key, message.as_str());
@@ -358,9 +208,9 @@ impl Plan {
         if let Some((blamed, complaint)) = plan.refuses_its_turns(origins) {
             return Err(blamed.unwrap_or(layer).complain(complaint));
         }
-        let Self { algorithm, learner, adversary: AdversaryPlan { kind, .. }, .. } = plan;
-        let preset = Self::preset_for(algorithm, Some(learner), Some(kind), &plan.task, steps);
-        Ok(plan.without_the_unread(&preset.to_table()))
+        let (learner, adversary) = (plan.learner.kind(), plan.adversary.kind());
+        let preset = preset::defaults(plan.algorithm, Some(learner), Some(adversary), &plan.task, steps);
+        Ok(plan.without_the_unread(&preset))
     }
 
     /// The plan in a file written by [`Plan::write`], or any complete one.
@@ -393,9 +243,14 @@ impl Plan {
         format!("# Everything that determines this run. `wr2l train --plan plan.toml` repeats it.\n\n{text}")
     }
 
-    /// Every option, also those of players who do not play.
-    fn to_table(&self) -> Table {
-        Table::try_from(self).expect("a plan has string keys and no number beyond TOML's")
+    /// The value of an option by its dotted key, `ppo.lanes`; `None` if who plays has no such option.
+    pub fn get(&self, key: &str) -> Option<Value> {
+        lookup(&self.to_table(), key).cloned()
+    }
+
+    /// Every option of who plays, also those that nobody reads.
+    pub(crate) fn to_table(&self) -> Table {
+        sheet::table_of(self)
     }
 
     /// Writes [`Plan::to_toml`] to a file.
@@ -432,9 +287,10 @@ impl Plan {
 
     /// The method's name in tables and figures: the preset's, or learner and adversary where they are not the preset's.
     pub fn method(&self) -> String {
-        match self.algorithm.players() == (self.learner, self.adversary.kind) {
+        let (learner, adversary) = (self.learner.kind(), self.adversary.kind());
+        match self.algorithm.players() == (learner, adversary) {
             true => self.algorithm.to_string(),
-            false => format!("{}-{}", self.learner.as_str(), self.adversary.kind.as_str()),
+            false => format!("{}-{}", learner.as_str(), adversary.as_str()),
         }
     }
 }

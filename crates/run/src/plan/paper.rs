@@ -76,7 +76,8 @@ impl Plan {
             );
             return Some(Complaint::new(key, message));
         }
-        let transitions = self.ppo.lanes * self.ppo.horizon;
+        let learner = self.learner.options();
+        let transitions = learner.lanes() * learner.horizon();
         (!TRANSITIONS.contains(&transitions)).then(|| {
             let message = format!(
                 "`ppo.lanes` × `ppo.horizon` is {transitions}; the paper collects 5,000 to 10,000 transitions for an \

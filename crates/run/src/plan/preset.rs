@@ -1,19 +1,18 @@
 //! The named algorithms: each a preset of learner and adversary, tuned to the task where the task needs it.
 
 use serde::{Deserialize, Serialize};
-use toml::Value;
-use wr2l_rl::{DdpgConfig, PpoConfig, TrpoConfig};
-use wr2l_robust::adversary::{ActionConfig, CvarConfig, ForceConfig, Mode, RegionConfig};
-use wr2l_robust::gradient::Gradient;
-use wr2l_robust::phase_one::{PhaseOne, SearchKind};
-use wr2l_robust::{AdversaryConfig, BallConfig};
+use toml::{Table, Value};
+use wr2l_robust::BallConfig;
 use wr2l_sim::{AnyTask, SweepRange};
 
+use super::authors::by_authors;
+use super::chosen::usual_lane_steps;
 use super::keys::{nested, overlay};
-use super::shape::shaped;
-use super::{
-    AdversaryKind, AdversaryPlan, LearnerKind, Plan, PolicyPlan, Report, Stop, paper, usual_lane_steps,
-};
+use super::sheet::{ADVERSARY, Sheet, lay};
+use super::{AdversaryPlan, LearnerPlan, Plan, PolicyPlan, Report, Stop, paper};
+use crate::players::kinds::{AdversaryKind, LearnerKind};
+use crate::players::learner::LearnerRow;
+use crate::players::{ADVERSARIES, LEARNERS};
 use crate::task::TaskRef;
 
 /// Steps of a run, where neither a task nor anybody else says how many.
@@ -99,20 +98,20 @@ impl Algorithm {
 
     /// Who plays.
     pub fn players(self) -> (LearnerKind, AdversaryKind) {
-        match self {
-            Self::Ppo => (LearnerKind::Ppo, AdversaryKind::Nominal),
-            Self::PpoUniform => (LearnerKind::Ppo, AdversaryKind::Uniform),
-            Self::PpoBoundary => (LearnerKind::Ppo, AdversaryKind::Boundary),
-            Self::Wr2l | Self::Wr2lPaper => (LearnerKind::Ppo, AdversaryKind::Wasserstein),
-            Self::Trpo => (LearnerKind::Trpo, AdversaryKind::Nominal),
-            Self::Ddpg => (LearnerKind::Ddpg, AdversaryKind::Nominal),
-            Self::Td3 => (LearnerKind::Td3, AdversaryKind::Nominal),
-            Self::Epopt => (LearnerKind::Ppo, AdversaryKind::Cvar),
-            Self::Rarl | Self::RarlAuthors => (LearnerKind::Trpo, AdversaryKind::Force),
-            Self::PrMdp | Self::NrMdp | Self::PrMdpAuthors | Self::NrMdpAuthors => {
-                (LearnerKind::Ddpg, AdversaryKind::Action)
-            }
-        }
+        let (learner, adversary) = match self {
+            Self::Ppo => ("ppo", "nominal"),
+            Self::PpoUniform => ("ppo", "uniform"),
+            Self::PpoBoundary => ("ppo", "boundary"),
+            Self::Wr2l | Self::Wr2lPaper => ("ppo", "wasserstein"),
+            Self::Trpo => ("trpo", "nominal"),
+            Self::Ddpg => ("ddpg", "nominal"),
+            Self::Td3 => ("td3", "nominal"),
+            Self::Epopt => ("ppo", "cvar"),
+            Self::Rarl | Self::RarlAuthors => ("trpo", "force"),
+            Self::PrMdp | Self::NrMdp | Self::PrMdpAuthors | Self::NrMdpAuthors => ("ddpg", "action"),
+        };
+        let known = "the players of every preset have rows";
+        (LearnerKind::named(learner).expect(known), AdversaryKind::named(adversary).expect(known))
     }
 
     /// The preset whose defaults fit a learner and an adversary of these names best: that of both, else that of the
@@ -128,13 +127,13 @@ impl Algorithm {
 
 /// Who plays where neither an algorithm nor an adversary is named, if not the default preset's.
 pub(super) fn usual_adversary(task: &dyn AnyTask, learner: Option<LearnerKind>) -> Option<AdversaryKind> {
-    let learner = learner.unwrap_or(LearnerKind::Ppo).as_str();
+    let learner = learner.unwrap_or(Algorithm::default().players().0).as_str();
     let mut of_learner = task.usual().iter().filter(|usual| usual.learner.as_deref() == Some(learner));
-    of_learner.find_map(|usual| usual.set.get(ADVERSARY)?.clone().try_into().ok())
+    of_learner.find_map(|usual| usual.set.get(KIND)?.clone().try_into().ok())
 }
 
 /// The key that names the adversary. A task's usual value counts where nobody is named; a preset is one's own.
-const ADVERSARY: &str = "adversary.kind";
+const KIND: &str = "adversary.kind";
 
 impl std::fmt::Display for Algorithm {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -149,44 +148,7 @@ impl Plan {
         Self::preset_for(algorithm, None, None, &task.into(), None)
     }
 
-    /// The plan with all that the paper fixes, and what is chosen where it is open.
-    fn changed_to_the_papers(self) -> Self {
-        let own = [("algorithm", Algorithm::Wr2lPaper.as_str().into())];
-        let values = own.into_iter().chain(paper::fixed()).chain(paper::chosen());
-        let values = values.map(|(key, value)| (key.to_owned(), value)).collect::<Vec<_>>();
-        self.with(values)
-    }
-
-    /// The plan with these values of its own options.
-    fn with(self, values: impl IntoIterator<Item = (String, Value)>) -> Self {
-        let mut table = self.to_table();
-        for (key, value) in values {
-            overlay(&mut table, &nested(&key, value));
-        }
-        table.try_into().expect("a plan with other values of its own options")
-    }
-
-    /// The plan with what is usual on its task, of the values that are tied to a preset, or of the others.
-    fn with_the_usual(self, algorithm: Algorithm, tied: bool) -> Self {
-        let (learner, adversary) = (self.learner, algorithm.players().1);
-        let holds = |wanted: &Option<String>, own: &str| wanted.as_ref().is_none_or(|wanted| wanted == own);
-        let mut values = Vec::new();
-        for usual in self.task.usual() {
-            let counts = usual.algorithm.is_some() == tied
-                && holds(&usual.algorithm, algorithm.as_str())
-                && holds(&usual.learner, learner.as_str())
-                && holds(&usual.adversary, adversary.as_str())
-                && usual.varies.is_none_or(|varies| varies == adversary.needs_ball());
-            if counts {
-                let set = usual.set.iter().filter(|(key, _)| *key != ADVERSARY);
-                values.extend(set.map(|(key, value)| (key.clone(), value.clone())));
-            }
-        }
-        self.with(values)
-    }
-
-    /// The same where somebody has named the learner, the adversary or the steps, so that the others' defaults fit them. The
-    /// plan's steps are the preset's.
+    /// The plan of the [`defaults`].
     pub(super) fn preset_for(
         algorithm: Algorithm,
         learner: Option<LearnerKind>,
@@ -194,99 +156,89 @@ impl Plan {
         task: &TaskRef,
         steps: Option<u64>,
     ) -> Self {
-        let (usual_learner, kind) = algorithm.players();
-        let learner = learner.unwrap_or(usual_learner);
-        let adversary = adversary.unwrap_or(kind);
-        if algorithm == Algorithm::Wr2lPaper {
-            return Self::preset_for(Algorithm::Wr2l, Some(learner), Some(adversary), task, steps)
-                .changed_to_the_papers()
-                .with_the_usual(algorithm, true);
-        }
-        Self {
-            algorithm,
-            learner,
-            task: task.clone(),
-            task_hash: task.hash(),
-            physics: task.physics()[0],
-            // Who does not play in the ball trains in the untouched reference model, as the published returns were
-            // obtained; for the others it is the task that says what varies.
-            vary: Vec::new(),
-            seed: 0,
-            steps: USUAL_STEPS,
-            stop: Stop { entropy_below: f64::NEG_INFINITY },
-            adversary: AdversaryPlan {
-                action: ActionConfig {
-                    mode: match algorithm {
-                        Algorithm::NrMdp | Algorithm::NrMdpAuthors => Mode::Blend,
-                        _ => Mode::TakeOver,
-                    },
-                    ..ActionConfig::default()
-                },
-                kind: adversary,
-                ..adversary_plan(kind, learner)
-            },
-            ball: BallConfig::default(),
-            policy: PolicyPlan::default(),
-            ppo: PpoConfig {
-                // EPOpt's batches are its authors' hundred trajectories.
-                episodes: if kind == AdversaryKind::Cvar { 100 } else { 0 },
-                // It tells the values of lanes under different dynamics apart.
-                critic_sees_dynamics: adversary == AdversaryKind::Population,
-                ..shaped(PpoConfig::default(), steps.unwrap_or(USUAL_STEPS))
-            },
-            trpo: TrpoConfig::default(),
-            ddpg: DdpgConfig::default(),
-            td3: DdpgConfig::td3(),
-            report: Report { sweep: usual_sweep(&**task, 15, 5), episodes: 5 },
-        }
-        .with_the_usual(algorithm, false)
-        .by_authors()
-        .with_the_usual(algorithm, true)
+        let sheet = Sheet::read(&defaults(algorithm, learner, adversary, task, steps));
+        sheet.map(|sheet| sheet.plan).map_err(|complaint| complaint.message).expect("defaults are a plan")
     }
 }
 
-fn adversary_plan(kind: AdversaryKind, learner: LearnerKind) -> AdversaryPlan {
-    let AdversaryConfig {
-        epsilon_ramp,
-        return_discount,
-        worst_cases,
-        nominal_share,
-        uniform_share,
-        phase_one,
-        population,
-        tail,
-        ..
-    } = AdversaryConfig::default();
-    // A turn costs 2 · pairs · episodes · max_inner episodes, and a line search each. So the adversary takes up to ten
-    // times the learner's simulator steps: as much as one waits for, when a turn comes every four iterations.
-    let gradient = Gradient { pairs: 16, ..phase_one.gradient };
-    // The surrogate takes about as many episodes, and finds the worst where no slope leads to it.
-    let phase_one = PhaseOne { search: SearchKind::Surrogate, max_inner: 2, gradient, ..phase_one };
-    // Those who push take a turn for every iteration of the learner.
-    let lane_steps = match kind {
-        AdversaryKind::Force => 1,
-        // On half as many lanes: as many turns.
-        _ if learner.replays() => 2 * usual_lane_steps(),
-        _ => usual_lane_steps(),
+/// The defaults of `algorithm` on `task`, with the options of everybody, where somebody may have named the learner, the
+/// adversary or the steps, so that the others' defaults fit them. The steps of the plan are the preset's.
+pub(super) fn defaults(
+    algorithm: Algorithm,
+    learner: Option<LearnerKind>,
+    adversary: Option<AdversaryKind>,
+    task: &TaskRef,
+    steps: Option<u64>,
+) -> Table {
+    let (usual_learner, usual_adversary) = algorithm.players();
+    let learner = learner.unwrap_or(usual_learner);
+    let adversary = adversary.unwrap_or(usual_adversary);
+    if algorithm == Algorithm::Wr2lPaper {
+        // With all that the paper fixes, and what is chosen where it is open.
+        let mut plan = defaults(Algorithm::Wr2l, Some(learner), Some(adversary), task, steps);
+        let own = [("algorithm", Algorithm::Wr2lPaper.as_str().into())];
+        set(&mut plan, own.into_iter().chain(paper::fixed()).chain(paper::chosen()));
+        let (learner, _) = algorithm.players();
+        lay_usual(&mut plan, algorithm, learner, task, true);
+        return plan;
+    }
+    let steps = steps.unwrap_or(USUAL_STEPS);
+    let usual = |row: &LearnerRow| (row.usual)(steps);
+    let plan = Plan {
+        algorithm,
+        learner: LearnerPlan::of(usual(learner.row())),
+        task: task.clone(),
+        task_hash: task.hash(),
+        physics: task.physics()[0],
+        // Who does not play in the ball trains in the untouched reference model, as the published returns were
+        // obtained; for the others it is the task that says what varies.
+        vary: Vec::new(),
+        seed: 0,
+        steps: USUAL_STEPS,
+        stop: Stop { entropy_below: f64::NEG_INFINITY },
+        adversary: AdversaryPlan {
+            lane_steps: usual_lane_steps() * learner.row().lane_steps_factor,
+            every: None,
+            random_actions: 0.0,
+            options: (adversary.row().usual)(),
+        },
+        ball: BallConfig::default(),
+        policy: PolicyPlan::default(),
+        report: Report { sweep: usual_sweep(&**task, 15, 5), episodes: 5 },
     };
-    AdversaryPlan {
-        kind,
-        lane_steps,
-        every: None,
-        epsilon_ramp,
-        episodes: 1,
-        return_discount,
-        worst_cases,
-        nominal_share,
-        uniform_share,
-        random_actions: 0.0,
-        phase_one,
-        population,
-        tail,
-        region: RegionConfig::default(),
-        cvar: CvarConfig::default(),
-        action: ActionConfig::default(),
-        force: ForceConfig::default(),
+    let mut plan = plan.to_table();
+    LEARNERS.iter().for_each(|row| lay(&mut plan, row.name, usual(row).table()));
+    ADVERSARIES.iter().for_each(|row| lay(&mut plan, ADVERSARY, (row.usual)().table()));
+    set(&mut plan, (usual_adversary.row().presets)());
+    set(&mut plan, (adversary.row().company)());
+    if matches!(algorithm, Algorithm::NrMdp | Algorithm::NrMdpAuthors) {
+        set(&mut plan, [("adversary.action.mode", "blend".into())]);
+    }
+    lay_usual(&mut plan, algorithm, learner, task, false);
+    by_authors(&mut plan, algorithm);
+    lay_usual(&mut plan, algorithm, learner, task, true);
+    plan
+}
+
+/// Sets options, by their dotted keys.
+fn set<'a>(plan: &mut Table, values: impl IntoIterator<Item = (&'a str, Value)>) {
+    values.into_iter().for_each(|(key, value)| overlay(plan, &nested(key, value)));
+}
+
+/// Sets what is usual on the task, of the values that are tied to a preset, or of the others.
+fn lay_usual(plan: &mut Table, algorithm: Algorithm, learner: LearnerKind, task: &TaskRef, tied: bool) {
+    let (_, adversary) = algorithm.players();
+    let holds = |wanted: &Option<String>, own: &str| wanted.as_ref().is_none_or(|wanted| wanted == own);
+    for usual in task.usual() {
+        let counts = usual.algorithm.is_some() == tied
+            && holds(&usual.algorithm, algorithm.as_str())
+            && holds(&usual.learner, learner.as_str())
+            && holds(&usual.adversary, adversary.as_str())
+            && usual.varies.is_none_or(|varies| varies == adversary.needs_ball());
+        if counts {
+            let values = usual.set.iter().filter(|(key, _)| key.as_str() != KIND);
+            set(plan, values.map(|(key, value)| (key.as_str(), value.clone())));
+        }
     }
 }
 

@@ -1,209 +1,126 @@
-//! Which player of a run reads which key of the plan. It is stated here once: what a plan's file holds, what of two plans
-//! has to agree for them to be the same run, and which settings are refused because nothing would come of them, follow
-//! from it.
+//! Which player of a run reads which key of the plan. What a plan's file holds, what of two plans has to agree for them to be
+//! the same run, and which settings are refused because nothing would come of them, follow from it.
 
 use toml::Table;
-use wr2l_rl::NoiseKind;
 use wr2l_robust::HessianMethod;
-use wr2l_robust::adversary::Shape;
-use wr2l_robust::gradient::GradientEstimator;
-use wr2l_robust::phase_one::SearchKind;
 
+use super::Plan;
 use super::keys::{is_within, leaves, lookup, nested, overlay, remove};
-use super::{AdversaryKind as Kind, LearnerKind as Learner, Plan};
+use super::sheet::{ADVERSARY, Sheet};
+use crate::players::adversary::{AdversaryRow, Turns};
+use crate::players::kinds::AdversaryKind;
+use crate::players::options::Unread;
+use crate::players::{ADVERSARIES, LEARNERS, SHARED};
 
-/// Keys, and all below them, that some plans have no reader for.
+/// Keys, and all below them, that some plans have no reader for, whoever plays.
 struct Row {
     keys: &'static [&'static str],
     /// Whether this plan has one.
     read: fn(&Plan) -> bool,
     /// Who it would be: what "only … reads it" is said of.
-    reader: &'static str,
+    reader: fn() -> String,
 }
 
-/// A key is read if every row that it falls under says so; one under no row always is.
+/// A key is read if every row that it falls under says so, and whose it is plays. One under no row, that is nobody's, always is.
 const ROWS: &[Row] = &[
-    Row { keys: &["ppo"], read: |plan| plan.learner == Learner::Ppo, reader: "the learner `ppo`" },
-    Row { keys: &["trpo"], read: |plan| plan.learner == Learner::Trpo, reader: "the learner `trpo`" },
-    Row { keys: &["ddpg"], read: |plan| plan.learner == Learner::Ddpg, reader: "the learner `ddpg`" },
-    Row { keys: &["td3"], read: |plan| plan.learner == Learner::Td3, reader: "the learner `td3`" },
-    Row {
-        keys: &["ppo.critic_sees_dynamics", "ddpg.critic_sees_dynamics", "td3.critic_sees_dynamics"],
-        read: Plan::draws_dynamics,
-        reader: "a critic whose lanes have different dynamics",
-    },
-    Row {
-        keys: &["trpo.lanes", "trpo.horizon"],
-        read: |plan| plan.trpo.episodes == 0,
-        reader: "a learner whose batches are no whole episodes (`trpo.episodes = 0`)",
-    },
-    Row {
-        keys: &["adversary.force.trpo.lanes", "adversary.force.trpo.horizon"],
-        read: |plan| plan.adversary.force.trpo.episodes == 0,
-        reader: "an opponent whose batches are no whole episodes (`adversary.force.trpo.episodes = 0`)",
-    },
-    Row {
-        keys: &["ddpg.target_noise_clip"],
-        read: |plan| plan.ddpg.target_noise > 0.0,
-        reader: "a learner with `ddpg.target_noise`",
-    },
-    Row {
-        keys: &["td3.target_noise_clip"],
-        read: |plan| plan.td3.target_noise > 0.0,
-        reader: "a learner with `td3.target_noise`",
-    },
-    Row {
-        keys: &["ddpg.noise.theta", "ddpg.noise.dt"],
-        read: |plan| plan.ddpg.noise.kind == NoiseKind::OrnsteinUhlenbeck,
-        reader: "`ddpg.noise.kind = \"ornstein-uhlenbeck\"`",
-    },
-    Row {
-        keys: &["ddpg.noise.factor", "ddpg.noise.every"],
-        read: |plan| plan.ddpg.noise.kind == NoiseKind::Parameters,
-        reader: "`ddpg.noise.kind = \"parameters\"`",
-    },
-    Row {
-        keys: &["td3.noise.theta", "td3.noise.dt"],
-        read: |plan| plan.td3.noise.kind == NoiseKind::OrnsteinUhlenbeck,
-        reader: "`td3.noise.kind = \"ornstein-uhlenbeck\"`",
-    },
-    Row {
-        keys: &["td3.noise.factor", "td3.noise.every"],
-        read: |plan| plan.td3.noise.kind == NoiseKind::Parameters,
-        reader: "`td3.noise.kind = \"parameters\"`",
-    },
     Row {
         keys: &["stop.entropy_below"],
-        read: |plan| !plan.learner.replays(),
-        reader: "a learner whose policy has an entropy (`ppo`, `trpo`)",
+        read: |plan| plan.learner.kind().row().abilities.entropy,
+        reader: || {
+            let able = LEARNERS.iter().filter(|row| row.abilities.entropy);
+            let names: Vec<String> = able.map(|row| format!("`{}`", row.name)).collect();
+            format!("a learner whose policy has an entropy ({})", names.join(", "))
+        },
     },
     Row {
         keys: &["vary"],
         read: Plan::draws_dynamics,
-        reader: "an adversary that chooses dynamics (any but `nominal`, `force` and `action`)",
+        reader: || {
+            let others = listed(names(|row| !row.needs.ball), "and");
+            format!("an adversary that chooses dynamics (any but {others})")
+        },
     },
     Row {
         keys: &["ball"],
         read: Plan::trains_in_ball,
-        reader: "an adversary that plays in the ball (any but `nominal`, `force` and `action`; `uniform` and `cvar` \
-                 unless `adversary.region.shape = \"box\"`)",
+        reader: || {
+            let others = listed(names(|row| !row.needs.ball), "and");
+            let boxed = listed(names(has_region), "and");
+            format!(
+                "an adversary that plays in the ball (any but {others}; {boxed} unless `adversary.region.shape = \"box\"`)"
+            )
+        },
     },
     Row {
         keys: &["ball.gauss_newton"],
         // The zero-order Hessian's pairs are chosen by it.
         read: |plan| plan.ball.hessian == HessianMethod::GaussNewton || plan.ball.pairs.target_error > 0.0,
-        reader: "`ball.hessian = \"gauss-newton\"`, or `ball.pairs.target_error` above 0",
+        reader: || "`ball.hessian = \"gauss-newton\"`, or `ball.pairs.target_error` above 0".to_owned(),
     },
     Row {
         keys: &["ball.pairs.most_steps", "ball.pairs.largest_share"],
         read: |plan| plan.ball.pairs.target_error > 0.0,
-        reader: "`ball.pairs.target_error` above 0",
+        reader: || "`ball.pairs.target_error` above 0".to_owned(),
     },
     Row {
         keys: &["ball.zero_order"],
         read: |plan| plan.ball.hessian == HessianMethod::ZeroOrder,
-        reader: "`ball.hessian = \"zero-order\"`",
+        reader: || "`ball.hessian = \"zero-order\"`".to_owned(),
     },
     Row {
         keys: &["adversary.lane_steps", "adversary.every"],
         read: Plan::takes_turns,
-        reader: "an adversary that chooses anew (`boundary`, `wasserstein`, `population`, `tail`, `force`; all in the \
-                 ball while `adversary.epsilon_ramp` grows it)",
+        reader: || {
+            let names: Vec<String> =
+                names(|row| row.turns == Turns::Always).map(|name| format!("`{name}`")).collect();
+            format!(
+                "an adversary that chooses anew ({}; all in the ball while `adversary.epsilon_ramp` grows it)",
+                names.join(", ")
+            )
+        },
     },
     Row {
         keys: &["adversary.epsilon_ramp"],
         read: Plan::trains_in_ball,
-        reader: "an adversary that plays in the ball",
-    },
-    Row {
-        keys: &["adversary.episodes", "adversary.return_discount"],
-        read: |plan| matches!(plan.adversary.kind, Kind::Wasserstein | Kind::Population | Kind::Tail),
-        reader: "an adversary that measures returns (`wasserstein`, `population`, `tail`)",
-    },
-    Row {
-        keys: &[
-            "adversary.worst_cases",
-            "adversary.nominal_share",
-            "adversary.uniform_share",
-            "adversary.phase_one",
-        ],
-        read: |plan| plan.adversary.kind == Kind::Wasserstein,
-        reader: "the adversary `wasserstein`",
-    },
-    Row {
-        keys: &["adversary.phase_one.surrogate"],
-        read: |plan| plan.adversary.phase_one.search == SearchKind::Surrogate,
-        reader: "`adversary.phase_one.search = \"surrogate\"`",
-    },
-    Row {
-        keys: &[
-            "adversary.phase_one.max_inner",
-            "adversary.phase_one.start",
-            "adversary.phase_one.starts",
-            "adversary.phase_one.gradient_tolerance",
-            "adversary.phase_one.gap_tolerance",
-            "adversary.phase_one.gradient",
-            "adversary.phase_one.line_search",
-        ],
-        read: |plan| plan.adversary.phase_one.search == SearchKind::Gradient,
-        reader: "`adversary.phase_one.search = \"gradient\"`",
-    },
-    Row {
-        keys: &["adversary.phase_one.start"],
-        read: |plan| plan.adversary.phase_one.starts == 1,
-        reader: "an inner loop with one start (`adversary.phase_one.starts = 1`)",
-    },
-    Row {
-        keys: &["adversary.phase_one.gradient.ridge"],
-        read: |plan| plan.adversary.phase_one.gradient.estimator == GradientEstimator::LeastSquares,
-        reader: "`adversary.phase_one.gradient.estimator = \"least-squares\"`",
-    },
-    Row {
-        keys: &["adversary.phase_one.line_search.c1", "adversary.phase_one.line_search.c2"],
-        read: |plan| plan.adversary.phase_one.line_search.max_trials > 0,
-        reader: "a line search with trials (`adversary.phase_one.line_search.max_trials`)",
-    },
-    Row {
-        keys: &["adversary.population"],
-        read: |plan| plan.adversary.kind == Kind::Population,
-        reader: "the adversary `population`",
-    },
-    Row {
-        keys: &["adversary.tail"],
-        read: |plan| plan.adversary.kind == Kind::Tail,
-        reader: "the adversary `tail`",
-    },
-    Row {
-        keys: &["adversary.region"],
-        read: Plan::draws_from_region,
-        reader: "an adversary that draws from a region (`uniform`, `cvar`)",
-    },
-    Row {
-        keys: &["adversary.region.half_width", "adversary.region.ranges"],
-        read: |plan| plan.adversary.region.shape == Shape::Box,
-        reader: "`adversary.region.shape = \"box\"`",
-    },
-    Row {
-        keys: &["adversary.region.half_width"],
-        read: |plan| !plan.vary.iter().all(|name| plan.adversary.region.ranges.contains_key(name)),
-        reader: "a parameter without a range of its own",
-    },
-    Row {
-        keys: &["adversary.cvar"],
-        read: |plan| plan.adversary.kind == Kind::Cvar,
-        reader: "the adversary `cvar`",
-    },
-    Row {
-        keys: &["adversary.action"],
-        read: |plan| plan.adversary.kind == Kind::Action,
-        reader: "the adversary `action`",
-    },
-    Row {
-        keys: &["adversary.force"],
-        read: |plan| plan.adversary.kind == Kind::Force,
-        reader: "the adversary `force`",
+        reader: || "an adversary that plays in the ball".to_owned(),
     },
 ];
+
+/// The names of the adversaries that are such.
+fn names(such: impl Fn(&'static AdversaryRow) -> bool) -> impl Iterator<Item = &'static str> {
+    ADVERSARIES.iter().copied().filter(move |row| such(row)).map(|row| row.name)
+}
+
+/// Whether an adversary may draw from `adversary.region`.
+fn has_region(row: &'static AdversaryRow) -> bool {
+    AdversaryKind::of(row).keys().iter().any(|key| key == "region")
+}
+
+/// `a`, `b` and `c`.
+pub(super) fn listed<'a>(names: impl Iterator<Item = &'a str>, and: &str) -> String {
+    let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+    match names.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} {and} {last}", others.join(", ")),
+        None => "of nobody".to_owned(),
+    }
+}
+
+/// Whose an option of the section `adversary` is, by its key within it; `None` for those of every adversary.
+fn owner(key: &str) -> Option<String> {
+    let first = key.split('.').next().unwrap_or_default();
+    let owners: Vec<&str> =
+        names(|row| AdversaryKind::of(row).keys().iter().any(|own| own == first)).collect();
+    let shared = SHARED.iter().find(|(name, _)| *name == first);
+    match (owners.as_slice(), shared) {
+        ([], _) => None,
+        (_, Some((_, what))) => {
+            let owners: Vec<String> = owners.iter().map(|name| format!("`{name}`")).collect();
+            Some(format!("an adversary that {what} ({})", owners.join(", ")))
+        }
+        (owners, None) => Some(format!("the adversary {}", listed(owners.iter().copied(), "or"))),
+    }
+}
 
 impl Plan {
     /// Whether somebody in this run reads `key`. True for keys that do not exist.
@@ -212,14 +129,35 @@ impl Plan {
     }
 
     /// Who reads `key`, if nobody in this run does.
-    pub(super) fn reader_missing(&self, key: &str) -> Option<&'static str> {
+    pub(super) fn reader_missing(&self, key: &str) -> Option<String> {
+        let among = |unread: Vec<Unread>, key: &str| {
+            let mut unread = unread.into_iter();
+            unread.find(|row| row.keys.iter().any(|at| is_within(key, at))).map(|row| row.reader)
+        };
+        let (section, rest) = key.split_once('.').unwrap_or((key, ""));
+        if let Some(row) = LEARNERS.iter().find(|row| row.name == section) {
+            if row.name != self.learner.as_str() {
+                return Some(format!("the learner `{}`", row.name));
+            }
+            return among(self.learner.options().unread(self.draws_dynamics()), rest);
+        }
         let mut rows = ROWS.iter().filter(|row| row.keys.iter().any(|at| is_within(key, at)));
-        rows.find(|row| !(row.read)(self)).map(|row| row.reader)
+        if let Some(row) = rows.find(|row| !(row.read)(self)) {
+            return Some((row.reader)());
+        }
+        if section != ADVERSARY || rest.is_empty() {
+            return None;
+        }
+        let first = rest.split('.').next().unwrap_or_default();
+        match self.adversary.kind().keys().iter().any(|own| own == first) {
+            true => among(self.adversary.options().unread(&self.vary), rest),
+            false => owner(rest),
+        }
     }
 
     /// The plan with the values of `preset` where nobody reads them: two plans that agree in all that is read are equal.
     pub(super) fn without_the_unread(self, preset: &Table) -> Self {
-        let Ok(mut table) = Table::try_from(&self) else { return self };
+        let mut table = self.to_table();
         for (key, _) in leaves(&table).into_iter().chain(leaves(preset)) {
             // What varies gives the arrays of a run's checkpoints their length: plans of earlier versions keep it.
             if key == "vary" || self.reads(&key) {
@@ -230,7 +168,7 @@ impl Plan {
                 None => remove(&mut table, &key),
             }
         }
-        table.try_into().unwrap_or(self)
+        Sheet::read(&table).map_or(self, |sheet| sheet.plan)
     }
 
     /// Takes out what nobody reads.
@@ -245,26 +183,21 @@ impl Plan {
 
     /// Whether episodes run under other dynamics than the reference.
     fn draws_dynamics(&self) -> bool {
-        self.adversary.kind.needs_ball()
-    }
-
-    /// Whether the adversary draws from `adversary.region`.
-    fn draws_from_region(&self) -> bool {
-        matches!(self.adversary.kind, Kind::Uniform | Kind::Cvar)
+        self.adversary.kind().needs_ball()
     }
 
     /// Whether the run's dynamics are those of the Wasserstein ball.
     pub fn trains_in_ball(&self) -> bool {
-        let boxed = self.draws_from_region() && self.adversary.region.shape == Shape::Box;
-        self.adversary.kind.needs_ball() && !boxed
+        self.adversary.options().in_ball()
     }
 
     /// Whether a turn of the adversary can change anything.
     pub(super) fn takes_turns(&self) -> bool {
-        match self.adversary.kind {
-            Kind::Nominal | Kind::Action => false,
-            Kind::Uniform | Kind::Cvar => self.trains_in_ball() && self.adversary.epsilon_ramp > 0.0,
-            Kind::Boundary | Kind::Wasserstein | Kind::Population | Kind::Tail | Kind::Force => true,
+        let options = self.adversary.options();
+        match options.row().turns {
+            Turns::Never => false,
+            Turns::InGrowingBall => options.in_ball() && options.epsilon_ramp() > 0.0,
+            Turns::Always => true,
         }
     }
 }

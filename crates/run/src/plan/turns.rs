@@ -4,9 +4,9 @@
 //! many lanes: at 128 a lane the Hopper never saw a second stride, and learnt to stand still. So turns are counted in
 //! steps of a lane.
 
+use super::Plan;
 use super::keys::lookup;
 use super::layers::{Complaint, Layer};
-use super::{AdversaryKind, LearnerKind, Plan};
 
 /// The longest episode, over this, is what a lane must have between two turns: several times the steps that a discount of
 /// 0.995 looks ahead, so that what comes later in an episode has been seen.
@@ -15,37 +15,22 @@ const EPISODE_SHARE: u64 = 2;
 const TURNS: u64 = 4;
 
 impl Plan {
-    /// Lanes of the learner.
-    pub(super) fn lanes(&self) -> usize {
-        match self.learner {
-            LearnerKind::Ppo => self.ppo.lanes,
-            LearnerKind::Trpo => self.trpo.lanes,
-            LearnerKind::Ddpg => self.ddpg.lanes,
-            LearnerKind::Td3 => self.td3.lanes,
-        }
-    }
-
     /// Policy steps, of all lanes together, between two turns of the adversary.
     pub(crate) fn steps_between_turns(&self) -> u64 {
-        let lanes = self.lanes() as u64;
+        let lanes = self.learner.options().lanes() as u64;
         self.adversary.every.unwrap_or_else(|| self.adversary.lane_steps.saturating_mul(lanes))
     }
 
     /// What to say if the adversary moves before a lane has seen enough of an episode.
     fn moves_too_often(&self) -> Option<Complaint> {
-        let (horizon, episodes) = match self.learner {
-            LearnerKind::Ppo => (self.ppo.horizon, self.ppo.episodes),
-            LearnerKind::Trpo => (self.trpo.horizon, self.trpo.episodes),
-            LearnerKind::Ddpg => (self.ddpg.horizon, 0),
-            LearnerKind::Td3 => (self.td3.horizon, 0),
-        };
-        // Whoever pushes leaves the dynamics alone, and batches of whole episodes have no episode that could be cut.
-        if !self.takes_turns() || self.adversary.kind == AdversaryKind::Force || episodes > 0 {
+        let learner = self.learner.options();
+        // Whoever leaves the dynamics alone cuts no episode, and batches of whole episodes have none that could be cut.
+        if !self.takes_turns() || !self.adversary.kind().needs_ball() || learner.episodes() > 0 {
             return None;
         }
-        let lanes = self.lanes() as u64;
+        let lanes = learner.lanes() as u64;
         // A turn comes between two batches.
-        let has = (self.steps_between_turns() / lanes).max(horizon as u64);
+        let has = (self.steps_between_turns() / lanes).max(learner.horizon() as u64);
         let limit = u64::from(self.task.spec().episode_limit);
         let needs = (limit / EPISODE_SHARE).min(self.steps / (TURNS * lanes));
         let key = if self.adversary.every.is_some() { "adversary.every" } else { "adversary.lane_steps" };

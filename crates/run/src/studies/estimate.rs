@@ -2,13 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use wr2l_rl::{DdpgConfig, EpisodeJob, EpisodeOptions, Executor, Experience, Fixed, Threads};
+use wr2l_rl::{EpisodeJob, EpisodeOptions, Executor, Experience, Fixed, Threads};
 use wr2l_rng::{Purpose, StreamKey};
 use wr2l_robust::adversary::Turn;
-use wr2l_robust::phase_one::SearchKind;
 
 use crate::error::RunError;
-use crate::plan::{AdversaryKind, Plan};
+use crate::plan::{LearnerPlan, Plan};
 use crate::studies::experiment::{Target, systems_of};
 use crate::studies::reproduce::{Agenda, JobStatus};
 use crate::training::players::{Opponent, learner};
@@ -79,17 +78,10 @@ fn usual_length(plan: &Plan) -> f64 {
 /// Whether [`Speed::measure`] would find the same for both.
 fn is_as_fast(one: &Plan, other: &Plan) -> bool {
     let game = |plan: &Plan| {
-        (
-            plan.task.hash(),
-            plan.task.to_string(),
-            plan.physics,
-            plan.learner,
-            plan.adversary.kind,
-            plan.adversary.random_actions,
-        )
+        let (task, adversary) = (&plan.task, &plan.adversary);
+        (task.hash(), task.to_string(), plan.physics, adversary.kind(), adversary.random_actions)
     };
-    game(one) == game(other)
-        && (&one.ppo, &one.trpo, &one.ddpg, &one.td3) == (&other.ppo, &other.trpo, &other.ddpg, &other.td3)
+    game(one) == game(other) && one.learner == other.learner
 }
 
 /// Seconds a step, on one thread.
@@ -105,15 +97,17 @@ impl Speed {
     /// Measures some iterations of the run, and some episodes.
     fn measure(plan: &Plan) -> Result<Self, RunError> {
         // What is done only at the beginning of a run says nothing of the rest.
-        let cold = |config: &DdpgConfig| DdpgConfig { warm_up: 0, ..config.clone() };
-        let plan = Plan { ddpg: cold(&plan.ddpg), td3: cold(&plan.td3), ..plan.clone() };
+        let mut plan = plan.clone();
+        if let Some(options) = plan.learner.options().underway() {
+            plan.learner = LearnerPlan::of(options);
+        }
         let simulator = plan.simulator()?;
         let mut executor = Threads::new(&simulator, 1)?;
         let mut learner = learner(&plan, &simulator)?;
         let z = vec![0.0; simulator.space().dim()];
         let source = Fixed(z.clone());
         // Those that play in the ball are counted in steps of the simulator: `adversary_steps`.
-        let mut opponent = match plan.adversary.kind.needs_ball() {
+        let mut opponent = match plan.adversary.kind().needs_ball() {
             true => None,
             false => Some(Opponent::start(&plan, &mut executor)?.0),
         };
@@ -151,32 +145,11 @@ impl Speed {
 
 /// About how many simulator steps an adversary that plays in the ball takes, H₀ left out.
 fn adversary_steps(plan: &Plan) -> f64 {
-    let adversary = &plan.adversary;
-    // Points of which J is compared.
-    let points = match adversary.kind {
-        AdversaryKind::Wasserstein => {
-            let phase_one = &adversary.phase_one;
-            match phase_one.search {
-                SearchKind::Surrogate => phase_one.surrogate.budget as f64 + 2.0,
-                // Gradient pairs and about three points of the line search a step, two to four comparisons at the end.
-                SearchKind::Gradient => {
-                    let inner =
-                        f64::from(phase_one.max_inner) * (2.0 * phase_one.gradient.pairs as f64 + 6.0);
-                    phase_one.starts as f64 + inner + 4.0
-                }
-            }
-        }
-        AdversaryKind::Population => {
-            (1 + adversary.population.members + adversary.population.candidates) as f64
-        }
-        AdversaryKind::Tail => (1 + adversary.tail.evaluations) as f64,
-        AdversaryKind::Boundary => 0.0,
-        _ => return 0.0,
-    };
+    let Some(episodes) = plan.adversary.options().episodes_a_turn() else { return 0.0 };
     let turns = (plan.steps as f64 / plan.steps_between_turns() as f64).ceil();
     // Each of them measures W of its choice, on two steps a state–action pair.
     let measured = 2.0 * plan.ball.pairs.count as f64;
-    turns * (points * adversary.episodes as f64 * usual_length(plan) + measured)
+    turns * (episodes * usual_length(plan) + measured)
 }
 
 #[cfg(test)]

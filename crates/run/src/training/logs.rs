@@ -5,7 +5,7 @@ use crate::formats::events::{EVENTS, EventLog};
 use crate::formats::files::remove_temporaries;
 use crate::formats::folder::RunFolder;
 use crate::formats::log::CsvLog;
-use crate::plan::{AdversaryKind, Plan};
+use crate::plan::Plan;
 use crate::training::columns::{
     IterationRow, iteration_columns, iteration_scalars, turn_cells, turn_columns, turn_scalars,
 };
@@ -19,7 +19,7 @@ const ADVERSARY: &str = "adversary.csv";
 
 /// Whether anybody takes turns that are logged.
 fn has_adversary(plan: &Plan) -> bool {
-    plan.adversary.kind != AdversaryKind::Nominal
+    !plan.adversary.kind().is_nobody()
 }
 
 /// Everything that grows by an entry at a time.

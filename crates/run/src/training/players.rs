@@ -1,27 +1,25 @@
 //! The two players of a run, as the plan names them: the learner and the adversary.
 
-use wr2l_rl::{Ddpg, Executor, History, Learner, Ppo, State, Trpo};
-use wr2l_robust::adversary::{
-    Action, Boundary, Cvar, Force, Nominal, Population, Tail, Uniform, Wasserstein,
-};
+use wr2l_rl::{Executor, Learner, State};
 use wr2l_robust::ball::Ball;
 use wr2l_robust::{Adversary, BallEstimate};
-use wr2l_sim::Simulator;
+use wr2l_sim::{SimSpec, Simulator};
 
 use crate::error::RunError;
 use crate::formats::ball_file::{BallSummary, make_ball};
 use crate::formats::files::is_too_deep;
-use crate::plan::{AdversaryKind, AdversaryPlan, LearnerKind, Plan};
+use crate::plan::Plan;
+use crate::players::adversary::Field;
+use crate::players::learner::Seat;
 
 /// A learner freshly made by the plan.
 pub(crate) fn learner(plan: &Plan, simulator: &Simulator) -> Result<Box<dyn Learner>, RunError> {
-    let (spec, dim, frames) = (simulator.spec(), simulator.space().dim(), plan.policy.history);
-    Ok(match plan.learner {
-        LearnerKind::Ppo => Box::new(Ppo::with_history(plan.ppo.clone(), spec, dim, frames, plan.seed)?),
-        LearnerKind::Trpo => Box::new(Trpo::with_history(plan.trpo.clone(), spec, dim, frames, plan.seed)?),
-        LearnerKind::Ddpg => Box::new(Ddpg::with_history(plan.ddpg.clone(), spec, dim, frames, plan.seed)?),
-        LearnerKind::Td3 => Box::new(Ddpg::with_history(plan.td3.clone(), spec, dim, frames, plan.seed)?),
-    })
+    let seat = seat(plan, simulator.spec(), simulator.space().dim());
+    Ok(plan.learner.options().build(&seat)?)
+}
+
+fn seat<'a>(plan: &Plan, spec: &'a SimSpec, dim: usize) -> Seat<'a> {
+    Seat { spec, dim, history: plan.policy.history, seed: plan.seed }
 }
 
 /// The adversary, unless it is `nominal`, with what it knows of the ball that it plays in, if it does.
@@ -41,7 +39,7 @@ impl Opponent {
         plan: &Plan,
         executor: &mut dyn Executor,
     ) -> Result<(Self, Option<BallSummary>, u64), RunError> {
-        if !plan.adversary.kind.needs_ball() {
+        if !plan.adversary.kind().needs_ball() {
             return Ok((Self::without_ball(plan, executor)?, None, 0));
         }
         let (estimate, ball) = make_ball(plan, executor)?;
@@ -56,7 +54,7 @@ impl Opponent {
         executor: &dyn Executor,
         state: &mut State<'_>,
     ) -> Result<Self, RestoreError> {
-        if !plan.adversary.kind.needs_ball() {
+        if !plan.adversary.kind().needs_ball() {
             let mut opponent = Self::without_ball(plan, executor)?;
             state.within("adversary", |state| opponent.adversary.restore(state))?;
             return Ok(opponent);
@@ -76,24 +74,7 @@ impl Opponent {
     }
 
     fn without_ball(plan: &Plan, executor: &dyn Executor) -> Result<Self, RunError> {
-        let AdversaryPlan { kind, action, force, .. } = &plan.adversary;
-        let (spec, dim) = (executor.spec(), executor.space().dim());
-        let adversary: Box<dyn Adversary> = match kind {
-            AdversaryKind::Action => Box::new(Action::new(*action)?),
-            AdversaryKind::Force => {
-                let agents = History::of(spec, plan.policy.history)?;
-                Box::new(Force::new(force.clone(), spec, dim, plan.seed)?.facing(agents))
-            }
-            AdversaryKind::Nominal => Box::new(Nominal),
-            // Made with a ball.
-            AdversaryKind::Uniform
-            | AdversaryKind::Boundary
-            | AdversaryKind::Wasserstein
-            | AdversaryKind::Population
-            | AdversaryKind::Tail
-            | AdversaryKind::Cvar => return Err(misplaced(*kind)),
-        };
-        Ok(Self { adversary, estimate: None })
+        Ok(Self { adversary: built(plan, executor, None)?, estimate: None })
     }
 
     fn new(
@@ -103,30 +84,15 @@ impl Opponent {
         ball: Ball,
     ) -> Result<Self, RunError> {
         let text = toml::to_string(&estimate).map_err(|error| RunError::Usage(error.to_string()))?;
-        let config = plan.adversary.config();
-        let uniform = |ball| {
-            let bounds = plan.adversary.region.bounds(executor.space());
-            let bounds = bounds.map_err(|bad| RunError::Usage(format!("{}: {}", bad.option, bad.reason)))?;
-            Ok::<_, RunError>(Uniform::new(ball, config)?.measured_by(&estimate).within(bounds))
-        };
-        let adversary: Box<dyn Adversary> = match plan.adversary.kind {
-            AdversaryKind::Cvar => Box::new(Cvar::new(uniform(ball)?, plan.adversary.cvar)?),
-            AdversaryKind::Uniform => Box::new(uniform(ball)?),
-            AdversaryKind::Boundary => Box::new(Boundary::new(estimate, ball, config)?),
-            AdversaryKind::Wasserstein => Box::new(Wasserstein::new(estimate, ball, config)?),
-            AdversaryKind::Tail => Box::new(Tail::new(estimate, ball, config)?),
-            AdversaryKind::Population => Box::new(Population::new(estimate, ball, config)?),
-            AdversaryKind::Nominal | AdversaryKind::Action | AdversaryKind::Force => {
-                return Err(misplaced(plan.adversary.kind));
-            }
-        };
-        Ok(Self { adversary, estimate: Some(text) })
+        let field = Field { estimate, ball, space: executor.space().clone() };
+        Ok(Self { adversary: built(plan, executor, Some(field))?, estimate: Some(text) })
     }
 }
 
-/// An adversary that is not made where it was asked for: it must not pass for one that plays nobody.
-fn misplaced(kind: AdversaryKind) -> RunError {
-    RunError::Usage(format!("the adversary `{}` does not say whether it plays in the ball", kind.as_str()))
+/// The adversary of the plan.
+fn built(plan: &Plan, executor: &dyn Executor, ball: Option<Field>) -> Result<Box<dyn Adversary>, RunError> {
+    let seat = seat(plan, executor.spec(), executor.space().dim());
+    plan.adversary.options().build(&seat, ball)
 }
 
 /// Why an adversary could not go on from a checkpoint.

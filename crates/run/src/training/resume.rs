@@ -213,10 +213,10 @@ impl Plan {
             .collect()
     }
 
-    /// Whether the adversary plays the same game as that of `other`: in the same ball, with the same policy of its own.
+    /// Whether the adversary plays the same game as that of `other`: in the same ball, with what it has learnt itself.
     pub(crate) fn same_game(&self, other: &Self) -> bool {
-        self.adversary.kind == other.adversary.kind
-            && self.adversary.force == other.adversary.force
+        self.adversary.kind() == other.adversary.kind()
+            && self.adversary.options().memory() == other.adversary.options().memory()
             && self.ball == other.ball
             && self.vary == other.vary
             && self.physics == other.physics

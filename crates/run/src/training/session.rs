@@ -14,7 +14,7 @@ use wr2l_robust::Adversary;
 use wr2l_robust::adversary::{Source, Turn};
 
 use crate::error::RunError;
-use crate::plan::{AdversaryKind, Plan};
+use crate::plan::Plan;
 use crate::training::budget::Budget;
 use crate::training::course::Course;
 use crate::training::guard;
@@ -94,9 +94,9 @@ impl Session {
         let simulator = plan.simulator()?;
         let mut executor = Threads::new(&simulator, threads)?.with_stop_flag(stop);
         let learner = learner(plan, &simulator)?;
-        let (adversary, steps) = match plan.adversary.kind {
-            AdversaryKind::Nominal => (None, 0),
-            _ => {
+        let (adversary, steps) = match plan.adversary.kind().is_nobody() {
+            true => (None, 0),
+            false => {
                 let (opponent, _, steps) = Opponent::start(plan, &mut executor)?;
                 (Some(opponent.adversary), steps)
             }

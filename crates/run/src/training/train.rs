@@ -14,7 +14,7 @@ use crate::formats::checkpoint::{Checkpoints, Header};
 use crate::formats::files::write_file;
 use crate::formats::folder::RunFolder;
 use crate::formats::policy_file::{PolicyOrigin, VariedParameter, write_policy};
-use crate::plan::{AdversaryKind, Plan};
+use crate::plan::Plan;
 use crate::task::KEPT;
 use crate::training::guard;
 use crate::training::logs::Logs;
@@ -167,7 +167,7 @@ impl<'a> Run<'a> {
         let mut estimate = None;
         if !same {
             estimate = begin_game(plan, folder, &mut session, observer)?;
-        } else if plan.adversary.kind != AdversaryKind::Nominal {
+        } else if !plan.adversary.kind().is_nobody() {
             let opponent = Opponent::restore(plan, session.executor(), &mut state)?;
             session.go_on_against(Some(opponent.adversary));
             estimate = opponent.estimate;
@@ -315,7 +315,7 @@ fn begin_game(
     session: &mut Session,
     observer: &mut dyn Observer,
 ) -> Result<Option<String>, RunError> {
-    if plan.adversary.kind == AdversaryKind::Nominal {
+    if plan.adversary.kind().is_nobody() {
         return Ok(None);
     }
     let (opponent, ball, steps) = Opponent::start(plan, session.executor())?;

@@ -38,7 +38,10 @@ mod tests {
     }
 
     fn of(plan: &Plan) -> (usize, usize, u32, usize) {
-        (plan.ppo.lanes, plan.ppo.horizon, plan.ppo.epochs, plan.ppo.minibatches)
+        let of = |key: &str| {
+            plan.get(&format!("ppo.{key}")).and_then(|value| value.as_integer()).unwrap() as usize
+        };
+        (of("lanes"), of("horizon"), of("epochs") as u32, of("minibatches"))
     }
 
     #[test]
@@ -62,7 +65,7 @@ mod tests {
 
     #[test]
     fn what_somebody_sets_stays_and_a_pole_and_the_paper_have_their_own() {
-        assert_eq!(plan(&["task=hopper", "steps=10M", "ppo.epochs=7"]).ppo.epochs, 7);
+        assert_eq!(of(&plan(&["task=hopper", "steps=10M", "ppo.epochs=7"])).2, 7);
         let published = PpoConfig::default();
         let of_pole = plan(&["task=inverted-pendulum", "steps=10M"]);
         assert_eq!(
