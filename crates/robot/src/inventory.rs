@@ -22,6 +22,8 @@ pub struct Inventory {
     pub geoms: Vec<Geom>,
     /// The sites.
     pub sites: Vec<Site>,
+    /// Pairs of geoms with contacts of their own (`<pair>`).
+    pub pairs: Vec<Pair>,
     /// The actuators, one control each.
     pub actuators: Vec<Actuator>,
     /// The sensors.
@@ -114,6 +116,17 @@ pub struct Geom {
     pub conaffinity: u32,
     /// Whether it may touch anything: by these bits, or as one of a `<pair>`.
     pub collides: bool,
+}
+
+/// Two geoms that touch by rules of their own (`<pair>`).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Pair {
+    /// Its name.
+    pub name: String,
+    /// The geoms.
+    pub geoms: [usize; 2],
+    /// Sliding friction along two tangents, torsional, rolling about two tangents.
+    pub friction: [f64; 5],
 }
 
 /// A named place on a body.

@@ -4,8 +4,12 @@
 //! expression reads of a state are [`Input`]s, which an engine fills in for every lane.
 #![forbid(unsafe_code)]
 
+mod element;
 mod input;
 mod inventory;
+mod selector;
 
+pub use element::{Element, ElementKind};
 pub use input::Input;
-pub use inventory::{Actuator, Body, Geom, Inventory, Joint, JointKind, Keyframe, Sensor, Site};
+pub use inventory::{Actuator, Body, Geom, Inventory, Joint, JointKind, Keyframe, Pair, Sensor, Site};
+pub use selector::{SelectError, Selector};
