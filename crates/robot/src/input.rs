@@ -9,6 +9,9 @@ pub enum Input {
     Position(usize),
     /// A generalised velocity (`qvel`): m/s or rad/s.
     Velocity(usize),
+    /// The mean velocity of a generalised position over the step: how much it changed, by the step's seconds (m/s or rad/s).
+    /// 0 at the start of an episode.
+    PositionProgress(usize),
     /// The position of a body's frame in the world (m, `xpos`).
     BodyPosition {
         /// Which body.
@@ -76,6 +79,22 @@ pub enum Input {
         /// Which component.
         component: usize,
     },
+    /// A number of a body's inertia about the centre of mass of its tree, in the axes of the world (`cinert`): component 0 to 9,
+    /// the last its mass (kg·m², kg·m, kg).
+    TreeInertia {
+        /// Which body.
+        body: usize,
+        /// Which component.
+        component: usize,
+    },
+    /// The velocity of a body about the centre of mass of its tree, in the axes of the world (`cvel`, rotation first): component
+    /// 0 to 5 (rad/s, m/s).
+    TreeVelocity {
+        /// Which body.
+        body: usize,
+        /// Which component.
+        component: usize,
+    },
     /// The sum of the normal forces of a geom's contacts (N).
     ContactForce {
         /// Which geom.
@@ -85,6 +104,8 @@ pub enum Input {
     ActuatorForce(usize),
     /// The force of all actuators on a degree of freedom (N or N·m, `qfrc_actuator`).
     JointForce(usize),
+    /// The force of contacts, limits, dry friction and equalities on a degree of freedom (N or N·m, `qfrc_constraint`).
+    JointConstraintForce(usize),
     /// A number of the sensors (`sensordata`), by its address.
     Sensor(usize),
     /// A number of the action of this step, as the policy gave it.

@@ -10,6 +10,16 @@ pub struct Inventory {
     pub timestep: f64,
     /// Acceleration of gravity (m/s²).
     pub gravity: [f64; 3],
+    /// Density of the medium (kg/m³); 0 in a vacuum.
+    pub density: f64,
+    /// Viscosity of the medium (Pa·s).
+    pub viscosity: f64,
+    /// Velocity of the medium (m/s).
+    pub wind: [f64; 3],
+    /// Whether geoms of a body and of its parent touch (the flag `filterparent` is off).
+    pub parents_touch: bool,
+    /// Pairs of bodies whose geoms do not touch (`<exclude>`).
+    pub excludes: Vec<[usize; 2]>,
     /// The reference pose (`qpos0`); its length is the number of generalised positions.
     pub reference: Vec<f64>,
     /// Number of generalised velocities.
@@ -49,6 +59,8 @@ pub struct Body {
     pub inertia: [f64; 3],
     /// The centre of mass in its frame (m).
     pub centre: [f64; 3],
+    /// Whether MuJoCo moves it by a short cut that holds as long as its centre of mass stays in its frame's origin.
+    pub simple: bool,
 }
 
 /// The kind of a joint.
@@ -110,6 +122,8 @@ pub struct Geom {
     pub friction: [f64; 3],
     /// Whose friction counts when two touch: that of the higher number.
     pub priority: i32,
+    /// Dimension of its contacts: 1 without friction, 3 with sliding, 4 with torsional, 6 with rolling friction.
+    pub condim: u32,
     /// Bits of what it is.
     pub contype: u32,
     /// Bits of what it touches.
@@ -125,6 +139,8 @@ pub struct Pair {
     pub name: String,
     /// The geoms.
     pub geoms: [usize; 2],
+    /// Dimension of its contacts, as a geom's.
+    pub condim: u32,
     /// Sliding friction along two tangents, torsional, rolling about two tangents.
     pub friction: [f64; 5],
 }
@@ -151,6 +167,10 @@ pub struct Actuator {
     pub force_range: Option<[f64; 2]>,
     /// Force per control.
     pub gain: f64,
+    /// Force at rest, per length and per velocity.
+    pub bias: [f64; 3],
+    /// Whether its force is `gain · control + bias · (1, length, velocity)`: that of motors and servos, not of muscles.
+    pub linear: bool,
     /// Gear.
     pub gear: f64,
 }

@@ -2,14 +2,25 @@
 //!
 //! An [`Inventory`] lists what a model consists of, by name: what selectors address and expressions read. The numbers that an
 //! expression reads of a state are [`Input`]s, which an engine fills in for every lane.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
+mod effects;
 mod element;
+mod field;
+mod friction;
 mod input;
 mod inventory;
+mod model;
+mod quantity;
 mod selector;
+mod vary;
 
+pub use effects::Effects;
 pub use element::{Element, ElementKind};
+pub use field::Op;
 pub use input::Input;
 pub use inventory::{Actuator, Body, Geom, Inventory, Joint, JointKind, Keyframe, Pair, Sensor, Site};
+pub use model::{RobotError, RobotModel};
+pub use quantity::Quantity;
 pub use selector::{SelectError, Selector};
+pub use vary::{Distribution, Varied, Vary, VaryError};

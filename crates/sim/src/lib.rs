@@ -26,6 +26,8 @@ pub use any_task::AnyTask;
 pub use batch::{ActionSpace, BatchSim, Divergence, Outcome, SimError, SimSpec};
 pub use dynamics::{DynamicsSpace, Parameter, SpaceError, nearest_name};
 pub use linear::{LinearEffect, LinearSystem};
+#[cfg(feature = "mujoco")]
+pub use mujoco::prepare as prepare_mujoco;
 pub use physics::Physics;
 pub use planar::bodies;
 pub use simulator::{Engine, Simulator};

@@ -12,6 +12,7 @@ use mujoco_rs::prelude::{MjData, MjModel, MjtObjBase, MjtState, MjtWarning};
 use wr2l_rng::Stream;
 
 use self::effect::Effect;
+pub use self::engine::prepare;
 use crate::batch::{check_numbers, judge_outcome};
 use crate::{BatchSim, Divergence, DynamicsSpace, Engine, Outcome, SimError, SimSpec, Task, model};
 

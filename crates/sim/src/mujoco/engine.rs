@@ -11,9 +11,12 @@ use crate::SimError;
 /// The version whose behaviour the tasks are tested against.
 const VERSION: &str = "3.17.0";
 
-/// Checks the version and installs the log handler, once per process. Everything in this crate that touches
-/// MuJoCo comes after a call of this.
-pub(super) fn prepare() -> Result<(), SimError> {
+/// Checks MuJoCo's version and installs a handler for what it logs, once per process. Everything that touches MuJoCo comes
+/// after a call of this.
+///
+/// # Errors
+/// [`SimError::Version`], if the linked library is of another version.
+pub fn prepare() -> Result<(), SimError> {
     static PREPARED: OnceLock<Result<(), SimError>> = OnceLock::new();
     PREPARED
         .get_or_init(|| {
