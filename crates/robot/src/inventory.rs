@@ -152,6 +152,8 @@ pub struct Site {
     pub name: String,
     /// The body that it belongs to.
     pub body: usize,
+    /// Position in the body's frame (m).
+    pub position: [f64; 3],
 }
 
 /// An actuator.

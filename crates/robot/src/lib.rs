@@ -4,14 +4,21 @@
 //! expression reads of a state are [`Input`]s, which an engine fills in for every lane.
 #![deny(unsafe_code)]
 
+mod batch;
 mod effects;
 mod element;
 mod field;
 mod friction;
 mod input;
 mod inventory;
+mod kinematics;
+mod lanes_engine;
 mod model;
+#[cfg(feature = "mujoco")]
+mod mujoco_engine;
+mod physics;
 mod quantity;
+mod rules;
 mod selector;
 mod vary;
 
@@ -21,6 +28,8 @@ pub use field::Op;
 pub use input::Input;
 pub use inventory::{Actuator, Body, Geom, Inventory, Joint, JointKind, Keyframe, Pair, Sensor, Site};
 pub use model::{RobotError, RobotModel};
+pub use physics::{Choice, RobotPhysics, choose};
 pub use quantity::Quantity;
+pub use rules::{Drive, Moment, Referee, Rig, Rules};
 pub use selector::{SelectError, Selector};
-pub use vary::{Distribution, Varied, Vary, VaryError};
+pub use vary::{Draw, Variation, Vary, VaryError};

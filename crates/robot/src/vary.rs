@@ -13,7 +13,7 @@ use crate::selector::Selector;
 
 /// How a parameter is drawn where it is drawn at random.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Distribution {
+pub enum Draw {
     /// Uniform in the range.
     #[default]
     Uniform,
@@ -21,7 +21,7 @@ pub enum Distribution {
     LogUniform,
 }
 
-impl Distribution {
+impl Draw {
     /// The value at a share of the range, from 0 to 1.
     pub fn value(self, [low, high]: [f64; 2], share: f64) -> f64 {
         let value = match self {
@@ -48,7 +48,7 @@ pub struct Vary {
     /// Its smallest and largest value: what is multiplied with (`scale`), added (`add`), or set.
     pub range: [f64; 2],
     /// How it is drawn at random.
-    pub distribution: Distribution,
+    pub draw: Draw,
 }
 
 /// Why an entry was refused.
@@ -63,7 +63,7 @@ pub struct VaryError {
 
 /// A space of parameters, and all that belongs to each.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Varied {
+pub struct Variation {
     /// The parameters: bounds are those of the ranges.
     ///
     /// The unit of z, `scale`, is 1 for `op = scale`, so that z = 0.1 reads "10 % more"; for `set` the size of the nominal
@@ -73,14 +73,14 @@ pub struct Varied {
     /// What they do.
     pub effects: Effects,
     /// How each is drawn.
-    pub distributions: Vec<Distribution>,
+    pub draws: Vec<Draw>,
     /// The elements that each moves.
     pub elements: Vec<Vec<Element>>,
     /// The entry that each is from.
     pub entries: Vec<usize>,
 }
 
-impl Varied {
+impl Variation {
     /// Resolves entries on a model.
     ///
     /// # Errors
@@ -97,7 +97,7 @@ impl Varied {
                 let (parameter, effect) = entry.parameter(inventory, &group).map_err(refused)?;
                 parameters.push(parameter);
                 effects.push(effect);
-                found.distributions.push(entry.distribution);
+                found.draws.push(entry.draw);
                 found.elements.push(group);
                 found.entries.push(index);
             }
@@ -151,7 +151,7 @@ impl Vary {
                 "`range` has to be two finite numbers, the smaller first; it is [{low}, {high}]"
             ));
         }
-        if self.distribution == Distribution::LogUniform && low <= 0.0 {
+        if self.draw == Draw::LogUniform && low <= 0.0 {
             return Err(format!("a log-uniform range is of positive numbers; this one starts at {low}"));
         }
         if self.op == Op::Scale && low < 0.0 {

@@ -41,7 +41,7 @@ fn robot() -> Inventory {
             geom("FL_foot", 3, true),
             geom("", 5, true),
         ],
-        sites: vec![Site { name: "imu".into(), body: 1 }],
+        sites: vec![Site { name: "imu".into(), body: 1, ..Site::default() }],
         pairs: vec![Pair { geoms: [0, 4], ..Pair::default() }],
         actuators: vec![actuator("", Some(1)), actuator("FL_knee", Some(2)), actuator("gripper", None)],
         sensors: vec![Sensor::default(), Sensor { name: "gyro".into(), ..Sensor::default() }],

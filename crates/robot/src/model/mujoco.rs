@@ -198,7 +198,11 @@ fn inventory(model: &MjModel) -> Result<Inventory, String> {
             })
             .collect(),
         sites: (0..model.site_bodyid().len())
-            .map(|s| Site { name: one(MjtObjBase::mjOBJ_SITE, s), body: model.site_bodyid()[s] as usize })
+            .map(|s| Site {
+                name: one(MjtObjBase::mjOBJ_SITE, s),
+                body: model.site_bodyid()[s] as usize,
+                position: model.site_pos()[s],
+            })
             .collect(),
         pairs: (0..model.pair_dim().len())
             .map(|p| Pair {

@@ -1,0 +1,359 @@
+//! Batches of a robot's task, on any physics.
+
+use std::fmt;
+use std::sync::Arc;
+
+use wr2l_rng::Stream;
+use wr2l_sim::{BatchSim, Divergence, DynamicsSpace, Outcome, SimError, SimSpec, Verdict};
+
+use crate::input::Input;
+use crate::rules::{Referee, Rig};
+
+/// What moves the lanes of a batch.
+pub(crate) trait Mover: Send + fmt::Debug {
+    /// Writes φ into a lane, whose state stays.
+    fn set_phi(&mut self, lane: usize, phi: &[f64]) -> Result<(), String>;
+    /// Pushes the rig's bodies (`[pushed, 2]`, along x and z), until the next start.
+    fn set_forces(&mut self, lane: usize, forces: &[f64]);
+    /// Starts in a state, without forces.
+    fn start(&mut self, lane: usize, qpos: &[f64], qvel: &[f64]);
+    fn state(&self, lane: usize, qpos: &mut [f64], qvel: &mut [f64]);
+    fn save(&self, lane: usize, out: &mut [f64]);
+    fn restore(&mut self, lane: usize, snapshot: &[f64]);
+    /// Takes the steps of the physics of a step of the task.
+    fn advance(&mut self, controls: &[f64], active: &[bool]);
+    /// Why the lane has broken down, if it has.
+    fn failure(&self, lane: usize) -> Option<Divergence>;
+    /// Writes the numbers that were asked for, after a start or an advance.
+    fn read(&mut self, lane: usize, wanted: &[Input], out: &mut [f64]);
+}
+
+/// Where a number that the referee reads comes from.
+#[derive(Clone, Copy, Debug)]
+enum Source {
+    Physical(usize),
+    /// How much a physical number changed over the step, by its seconds.
+    Progress(usize),
+    Action(usize),
+    LastAction(usize),
+    Time,
+}
+
+/// What is asked of the physics, and how the referee's rows follow from it.
+#[derive(Clone, Debug)]
+pub(crate) struct Readings {
+    pub(crate) wanted: Vec<Input>,
+    sources: Vec<Source>,
+}
+
+impl Readings {
+    pub(crate) fn new(inputs: &[Input]) -> Self {
+        let mut wanted: Vec<Input> = Vec::new();
+        let mut physical = |input: Input| {
+            wanted.iter().position(|known| *known == input).unwrap_or_else(|| {
+                wanted.push(input);
+                wanted.len() - 1
+            })
+        };
+        let sources = inputs
+            .iter()
+            .map(|input| match *input {
+                Input::Action(k) => Source::Action(k),
+                Input::LastAction(k) => Source::LastAction(k),
+                Input::Time => Source::Time,
+                Input::PositionProgress(k) => Source::Progress(physical(Input::Position(k))),
+                Input::BodyProgress { body, axis } => {
+                    Source::Progress(physical(Input::BodyPosition { body, axis }))
+                }
+                Input::CentreProgress { body, axis } => {
+                    Source::Progress(physical(Input::CentreOfMass { body, axis }))
+                }
+                other => Source::Physical(physical(other)),
+            })
+            .collect();
+        Self { wanted, sources }
+    }
+}
+
+/// Shapes and limits of a rig on a physics whose own snapshots have `physics` numbers.
+pub(crate) fn spec(rig: &Rig, physics: usize) -> SimSpec {
+    let inventory = rig.model.inventory();
+    let act_dim = rig.actions.dim();
+    let wanted = Readings::new(rig.rules.inputs()).wanted.len();
+    SimSpec {
+        obs_dim: rig.rules.obs_dim(),
+        actions: rig.actions.clone(),
+        nq: inventory.reference.len(),
+        nv: inventory.velocities,
+        episode_limit: rig.episode_steps,
+        dt: inventory.timestep * f64::from(rig.frame_skip),
+        snapshot_len: physics + 2 * wanted + 2 * act_dim + rig.rules.memory_len() + 1,
+        forces: rig.pushed.iter().map(|body| inventory.bodies[*body].name.clone()).collect(),
+        walks: rig.walks,
+    }
+}
+
+/// A batch of lanes of a robot's task.
+#[derive(Debug)]
+pub(crate) struct RobotBatch<M> {
+    mover: M,
+    rig: Arc<Rig>,
+    spec: SimSpec,
+    space: DynamicsSpace,
+    readings: Readings,
+    referee: Box<dyn Referee>,
+    lanes: usize,
+    /// Dynamics that the lanes hold, `[lanes, dim]`; NaN before they are first set.
+    phi: Vec<f64>,
+    elapsed: Vec<u32>,
+    /// What was read of the physics now and a step before, `[lanes, wanted]`.
+    now: Vec<f64>,
+    before: Vec<f64>,
+    /// Actions of this step and of the one before, `[lanes, act_dim]`.
+    action: Vec<f64>,
+    last_action: Vec<f64>,
+    /// What the referee reads, `[inputs, lanes]`.
+    rows: Vec<f64>,
+    controls: Vec<f64>,
+    moving: Vec<bool>,
+    verdicts: Vec<Verdict>,
+    /// Room for a state, qpos and qvel.
+    room: Vec<f64>,
+}
+
+impl<M: Mover> RobotBatch<M> {
+    pub(crate) fn new(
+        mover: M,
+        rig: &Arc<Rig>,
+        spec: &SimSpec,
+        space: &DynamicsSpace,
+        lanes: usize,
+    ) -> Result<Self, SimError> {
+        let readings = Readings::new(rig.rules.inputs());
+        let (wanted, act_dim) = (readings.wanted.len(), spec.act_dim());
+        let mut batch = Self {
+            mover,
+            referee: rig.rules.referee(lanes),
+            lanes,
+            phi: vec![f64::NAN; lanes * space.dim()],
+            elapsed: vec![0; lanes],
+            now: vec![0.0; lanes * wanted],
+            before: vec![0.0; lanes * wanted],
+            action: vec![0.0; lanes * act_dim],
+            last_action: vec![0.0; lanes * act_dim],
+            rows: vec![0.0; lanes * rig.rules.inputs().len()],
+            controls: vec![0.0; lanes * rig.drives.len()],
+            moving: vec![false; lanes],
+            verdicts: vec![Verdict { reward: 0.0, terminated: false }; lanes],
+            room: vec![0.0; spec.state_dim()],
+            readings,
+            rig: Arc::clone(rig),
+            spec: spec.clone(),
+            space: space.clone(),
+        };
+        let nominal = batch.space.nominal();
+        for lane in 0..lanes {
+            batch.set_dynamics(lane, &nominal)?;
+            batch.room = [rig.start.0.as_slice(), &rig.start.1].concat();
+            batch.begin(lane);
+        }
+        Ok(batch)
+    }
+
+    /// Starts an episode in the state that stands in `room`.
+    fn begin(&mut self, lane: usize) {
+        let (qpos, qvel) = self.room.split_at(self.spec.nq);
+        self.mover.start(lane, qpos, qvel);
+        self.elapsed[lane] = 0;
+        let act_dim = self.spec.act_dim();
+        self.action[lane * act_dim..][..act_dim].fill(0.0);
+        self.last_action[lane * act_dim..][..act_dim].fill(0.0);
+        let wanted = self.readings.wanted.len();
+        let now = &mut self.now[lane * wanted..][..wanted];
+        self.mover.read(lane, &self.readings.wanted, now);
+        self.before[lane * wanted..][..wanted].copy_from_slice(now);
+        self.fill(lane);
+        self.referee.start(&self.rows, lane);
+    }
+
+    /// Writes a lane's column.
+    fn fill(&mut self, lane: usize) {
+        let (wanted, act_dim) = (self.readings.wanted.len(), self.spec.act_dim());
+        let (now, before) = (&self.now[lane * wanted..][..wanted], &self.before[lane * wanted..][..wanted]);
+        for (row, source) in self.rows.chunks_exact_mut(self.lanes).zip(&self.readings.sources) {
+            row[lane] = match *source {
+                Source::Physical(i) => now[i],
+                Source::Progress(i) => (now[i] - before[i]) / self.spec.dt,
+                Source::Action(k) => self.action[lane * act_dim + k],
+                Source::LastAction(k) => self.last_action[lane * act_dim + k],
+                Source::Time => f64::from(self.elapsed[lane]) * self.spec.dt,
+            };
+        }
+    }
+
+    /// The parts of a snapshot after that of the physics.
+    fn parts(&self, lane: usize) -> [std::ops::Range<usize>; 2] {
+        let (wanted, act_dim) = (self.readings.wanted.len(), self.spec.act_dim());
+        [lane * wanted..(lane + 1) * wanted, lane * act_dim..(lane + 1) * act_dim]
+    }
+}
+
+fn check_numbers(what: &'static str, values: &[f64], expected: usize) -> Result<(), SimError> {
+    let finite = values.iter().filter(|value| value.is_finite()).count();
+    if values.len() == expected && finite == expected {
+        return Ok(());
+    }
+    let got = if values.len() == expected { finite } else { values.len() };
+    Err(SimError::State { what, expected, got })
+}
+
+impl<M: Mover> BatchSim for RobotBatch<M> {
+    fn spec(&self) -> &SimSpec {
+        &self.spec
+    }
+
+    fn lanes(&self) -> usize {
+        self.lanes
+    }
+
+    fn set_dynamics(&mut self, lane: usize, phi: &[f64]) -> Result<(), SimError> {
+        self.space.check(phi)?;
+        let held = &mut self.phi[lane * phi.len()..][..phi.len()];
+        if !phi.is_empty() && held == phi {
+            return Ok(());
+        }
+        self.mover
+            .set_phi(lane, phi)
+            .map_err(|reason| SimError::Model { task: self.rig.name.clone(), reason })?;
+        held.copy_from_slice(phi);
+        Ok(())
+    }
+
+    fn set_forces(&mut self, lane: usize, forces: &[f64]) -> Result<(), SimError> {
+        check_numbers("forces", forces, 2 * self.rig.pushed.len())?;
+        self.mover.set_forces(lane, forces);
+        Ok(())
+    }
+
+    fn reset(&mut self, lane: usize, stream: &mut Stream) {
+        let (qpos, qvel) = self.room.split_at_mut(self.spec.nq);
+        qpos.copy_from_slice(&self.rig.start.0);
+        qvel.copy_from_slice(&self.rig.start.1);
+        self.rig.rules.draw_start(stream, qpos, qvel);
+        self.begin(lane);
+    }
+
+    fn set_state(&mut self, lane: usize, state: &[f64]) -> Result<(), SimError> {
+        check_numbers("state", state, self.spec.state_dim())?;
+        self.room.copy_from_slice(state);
+        self.begin(lane);
+        Ok(())
+    }
+
+    fn state(&self, lane: usize, out: &mut [f64]) {
+        let (qpos, qvel) = out.split_at_mut(self.spec.nq);
+        self.mover.state(lane, qpos, qvel);
+    }
+
+    fn observe(&self, lane: usize, out: &mut [f64]) {
+        self.referee.observe(lane, out);
+    }
+
+    fn save(&self, lane: usize, out: &mut [f64]) {
+        let [read, acted] = self.parts(lane);
+        let tail = 2 * read.len() + 2 * acted.len() + self.rig.rules.memory_len() + 1;
+        let (physics, mut out) = out.split_at_mut(out.len() - tail);
+        self.mover.save(lane, physics);
+        let parts = [
+            &self.now[read.clone()],
+            &self.before[read],
+            &self.action[acted.clone()],
+            &self.last_action[acted],
+            &[f64::from(self.elapsed[lane])],
+        ];
+        for part in parts {
+            let (own, rest) = out.split_at_mut(part.len());
+            own.copy_from_slice(part);
+            out = rest;
+        }
+        self.referee.save(lane, out);
+    }
+
+    fn restore(&mut self, lane: usize, snapshot: &[f64]) -> Result<(), SimError> {
+        check_numbers("snapshot", snapshot, self.spec.snapshot_len)?;
+        let [read, acted] = self.parts(lane);
+        let tail = 2 * read.len() + 2 * acted.len() + self.rig.rules.memory_len() + 1;
+        let (physics, mut from) = snapshot.split_at(snapshot.len() - tail);
+        self.mover.restore(lane, physics);
+        let mut elapsed = [0.0];
+        let parts: [&mut [f64]; 5] = [
+            &mut self.now[read.clone()],
+            &mut self.before[read],
+            &mut self.action[acted.clone()],
+            &mut self.last_action[acted],
+            &mut elapsed,
+        ];
+        for part in parts {
+            let (own, rest) = from.split_at(part.len());
+            part.copy_from_slice(own);
+            from = rest;
+        }
+        self.elapsed[lane] = elapsed[0] as u32;
+        self.fill(lane);
+        self.referee.restore(lane, from, &self.rows);
+        Ok(())
+    }
+
+    fn step(&mut self, actions: &[f64], active: &[bool], rewards: &mut [f64], outcomes: &mut [Outcome]) {
+        let (act_dim, wanted, drives) =
+            (self.spec.act_dim(), self.readings.wanted.len(), self.rig.drives.len());
+        for lane in 0..self.lanes {
+            let action = &actions[lane * act_dim..][..act_dim];
+            let finite = action.iter().all(|a| a.is_finite());
+            self.moving[lane] = active[lane] && finite;
+            if active[lane] && !finite {
+                (rewards[lane], outcomes[lane]) = (0.0, Outcome::Diverged(Divergence::Action));
+            }
+            if self.moving[lane] {
+                let controls = &mut self.controls[lane * drives..][..drives];
+                for (control, drive) in controls.iter_mut().zip(&self.rig.drives) {
+                    *control = drive.control(action);
+                }
+            }
+        }
+        self.mover.advance(&self.controls, &self.moving);
+        for lane in 0..self.lanes {
+            if !self.moving[lane] {
+                continue;
+            }
+            let range = lane * act_dim..(lane + 1) * act_dim;
+            self.last_action[range.clone()].copy_from_slice(&self.action[range.clone()]);
+            self.action[range.clone()].copy_from_slice(&actions[range]);
+            let range = lane * wanted..(lane + 1) * wanted;
+            self.before[range.clone()].copy_from_slice(&self.now[range.clone()]);
+            self.mover.read(lane, &self.readings.wanted, &mut self.now[range]);
+            self.elapsed[lane] = self.elapsed[lane].saturating_add(1);
+            self.fill(lane);
+        }
+        self.referee.step(&self.rows, &self.moving, &mut self.verdicts);
+        for lane in 0..self.lanes {
+            if self.moving[lane] {
+                (rewards[lane], outcomes[lane]) = self.outcome(lane);
+            }
+        }
+    }
+}
+
+impl<M: Mover> RobotBatch<M> {
+    /// Divergence comes first, because the verdict then means nothing; a terminal state comes before the time limit.
+    fn outcome(&self, lane: usize) -> (f64, Outcome) {
+        let Verdict { reward, terminated } = self.verdicts[lane];
+        let divergence = self.mover.failure(lane).or((!reward.is_finite()).then_some(Divergence::State));
+        match divergence {
+            Some(divergence) => (0.0, Outcome::Diverged(divergence)),
+            None if terminated => (reward, Outcome::Terminated),
+            None if self.elapsed[lane] >= self.spec.episode_limit => (reward, Outcome::Truncated),
+            None => (reward, Outcome::Running),
+        }
+    }
+}

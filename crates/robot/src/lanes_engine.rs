@@ -1,0 +1,217 @@
+//! A robot's task on the batched engine.
+
+use std::sync::Arc;
+
+use wr2l_lanes::{Batch, Failure, InstructionSet, Model, Parameters};
+use wr2l_sim::{BatchSim, Divergence, DynamicsSpace, Engine, SimError, SimSpec};
+
+use crate::batch::{Mover, RobotBatch, spec};
+use crate::effects::Effects;
+use crate::input::Input;
+use crate::kinematics::{Kinematics, Wanted};
+use crate::rules::{Moment, Rig};
+
+/// Makes batches of a rig on the batched engine.
+#[derive(Debug)]
+pub(crate) struct LanesEngine {
+    rig: Arc<Rig>,
+    model: Arc<Model>,
+    effects: Effects,
+    space: DynamicsSpace,
+    spec: SimSpec,
+}
+
+/// What an input is called where it cannot be had.
+fn beyond(input: &Input) -> Option<&'static str> {
+    match input {
+        Input::ConstraintForce { .. } => Some("forces of constraints on bodies"),
+        Input::ContactForce { .. } => Some("contact forces"),
+        Input::ActuatorForce(_) | Input::JointForce(_) => Some("forces of actuators"),
+        Input::JointConstraintForce(_) => Some("forces of constraints on joints"),
+        Input::Sensor(_) => Some("sensors"),
+        _ => None,
+    }
+}
+
+/// Why the batched engine cannot run a rig with these effects, if it cannot.
+pub(crate) fn refuses(rig: &Rig, effects: &Effects) -> Option<String> {
+    if let Err(reason) = rig.model.lanes() {
+        return Some(reason.to_owned());
+    }
+    if rig.moment == Moment::Evaluated {
+        return Some("the task reads quantities of the last evaluation within `mj_step`".to_owned());
+    }
+    if let Some(what) = rig.rules.inputs().iter().find_map(beyond) {
+        return Some(format!(
+            "the task reads {what}, which the batched engine does not give; run it on MuJoCo"
+        ));
+    }
+    let (name, what) = effects.beyond_lanes()?;
+    Some(format!("`{name}` moves {what}, which the batched engine does not vary; run it on MuJoCo"))
+}
+
+impl LanesEngine {
+    /// # Errors
+    /// Why it cannot.
+    pub(crate) fn new(rig: Arc<Rig>, effects: Effects, space: DynamicsSpace) -> Result<Self, String> {
+        if let Some(reason) = refuses(&rig, &effects) {
+            return Err(reason);
+        }
+        let model = Arc::clone(rig.model.lanes().map_err(str::to_owned)?);
+        let shape = model.shape();
+        let spec = spec(&rig, shape.coordinates + 2 * shape.dofs);
+        Ok(Self { rig, model, effects, space, spec })
+    }
+}
+
+impl Engine for LanesEngine {
+    fn spec(&self) -> &SimSpec {
+        &self.spec
+    }
+
+    fn batch(&self, lanes: usize) -> Result<Box<dyn BatchSim>, SimError> {
+        let refused = |error: wr2l_lanes::ParameterError| SimError::Model {
+            task: self.rig.name.clone(),
+            reason: error.to_string(),
+        };
+        let batch = Batch::new(&self.model, lanes).map_err(refused)?;
+        let compiled = self.model.compiled();
+        let needs = |is: fn(&Input) -> bool| {
+            crate::batch::Readings::new(self.rig.rules.inputs()).wanted.iter().any(is)
+        };
+        let mover = LanesMover {
+            phi: vec![batch.nominal().clone(); lanes],
+            qpos: vec![0.0; compiled.nq()],
+            qvel: vec![0.0; compiled.nv()],
+            forces: vec![0.0; 6 * compiled.bodies.len()],
+            kinematics: Kinematics::new(compiled),
+            wanted: Wanted {
+                velocities: needs(|input| {
+                    matches!(
+                        input,
+                        Input::BodyVelocity { .. } | Input::BodySpin { .. } | Input::TreeVelocity { .. }
+                    )
+                }),
+                centres: needs(|input| {
+                    matches!(
+                        input,
+                        Input::CentreOfMass { .. } | Input::TreeVelocity { .. } | Input::TreeInertia { .. }
+                    )
+                }),
+            },
+            places: needs(|input| !matches!(input, Input::Position(_) | Input::Velocity(_))),
+            batch,
+            rig: Arc::clone(&self.rig),
+            effects: self.effects.clone(),
+        };
+        Ok(Box::new(RobotBatch::new(mover, &self.rig, &self.spec, &self.space, lanes)?))
+    }
+
+    /// As many as are computed at a time on this machine.
+    fn preferred_lanes(&self) -> usize {
+        InstructionSet::fastest().width()
+    }
+}
+
+#[derive(Debug)]
+struct LanesMover {
+    batch: Batch,
+    rig: Arc<Rig>,
+    effects: Effects,
+    /// Parameters of every lane, for its centres of mass.
+    phi: Vec<Parameters>,
+    /// Room for a lane's state and forces.
+    qpos: Vec<f64>,
+    qvel: Vec<f64>,
+    forces: Vec<f64>,
+    kinematics: Kinematics,
+    wanted: Wanted,
+    /// Whether anything but joints is read.
+    places: bool,
+}
+
+impl LanesMover {
+    fn input(&self, lane: usize, input: Input) -> f64 {
+        let bodies = &self.kinematics;
+        match input {
+            Input::Position(k) => self.qpos[k],
+            Input::Velocity(k) => self.qvel[k],
+            Input::BodyPosition { body, axis } => bodies.position[body][axis],
+            Input::BodyRotation { body, row, column } => bodies.rotation[body][3 * row + column],
+            Input::BodyVelocity { body, axis } => bodies.velocity[body][axis],
+            Input::BodySpin { body, axis } => bodies.own_spin(body)[axis],
+            Input::CentreOfMass { body, axis } => bodies.subtree[body][axis],
+            Input::SitePosition { site, axis } => {
+                let site = &self.rig.model.inventory().sites[site];
+                bodies.point(site.body, site.position)[axis]
+            }
+            Input::TreeInertia { body, component } => bodies.tree_inertia(&self.phi[lane], body)[component],
+            Input::TreeVelocity { body, component } => bodies.tree_velocity(body)[component],
+            // The others are refused when the engine is made, or computed by the batch.
+            _ => f64::NAN,
+        }
+    }
+}
+
+impl Mover for LanesMover {
+    fn set_phi(&mut self, lane: usize, phi: &[f64]) -> Result<(), String> {
+        let mut parameters = self.batch.nominal().clone();
+        self.effects.write_lanes(phi, &mut parameters);
+        self.batch.set_parameters(lane, &parameters).map_err(|error| error.to_string())?;
+        self.phi[lane] = parameters;
+        Ok(())
+    }
+
+    fn set_forces(&mut self, lane: usize, forces: &[f64]) {
+        self.forces.fill(0.0);
+        for (&body, force) in self.rig.pushed.iter().zip(forces.chunks_exact(2)) {
+            // The world cannot be pushed.
+            if let Some(body) = body.checked_sub(1) {
+                self.forces[6 * body] = force[0];
+                self.forces[6 * body + 2] = force[1];
+            }
+        }
+        self.batch.set_forces(lane, &self.forces);
+    }
+
+    fn start(&mut self, lane: usize, qpos: &[f64], qvel: &[f64]) {
+        self.batch.set_state(lane, qpos, qvel);
+    }
+
+    fn state(&self, lane: usize, qpos: &mut [f64], qvel: &mut [f64]) {
+        self.batch.state(lane, qpos, qvel);
+    }
+
+    fn save(&self, lane: usize, out: &mut [f64]) {
+        self.batch.save(lane, out);
+    }
+
+    fn restore(&mut self, lane: usize, snapshot: &[f64]) {
+        self.batch.restore(lane, snapshot);
+    }
+
+    fn advance(&mut self, controls: &[f64], active: &[bool]) {
+        self.batch.step(controls, active, self.rig.frame_skip as usize);
+    }
+
+    fn failure(&self, lane: usize) -> Option<Divergence> {
+        self.batch.failure(lane).map(|failure| match failure {
+            Failure::Control => Divergence::Action,
+            Failure::Solver => Divergence::Simulator,
+            _ => Divergence::State,
+        })
+    }
+
+    fn read(&mut self, lane: usize, wanted: &[Input], out: &mut [f64]) {
+        let (mut qpos, mut qvel) = (std::mem::take(&mut self.qpos), std::mem::take(&mut self.qvel));
+        self.batch.state(lane, &mut qpos, &mut qvel);
+        (self.qpos, self.qvel) = (qpos, qvel);
+        if self.places {
+            let (model, phi) = (self.batch.model().compiled(), &self.phi[lane]);
+            self.kinematics.compute(model, phi, self.wanted, &self.qpos, &self.qvel);
+        }
+        for (out, input) in out.iter_mut().zip(wanted) {
+            *out = self.input(lane, *input);
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Both engines against each other: the same robot, the same rules, the same numbers.
+#![cfg(feature = "mujoco")]
+
+use wr2l_rng::{Purpose, StreamKey};
+use wr2l_robot::{Effects, Input, Op, RobotPhysics, Variation, choose};
+use wr2l_sim::{BatchSim, Divergence, DynamicsSpace, Outcome, Simulator};
+
+mod common;
+use common::{inputs, rig, robot, vary};
+
+const ROBOTS: [&str; 3] = ["quadruped", "tumblers", "eel"];
+
+fn simulators(name: &str) -> [Simulator; 2] {
+    [RobotPhysics::Lanes, RobotPhysics::Mujoco].map(|physics| {
+        let model = robot(name);
+        let entries = [
+            vary("mass", "body:*", "mass", Op::Scale, [0.5, 2.0]),
+            vary("pull", "option", "gravity.z", Op::Add, [-2.0, 2.0]),
+        ];
+        // The eel's fin and the tumblers' post are of bodies with mass as well.
+        let varied = Variation::resolve(model.inventory(), &entries).unwrap();
+        let all = inputs(&model);
+        rig(&model, all, 0.02).simulator(&varied.effects, &varied.space, Some(physics)).unwrap()
+    })
+}
+
+fn actions(dim: usize, t: usize) -> Vec<f64> {
+    (0..dim).map(|i| ((1 + i) as f64 * 0.7 + t as f64 * 0.9).sin()).collect()
+}
+
+fn observed(sim: &dyn BatchSim, lane: usize) -> Vec<f64> {
+    let mut out = vec![0.0; sim.spec().obs_dim];
+    sim.observe(lane, &mut out);
+    out
+}
+
+fn bits(numbers: &[f64]) -> Vec<u64> {
+    numbers.iter().map(|x| x.to_bits()).collect()
+}
+
+/// The largest difference, relative where numbers are large.
+fn error(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| (a - b).abs() / b.abs().max(1.0)).fold(0.0, f64::max)
+}
+
+#[test]
+fn engines_agree_on_everything_read_from_where_episodes_start() {
+    for name in ROBOTS {
+        let [lanes, mujoco] = simulators(name);
+        let (mut a, mut b) = (lanes.batch(5).unwrap(), mujoco.batch(5).unwrap());
+        for lane in 0..5 {
+            let phi = [0.6 + 0.3 * lane as f64, 0.4 * lane as f64 - 1.0];
+            for sim in [&mut a, &mut b] {
+                sim.set_dynamics(lane, &phi).unwrap();
+                sim.reset(lane, &mut StreamKey::new(3, Purpose::Test).lane(lane as u64).stream());
+            }
+            let (a, b) = (observed(&*a, lane), observed(&*b, lane));
+            assert!(error(&a, &b) < 1e-12, "{name}: {}", error(&a, &b));
+        }
+    }
+}
+
+#[test]
+fn engines_agree_step_by_step() {
+    for name in ROBOTS {
+        let [lanes, mujoco] = simulators(name);
+        let (mut a, mut b) = (lanes.batch(1).unwrap(), mujoco.batch(1).unwrap());
+        let dim = a.spec().act_dim();
+        for sim in [&mut a, &mut b] {
+            sim.set_dynamics(0, &[1.3, 0.5]).unwrap();
+            sim.reset(0, &mut StreamKey::new(5, Purpose::Test).stream());
+        }
+        let mut state = vec![0.0; a.spec().state_dim()];
+        let (mut rewards, mut outcomes) = ([[0.0]; 2], [[Outcome::Running]; 2]);
+        for t in 0..30 {
+            // Every step from the same state, so that chaos does not add up.
+            b.state(0, &mut state);
+            a.set_state(0, &state).unwrap();
+            b.set_state(0, &state).unwrap();
+            let action = actions(dim, t);
+            a.step(&action, &[true], &mut rewards[0], &mut outcomes[0]);
+            b.step(&action, &[true], &mut rewards[1], &mut outcomes[1]);
+            let (seen, expected) = (observed(&*a, 0), observed(&*b, 0));
+            // MuJoCo's solver stops at its tolerance.
+            assert!(error(&seen, &expected) < 1e-4, "{name} {t}: {}", error(&seen, &expected));
+            assert_eq!(outcomes[0], outcomes[1]);
+        }
+    }
+}
+
+#[test]
+fn a_snapshot_continues_bit_for_bit_on_both_engines() {
+    for simulator in simulators("quadruped") {
+        let mut sim = simulator.batch(2).unwrap();
+        let dim = sim.spec().act_dim();
+        let (mut rewards, mut outcomes) = ([0.0; 2], [Outcome::Running; 2]);
+        sim.reset(0, &mut StreamKey::new(8, Purpose::Test).stream());
+        sim.reset(1, &mut StreamKey::new(9, Purpose::Test).stream());
+        for t in 0..7 {
+            let action = actions(2 * dim, t);
+            sim.step(&action, &[true; 2], &mut rewards, &mut outcomes);
+        }
+        let mut snapshot = vec![f64::NAN; sim.spec().snapshot_len];
+        sim.save(0, &mut snapshot);
+        let before = observed(&*sim, 0);
+        let mut other = simulator.batch(3).unwrap();
+        other.restore(2, &snapshot).unwrap();
+        assert_eq!(bits(&observed(&*other, 2)), bits(&before));
+        for t in 7..12 {
+            let action = actions(2 * dim, t);
+            sim.step(&action, &[true; 2], &mut rewards, &mut outcomes);
+            let mut three = vec![0.0; 3 * dim];
+            three[2 * dim..].copy_from_slice(&action[..dim]);
+            let (mut own, mut ends) = ([0.0; 3], [Outcome::Running; 3]);
+            other.step(&three, &[false, false, true], &mut own, &mut ends);
+            assert_eq!(own[2].to_bits(), rewards[0].to_bits());
+            assert_eq!(bits(&observed(&*other, 2)), bits(&observed(&*sim, 0)));
+        }
+        assert!(other.restore(0, &snapshot[1..]).is_err());
+    }
+}
+
+#[test]
+fn lanes_do_not_see_each_other() {
+    for simulator in simulators("quadruped") {
+        let run = |lanes: usize, lane: usize, others: bool| {
+            let mut sim = simulator.batch(lanes).unwrap();
+            let dim = sim.spec().act_dim();
+            for l in 0..lanes {
+                sim.set_dynamics(l, &[0.7 + 0.1 * l as f64, 0.0]).unwrap();
+                sim.reset(l, &mut StreamKey::new(l as u64, Purpose::Test).stream());
+            }
+            sim.set_dynamics(lane, &[1.7, 1.0]).unwrap();
+            sim.reset(lane, &mut StreamKey::new(77, Purpose::Test).stream());
+            let (mut rewards, mut outcomes) = (vec![0.0; lanes], vec![Outcome::Running; lanes]);
+            let mut active = vec![others; lanes];
+            active[lane] = true;
+            for t in 0..10 {
+                let mut all = vec![if others { f64::NAN } else { 0.0 }; lanes * dim];
+                all[lane * dim..][..dim].copy_from_slice(&actions(dim, t));
+                sim.step(&all, &active, &mut rewards, &mut outcomes);
+            }
+            if others {
+                let other = usize::from(lane == 0);
+                assert_eq!(outcomes[other], Outcome::Diverged(Divergence::Action));
+            }
+            bits(&observed(&*sim, lane))
+        };
+        let alone = run(1, 0, false);
+        assert_eq!(alone, run(9, 4, false));
+        assert_eq!(alone, run(9, 8, true));
+    }
+}
+
+#[test]
+fn forces_push_and_a_new_episode_forgets_them() {
+    for simulator in simulators("quadruped") {
+        let mut sim = simulator.batch(1).unwrap();
+        let dim = sim.spec().act_dim();
+        let mut far = |force: [f64; 2]| {
+            let start = {
+                sim.reset(0, &mut StreamKey::new(1, Purpose::Test).stream());
+                observed(&*sim, 0)[0]
+            };
+            sim.set_forces(0, &force).unwrap();
+            for t in 0..20 {
+                sim.step(&actions(dim, t), &[true], &mut [0.0], &mut [Outcome::Running]);
+            }
+            observed(&*sim, 0)[0] - start
+        };
+        let free = far([0.0, 0.0]);
+        assert!(far([200.0, 0.0]) > free + 0.01);
+        assert_eq!(far([0.0, 0.0]).to_bits(), free.to_bits());
+    }
+}
+
+#[test]
+fn what_the_batched_engine_lacks_is_named_and_runs_on_mujoco() {
+    let model = robot("quadruped");
+    let wants = [
+        (Input::ConstraintForce { body: 1, component: 5 }, "constraints on bodies"),
+        (Input::ContactForce { geom: 0 }, "contact forces"),
+        (Input::ActuatorForce(0), "actuators"),
+    ];
+    for (input, what) in wants {
+        let rig = rig(&model, vec![input], 0.0);
+        let choice = choose(&rig, &Effects::default(), None).unwrap();
+        assert_eq!(choice.physics, RobotPhysics::Mujoco);
+        assert!(choice.reason.contains(what), "{}", choice.reason);
+        assert!(choose(&rig, &Effects::default(), Some(RobotPhysics::Lanes)).is_err());
+        let simulator = rig.simulator(&Effects::default(), &DynamicsSpace::default(), None).unwrap();
+        let mut sim = simulator.batch(1).unwrap();
+        let dim = sim.spec().act_dim();
+        let mut largest: f64 = 0.0;
+        for t in 0..60 {
+            sim.step(&actions(dim, t), &[true], &mut [0.0], &mut [Outcome::Running]);
+            largest = largest.max(observed(&*sim, 0)[0].abs());
+        }
+        assert!(largest > 0.0, "{input:?}");
+    }
+    let choice = choose(&rig(&model, inputs(&model), 0.0), &Effects::default(), None).unwrap();
+    assert_eq!(choice.physics, RobotPhysics::Lanes);
+}
