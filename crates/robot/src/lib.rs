@@ -7,7 +7,9 @@
 mod batch;
 mod effects;
 mod element;
+mod expression;
 mod field;
+mod file;
 mod friction;
 mod input;
 mod inventory;
@@ -16,15 +18,26 @@ mod lanes_engine;
 mod model;
 #[cfg(feature = "mujoco")]
 mod mujoco_engine;
+mod observation;
 mod physics;
 mod quantity;
 mod rules;
 mod selector;
+mod start;
+mod tasks;
+mod terms;
+mod timing;
 mod vary;
 
 pub use effects::Effects;
 pub use element::{Element, ElementKind};
+pub use expression::{Compiler, ExpressionError, Program, ProgramTooLarge, Scope, Scratch, Value};
 pub use field::Op;
+pub use file::{
+    ActionMap, ActionTable, Clip, Constant, Distribution, DrawTable, Elements, Intervals, Mistake,
+    ObserveTable, Operation, Per, ResetNoise, ResetTable, RewardTable, RobotTable, Shape, Spread, TaskFile,
+    TerminateTable, Varied, VaryTable,
+};
 pub use input::Input;
 pub use inventory::{Actuator, Body, Geom, Inventory, Joint, JointKind, Keyframe, Pair, Sensor, Site};
 pub use model::{RobotError, RobotModel};
@@ -32,4 +45,7 @@ pub use physics::{Choice, RobotPhysics, choose};
 pub use quantity::Quantity;
 pub use rules::{Drive, Moment, Referee, Rig, Rules};
 pub use selector::{SelectError, Selector};
+pub use start::Start;
+pub use terms::{Fault, Terms, Work};
+pub use timing::Timing;
 pub use vary::{Draw, Variation, Vary, VaryError};
