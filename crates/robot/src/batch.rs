@@ -155,13 +155,13 @@ impl<M: Mover> RobotBatch<M> {
         for lane in 0..lanes {
             batch.set_dynamics(lane, &nominal)?;
             batch.room = [rig.start.0.as_slice(), &rig.start.1].concat();
-            batch.begin(lane);
+            batch.begin(lane, None);
         }
         Ok(batch)
     }
 
     /// Starts an episode in the state that stands in `room`.
-    fn begin(&mut self, lane: usize) {
+    fn begin(&mut self, lane: usize, stream: Option<&mut Stream>) {
         let (qpos, qvel) = self.room.split_at(self.spec.nq);
         self.mover.start(lane, qpos, qvel);
         self.elapsed[lane] = 0;
@@ -173,7 +173,7 @@ impl<M: Mover> RobotBatch<M> {
         self.mover.read(lane, &self.readings.wanted, now);
         self.before[lane * wanted..][..wanted].copy_from_slice(now);
         self.fill(lane);
-        self.referee.start(&self.rows, lane);
+        self.referee.start(&self.rows, lane, stream);
     }
 
     /// Writes a lane's column.
@@ -240,13 +240,13 @@ impl<M: Mover> BatchSim for RobotBatch<M> {
         qpos.copy_from_slice(&self.rig.start.0);
         qvel.copy_from_slice(&self.rig.start.1);
         self.rig.rules.draw_start(stream, qpos, qvel);
-        self.begin(lane);
+        self.begin(lane, Some(stream));
     }
 
     fn set_state(&mut self, lane: usize, state: &[f64]) -> Result<(), SimError> {
         check_numbers("state", state, self.spec.state_dim())?;
         self.room.copy_from_slice(state);
-        self.begin(lane);
+        self.begin(lane, None);
         Ok(())
     }
 

@@ -3,7 +3,9 @@
 use wr2l_lanes::Parameters;
 use wr2l_sim::DynamicsSpace;
 
-use crate::field::{Field, Write, colliding};
+#[cfg(feature = "mujoco")]
+use crate::field::Field;
+use crate::field::{Write, colliding};
 use crate::inventory::Inventory;
 
 /// What one parameter writes.

@@ -5,6 +5,7 @@
 #![deny(unsafe_code)]
 
 mod batch;
+mod effect_test;
 mod effects;
 mod element;
 mod expression;
@@ -12,6 +13,7 @@ mod field;
 mod file;
 mod friction;
 mod input;
+mod inspect;
 mod inventory;
 mod kinematics;
 mod lanes_engine;
@@ -24,11 +26,13 @@ mod quantity;
 mod rules;
 mod selector;
 mod start;
+mod task;
 mod tasks;
 mod terms;
 mod timing;
 mod vary;
 
+pub use effect_test::{Felt, feel};
 pub use effects::Effects;
 pub use element::{Element, ElementKind};
 pub use expression::{Compiler, ExpressionError, Program, ProgramTooLarge, Scope, Scratch, Value};
@@ -39,6 +43,7 @@ pub use file::{
     TerminateTable, Varied, VaryTable,
 };
 pub use input::Input;
+pub use inspect::{Listed, Nominal, describe, inspect};
 pub use inventory::{Actuator, Body, Geom, Inventory, Joint, JointKind, Keyframe, Pair, Sensor, Site};
 pub use model::{RobotError, RobotModel};
 pub use physics::{Choice, RobotPhysics, choose};
@@ -46,6 +51,7 @@ pub use quantity::Quantity;
 pub use rules::{Drive, Moment, Referee, Rig, Rules};
 pub use selector::{SelectError, Selector};
 pub use start::Start;
+pub use task::{RobotTask, TaskError};
 pub use terms::{Fault, Terms, Work};
 pub use timing::Timing;
 pub use vary::{Draw, Variation, Vary, VaryError};

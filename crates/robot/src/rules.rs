@@ -28,8 +28,9 @@ pub trait Rules: Send + Sync + fmt::Debug {
 
 /// Observes and judges the lanes of a batch. A lane's results depend on its own column alone.
 pub trait Referee: Send + fmt::Debug {
-    /// A new episode of a lane begins in the state of its column; `inputs` is `[inputs, lanes]`.
-    fn start(&mut self, inputs: &[f64], lane: usize);
+    /// A new episode of a lane begins in the state of its column; `inputs` is `[inputs, lanes]`. `stream` is that of the start,
+    /// for what is random in the episode; a start in a given state comes without.
+    fn start(&mut self, inputs: &[f64], lane: usize, stream: Option<&mut Stream>);
 
     /// A step was taken by the lanes with `active[lane]`: writes their verdicts. `inputs` is `[inputs, lanes]`.
     fn step(&mut self, inputs: &[f64], active: &[bool], verdicts: &mut [Verdict]);

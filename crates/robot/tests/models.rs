@@ -1,7 +1,7 @@
 //! Models are read whole, kept whole, and refused in a sentence.
 #![cfg(feature = "mujoco")]
 
-use wr2l_robot::{RobotError, RobotModel};
+use wr2l_robot::{RobotError, RobotModel, Selector, describe, inspect};
 
 mod common;
 use common::{folder, robot};
@@ -90,4 +90,20 @@ fn urdf_is_read_too() {
     let arm = RobotModel::from_text("arm", text).unwrap();
     assert_eq!(arm.inventory().joints[0].name, "pivot");
     assert_eq!(arm.inventory().joints[0].range, Some([-1.0, 1.0]));
+}
+
+#[test]
+fn an_inspection_shows_every_element_with_a_selector_that_works() {
+    let robot = robot("quadruped");
+    let text = describe(&robot);
+    for listed in inspect(robot.inventory()) {
+        let found = Selector::parse(&listed.selector).unwrap().select(robot.inventory()).unwrap();
+        assert_eq!(found, [listed.element], "{}", listed.selector);
+        assert!(
+            text.lines().any(|line| line.trim_start().split("  ").next() == Some(&listed.selector)),
+            "{}",
+            listed.selector
+        );
+    }
+    assert!(text.contains("mass 0.4 kg") && text.contains("the batched engine can move it"), "{text}");
 }

@@ -2,7 +2,7 @@
 #![cfg(feature = "mujoco")]
 
 use wr2l_rng::{Purpose, StreamKey};
-use wr2l_robot::{Input, Op, RobotModel, RobotPhysics, Variation, Vary};
+use wr2l_robot::{Input, Op, RobotModel, RobotPhysics, Variation, Vary, feel};
 use wr2l_sim::{DynamicsSpace, Outcome};
 
 mod common;
@@ -217,4 +217,28 @@ fn names_units_and_scales_are_those_of_the_entry() {
         varied.effects.select(&DynamicsSpace::default()).unwrap(),
         varied.effects.select(&DynamicsSpace::default()).unwrap()
     );
+}
+
+#[test]
+fn a_parameter_that_nothing_feels_is_found_out() {
+    let model = leg(&[("limit", 100_000.0)]);
+    let entries = [
+        vary("load", "body:hip", "mass", Op::Scale, [0.5, 2.0]),
+        vary("loose", "actuator:servo", "force_limit", Op::Scale, [1.0, 500.0]),
+        vary("wild", "joint:drift", "damping", Op::Scale, [0.5, 2.0]),
+    ];
+    let varied = Variation::resolve(model.inventory(), &entries).unwrap();
+    // No force of this servo comes near such a limit.
+    let mut rig = rig(&model, vec![Input::Position(0)], 0.0);
+    rig.drives = vec![wr2l_robot::Drive::Held(0.0)];
+    let simulator = rig.simulator(&varied.effects, &varied.space, Some(RobotPhysics::Mujoco)).unwrap();
+    let felt = feel(&simulator, 1, 50).unwrap();
+    let of = |name: &str| felt.iter().filter(|felt| felt.name == name).collect::<Vec<_>>();
+    assert_eq!(
+        (of("load").len(), of("loose").len()),
+        (2, 1),
+        "the lower bound of `loose` is its nominal value"
+    );
+    assert!(of("load").iter().all(|felt| felt.difference > 1e-6 && felt.complaint().is_none()));
+    assert!(of("loose")[0].complaint().unwrap().contains("changes nothing"));
 }

@@ -76,7 +76,7 @@ impl Watch {
 }
 
 impl Referee for Watch {
-    fn start(&mut self, inputs: &[f64], lane: usize) {
+    fn start(&mut self, inputs: &[f64], lane: usize, _stream: Option<&mut Stream>) {
         self.memory[lane] = 0.0;
         self.look(inputs, lane);
     }

@@ -1,0 +1,274 @@
+//! A task on a robot of one's own: its file, its model, what it reads and judges, what varies.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use thiserror::Error;
+use wr2l_rng::Stream;
+use wr2l_sim::{ActionSpace, DynamicsSpace, SimError, Simulator, Verdict};
+
+use crate::field::Op;
+use crate::file::{ActionMap, Distribution, Mistake, Operation, TaskFile};
+use crate::input::Input;
+use crate::model::{RobotError, RobotModel};
+use crate::physics::{Choice, RobotPhysics, choose};
+use crate::quantity::Quantity;
+use crate::rules::{Drive, Moment, Referee, Rig, Rules};
+use crate::selector::Selector;
+use crate::start::Start;
+use crate::terms::{Terms, Work};
+use crate::vary::{Draw, Variation, Vary};
+
+/// Why there is no task.
+#[derive(Debug, Error)]
+pub enum TaskError {
+    /// Something in its file is wrong.
+    #[error(transparent)]
+    Mistake(#[from] Mistake),
+    /// Its model is.
+    #[error(transparent)]
+    Robot(#[from] RobotError),
+}
+
+/// A task on a robot of one's own.
+#[derive(Clone, Debug)]
+pub struct RobotTask {
+    file: TaskFile,
+    model: RobotModel,
+    rules: Arc<TermRules>,
+    start: (Vec<f64>, Vec<f64>),
+    drives: Vec<Drive>,
+    actions: ActionSpace,
+    variation: Variation,
+}
+
+impl RobotTask {
+    /// Reads a task file and its model.
+    ///
+    /// # Errors
+    /// [`TaskError`], with the place in the file or the model's path.
+    pub fn load(path: &Path) -> Result<Self, TaskError> {
+        let file = TaskFile::open(path)?;
+        let beside = file.model_named_in().map_or(path, Path::new).parent().unwrap_or(Path::new(""));
+        let model = RobotModel::load(&beside.join(&file.robot.mjcf))?;
+        Self::new(file, model)
+    }
+
+    /// A task on a model that was read before.
+    ///
+    /// # Errors
+    /// [`TaskError`], if the model does not bear the file out.
+    pub fn new(file: TaskFile, model: RobotModel) -> Result<Self, TaskError> {
+        model.check()?;
+        let inventory = model.inventory();
+        let terms = Terms::compile(&file, inventory)?;
+        let start = Start::compile(&file, inventory)?;
+        let variation = variation(&file, &model)?;
+        let (drives, actions) = drives(&file, &model, &terms)?;
+        let [qpos, qvel, _] = crate::terms::home(&file, inventory)?;
+        let rules = Arc::new(TermRules { terms: Arc::new(terms), start });
+        Ok(Self { file, model, rules, start: (qpos, qvel), drives, actions, variation })
+    }
+
+    /// Its file.
+    pub fn file(&self) -> &TaskFile {
+        &self.file
+    }
+
+    /// Its robot.
+    pub fn model(&self) -> &RobotModel {
+        &self.model
+    }
+
+    /// What it observes and judges.
+    pub fn terms(&self) -> &Terms {
+        &self.rules.terms
+    }
+
+    /// What may vary.
+    pub fn variation(&self) -> &Variation {
+        &self.variation
+    }
+
+    /// All that an engine needs of it.
+    pub fn rig(&self) -> Rig {
+        let moves = |body: &usize| self.model.inventory().joints.iter().any(|joint| joint.body == *body);
+        Rig {
+            name: self.file.name.clone(),
+            model: self.model.clone(),
+            rules: Arc::clone(&self.rules) as Arc<dyn Rules>,
+            actions: self.actions.clone(),
+            drives: self.drives.clone(),
+            frame_skip: self.rules.terms.timing().frame_skip,
+            episode_steps: self.file.robot.episode_steps,
+            start: self.start.clone(),
+            // The first body that moves is what carries the others.
+            pushed: (1..self.model.inventory().bodies.len()).find(moves).into_iter().collect(),
+            walks: false,
+            moment: Moment::Reached,
+        }
+    }
+
+    /// The physics that it runs on if none is asked for, and why.
+    ///
+    /// # Errors
+    /// As [`choose`].
+    pub fn physics(&self) -> Result<Choice, SimError> {
+        choose(&self.rig(), &self.variation.effects, None)
+    }
+
+    /// A simulator that varies the parameters of `vary`, a selection of [`Variation::space`].
+    ///
+    /// # Errors
+    /// As [`Rig::simulator`].
+    pub fn simulator(
+        &self,
+        physics: Option<RobotPhysics>,
+        vary: &DynamicsSpace,
+    ) -> Result<Simulator, SimError> {
+        self.rig().simulator(&self.variation.effects, vary, physics)
+    }
+}
+
+/// The uncertain quantities that a file names, on a model.
+fn variation(file: &TaskFile, model: &RobotModel) -> Result<Variation, Mistake> {
+    let mut entries = Vec::with_capacity(file.vary.len());
+    for entry in &file.vary {
+        let (name, table) = (&entry.name, &entry.table);
+        let at = |key: &str| format!("vary.{name}.{key}");
+        let select =
+            Selector::parse(&table.select).map_err(|error| file.mistake(&at("select"), error.to_string()))?;
+        let quantity =
+            Quantity::parse(&table.quantity).map_err(|reason| file.mistake(&at("quantity"), reason))?;
+        entries.push(Vary {
+            name: name.clone(),
+            select: vec![select],
+            quantity,
+            op: match table.op {
+                Operation::Scale => Op::Scale,
+                Operation::Add => Op::Add,
+                Operation::Set => Op::Set,
+            },
+            each: !table.elements.is_together(),
+            range: table.range,
+            draw: match table.distribution {
+                Distribution::Uniform => Draw::Uniform,
+                Distribution::LogUniform => Draw::LogUniform,
+            },
+        });
+    }
+    Variation::resolve(model.inventory(), &entries)
+        .map_err(|error| file.mistake(&format!("vary.{}.select", error.name), error.reason))
+}
+
+/// How the action becomes controls, and its bounds.
+fn drives(file: &TaskFile, model: &RobotModel, terms: &Terms) -> Result<(Vec<Drive>, ActionSpace), Mistake> {
+    let actuators = &model.inventory().actuators;
+    let home = terms.home_controls();
+    let mut drives: Vec<Drive> = home.iter().map(|control| Drive::Held(*control)).collect();
+    let (mut low, mut high) = (Vec::new(), Vec::new());
+    for (index, &a) in terms.actuators().iter().enumerate() {
+        let (bounds, offset, scale) = match file.action.map {
+            ActionMap::AroundKeyframe { scale } => ([-1.0, 1.0], home[a], scale),
+            ActionMap::ControlRange => match actuators[a].control_range {
+                Some(range) => (range, 0.0, 1.0),
+                None => {
+                    let name = crate::Element::Actuator(a).label(model.inventory());
+                    let message = format!(
+                        "actuator `{name}` has no `ctrlrange` in the model, so that the action has no bounds; give it one, or \
+                         write `map = {{ around = \"keyframe\", scale = … }}`"
+                    );
+                    return Err(file.mistake("action.map", message));
+                }
+            },
+        };
+        drives[a] = Drive::Driven { index, offset, scale };
+        low.push(bounds[0]);
+        high.push(bounds[1]);
+    }
+    Ok((drives, ActionSpace::Continuous { low, high }))
+}
+
+/// The rules of a file.
+#[derive(Debug)]
+struct TermRules {
+    terms: Arc<Terms>,
+    start: Start,
+}
+
+impl Rules for TermRules {
+    fn inputs(&self) -> &[Input] {
+        self.terms.inputs()
+    }
+
+    fn obs_dim(&self) -> usize {
+        self.terms.obs_dim()
+    }
+
+    fn memory_len(&self) -> usize {
+        self.terms.memory_len()
+    }
+
+    fn draw_start(&self, stream: &mut Stream, qpos: &mut [f64], qvel: &mut [f64]) {
+        self.start.draw(stream, qpos, qvel);
+    }
+
+    fn referee(&self, lanes: usize) -> Box<dyn Referee> {
+        let memory = vec![0.0; lanes * self.terms.memory_len()];
+        Box::new(TermReferee { work: self.terms.work(lanes), memory, terms: Arc::clone(&self.terms) })
+    }
+}
+
+/// Judges by the terms of a file.
+#[derive(Debug)]
+struct TermReferee {
+    terms: Arc<Terms>,
+    work: Work,
+    /// Of every lane, `[lanes, memory_len]`.
+    memory: Vec<f64>,
+}
+
+impl TermReferee {
+    fn evaluate(&mut self, inputs: &[f64]) {
+        self.work.inputs_mut().copy_from_slice(inputs);
+        self.terms.evaluate(&mut self.work);
+    }
+
+    fn range(&self, lane: usize) -> std::ops::Range<usize> {
+        let length = self.terms.memory_len();
+        lane * length..(lane + 1) * length
+    }
+}
+
+impl Referee for TermReferee {
+    fn start(&mut self, inputs: &[f64], lane: usize, stream: Option<&mut Stream>) {
+        self.evaluate(inputs);
+        let range = self.range(lane);
+        self.terms.begin(&mut self.memory[range.clone()], stream);
+        self.terms.remember(&self.work, lane, &mut self.memory[range]);
+    }
+
+    fn step(&mut self, inputs: &[f64], active: &[bool], verdicts: &mut [Verdict]) {
+        self.evaluate(inputs);
+        for lane in (0..active.len()).filter(|lane| active[*lane]) {
+            let range = self.range(lane);
+            self.terms.remember(&self.work, lane, &mut self.memory[range]);
+            let sound = self.terms.fault(&self.work, lane).is_none();
+            let reward = if sound { self.terms.reward(&self.work, lane) } else { f64::NAN };
+            verdicts[lane] = Verdict { reward, terminated: self.terms.terminated(&self.work, lane) };
+        }
+    }
+
+    fn observe(&self, lane: usize, out: &mut [f64]) {
+        self.terms.observe(&self.memory[self.range(lane)], out);
+    }
+
+    fn save(&self, lane: usize, out: &mut [f64]) {
+        out.copy_from_slice(&self.memory[self.range(lane)]);
+    }
+
+    fn restore(&mut self, lane: usize, memory: &[f64], _inputs: &[f64]) {
+        let range = self.range(lane);
+        self.memory[range].copy_from_slice(memory);
+    }
+}
