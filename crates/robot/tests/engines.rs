@@ -178,7 +178,7 @@ fn forces_push_and_a_new_episode_forgets_them() {
 fn what_the_batched_engine_lacks_is_named_and_runs_on_mujoco() {
     let model = robot("quadruped");
     let wants = [
-        (Input::ConstraintForce { body: 1, component: 5 }, "constraints on bodies"),
+        (Input::ConstraintForce { body: 5, component: 5 }, "constraints on bodies"),
         (Input::ContactForce { geom: 0 }, "contact forces"),
         (Input::ActuatorForce(0), "actuators"),
     ];

@@ -17,7 +17,7 @@ const LEG: &str = r#"<mujoco>
     <body name="hip" pos="0 0 0.55">
       <inertial pos="0.01 0 0.02" mass="{mass}" diaginertia="{inertia} {inertia} {inertia}"/>
       <joint name="rail" type="slide" axis="0 0 1"/>
-      <joint name="drift" type="slide" axis="1 0 0" damping="0.3"/>
+      <joint name="drift" axis="0 1 0" damping="0.3"/>
       <body name="shin" pos="0 0 -0.1">
         <inertial pos="{com} 0 -0.2" mass="0.7" diaginertia="0.004 0.005 0.002"/>
         <joint name="knee" axis="0 1 0" damping="{damping}" armature="{armature}" frictionloss="{loss}" stiffness="{stiffness}"/>
@@ -189,7 +189,7 @@ fn entries_that_make_no_sense_are_refused_with_a_way_out() {
         (vary("a", "body:hip", "inertia", Op::Set, [0.01, 0.1]), "scaled"),
         (vary("a", "option", "wind.x", Op::Add, [-1.0, 1.0]), "vacuum"),
         (vary("a", "body:hip", "mass", Op::Scale, [f64::NAN, 2.0]), "finite"),
-        (vary("a", "body:hp", "mass", Op::Scale, [0.5, 2.0]), "did you mean `hip`"),
+        (vary("a", "body:hips", "mass", Op::Scale, [0.5, 2.0]), "did you mean `hip`"),
     ];
     for (entry, expected) in cases {
         let error = refusal(&leg, entry);
