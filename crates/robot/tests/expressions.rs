@@ -8,6 +8,9 @@ use wr2l_rng::{Purpose, Stream, StreamKey};
 use wr2l_robot::{Input, Inventory};
 
 type Fetch<'a> = &'a dyn Fn(Input) -> f64;
+type One = (&'static str, fn(f64) -> f64);
+type Two = (&'static str, fn(f64, f64) -> f64);
+type Whole = (&'static str, fn(&[f64]) -> f64);
 type Evaluate = Box<dyn Fn(Fetch<'_>) -> Vec<f64>>;
 
 /// An expression of the test's own: its text, and how a walk over its tree evaluates it.
@@ -120,7 +123,7 @@ fn number(stream: &mut Stream, depth: u32, width: usize) -> Oracle {
         0 => leaf(stream, width),
         1 | 2 => {
             let (a, b) = (part(width), part(other));
-            let ops: [(&str, fn(f64, f64) -> f64); 4] =
+            let ops: [Two; 4] =
                 [("+", |x, y| x + y), ("-", |x, y| x - y), ("*", |x, y| x * y), ("/", |x, y| x / y)];
             let (sign, f) = ops[stream.below(4)];
             map2(format!("({} {sign} {})", a.text, b.text), a, b, f)
@@ -143,7 +146,7 @@ fn number(stream: &mut Stream, depth: u32, width: usize) -> Oracle {
         }
         7 | 8 => {
             let a = part(width);
-            let functions: [(&str, fn(f64) -> f64); 9] = [
+            let functions: [One; 9] = [
                 ("abs", |x| x.abs()),
                 ("sq", |x| x * x),
                 ("sqrt", |x| x.sqrt()),
@@ -152,15 +155,14 @@ fn number(stream: &mut Stream, depth: u32, width: usize) -> Oracle {
                 ("tanh", |x| x.tanh()),
                 ("sin", |x| x.sin()),
                 ("cos", |x| x.cos()),
-                ("sign", |x| if x > 0.0 || x < 0.0 || x.is_nan() { x.signum() } else { 0.0 }),
+                ("sign", |x| if x != 0.0 { x.signum() } else { 0.0 }),
             ];
             let (name, f) = functions[stream.below(9)];
             map1(format!("{name}({})", a.text), a, f)
         }
         9 => {
             let (a, b) = (part(width), part(other));
-            let functions: [(&str, fn(f64, f64) -> f64); 3] =
-                [("min", min), ("max", max), ("atan2", f64::atan2)];
+            let functions: [Two; 3] = [("min", min), ("max", max), ("atan2", f64::atan2)];
             let (name, f) = functions[stream.below(3)];
             map2(format!("{name}({}, {})", a.text, b.text), a, b, f)
         }
@@ -202,7 +204,7 @@ fn number(stream: &mut Stream, depth: u32, width: usize) -> Oracle {
         }
         _ if width == 1 => {
             let a = part(wide);
-            let functions: [(&str, fn(&[f64]) -> f64); 5] = [
+            let functions: [Whole; 5] = [
                 ("sum", |a| a.iter().copied().reduce(|sum, x| sum + x).unwrap()),
                 ("mean", |a| a.iter().copied().reduce(|sum, x| sum + x).unwrap() / a.len() as f64),
                 ("norm", |a| a.iter().map(|x| x * x).reduce(|sum, x| sum + x).unwrap().sqrt()),
@@ -232,7 +234,7 @@ fn boolean(stream: &mut Stream, depth: u32, width: usize) -> Oracle {
     match stream.below(if depth == 0 { 2 } else { 6 }) {
         0 | 1 => {
             let (a, b) = (number(stream, below, width), number(stream, below, width));
-            let signs: [(&str, fn(f64, f64) -> f64); 6] = [
+            let signs: [Two; 6] = [
                 ("<", |x, y| truth(x < y)),
                 ("<=", |x, y| truth(x <= y)),
                 (">", |x, y| truth(x > y)),

@@ -330,7 +330,7 @@ fn model(bodies: &[&str], joints: &[(&str, JointKind)], actuators: usize) -> Inv
         inventory.reference.extend(vec![0.0; positions]);
         inventory.velocities += velocities;
     }
-    inventory.sites = vec![Site { name: "tip".into(), body: 1 }];
+    inventory.sites = vec![Site { name: "tip".into(), body: 1, ..Site::default() }];
     inventory.actuators = vec![Default::default(); actuators];
     inventory
 }

@@ -54,7 +54,7 @@ pub(crate) fn robot() -> Inventory {
             Geom { name: "floor".into(), body: 0, collides: true, ..Geom::default() },
             Geom { name: "foot".into(), body: 3, collides: true, ..Geom::default() },
         ],
-        sites: vec![Site { name: "tip".into(), body: 3 }],
+        sites: vec![Site { name: "tip".into(), body: 3, ..Site::default() }],
         actuators: vec![
             actuator("hip_motor", 1, Some([-1.0, 1.0])),
             actuator("", 2, Some([-0.5, 2.0])),
