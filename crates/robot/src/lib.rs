@@ -4,6 +4,7 @@
 //! expression reads of a state are [`Input`]s, which an engine fills in for every lane.
 #![deny(unsafe_code)]
 
+mod any;
 mod batch;
 mod effect_test;
 mod effects;

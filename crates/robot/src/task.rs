@@ -28,6 +28,9 @@ pub enum TaskError {
     /// Its model is.
     #[error(transparent)]
     Robot(#[from] RobotError),
+    /// Nothing in this build can move it.
+    #[error(transparent)]
+    Sim(#[from] SimError),
 }
 
 /// A task on a robot of one's own.
@@ -48,9 +51,12 @@ impl RobotTask {
     /// # Errors
     /// [`TaskError`], with the place in the file or the model's path.
     pub fn load(path: &Path) -> Result<Self, TaskError> {
-        let file = TaskFile::open(path)?;
+        let mut file = TaskFile::open(path)?;
+        if file.name.is_empty() {
+            file.name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+        }
         let beside = file.model_named_in().map_or(path, Path::new).parent().unwrap_or(Path::new(""));
-        let model = RobotModel::load(&beside.join(&file.robot.mjcf))?;
+        let model = RobotModel::open(&beside.join(&file.robot.mjcf))?;
         Self::new(file, model)
     }
 
@@ -113,7 +119,7 @@ impl RobotTask {
     ///
     /// # Errors
     /// As [`choose`].
-    pub fn physics(&self) -> Result<Choice, SimError> {
+    pub fn choice(&self) -> Result<Choice, SimError> {
         choose(&self.rig(), &self.variation.effects, None)
     }
 

@@ -71,7 +71,7 @@ fn episode(sim: &mut dyn BatchSim, seed: u64) -> (Vec<f64>, Vec<f64>) {
 #[test]
 fn a_task_file_runs_on_both_engines_and_they_agree_at_first() {
     let task = task(WALK).unwrap();
-    assert_eq!(task.physics().unwrap().physics, RobotPhysics::Lanes);
+    assert_eq!(task.choice().unwrap().physics, RobotPhysics::Lanes);
     let [lanes, mujoco] = [RobotPhysics::Lanes, RobotPhysics::Mujoco].map(|physics| {
         let simulator = task.simulator(Some(physics), &task.variation().space).unwrap();
         let mut sim = simulator.batch(1).unwrap();

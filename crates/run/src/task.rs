@@ -8,7 +8,9 @@ use std::str::FromStr;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use toml::Table;
 use wr2l_eval::Fingerprint;
+use wr2l_robot::RobotTask;
 use wr2l_sim::{AnyTask, Task, TaskName};
 
 use crate::formats::files::{is_too_deep, read_text};
@@ -136,7 +138,14 @@ fn read(path: &Path) -> Result<Arc<dyn AnyTask>, String> {
     if is_too_deep(&text) {
         return Err(format!("`{shown}`: a key within a key within a key, too deep to read"));
     }
-    let task = Task::read(&text).map_err(|error| format!("`{shown}`: {error}"))?;
+    // A text that is no TOML is told of below, with its place.
+    let table: Table = toml::from_str(&text).unwrap_or_default();
+    let names = |key: &str| table.get("robot").and_then(|robot| robot.get(key)).is_some();
+    if names("model") || names("equations") {
+        let task = Task::read(&text).map_err(|error| format!("`{shown}`: {error}"))?;
+        return Ok(Arc::new(task));
+    }
+    let task = RobotTask::load(path).and_then(RobotTask::that_moves).map_err(|error| error.to_string())?;
     Ok(Arc::new(task))
 }
 

@@ -122,6 +122,12 @@ impl Simulator {
         Ok(Self { identity, engine: Arc::new(engine), ..self })
     }
 
+    /// The same, under the name of the physics behind its engine.
+    #[must_use]
+    pub fn moved_by(self, physics: Physics) -> Self {
+        Self { physics: physics.to_string(), ..self }
+    }
+
     /// The task's name.
     pub fn task(&self) -> &str {
         &self.task

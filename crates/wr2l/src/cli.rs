@@ -2,6 +2,7 @@
 
 mod certify;
 mod names;
+mod own;
 #[cfg(test)]
 mod tests;
 
@@ -12,6 +13,7 @@ use wr2l::eval::parse_number;
 use wr2l::run::parse_count;
 
 pub(crate) use certify::CertifyArgs;
+pub(crate) use own::{CheckArgs, InspectArgs};
 
 /// Control policies that survive dynamics they were not trained on.
 ///
@@ -36,6 +38,8 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Tasks(TasksArgs),
+    Inspect(InspectArgs),
+    Check(CheckArgs),
     Ball(BallArgs),
     Train(TrainArgs),
     Resume(ResumeArgs),

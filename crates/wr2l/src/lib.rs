@@ -32,6 +32,7 @@ pub use wr2l_nn as nn;
 pub use wr2l_report as report;
 pub use wr2l_rl as rl;
 pub use wr2l_rng as rng;
+pub use wr2l_robot as robot;
 pub use wr2l_robust as robust;
 pub use wr2l_run as run;
 pub use wr2l_sim as sim;

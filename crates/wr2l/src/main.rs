@@ -19,6 +19,8 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Tasks(args) => commands::tasks::run(&args).map(|()| Done::Completely),
+        Command::Inspect(args) => commands::inspect::run(&args).map(|()| Done::Completely),
+        Command::Check(args) => commands::check::run(&args).map(|()| Done::Completely),
         Command::Ball(args) => commands::ball::run(&args).map(|()| Done::Completely),
         Command::Train(args) => commands::train::run(&args),
         Command::Resume(args) => commands::resume::run(&args),

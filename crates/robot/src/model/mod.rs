@@ -12,6 +12,9 @@ use wr2l_lanes::{Compiled, Contacts, Model};
 
 use crate::inventory::Inventory;
 
+/// Largest kept robot that is read, in bytes.
+const LARGEST: u64 = 1 << 30;
+
 /// Why there is no robot.
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum RobotError {
@@ -69,6 +72,23 @@ impl RobotModel {
         return mujoco::load(path);
         #[cfg(not(feature = "mujoco"))]
         return Err(RobotError::NotBuilt { path: path.display().to_string() });
+    }
+
+    /// Reads a model, or one that [`RobotModel::to_bytes`] kept, which ends in `.robot` and needs no MuJoCo.
+    ///
+    /// # Errors
+    /// As [`RobotModel::load`] and [`RobotModel::from_bytes`].
+    pub fn open(path: &Path) -> Result<Self, RobotError> {
+        if path.extension().is_none_or(|extension| extension != "robot") {
+            return Self::load(path);
+        }
+        let refuse = |reason: String| RobotError::Model { path: path.display().to_string(), reason };
+        let meta = std::fs::metadata(path).map_err(|error| refuse(error.to_string()))?;
+        if !meta.is_file() || meta.len() > LARGEST {
+            return Err(refuse("it is no regular file of reasonable size".into()));
+        }
+        let bytes = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
+        Self::from_bytes(&bytes).map_err(|error| refuse(error.to_string()))
     }
 
     /// Reads a model from the text of an MJCF that includes no other file.

@@ -3,8 +3,10 @@
 pub(crate) mod ball;
 pub(crate) mod bench;
 pub(crate) mod certify;
+pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod evaluate;
+pub(crate) mod inspect;
 pub(crate) mod report;
 pub(crate) mod reproduce;
 pub(crate) mod resume;
