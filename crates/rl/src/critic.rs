@@ -2,9 +2,10 @@
 
 use wr2l_nn::{Adam, AdamConfig, Mlp, MlpCache};
 use wr2l_rng::{Stream, StreamKey};
+use wr2l_sim::SimError;
 
 use crate::samples::Samples;
-use crate::{Persist, RlError, State, StateError};
+use crate::{Persist, RlError, State, StateError, StopFlag};
 
 /// Rows whose values are computed at a time.
 const CHUNK: usize = 64;
@@ -68,6 +69,9 @@ impl Critic {
 
     /// Passes over the batch, each in another order, one step of Adam on the mean of ½(V − target)² per minibatch.
     /// Returns that mean over the last pass. A result that is not finite is undone: the critic stays as it was.
+    ///
+    /// # Errors
+    /// [`SimError::Interrupted`] once the patience of `stop` is at its end.
     pub(crate) fn fit(
         &mut self,
         samples: &mut Samples,
@@ -75,19 +79,23 @@ impl Critic {
         minibatch: usize,
         learning_rate: f64,
         key: StreamKey,
-    ) -> f64 {
+        stop: &StopFlag,
+    ) -> Result<f64, SimError> {
         let before = (self.params.clone(), self.adam.clone());
         let mut loss = f64::NAN;
         for epoch in 0..epochs {
             key.episode(u64::from(epoch)).stream().shuffle(&mut samples.valid);
-            let sum: f64 =
-                samples.valid.chunks(minibatch).map(|rows| self.step(samples, rows, learning_rate)).sum();
+            let mut sum = 0.0;
+            for rows in samples.valid.chunks(minibatch) {
+                stop.check_patience()?;
+                sum += self.step(samples, rows, learning_rate);
+            }
             loss = sum / samples.valid.len() as f64;
         }
         if !(loss.is_finite() || epochs == 0) || self.params.iter().any(|p| !p.is_finite()) {
             (self.params, self.adam) = before;
         }
-        loss
+        Ok(loss)
     }
 
     /// One step; the sum of the losses before it.

@@ -120,7 +120,9 @@ pub trait Learner: std::fmt::Debug {
     /// Collects experience and improves the policy once (line 12 of Algorithm 1).
     ///
     /// # Errors
-    /// [`RlError::NotFinite`] if anything non-finite would reach the policy, which is then left as it was.
+    /// [`RlError::NotFinite`] if anything non-finite would reach the policy, which is then left as it was;
+    /// [`SimError::Interrupted`](wr2l_sim::SimError::Interrupted) if the executor's [`StopFlag`](crate::StopFlag) is raised
+    /// and its patience at an end: then the learner is in an unspecified state and must not be used.
     fn improve(&mut self, experience: Experience<'_>) -> Result<Improvement, RlError>;
 
     /// The policy as it stands.

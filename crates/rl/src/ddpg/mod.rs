@@ -350,6 +350,7 @@ impl Learner for Ddpg {
             }
             let mut stream = StreamKey::new(seed, Purpose::Replay).iteration(number).stream();
             for _ in 0..self.config.steps_a_round() {
+                executor.stop_flag().check_patience()?;
                 self.draw(&mut stream);
                 if let Some(explorers) = &mut self.explorers
                     && self.updates.is_multiple_of(u64::from(noise.every.max(1)))

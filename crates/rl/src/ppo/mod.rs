@@ -23,7 +23,7 @@ use crate::rollout::selection::kept;
 use crate::samples::{Estimation, Samples};
 use crate::{
     Acting, Actor, CollectOptions, Experience, History, Improvement, LaneBatch, Lanes, Learner, PhaseSeconds,
-    PpoConfig, RlError, State, StateError,
+    PpoConfig, RlError, State, StateError, StopFlag,
 };
 
 /// Normalised observations are clipped to ± this.
@@ -119,7 +119,7 @@ impl Ppo {
         seed: u64,
         iteration: u64,
         learning_rate: f64,
-        threads: usize,
+        helped: Helped<'_>,
     ) -> Result<(Losses, f64, u32), RlError> {
         let Self { config, policy, critic, samples, .. } = self;
         let pass = Pass { config, samples, learning_rate };
@@ -132,7 +132,7 @@ impl Ppo {
         );
         let mut policy = Turn::new(policy);
         with_helper(
-            threads > 1,
+            helped.threads > 1,
             Turn::new(critic),
             |critic| critic.take(pass),
             |critic| {
@@ -141,6 +141,7 @@ impl Ppo {
                 let mut scale = None;
                 for order in orders.chunks_exact(n) {
                     for m in 0..minibatches {
+                        helped.stop.check_patience()?;
                         let rows = &order[n * m / minibatches..n * (m + 1) / minibatches];
                         critic.offer(|critic| critic.set(scale, rows));
                         policy.set(scale, rows);
@@ -187,6 +188,13 @@ fn orders(valid: &[u32], epochs: u32, key: StreamKey) -> Vec<u32> {
         orders.extend_from_slice(&order);
     }
     orders
+}
+
+/// On how many threads an update runs, and who may stop it.
+#[derive(Clone, Copy)]
+struct Helped<'a> {
+    threads: usize,
+    stop: &'a StopFlag,
 }
 
 /// What stays the same through all passes over a batch.
@@ -270,8 +278,9 @@ impl Learner for Ppo {
         let rate =
             self.config.learning_rate * if self.config.anneal { (1.0 - progress).max(0.0) } else { 1.0 };
         let prepared = Instant::now();
+        let helped = Helped { threads: executor.threads(), stop: executor.stop_flag() };
         let before = (self.policy.params().to_vec(), self.critic.params().to_vec());
-        let updated = self.update(seed, iteration, rate, executor.threads()).and_then(|done| {
+        let updated = self.update(seed, iteration, rate, helped).and_then(|done| {
             match self.policy.params().iter().chain(self.critic.params()).all(|p| p.is_finite()) {
                 true => Ok(done),
                 false => Err(RlError::NotFinite { what: "a network parameter", iteration }),
@@ -336,7 +345,7 @@ impl Learner for Ppo {
 mod tests {
     use super::*;
     use crate::{Executor, Fixed, Stretch, Threads};
-    use wr2l_sim::{Divergence, Outcome, Simulator, Task, TaskName};
+    use wr2l_sim::{Divergence, Outcome, SimError, Simulator, Task, TaskName};
 
     fn setting() -> (Threads, Ppo) {
         let task = Task::new(TaskName::CARTPOLE);
@@ -345,6 +354,10 @@ mod tests {
         let config = PpoConfig { lanes: 2, horizon: 64, minibatches: 4, epochs: 2, ..PpoConfig::default() };
         let ppo = Ppo::new(config, simulator.spec(), 0, 1).unwrap();
         (Threads::new(&simulator, 1).unwrap(), ppo)
+    }
+
+    fn on(threads: usize, stop: &StopFlag) -> Helped<'_> {
+        Helped { threads, stop }
     }
 
     fn collect(executor: &mut dyn Executor, ppo: &mut Ppo) {
@@ -374,7 +387,7 @@ mod tests {
         }
         ppo.prepare(1.0, 0).unwrap();
         assert_eq!(ppo.samples.valid.len(), 128 - 3);
-        ppo.update(1, 0, 3e-4, 1).unwrap();
+        ppo.update(1, 0, 3e-4, on(1, &StopFlag::default())).unwrap();
         assert!(ppo.policy.params().iter().chain(ppo.critic.params()).all(|p| p.is_finite()));
     }
 
@@ -385,7 +398,7 @@ mod tests {
         ppo.prepare(1.0, 0).unwrap();
         ppo.samples.advantages[100] = f32::NAN;
         for threads in [1, 2] {
-            let error = ppo.update(1, 0, 3e-4, threads).unwrap_err();
+            let error = ppo.update(1, 0, 3e-4, on(threads, &StopFlag::default())).unwrap_err();
             assert_eq!(error, RlError::NotFinite { what: "the gradient", iteration: 0 });
         }
     }
@@ -421,7 +434,8 @@ mod tests {
                 ppo.config.epochs = 4;
                 collect(&mut executor, &mut ppo);
                 ppo.prepare(1.0, 0).unwrap();
-                let (losses, norm, epochs) = ppo.update(1, 0, 3e-3, threads).unwrap();
+                let (losses, norm, epochs) =
+                    ppo.update(1, 0, 3e-3, on(threads, &StopFlag::default())).unwrap();
                 let bits = |params: &[f32]| params.iter().map(|p| p.to_bits()).collect::<Vec<_>>();
                 (losses, norm.to_bits(), epochs, bits(ppo.policy.params()), bits(ppo.critic.params()))
             };
@@ -429,6 +443,23 @@ mod tests {
             assert_eq!(reference.2 < 4, kl_limit > 0.0, "{reference:?}");
             assert!(reference == run(2) && reference == run(3), "{minibatches} minibatches");
         }
+    }
+
+    #[test]
+    fn an_update_is_given_up_when_patience_ends_and_not_before() {
+        let run = |stop: &StopFlag| {
+            let (mut executor, mut ppo) = setting();
+            collect(&mut executor, &mut ppo);
+            ppo.prepare(1.0, 0).unwrap();
+            let done = ppo.update(1, 0, 3e-3, on(1, stop)).map(|(losses, ..)| losses);
+            (done, ppo.policy.params().to_vec())
+        };
+        let undisturbed = run(&StopFlag::default());
+        let patient = StopFlag::default();
+        patient.raise();
+        assert!(run(&patient) == undisturbed, "it is completed, with the same bits");
+        let impatient = patient.with_patience(std::time::Duration::ZERO);
+        assert_eq!(run(&impatient).0.unwrap_err(), RlError::Sim(SimError::Interrupted));
     }
 
     /// What a limit guarantees: the policy that is kept is at most one pass beyond a mean KL of it.
@@ -440,7 +471,7 @@ mod tests {
             ppo.config.kl_limit = kl_limit;
             collect(&mut executor, &mut ppo);
             ppo.prepare(1.0, 0).unwrap();
-            let (losses, _, epochs) = ppo.update(1, 0, 3e-3, 1).unwrap();
+            let (losses, _, epochs) = ppo.update(1, 0, 3e-3, on(1, &StopFlag::default())).unwrap();
             (losses.kl, epochs, ppo.policy.params().to_vec())
         };
         let without: Vec<_> = (1..=6).map(|epochs| run(epochs, 0.0)).collect();

@@ -390,7 +390,8 @@ impl Learner for Trpo {
                     critic_minibatch,
                     critic_learning_rate,
                     key,
-                );
+                    executor.stop_flag(),
+                )?;
             }
         }
         if self.config.normalise_observations {
