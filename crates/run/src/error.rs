@@ -93,6 +93,14 @@ pub enum RunError {
         /// A line for each key.
         differences: String,
     },
+    /// A run folder holds a run of another plan than the one asked for.
+    #[error("`{path}` holds a run of another plan; what it has → what is asked for:\n{differences}")]
+    OtherPlan {
+        /// The run folder.
+        path: String,
+        /// A line for each key.
+        differences: String,
+    },
     /// A checkpoint does not fit the plan.
     #[error("the checkpoint `{path}` does not fit the plan: {error}")]
     State {
@@ -122,6 +130,9 @@ pub enum RunError {
     /// It was asked to stop, and did.
     #[error("{0}")]
     Interrupted(String),
+    /// Another program that was started did not do its work.
+    #[error("{0}")]
+    Failed(String),
     /// The physics broke down where a result was asked for.
     #[error("{0}")]
     Diverged(String),
@@ -169,14 +180,14 @@ impl RunError {
     pub fn is_usage(&self) -> bool {
         match self {
             Self::Setting(SettingError::Read { .. }) | Self::Io { .. } | Self::Diverged(_) => false,
-            Self::Interrupted(_) | Self::InUse { .. } | Self::Guard { .. } => false,
+            Self::Interrupted(_) | Self::InUse { .. } | Self::Failed(_) | Self::Guard { .. } => false,
             Self::Stopped { .. } | Self::State { .. } => false,
             Self::Sim(SimError::Interrupted) => false,
             Self::Sim(SimError::Model { .. }) | Self::Content { .. } => false,
             Self::Learning(_) | Self::Robust(_) | Self::Table(_) | Self::Figure(_) => false,
             Self::Setting(_) | Self::Space(_) | Self::Number(_) | Self::Sim(_) | Self::Sweep(_) => true,
             Self::Usage(_) | Self::Exists { .. } | Self::Unfinished { .. } | Self::ChangedPlan { .. } => true,
-            Self::Region(_) => true,
+            Self::OtherPlan { .. } | Self::Region(_) => true,
         }
     }
 
@@ -195,6 +206,9 @@ impl RunError {
                 "go on with the changed plan with --accept-changed-plan, or put plan.toml back as it was; \
                  what was trained so far stays in either case",
             ),
+            Self::OtherPlan { .. } => {
+                Some("choose another folder with -o, or replace the run with --force instead of --resume")
+            }
             Self::Space(SpaceError::Unknown { .. }) => {
                 Some("`wr2l tasks TASK` lists the parameters of a task")
             }

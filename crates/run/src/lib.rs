@@ -23,8 +23,8 @@ pub use plan::{
 pub use players::kinds::{AdversaryKind, LearnerKind};
 pub use studies::estimate::Estimate;
 pub use studies::evaluation::{
-    Contestant, Destination, WorstCase, common_task, evaluate_all, methods, open_contestants, sweep_stem,
-    worst_of_all, write_results,
+    Contestant, Destination, WorstCase, common_task, evaluate_all, evaluation_key, methods, open_contestants,
+    sweep_stem, worst_of_all, write_results,
 };
 pub use studies::experiment::{DynamicsRow, EvaluationPlan, Experiment, Method, Within, select_experiments};
 pub use studies::page::{PageSources, page};
@@ -32,6 +32,10 @@ pub use studies::redraw::redraw;
 pub use studies::report::{Reported, report};
 pub use studies::reproduce::{Agenda, Event, Job, JobStatus, tables_of};
 pub use studies::simulate::{Simulated, Simulation, parse_phi};
+pub use studies::sweep::entry::{EXIT, Entry};
+pub use studies::sweep::file::Sweep;
+pub use studies::sweep::standing::{EntryStanding, end_of_log};
+pub use studies::sweep::tables::Collected;
 pub use task::TaskRef;
 pub use training::budget::Budget;
 pub use training::columns::{COLUMNS, TURN_COLUMNS, stop_word};

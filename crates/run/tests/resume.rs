@@ -1,11 +1,12 @@
 //! A run that was stopped goes on bit for bit as if it never had been; and what makes that impossible is said.
 
 use std::path::Path;
+use std::time::Duration;
 
 use wr2l_rl::{Improvement, StopFlag};
 use wr2l_run::{
     Algorithm, Contestant, Ending, Layer, Observer, Plan, Progress, RunError, RunFolder, Saved, Standing,
-    Summary, TrainOptions, Trained, methods, read_policy, train,
+    Summary, TrainOptions, Trained, TurnDone, methods, read_policy, train,
 };
 
 /// Raises the flag where it is told to, and remembers warnings.
@@ -388,4 +389,55 @@ fn the_policy_of_a_checkpoint_is_the_one_of_that_moment() {
         let message = Contestant::open(&damaged).unwrap_err().to_string();
         assert!(message.contains("checksum"), "{message}");
     }
+}
+
+/// Raises a flag of no patience at a turn, which an update follows that cannot be completed.
+struct Impatient(StopFlag);
+
+impl Observer for Impatient {
+    fn turn(&mut self, turn: &TurnDone) {
+        if turn.turn == 1 {
+            self.0.raise();
+        }
+    }
+}
+
+#[test]
+fn an_update_that_is_given_up_costs_no_bit() {
+    let root = tempfile::tempdir().unwrap();
+    // PPO, TRPO and TD3.
+    let td3: &[&str] = &["learner=td3"];
+    for (algorithm, more) in [(Algorithm::Wr2l, &[][..]), (Algorithm::Rarl, &[]), (Algorithm::Wr2l, td3)] {
+        let plan = plan(algorithm, more);
+        let path = |name: &str| root.path().join(format!("{algorithm}-{}-{name}", more.len()));
+        begin(&plan, &path("whole"), None);
+        let stop = StopFlag::default().with_patience(Duration::ZERO);
+        let options = TrainOptions { stop: stop.clone(), ..TrainOptions::default() };
+        let folder = RunFolder::create(&path("stopped"), false).unwrap();
+        let stopped = train(&plan, &folder, &options, &mut Impatient(stop)).unwrap();
+        drop(folder);
+        assert_eq!((stopped.ending, stopped.saved), (Ending::Interrupted, 1), "{algorithm}");
+        assert!(stopped.last.iteration > 1, "{algorithm}: what came after the checkpoint is done again");
+        assert_eq!(go_on(&path("stopped"), None).0.ending, Ending::Budget);
+        same(&path("whole"), &path("stopped"), &algorithm.to_string());
+    }
+}
+
+#[test]
+fn a_run_is_found_again_by_its_plan_alone() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("run");
+    let first = plan(Algorithm::Ppo, &[]);
+    assert!(Saved::find(&path, &first).unwrap().is_none(), "no folder");
+    std::fs::create_dir(&path).unwrap();
+    assert!(Saved::find(&path, &first).unwrap().is_none(), "an empty one");
+    begin(&first, &path, Some(2));
+    let saved = Saved::find(&path, &first).unwrap().unwrap();
+    assert!(matches!(saved.standing(), Standing::Unfinished { iteration: 2, .. }));
+    drop(saved);
+    let other = plan(Algorithm::Ppo, &["ppo.gamma=0.9", "seed=3"]);
+    let error = Saved::find(&path, &other).unwrap_err();
+    let text = error.to_string();
+    assert!(error.is_usage() && text.contains("ppo.gamma: 0.99 → 0.9\n  seed: 0 → 3"), "{text}");
+    assert_eq!(text.lines().count(), 3, "what differs and nothing else: {text}");
 }

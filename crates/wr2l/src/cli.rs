@@ -1,10 +1,13 @@
 //! The command line as typed: names, help, and nothing else. What it means is decided in `commands`.
 
+mod again;
 mod certify;
 mod names;
 mod own;
 #[cfg(test)]
 mod tests;
+mod reproduce;
+mod sweep;
 
 use std::path::PathBuf;
 
@@ -12,8 +15,11 @@ use clap::{Args, Parser, Subcommand};
 use wr2l::eval::parse_number;
 use wr2l::run::parse_count;
 
+pub(crate) use again::AgainArgs;
 pub(crate) use certify::CertifyArgs;
 pub(crate) use own::{CheckArgs, InspectArgs};
+pub(crate) use reproduce::ReproduceArgs;
+pub(crate) use sweep::{SweepAction, SweepArgs, SweepCollectArgs, SweepStatusArgs};
 
 /// Control policies that survive dynamics they were not trained on.
 ///
@@ -28,7 +34,8 @@ pub(crate) use own::{CheckArgs, InspectArgs};
     arg_required_else_help = true
 )]
 #[command(
-    after_help = "Start with:  wr2l train hopper\n\nExit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted."
+    after_help = "Start with:  wr2l train hopper\n\nExit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted,\n\
+                  75 interrupted and to be called again (--requeue)."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -47,6 +54,7 @@ pub(crate) enum Command {
     Certify(CertifyArgs),
     Report(ReportArgs),
     Reproduce(ReproduceArgs),
+    Sweep(SweepArgs),
     Simulate(SimulateArgs),
     Bench(BenchArgs),
     Completions(CompletionsArgs),
@@ -128,6 +136,8 @@ pub(crate) struct TrainingArgs {
     /// slow].
     #[arg(long, value_name = "S", value_parser = seconds)]
     pub(crate) checkpoint_every: Option<f64>,
+    #[command(flatten)]
+    pub(crate) again: AgainArgs,
     /// Train only: no evaluation and no figures at the end.
     #[arg(long)]
     pub(crate) no_report: bool,
@@ -148,7 +158,8 @@ pub(crate) struct TrainingArgs {
                         wr2l train hopper --algorithm ppo --steps 1M --seed 1 -o runs/plain\n           \
                         wr2l train hopper --learner trpo --adversary wasserstein\n           \
                         wr2l train walker2d --vary torso_density,friction --half-width 0.3\n           \
-                        wr2l train --plan runs/plain/plan.toml -o runs/again")]
+                        wr2l train --plan runs/plain/plan.toml -o runs/again\n           \
+                        wr2l train hopper --resume --requeue -o runs/a     # for a scheduler")]
 pub(crate) struct TrainArgs {
     /// The task: its name, or its file (TOML); may come from the experiment file instead.
     #[arg(value_parser = names::task(), required_unless_present = "plan")]
@@ -178,6 +189,10 @@ pub(crate) struct TrainArgs {
     /// Replace an existing run.
     #[arg(long)]
     pub(crate) force: bool,
+    /// Start the run, go on with it, or say that it is finished, whatever is in the folder given by -o: the same command
+    /// may be called again and again. Refused if the folder holds a run of another plan.
+    #[arg(long, requires = "output", conflicts_with = "force")]
+    pub(crate) resume: bool,
     #[command(flatten)]
     pub(crate) training: TrainingArgs,
 }
@@ -268,6 +283,12 @@ pub(crate) struct EvaluateArgs {
     /// Replace existing tables and figures.
     #[arg(long)]
     pub(crate) force: bool,
+    /// Make what is missing and keep what is there: the same command may be called again and again. Refused if a table is
+    /// there that is of other policies or options, or was made without --resume.
+    #[arg(long, conflicts_with = "force")]
+    pub(crate) resume: bool,
+    #[command(flatten)]
+    pub(crate) again: AgainArgs,
     /// The physics to simulate with [default: the one the policy was trained on].
     #[arg(long, value_name = "NAME")]
     pub(crate) physics: Option<String>,
@@ -321,39 +342,6 @@ pub(crate) struct ReportArgs {
     /// Replace an existing file.
     #[arg(long)]
     pub(crate) force: bool,
-}
-
-/// Run the experiments behind the paper's figures: train what is missing, evaluate, draw.
-///
-/// Stopped, it goes on where it was when called again. Runs that figures share are trained once; each takes one thread.
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:  wr2l reproduce --list\n           \
-                        wr2l reproduce fig4 --seeds 5 -o reproduction\n           \
-                        wr2l reproduce --quick\n           \
-                        wr2l reproduce --redraw docs/results/paper")]
-pub(crate) struct ReproduceArgs {
-    /// Figures (fig1, fig2, fig3, fig4, table1), single experiments (fig1-hopper), or experiment files (own.toml)
-    /// [default: all of the paper's].
-    #[arg(value_name = "EXPERIMENT")]
-    pub(crate) experiments: Vec<String>,
-    /// Only list them, and what is done already.
-    #[arg(long)]
-    pub(crate) list: bool,
-    /// Two seeds of a thousand steps each, on a few systems: shows that everything works, and nothing else.
-    #[arg(long)]
-    pub(crate) quick: bool,
-    /// Only the first so many seeds of every method; more can follow in another call.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) seeds: Option<u64>,
-    /// Draw the figures of a folder anew from its tables, and do nothing else.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["experiments", "list", "quick", "seeds", "output"])]
-    pub(crate) redraw: Option<PathBuf>,
-    /// The folder of runs, tables, figures and pages [default: reproduction, or reproduction-quick].
-    #[arg(short, long, value_name = "DIR")]
-    pub(crate) output: Option<PathBuf>,
-    /// Threads to use, one a run; results do not depend on it.
-    #[arg(long, value_name = "N", value_parser = threads)]
-    pub(crate) threads: Option<usize>,
 }
 
 /// Write an open-loop trajectory at full precision, to check the physics against another simulator.

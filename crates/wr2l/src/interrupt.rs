@@ -2,18 +2,37 @@
 //! by which schedulers of clusters warn that time is up, ask as well.
 
 use std::io::Write;
+use std::process::ExitCode;
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use wr2l::rl::StopFlag;
 
 static STOP: LazyLock<StopFlag> = LazyLock::new(StopFlag::default);
+
+/// As shells count: 128 and the number of SIGINT.
+const INTERRUPTED: u8 = 130;
+/// EX_TEMPFAIL of `sysexits.h`: call me again.
+const AGAIN: u8 = 75;
+/// The exit code of a command that was interrupted.
+static EXIT: AtomicU8 = AtomicU8::new(INTERRUPTED);
+
+/// An interruption shall make a scheduler call the command again.
+pub(crate) fn ask_again() {
+    EXIT.store(AGAIN, Ordering::Relaxed);
+}
+
+/// How a command that was interrupted ends.
+pub(crate) fn exit() -> ExitCode {
+    ExitCode::from(EXIT.load(Ordering::Relaxed))
+}
 
 /// The flag that a signal raises. Listens from the first call on.
 pub(crate) fn flag() -> StopFlag {
     // Fails only if a handler is set already, by an earlier call: then it listens.
     let _ = ctrlc::set_handler(|| {
         if STOP.is_raised() {
-            std::process::exit(130);
+            std::process::exit(EXIT.load(Ordering::Relaxed).into());
         }
         STOP.raise();
         // Nothing depends on the message being seen.

@@ -1,7 +1,9 @@
 //! What reaches the terminal.
 
+use std::cell::Cell;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use wr2l::run::RunError;
 
@@ -75,8 +77,15 @@ pub(crate) fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
     text
 }
 
-/// A progress bar on standard error, where that is a terminal; else nothing.
-pub(crate) struct Bar(indicatif::ProgressBar);
+/// Time between two lines of progress in a log.
+const A_MINUTE: Duration = Duration::from_secs(60);
+
+/// A progress bar on standard error, where that is a terminal; else, in a log, a line a minute.
+pub(crate) struct Bar {
+    bar: indicatif::ProgressBar,
+    /// When the last line was written, or the work began; `None` where there are no lines.
+    line: Cell<Option<Instant>>,
+}
 
 impl Bar {
     /// A bar to `total`.
@@ -88,29 +97,45 @@ impl Bar {
         if let Ok(style) = indicatif::ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
-        Self(bar)
+        let in_log = !std::io::stderr().is_terminal();
+        Self { bar, line: Cell::new(in_log.then(Instant::now)) }
     }
 
     /// No bar at all.
     pub(crate) fn hidden() -> Self {
-        Self(indicatif::ProgressBar::hidden())
+        Self { bar: indicatif::ProgressBar::hidden(), line: Cell::new(None) }
     }
 
     /// Moves to `position` and says `message` beside it.
     pub(crate) fn set(&self, position: u64, message: &str) {
-        self.0.set_message(message.to_owned());
-        self.0.set_position(position);
+        self.bar.set_message(message.to_owned());
+        self.bar.set_position(position);
+        let now = Instant::now();
+        if self.line.get().is_some_and(|last| line_is_due(last, now)) {
+            self.line.set(Some(now));
+            say(&line(position, self.bar.length().unwrap_or(0), message));
+        }
     }
 
     /// Writes something without the bar getting in the way.
     pub(crate) fn above(&self, write: impl FnOnce()) {
-        self.0.suspend(write);
+        self.bar.suspend(write);
     }
 
     /// Takes the bar away.
     pub(crate) fn clear(&self) {
-        self.0.finish_and_clear();
+        self.bar.finish_and_clear();
     }
+}
+
+fn line_is_due(last: Instant, now: Instant) -> bool {
+    now.saturating_duration_since(last) >= A_MINUTE
+}
+
+/// Progress as a line of a log.
+fn line(position: u64, total: u64, message: &str) -> String {
+    let percent = (position as f64 / total.max(1) as f64 * 100.0) as u64;
+    format!("{:>3} %  {message}", percent.min(100))
 }
 
 /// `1234567` as `1,234,567`.
@@ -150,6 +175,21 @@ mod tests {
     fn numbers_align_right_and_text_left() {
         let rows = [["name", "n"], ["a", "1.5"], ["long", "1000"]].map(|row| row.map(String::from));
         assert_eq!(aligned(&rows), "name     n\na      1.5\nlong  1000\n");
+    }
+
+    #[test]
+    fn a_log_gets_a_line_a_minute_with_the_share_that_is_done() {
+        let begun = Instant::now();
+        let (mut last, mut lines) = (begun, 0);
+        for seconds in 0..=600 {
+            let now = begun + Duration::from_secs(seconds);
+            if line_is_due(last, now) {
+                (last, lines) = (now, lines + 1);
+            }
+        }
+        assert_eq!(lines, 10);
+        assert_eq!(line(250, 1000, "return 3"), " 25 %  return 3");
+        assert_eq!([line(0, 0, ""), line(7, 3, "")], ["  0 %  ", "100 %  "]);
     }
 
     #[test]

@@ -203,3 +203,36 @@ fn random_systems_say_what_holds_for_all() {
     let wrong = folder.run("certify a --systems 10 --episodes 2 --lowest 1000 -o c");
     assert!(wrong.code == 2 && wrong.err.contains("below the lowest"), "{wrong:?}");
 }
+
+#[test]
+fn one_command_evaluates_once_and_refuses_to_pass_one_table_off_as_another() {
+    let folder = Folder::new();
+    let train = |seed: u32, name: &str| {
+        folder.done(&format!(
+            "train cartpole --algorithm ppo --steps 500 --set ppo.horizon=32 --no-report --quiet --seed {seed} -o {name}"
+        ))
+    };
+    train(0, "a");
+    let command = "evaluate a --random 8 --episodes 1 --half-width 0.1 --resume --threads 1 -o out";
+    let said = folder.done(command);
+    let stem = "out/random-8-box-0.1";
+    let table = folder.read(&format!("{stem}.csv"));
+    let written = || folder.path(&format!("{stem}.csv")).metadata().unwrap().modified().unwrap();
+    let at = written();
+    assert_eq!(folder.done(command), said, "the same is said");
+    assert_eq!(written(), at, "and nothing done");
+    folder.done(&format!("{} --threads 2", command.replace(" --threads 1", "")));
+    // Killed between the table and the figure: the journal is still there.
+    folder.write(&format!("{stem}.csv.partial"), "");
+    std::fs::remove_file(folder.path(&format!("{stem}.svg"))).unwrap();
+    folder.done(command);
+    assert!(folder.path(&format!("{stem}.svg")).is_file() && folder.read(&format!("{stem}.csv")) == table);
+    folder.refused(&command.replace("--episodes 1", "--episodes 2"), 2, &["other policies or options"]);
+    train(1, "b");
+    std::fs::remove_dir_all(folder.path("a")).unwrap();
+    std::fs::rename(folder.path("b"), folder.path("a")).unwrap();
+    folder.refused(command, 2, &["other policies or options", "--force"]);
+    // What is made without it is nobody's.
+    folder.done(&command.replace("--resume", "--force"));
+    folder.refused(command, 2, &["without --resume"]);
+}

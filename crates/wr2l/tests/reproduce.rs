@@ -163,3 +163,32 @@ fn opens_in_a_browser(folder: &Folder, page: &str) {
         dom.split("<title>").nth(1).and_then(|rest| rest.split("</title>").next()).unwrap_or("no title");
     assert!(title.starts_with("checked true true "), "{title}\n{}", String::from_utf8_lossy(&output.stderr));
 }
+
+#[cfg(unix)]
+#[test]
+fn runs_that_a_scheduler_has_done_are_as_good_as_our_own() {
+    let folder = Folder::new();
+    folder.write(
+        "own.toml",
+        "figure = \"own\"\ntitle = \"own\"\ntask = \"cartpole\"\nseeds = 2\nsteps = 512\n\n[[method]]\nname = \"a\"\n\
+         algorithm = \"ppo\"\n[method.set]\n\"ppo.horizon\" = 32\n\n[[evaluation]]\nname = \"e\"\n\
+         sweep = [\"gravity=5:15:3\"]\nepisodes = 1\n",
+    );
+    folder.done("reproduce own.toml -o ours");
+    let lines = folder.done("reproduce own.toml -o theirs --print");
+    assert_eq!(lines.lines().count(), 2, "{lines}");
+    for line in lines.lines() {
+        let status = std::process::Command::new("sh")
+            .args(["-c", line])
+            .current_dir(folder.path("."))
+            .status()
+            .unwrap();
+        assert!(status.success(), "{line}");
+    }
+    assert_eq!(folder.done("reproduce own.toml -o theirs --print"), "", "nothing is left");
+    let out = folder.done("reproduce own.toml -o theirs");
+    assert!(out.contains("2 runs: 2 done") && !out.contains("trained"), "{out}");
+    for name in ["results/own-e.csv", "statistics/own-e.csv", "curves/own.csv"] {
+        assert_eq!(folder.read(&format!("ours/{name}")), folder.read(&format!("theirs/{name}")), "{name}");
+    }
+}

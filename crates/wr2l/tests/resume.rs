@@ -303,3 +303,57 @@ fn the_warning_signals_of_schedulers_stop_with_a_checkpoint() {
         assert_eq!(numbers.max(), Some(done), "{name}");
     }
 }
+
+#[test]
+fn one_command_starts_a_run_goes_on_with_it_and_says_that_it_is_finished() {
+    let folder = Folder::new();
+    folder.done(&format!("{SHORT} -o whole"));
+    let command = format!("{} --resume --requeue -o a/run", SHORT.replace("--quiet ", ""));
+    // Stopped until it is finished: each call but the last asks for another one.
+    let (mut calls, mut asked) = (0, 0);
+    loop {
+        let mut child = start(&folder, &command);
+        let rows =
+            || std::fs::read_to_string(folder.path("a/run/metrics.csv")).map_or(0, |t| t.lines().count());
+        let before = rows();
+        while child.try_wait().unwrap().is_none() && rows() < before + 4 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        signal(&child, "-TERM");
+        calls += 1;
+        match child.wait().unwrap().code() {
+            Some(75) => asked += 1,
+            code => {
+                assert_eq!(code, Some(0));
+                break;
+            }
+        }
+        assert!(calls < 100);
+    }
+    assert!(asked > 0 && calls == asked + 1, "{asked} of {calls}");
+    assert!(outcome(&folder.path("a/run")) == outcome(&folder.path("whole")));
+    let log = folder.read("a/run/metrics.csv");
+    assert!(folder.done(&command).contains("finished"));
+    assert_eq!(folder.read("a/run/metrics.csv"), log);
+    // Another plan is another run.
+    folder.refused(&format!("{command} --set ppo.gamma=0.5"), 2, &["ppo.gamma: 0.99 → 0.5", "-o"]);
+    folder.refused(&format!("{command} --seed 9"), 2, &["seed: 0 → 9"]);
+    folder.refused("train cartpole --resume", 2, &["--output"]);
+    folder.refused("train cartpole --resume --force -o a/run", 2, &["--force"]);
+}
+
+#[test]
+fn a_run_that_another_process_holds_is_to_be_tried_again() {
+    let folder = Folder::new();
+    let long = "train cartpole --algorithm ppo --steps 1G --quiet --no-report --resume -o run";
+    let mut child = start(&folder, long);
+    let began = Instant::now();
+    while !folder.path("run/policy.safetensors").exists() {
+        assert!(began.elapsed() < Duration::from_secs(60), "no early policy");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    folder.refused(long, 1, &["in use"]);
+    folder.refused(&format!("{long} --requeue"), 75, &["in use"]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+}

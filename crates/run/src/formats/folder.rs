@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::error::RunError;
 use crate::formats::events::EVENTS;
@@ -22,6 +23,7 @@ use crate::task::KEPT;
 /// | `policy.safetensors` | the policy |
 /// | `summary.json` | what the run came to, once it is finished |
 /// | `results/`, `figures/` | tables and pictures of evaluations |
+/// | `evaluations/` | those of a sweep, a folder each |
 ///
 /// Whoever trains in it holds a lock, which the system takes back when the process ends, however it ends.
 #[derive(Clone, Debug)]
@@ -35,7 +37,7 @@ pub struct RunFolder {
 /// Everything that a run writes, and therefore all that `--force` removes.
 const FILES: [&str; 7] =
     ["plan.toml", "metrics.csv", "adversary.csv", "ball.toml", "policy.safetensors", "summary.json", EVENTS];
-const FOLDERS: [&str; 4] = ["results", "figures", "checkpoints", KEPT];
+const FOLDERS: [&str; 5] = ["results", "figures", "checkpoints", "evaluations", KEPT];
 /// The file that is locked; nothing is in it, and it may stay.
 const LOCK: &str = ".lock";
 /// Where the run that is being replaced waits until the new one has done an iteration.
@@ -135,6 +137,12 @@ impl RunFolder {
         }
     }
 
+    /// Whether a process holds it, to train in.
+    pub fn is_in_use(&self) -> bool {
+        // Nobody has begun who left no file to lock.
+        self.file(LOCK).exists() && matches!(try_lock(&self.path), Err(RunError::InUse { .. }))
+    }
+
     /// Where the folder is.
     pub fn path(&self) -> &Path {
         &self.path
@@ -220,8 +228,22 @@ fn absent(result: std::io::Result<()>, action: &'static str, path: &Path) -> Res
     }
 }
 
-/// Takes the lock of the run in `folder`.
+/// How often, and how long after one another, a lock is asked for before it counts as another's.
+const ASKED: u32 = 4;
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Takes the lock of the run in `folder`. Who only looks whether it is taken holds it for some microseconds.
 fn lock(folder: &Path) -> Result<File, RunError> {
+    for _ in 1..ASKED {
+        match try_lock(folder) {
+            Err(RunError::InUse { .. }) => std::thread::sleep(PAUSE),
+            other => return other,
+        }
+    }
+    try_lock(folder)
+}
+
+fn try_lock(folder: &Path) -> Result<File, RunError> {
     let io = |error: &std::io::Error| RunError::io("write into", folder, error);
     let path = folder.join(LOCK);
     let file = OpenOptions::new().create(true).write(true).truncate(false).open(path).map_err(|e| io(&e))?;
@@ -283,6 +305,29 @@ mod tests {
                 assert!(made.windows(2).all(|pair| pair[0] != pair[1]), "each has one of its own: {made:?}");
             });
         }
+    }
+
+    #[test]
+    fn a_look_at_a_run_takes_it_from_nobody() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = RunFolder::create(root.path(), false).unwrap();
+        assert!(folder.is_in_use());
+        drop(folder);
+        let folder = RunFolder { path: root.path().to_owned(), lock: None, made: Vec::new() };
+        assert!(!folder.is_in_use());
+        // Somebody looks, all the time, while others begin and end.
+        let done = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                    folder.is_in_use();
+                    std::thread::sleep(Duration::from_micros(50));
+                }
+            });
+            let begun: Vec<bool> = (0..200).map(|_| folder.clone().locked().is_ok()).collect();
+            done.store(true, std::sync::atomic::Ordering::Relaxed);
+            assert!(begun.iter().all(|begun| *begun));
+        });
     }
 
     #[test]

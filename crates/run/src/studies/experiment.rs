@@ -349,7 +349,7 @@ impl EvaluationPlan {
         }
     }
 
-    fn check(&self, task: &dyn AnyTask) -> Result<(), String> {
+    pub(crate) fn check(&self, task: &dyn AnyTask) -> Result<(), String> {
         let kinds = [!self.sweep.is_empty(), self.random.is_some(), self.worst_case]
             .into_iter()
             .filter(|&k| k)

@@ -4,6 +4,7 @@
 //!
 //! | folder | content |
 //! |---|---|
+//! | `plans/`, `logs/` | the plans of runs that a scheduler was asked for, and what they said |
 //! | `runs/` | a run folder a plan; experiments that share a plan share the run |
 //! | `results/` | the tables (`wr2l evaluate`'s schema), and the outline of the ball beside those it is drawn into |
 //! | `statistics/` | statistics across the policies of each method |
@@ -28,6 +29,7 @@ use crate::studies::evaluation::{Contestant, common_outline, evaluate_all, metho
 use crate::studies::experiment::{EvaluationPlan, Experiment, Target, systems_of};
 use crate::studies::page::{PageSources, learning_runs, page, path_of};
 use crate::studies::redraw::{adversary_csv, curves_csv, redraw};
+use crate::studies::sweep::entry::Entry;
 use crate::training::resume::Saved;
 use crate::training::summary::Summary;
 use crate::training::train::{TrainOptions, train};
@@ -173,6 +175,35 @@ impl Agenda {
             job.status = JobStatus::Done;
         }
         Ok(())
+    }
+
+    /// The runs that are not done, as commands for a scheduler, each on one thread; their plans are written into the folder
+    /// `plans/`. When all have run, [`Agenda::evaluate`] is what is left.
+    ///
+    /// # Errors
+    /// [`RunError::Io`].
+    pub fn entries(&self) -> Result<Vec<Entry>, RunError> {
+        let plans = self.output.join("plans");
+        std::fs::create_dir_all(&plans).map_err(|error| RunError::io("create", &plans, &error))?;
+        let left = self.jobs.iter().filter(|job| job.status != JobStatus::Done);
+        left.map(|job| {
+            let file = plans.join(format!("{}.toml", job.name));
+            job.plan.write(&file)?;
+            let path = |path: &Path| path.display().to_string();
+            let fixed = ["--threads", "1", "--no-report", "--quiet", "--resume", "--requeue"];
+            let places =
+                ["train".to_owned(), "--plan".to_owned(), path(&file), "-o".to_owned(), path(&job.folder)];
+            Ok(Entry {
+                name: job.name.clone(),
+                task: job.plan.task.to_string(),
+                method: job.plan.method(),
+                seed: job.plan.seed,
+                run: job.folder.clone(),
+                log: self.output.join("logs").join(format!("{}.log", job.name)),
+                commands: vec![places.into_iter().chain(fixed.map(str::to_owned)).collect()],
+            })
+        })
+        .collect()
     }
 
     /// Evaluates, where the tables are missing or of other policies, and writes tables, statistics, figures and pages.

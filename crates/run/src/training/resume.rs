@@ -131,6 +131,28 @@ impl Saved {
         Ok(Self { folder, plan, found: Some(found), standing, warnings })
     }
 
+    /// The run of `plan` in the folder at `path`, to go on with it; `None` where there is no run yet.
+    ///
+    /// # Errors
+    /// [`RunError::OtherPlan`] for a run of another plan; else as [`Saved::open`].
+    pub fn find(path: &Path, plan: &Plan) -> Result<Option<Self>, RunError> {
+        let known = path.join("plan.toml");
+        if !known.is_file() {
+            return Ok(None);
+        }
+        let mut there = Plan::read(&known)?;
+        if there.task == plan.task {
+            // The run keeps a copy of its task's file, at another path.
+            there.task = plan.task.clone();
+        }
+        let differences = there.differences(plan);
+        if !differences.is_empty() {
+            let (path, differences) = (path.display().to_string(), differences.join("\n"));
+            return Err(RunError::OtherPlan { path, differences });
+        }
+        Self::open(path, false).map(Some)
+    }
+
     /// Where it is.
     pub fn folder(&self) -> &RunFolder {
         &self.folder

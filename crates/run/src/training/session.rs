@@ -111,7 +111,8 @@ impl Session {
     ///
     /// # Errors
     /// [`RunError::Guard`] if a number that has to be finite is not; [`RunError`] of learner and adversary. The session can
-    /// go on after an interruption, from where it was before the turn.
+    /// go on after [`Ending::Interrupted`], from where it was before the turn; after an error it cannot, that of an update
+    /// which was given up ([`RunError::is_interruption`]) included.
     pub fn step(&mut self, observer: &mut dyn Observer) -> Result<Option<Ending>, RunError> {
         if let Some(ending) = self.ending() {
             return Ok(Some(ending));

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use wr2l_eval::Table;
+use wr2l_nn::InstructionSet;
 
 use crate::error::RunError;
 use crate::formats::ball_file::BallSummary;
@@ -22,6 +23,10 @@ const MAX_BYTES: u64 = 1 << 20;
 pub struct Summary {
     /// Version of wr2l that finished it.
     pub version: String,
+    /// The vector instructions that networks computed with on the machine that finished it, `avx2` or `portable`: runs are
+    /// alike to the bit where these are. Empty in summaries of version 0.1.
+    #[serde(default)]
+    pub instructions: String,
     /// The plan's algorithm, task, physics and seed.
     pub algorithm: String,
     /// The task.
@@ -77,6 +82,7 @@ impl Summary {
         let last = &trained.last;
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            instructions: InstructionSet::detect().name().to_owned(),
             algorithm: plan.method(),
             task: plan.task.to_string(),
             physics: plan.physics.to_string(),

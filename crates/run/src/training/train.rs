@@ -34,8 +34,8 @@ const CHECKPOINT_SHARE: f64 = 200.0;
 pub struct TrainOptions {
     /// Threads, at least one.
     pub threads: usize,
-    /// Asks the run to stop: the iteration in progress is completed, an adversary's turn is not. A checkpoint is
-    /// written in either case.
+    /// Asks the run to stop: the iteration in progress is completed, an adversary's turn is not, and a checkpoint is
+    /// written. An update that outlasts the flag's patience is given up: the run goes on from the checkpoint before.
     pub stop: StopFlag,
     /// Seconds between two checkpoints, 0 for one after every iteration. By default 30, or 200 times as long as writing
     /// one takes.
@@ -191,9 +191,9 @@ impl<'a> Run<'a> {
 
     /// Trains to the end, or until it is stopped.
     pub(crate) fn finish(mut self, observer: &mut dyn Observer) -> Result<Trained, RunError> {
-        let ending = self.go_on(observer).and_then(|ending| {
-            self.checkpoint()?;
-            Ok(ending)
+        let ending = self.go_on(observer).and_then(|ending| match ending {
+            Some(ending) => self.checkpoint().map(|()| ending),
+            None => Ok(Ending::Interrupted),
         });
         let ending = ending.map_err(|error| match self.saved {
             Some(iteration) => {
@@ -215,6 +215,7 @@ impl<'a> Run<'a> {
             ending,
             last,
             curve: course.curve.clone(),
+            saved: self.saved.unwrap_or(0),
             checkpoints: self.pace.written,
             checkpoint_seconds: self.pace.total.as_secs_f64(),
             // A file that cannot be read says nothing of what was learnt.
@@ -230,14 +231,15 @@ impl<'a> Run<'a> {
         Ok(trained)
     }
 
-    fn go_on(&mut self, observer: &mut dyn Observer) -> Result<Ending, RunError> {
+    /// How it ended; `None` if it was interrupted in the midst of an update, of which no checkpoint can be made.
+    fn go_on(&mut self, observer: &mut dyn Observer) -> Result<Option<Ending>, RunError> {
         loop {
             if let Some(ending) = self.session.ending() {
-                return Ok(ending);
+                return Ok(Some(ending));
             }
             match self.session.turn() {
                 // The turn is taken again, from the start, when the run goes on.
-                Err(error) if error.is_interruption() => return Ok(Ending::Interrupted),
+                Err(error) if error.is_interruption() => return Ok(Some(Ending::Interrupted)),
                 turn => {
                     if let Some(turn) = turn? {
                         self.logs.turn(&turn, self.plan.vary.len())?;
@@ -245,7 +247,10 @@ impl<'a> Run<'a> {
                     }
                 }
             }
-            let done = self.session.improve()?;
+            let done = match self.session.improve() {
+                Err(error) if error.is_interruption() => return Ok(None),
+                done => done?,
+            };
             self.logs.iteration(&done, self.plan.vary.len())?;
             done.warnings.iter().for_each(|warning| observer.warning(warning));
             observer.iteration(&done.progress, &done.improvement);

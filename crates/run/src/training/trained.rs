@@ -11,6 +11,8 @@ pub struct Trained {
     pub ending: Ending,
     /// Where it ended.
     pub last: Progress,
+    /// Iterations that its newest checkpoint holds: fewer than were done only if an update was given up.
+    pub saved: u64,
     /// Policy steps and mean return of the episodes that ended in each iteration that had any.
     pub curve: Vec<(f64, f64)>,
     /// Checkpoints that this process wrote, the policy file included.

@@ -70,3 +70,14 @@ pub enum Ending {
     /// It was asked to stop.
     Interrupted,
 }
+
+impl Ending {
+    /// A word for tables, the one in `summary.json`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Budget => "budget",
+            Self::Entropy => "entropy",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}

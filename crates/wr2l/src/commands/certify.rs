@@ -4,7 +4,7 @@ use wr2l::eval::Certainty;
 use wr2l::run::RunError;
 
 use super::evaluate;
-use crate::cli::{CertifyArgs, EvaluateArgs};
+use crate::cli::{AgainArgs, CertifyArgs, EvaluateArgs};
 
 pub(crate) fn run(args: &CertifyArgs) -> Result<(), RunError> {
     let certainty = Certainty { confidence: args.confidence, lowest: args.lowest };
@@ -31,6 +31,8 @@ pub(crate) fn run(args: &CertifyArgs) -> Result<(), RunError> {
         budget: None,
         search: None,
         stochastic: false,
+        resume: false,
+        again: AgainArgs { requeue: false },
     };
     evaluate::with_certainty(&evaluation, certainty)
 }

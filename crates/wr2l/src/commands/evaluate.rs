@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use serde_json::json;
 use wr2l::eval::{
     Certainty, Certificate, Evaluation, Fingerprint, HALF_WIDTH, Region, Row, Search, SearchKind, Systems,
-    Table, summary,
+    Table, read_csv, summary,
 };
 use wr2l::run::{
-    BallSummary, Contestant, Destination, RunError, WorstCase, common_task, evaluate_all, open_contestants,
-    sweep_stem, sweep_systems, usual_sweep, worst_of_all, write_results,
+    BallSummary, Contestant, Destination, RunError, WorstCase, common_task, evaluate_all, evaluation_key,
+    open_contestants, sweep_stem, sweep_systems, usual_sweep, worst_of_all, write_results,
 };
 use wr2l::sim::{AnyTask, DynamicsSpace, Physics};
 
@@ -23,6 +23,7 @@ use crate::output::{Bar, print};
 const TICKS: f64 = 1000.0;
 
 /// One table to make.
+#[derive(Debug)]
 enum Request {
     On(Systems),
     Worst(Box<WorstCase>),
@@ -49,7 +50,9 @@ pub(super) fn with_certainty(args: &EvaluateArgs, certainty: Certainty) -> Resul
         let destination =
             Destination { tables: tables.clone(), figures: figures.clone(), stem, force: args.force };
         // Before the work, not after it.
-        destination.check()?;
+        if !args.resume {
+            destination.check()?;
+        }
         requests.push((destination, request));
     }
     let options = Evaluation {
@@ -60,7 +63,7 @@ pub(super) fn with_certainty(args: &EvaluateArgs, certainty: Certainty) -> Resul
     };
     let mut first = true;
     for (destination, request) in &requests {
-        let (tables, files) = make(args, &contestants, physics, options, destination, request)?;
+        let (tables, files) = make_or_keep(args, &contestants, physics, options, destination, request)?;
         let certificates = certificates(request, &tables, certainty)?;
         if args.json {
             for (number, table) in tables.iter().enumerate() {
@@ -94,6 +97,30 @@ fn certificates(
         }
         _ => Ok(Vec::new()),
     }
+}
+
+/// What one request asks for: made, or with `--resume` the same as made before.
+fn make_or_keep(
+    args: &EvaluateArgs,
+    contestants: &[Contestant],
+    physics: Option<Physics>,
+    options: Evaluation,
+    destination: &Destination,
+    request: &Request,
+) -> Result<(Vec<Table>, Vec<PathBuf>), RunError> {
+    if !args.resume {
+        destination.mark(None)?;
+        return make(args, contestants, physics, options, destination, request);
+    }
+    let key = evaluation_key(contestants, physics, request, options);
+    if destination.holds(&key)? {
+        let files = destination.files().into_iter().filter(|path| path.exists()).collect();
+        return Ok((read_csv(&destination.files()[0])?, files));
+    }
+    destination.mark(Some(&key))?;
+    // What is here is the half of the same results.
+    let destination = Destination { force: true, ..destination.clone() };
+    make(args, contestants, physics, options, &destination, request)
 }
 
 /// Evaluates and writes what one request asks for; what a killed call has found before is not done again.

@@ -11,6 +11,7 @@ pub(crate) mod report;
 pub(crate) mod reproduce;
 pub(crate) mod resume;
 pub(crate) mod simulate;
+pub(crate) mod sweep;
 pub(crate) mod tasks;
 pub(crate) mod train;
 mod training;

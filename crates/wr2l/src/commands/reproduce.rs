@@ -3,7 +3,7 @@
 use wr2l::eval::summary;
 use wr2l::run::{Agenda, Event, Experiment, JobStatus, RunError, redraw, select_experiments, tables_of};
 
-use super::threads;
+use super::{sweep, threads};
 use crate::cli::ReproduceArgs;
 use crate::interrupt;
 use crate::output::{Bar, duration, print};
@@ -25,6 +25,11 @@ pub(crate) fn run(args: &ReproduceArgs) -> Result<(), RunError> {
         .clone()
         .unwrap_or_else(|| if args.quick { "reproduction-quick".into() } else { "reproduction".into() });
     let mut agenda = Agenda::new(experiments, &output)?;
+    if args.print {
+        let program = sweep::program()?;
+        let lines: String = agenda.entries()?.iter().map(|entry| entry.line(&program) + "\n").collect();
+        return print(&lines);
+    }
     print(&overview(&agenda))?;
     if args.list {
         return Ok(());

@@ -4,11 +4,15 @@ use serde_json::json;
 use wr2l::run::{RunError, Saved, Standing};
 
 use super::{Done, training};
-use crate::cli::ResumeArgs;
+use crate::cli::{ResumeArgs, TrainingArgs};
 use crate::output::{print, thousands, warn};
 
 pub(crate) fn run(args: &ResumeArgs) -> Result<Done, RunError> {
-    let saved = Saved::open(&args.run, args.accept_changed_plan)?;
+    go_on(Saved::open(&args.run, args.accept_changed_plan)?, &args.training)
+}
+
+/// Goes on with a run, or says that it is finished.
+pub(super) fn go_on(saved: Saved, args: &TrainingArgs) -> Result<Done, RunError> {
     for warning in saved.warnings() {
         warn(warning);
     }
@@ -25,14 +29,14 @@ pub(crate) fn run(args: &ResumeArgs) -> Result<Done, RunError> {
         Standing::Trained => "training is done; what comes after it is not".to_owned(),
         Standing::Finished => "it is finished: there is nothing to go on with".to_owned(),
     };
-    if args.training.json {
+    if args.json {
         print(&format!("{}\n", json!({ "event": "resume", "run": folder.path(), "standing": standing })))?;
-    } else if !args.training.quiet {
+    } else if !args.quiet {
         print(&format!("{} on {} in {}: {standing}\n", plan.method(), plan.task, folder.path().display()))?;
     }
     if saved.standing() == Standing::Finished {
         return Ok(Done::Completely);
     }
-    let options = training::options(&args.training);
-    training::run(&args.training, &plan, &folder, |observer| saved.train(&options, observer))
+    let options = training::options(args);
+    training::run(args, &plan, &folder, |observer| saved.train(&options, observer))
 }

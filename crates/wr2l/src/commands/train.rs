@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use wr2l::run::{Layer, Plan, RunError, RunFolder, train};
+use wr2l::run::{Layer, Plan, RunError, RunFolder, Saved, train};
 
-use super::{Done, training};
+use super::{Done, resume, training};
 use crate::cli::{ExperimentArgs, TrainArgs};
 use crate::output::{print, thousands};
 
@@ -13,6 +13,11 @@ const RUNS: &str = "runs";
 
 pub(crate) fn run(args: &TrainArgs) -> Result<Done, RunError> {
     let plan = Plan::resolve(&layers(args)?)?;
+    if let Some(path) = args.output.as_ref().filter(|_| args.resume)
+        && let Some(saved) = Saved::find(path, &plan)?
+    {
+        return resume::go_on(saved, &args.training);
+    }
     let folder = match &args.output {
         Some(path) => RunFolder::create(path, args.force)?,
         None => RunFolder::create_named(Path::new(RUNS), &name(&plan))?,

@@ -59,7 +59,7 @@ pub(super) fn run(
     if interrupted {
         say(&format!(
             "stopped after iteration {}; `wr2l resume {}` goes on from there",
-            trained.last.iteration,
+            trained.saved,
             folder.path().display()
         ));
         return Ok(Done::Interrupted);

@@ -1,0 +1,96 @@
+//! `wr2l sweep`.
+
+mod local;
+mod scheduler;
+
+pub(super) use scheduler::program;
+
+use serde_json::json;
+use wr2l::run::{Entry, EntryStanding, RunError, Sweep, end_of_log};
+
+use super::{Done, threads};
+use crate::cli::{SweepAction, SweepArgs, SweepCollectArgs, SweepStatusArgs};
+use crate::output::{aligned, print};
+
+/// Lines of a failed entry's log that are shown.
+const LINES: usize = 4;
+/// Failed entries that are shown with their logs.
+const SHOWN: usize = 20;
+
+pub(crate) fn run(args: &SweepArgs) -> Result<Done, RunError> {
+    match &args.action {
+        Some(SweepAction::Status(args)) => return status(args).map(|()| Done::Completely),
+        Some(SweepAction::Collect(args)) => return collect(args).map(|()| Done::Completely),
+        None => {}
+    }
+    let Some(path) = &args.file else {
+        return Err(RunError::Usage("name a sweep file".into()));
+    };
+    let sweep = Sweep::read(path)?;
+    let (part, parts) = args.part.unwrap_or((0, 1));
+    // What is finished is left out: starting it again would say so, ten thousand times.
+    let left: Vec<&Entry> =
+        sweep.part(part, parts).filter(|entry| sweep.standing(entry) != EntryStanding::Finished).collect();
+    if args.print {
+        let program = scheduler::program()?;
+        let lines: String = left.iter().map(|entry| entry.line(&program) + "\n").collect();
+        return print(&lines).map(|()| Done::Completely);
+    }
+    if args.hyperqueue {
+        return scheduler::hyperqueue(&sweep, &left).map(|()| Done::Completely);
+    }
+    if let Some(tasks) = args.slurm {
+        return scheduler::slurm(&sweep, path, &left, tasks, args).map(|()| Done::Completely);
+    }
+    let usual = || (threads(None) / usize::try_from(sweep.threads).unwrap_or(1)).max(1);
+    local::run(&left, args.local.unwrap_or_else(usual))
+}
+
+fn status(args: &SweepStatusArgs) -> Result<(), RunError> {
+    let sweep = Sweep::read(&args.file)?;
+    let standings = sweep.standings();
+    if args.json {
+        let lines = sweep.entries.iter().zip(&standings).map(|(entry, standing)| {
+            let code = match standing {
+                EntryStanding::Failed { code } => Some(code),
+                _ => None,
+            };
+            let line =
+                json!({ "name": entry.name, "standing": standing.as_str(), "exit": code, "run": entry.run });
+            format!("{line}\n")
+        });
+        return print(&lines.collect::<String>());
+    }
+    let words = ["finished", "running", "stopped", "failed", "waiting"];
+    let mut rows = vec![["".to_owned(), "runs".to_owned()]];
+    for word in words {
+        let count = standings.iter().filter(|standing| standing.as_str() == word).count();
+        rows.push([word.to_owned(), count.to_string()]);
+    }
+    let failed = sweep.entries.iter().zip(&standings).filter_map(|(entry, standing)| match standing {
+        EntryStanding::Failed { code } => Some((entry, *code)),
+        _ => None,
+    });
+    let failed: Vec<(&Entry, i32)> = failed.collect();
+    print(&(aligned(&rows) + &failures(&failed)))
+}
+
+/// What failed, each with the end of its log.
+fn failures(failed: &[(&Entry, i32)]) -> String {
+    let mut text = String::new();
+    for (entry, code) in failed.iter().take(SHOWN) {
+        text += &format!("\n{} failed with {code}; {} ends with\n", entry.name, entry.log.display());
+        end_of_log(&entry.log, LINES).iter().for_each(|line| text += &format!("  {line}\n"));
+    }
+    if failed.len() > SHOWN {
+        text += &format!("\nand {} more\n", failed.len() - SHOWN);
+    }
+    text
+}
+
+fn collect(args: &SweepCollectArgs) -> Result<(), RunError> {
+    let collected = Sweep::read(&args.file)?.collect()?;
+    let (finished, all) = collected.finished;
+    let list: String = collected.files.iter().map(|path| format!("  {}\n", path.display())).collect();
+    print(&format!("{finished} of {all} runs are finished\n{list}"))
+}
