@@ -10,6 +10,7 @@ use wr2l::run::{Entry, EntryStanding, RunError, Sweep, end_of_log};
 
 use super::{Done, threads};
 use crate::cli::{SweepAction, SweepArgs, SweepCollectArgs, SweepStatusArgs};
+use crate::interrupt;
 use crate::output::{aligned, print};
 
 /// Lines of a failed entry's log that are shown.
@@ -26,6 +27,8 @@ pub(crate) fn run(args: &SweepArgs) -> Result<Done, RunError> {
     let Some(path) = &args.file else {
         return Err(RunError::Usage("name a sweep file".into()));
     };
+    // Before anything else: a scheduler may warn as soon as it has started us.
+    interrupt::flag();
     let sweep = Sweep::read(path)?;
     let (part, parts) = args.part.unwrap_or((0, 1));
     // What is finished is left out: starting it again would say so, ten thousand times.
