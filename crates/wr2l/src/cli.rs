@@ -4,10 +4,10 @@ mod again;
 mod certify;
 mod names;
 mod own;
-#[cfg(test)]
-mod tests;
 mod reproduce;
 mod sweep;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 

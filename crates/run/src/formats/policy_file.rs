@@ -1,10 +1,8 @@
 //! `policy.safetensors`: a trained policy with all that acting needs. `docs/policy-format.md` describes the layout.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
 
-use safetensors::tensor::View;
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 use wr2l_nn::{Activation, Head, InstructionSet, Normaliser, Policy};
@@ -13,6 +11,7 @@ use wr2l_sim::{ActionSpace, DynamicsSpace, Physics, SimSpec, Task, TaskName};
 
 use crate::error::RunError;
 use crate::formats::files::write_file;
+use crate::formats::tensors::{Tensor, weights};
 
 /// Version of the layout.
 const FORMAT: u32 = 1;
@@ -295,62 +294,6 @@ fn f64s(file: &SafeTensors<'_>, name: &str) -> Result<Vec<f64>, String> {
     }
     let (values, _) = tensor.data().as_chunks();
     Ok(values.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect())
-}
-
-/// The flat parameters as named tensors.
-fn weights(policy: &Policy, params: &[f32]) -> Vec<Tensor> {
-    let tensor = |name: String, shape: Vec<usize>, values: &mut dyn Iterator<Item = f32>| Tensor {
-        name,
-        dtype: Dtype::F32,
-        shape,
-        bytes: values.flat_map(f32::to_le_bytes).collect(),
-    };
-    let mut tensors = Vec::new();
-    let mut rest = params;
-    let sizes = policy.mlp().sizes();
-    let last = sizes.len() - 2;
-    for (layer, pair) in sizes.windows(2).enumerate() {
-        let (inputs, outputs) = (pair[0], pair[1]);
-        let (weight, after) = rest.split_at(inputs * outputs);
-        let (bias, after) = after.split_at(outputs);
-        rest = after;
-        let entry = |r: usize, c: usize| {
-            if layer == last { weight[r * inputs + c] } else { weight[c * outputs + r] }
-        };
-        let mut entries =
-            (0..outputs).flat_map(|r| (0..inputs).map(move |c| (r, c))).map(|(r, c)| entry(r, c));
-        tensors.push(tensor(format!("policy.{layer}.weight"), vec![outputs, inputs], &mut entries));
-        tensors.push(tensor(format!("policy.{layer}.bias"), vec![outputs], &mut bias.iter().copied()));
-    }
-    if !rest.is_empty() {
-        tensors.push(tensor("policy.log_std".into(), vec![rest.len()], &mut rest.iter().copied()));
-    }
-    tensors
-}
-
-struct Tensor {
-    name: String,
-    dtype: Dtype,
-    shape: Vec<usize>,
-    bytes: Vec<u8>,
-}
-
-impl View for &Tensor {
-    fn dtype(&self) -> Dtype {
-        self.dtype
-    }
-
-    fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-
-    fn data(&self) -> Cow<'_, [u8]> {
-        Cow::Borrowed(&self.bytes)
-    }
-
-    fn data_len(&self) -> usize {
-        self.bytes.len()
-    }
 }
 
 #[cfg(test)]

@@ -147,7 +147,7 @@ impl Sweep {
         for &seed in &seeds {
             // A number that no plan can hold.
             Layer::count(format!("{}, `seeds`", path.display()), "seed", seed)?;
-            for (task, methods) in &tasks {
+            for (_, methods) in &tasks {
                 for (method, asked) in methods {
                     entries.push(entry(&file, &output, method, asked, seed));
                 }
