@@ -122,7 +122,7 @@ fn a_parameter_does_what_an_edited_model_does() {
                 continue;
             }
             let name = format!("{} {} on {}", entry.op.as_str(), entry.quantity, physics.as_str());
-            let own = course(&leg(&[]), &[entry.clone()], &[value], physics);
+            let own = course(&leg(&[]), std::slice::from_ref(&entry), &[value], physics);
             let edited = course(&leg(&edits), &[], &[], physics);
             let nominal = course(&leg(&[]), &[], &[], physics);
             assert!(error(&own, &edited) < 1e-10, "{name}: {}", error(&own, &edited));
@@ -139,8 +139,9 @@ fn at_nominal_no_bit_changes() {
                 continue;
             }
             let model = leg(&[]);
-            let nominal = Variation::resolve(model.inventory(), &[entry.clone()]).unwrap().space.nominal();
-            let with = course(&model, &[entry.clone()], &nominal, physics);
+            let nominal =
+                Variation::resolve(model.inventory(), std::slice::from_ref(&entry)).unwrap().space.nominal();
+            let with = course(&model, std::slice::from_ref(&entry), &nominal, physics);
             let without = course(&model, &[], &[], physics);
             let bits = |x: &[f64]| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
             assert_eq!(bits(&with), bits(&without), "{} on {}", entry.quantity, physics.as_str());

@@ -196,7 +196,7 @@ pub fn scatter(data: &mut Data, random: &mut Random) {
             if model.geom_type()[g] as u32 == 0 || model.body_weldid()[model.geom_bodyid()[g] as usize] == 0 {
                 continue;
             }
-            let bottom = data.geom_xpos()[g][2] - reach(&model, &data, g);
+            let bottom = data.geom_xpos()[g][2] - reach(&model, data, g);
             lowest = lowest.min(bottom);
         }
         let depth = match random.below(5) {
