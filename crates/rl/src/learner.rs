@@ -116,7 +116,7 @@ impl<'a> Company<'a> {
 }
 
 /// Who improves the policy θ against the dynamics it is given.
-pub trait Learner: std::fmt::Debug {
+pub trait Learner: std::fmt::Debug + Send {
     /// Collects experience and improves the policy once (line 12 of Algorithm 1).
     ///
     /// # Errors

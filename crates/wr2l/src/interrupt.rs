@@ -2,7 +2,6 @@
 //! by which schedulers of clusters warn that time is up, ask as well.
 
 use std::io::Write;
-use std::process::ExitCode;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -23,8 +22,8 @@ pub(crate) fn ask_again() {
 }
 
 /// How a command that was interrupted ends.
-pub(crate) fn exit() -> ExitCode {
-    ExitCode::from(EXIT.load(Ordering::Relaxed))
+pub(crate) fn exit() -> u8 {
+    EXIT.load(Ordering::Relaxed)
 }
 
 /// The flag that a signal raises. Listens from the first call on.

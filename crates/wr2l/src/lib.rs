@@ -26,6 +26,23 @@
 //! ```
 #![forbid(unsafe_code)]
 
+// The command line names the facade as everybody else does.
+#[cfg(feature = "cli")]
+extern crate self as wr2l;
+
+#[cfg(feature = "cli")]
+mod cli;
+#[cfg(feature = "cli")]
+mod commands;
+#[cfg(feature = "cli")]
+mod entry;
+#[cfg(feature = "cli")]
+mod interrupt;
+#[cfg(feature = "cli")]
+mod output;
+
+#[cfg(feature = "cli")]
+pub use entry::main_from;
 pub use wr2l_eval as eval;
 pub use wr2l_finite as finite;
 pub use wr2l_nn as nn;

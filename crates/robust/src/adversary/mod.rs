@@ -185,7 +185,7 @@ pub struct Report {
 }
 
 /// Chooses the dynamics that the learner trains under.
-pub trait Adversary: std::fmt::Debug {
+pub trait Adversary: std::fmt::Debug + Send {
     /// Takes a turn against the policy of `actor`. Simulations run on `executor`, with random numbers keyed by the
     /// turn, so that the choice is the same for any number of threads.
     ///
