@@ -9,9 +9,12 @@ use std::env;
 use std::path::Path;
 
 const FOLDER: &str = "MUJOCO_DYNAMIC_LINK_DIR";
+/// Set for a wheel, which carries the library: it names no folder of the machine that built it.
+const BUNDLED: &str = "WR2L_BUNDLED";
 
 pub(crate) fn main() {
     println!("cargo::rerun-if-env-changed={FOLDER}");
+    println!("cargo::rerun-if-env-changed={BUNDLED}");
     let Ok(folder) = env::var(FOLDER) else { return };
     let (library, beside) = match env::var("CARGO_CFG_TARGET_OS").as_deref() {
         Ok("linux") => ("libmujoco.so", "$ORIGIN"),
@@ -30,7 +33,9 @@ pub(crate) fn main() {
         }
     }
     // `-Xlinker` and not `-Wl,`: a folder's name may contain a comma.
-    for folder in [&folder, beside] {
+    // A library that lies beside is meant.
+    let elsewhere = (env::var_os(BUNDLED).is_none()).then_some(folder.as_str());
+    for folder in std::iter::once(beside).chain(elsewhere) {
         for argument in ["-Xlinker", "-rpath", "-Xlinker", folder] {
             println!("cargo::rustc-link-arg={argument}");
         }

@@ -7,6 +7,7 @@ mod book;
 mod checks;
 mod folders;
 mod mujoco;
+mod package;
 mod parity;
 mod peers;
 mod process;

@@ -1,0 +1,47 @@
+//! The Python package's native half: environments, judging, training and the command line. `python/wr2l` has the other,
+//! which is what one imports.
+//!
+//! The interpreter's lock is released wherever something is simulated. What Python hands in is checked here or in the other
+//! half: no input aborts the process.
+#![forbid(unsafe_code)]
+
+mod c_header;
+mod callable;
+mod error;
+mod judge;
+mod lanes;
+mod layers;
+mod onnx;
+mod own;
+mod plan;
+mod policy;
+mod session;
+mod table;
+mod task;
+mod vector;
+mod waiting;
+
+use std::ffi::OsString;
+
+use pyo3::prelude::*;
+
+/// Runs the command line `arguments`, the first of which is the program's name, and returns its exit code.
+#[pyfunction]
+fn command(py: Python<'_>, arguments: Vec<OsString>) -> u8 {
+    py.detach(|| wr2l::main_from(arguments))
+}
+
+#[pymodule]
+mod _native {
+    #[pymodule_export]
+    use super::{
+        command,
+        judge::{evaluate, worst_case},
+        own::OwnSimulator,
+        policy::Policy,
+        session::{Session, train_into},
+        table::Table,
+        task::{parameters_of, physics_of, tasks},
+        vector::VectorSim,
+    };
+}

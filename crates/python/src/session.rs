@@ -1,0 +1,230 @@
+//! Training: the class `Session`, a step at a time in memory, and runs into a folder.
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use wr2l::rl::{Improvement, StopFlag};
+use wr2l::run::{
+    Ending, Observer, Plan, PolicyOrigin, Progress, RunFolder, Session as Game, TrainOptions, TurnDone,
+    VariedParameter, train,
+};
+
+use crate::error;
+use crate::plan;
+use crate::policy::Policy;
+use crate::waiting::{Teller, wait_for};
+
+/// What happens in a run.
+enum Event {
+    /// With entropy and KL divergence of the update.
+    Iteration(Box<Progress>, f64, f64),
+    Turn(Box<TurnDone>),
+    Warning(String),
+}
+
+/// Tells a run's events as they come.
+struct Telling<'a>(&'a Teller<Event>);
+
+impl Observer for Telling<'_> {
+    fn turn(&mut self, turn: &TurnDone) {
+        self.0.tell(Event::Turn(Box::new(turn.clone())));
+    }
+
+    fn iteration(&mut self, progress: &Progress, improvement: &Improvement) {
+        let Improvement { entropy, kl, .. } = *improvement;
+        self.0.tell(Event::Iteration(Box::new(progress.clone()), entropy, kl));
+    }
+
+    fn warning(&mut self, text: &str) {
+        self.0.tell(Event::Warning(text.to_owned()));
+    }
+}
+
+impl Event {
+    /// As a dictionary whose key `event` says which.
+    fn dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let dict = PyDict::new(py);
+        match self {
+            Self::Iteration(progress, entropy, kl) => {
+                dict.set_item("event", "iteration")?;
+                fill(&dict, progress)?;
+                dict.set_item("entropy", entropy)?;
+                dict.set_item("kl", kl)?;
+            }
+            Self::Turn(turn) => {
+                dict.set_item("event", "adversary")?;
+                dict.set_item("turn", turn.turn)?;
+                dict.set_item("steps", turn.steps)?;
+                dict.set_item("simulator_steps", turn.simulator_steps)?;
+                dict.set_item("phi", turn.phi.clone())?;
+                dict.set_item("return_reference", turn.report.reference_value)?;
+                dict.set_item("return_chosen", turn.report.value)?;
+                dict.set_item("seconds", turn.seconds)?;
+            }
+            Self::Warning(text) => {
+                dict.set_item("event", "warning")?;
+                dict.set_item("text", text)?;
+            }
+        }
+        Ok(dict)
+    }
+}
+
+fn fill(dict: &Bound<'_, PyDict>, progress: &Progress) -> PyResult<()> {
+    dict.set_item("iteration", progress.iteration)?;
+    dict.set_item("steps", progress.steps)?;
+    dict.set_item("budget", progress.budget)?;
+    dict.set_item("simulator_steps", progress.simulator_steps)?;
+    dict.set_item("episodes", progress.episodes)?;
+    dict.set_item("recent_return", progress.recent_return)?;
+    dict.set_item("diverged", progress.diverged)?;
+    dict.set_item("seconds", progress.seconds)
+}
+
+fn word(ending: Ending) -> &'static str {
+    match ending {
+        Ending::Budget => "budget",
+        Ending::Entropy => "entropy",
+        Ending::Interrupted => "interrupted",
+    }
+}
+
+fn check_threads(threads: usize) -> PyResult<()> {
+    match threads {
+        1..=1024 => Ok(()),
+        _ => Err(error::usage(format!("threads = {threads}: expected 1 to 1024"))),
+    }
+}
+
+/// A learner and an adversary at play, in memory.
+#[pyclass(module = "wr2l._native")]
+pub(crate) struct Session {
+    game: Mutex<Game>,
+    plan: Plan,
+    stop: StopFlag,
+}
+
+impl Session {
+    fn game(&mut self) -> &mut Game {
+        self.game.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[pymethods]
+impl Session {
+    /// The session of a plan; the ball is estimated here, if the adversary plays in one.
+    #[new]
+    #[pyo3(signature = (task, file, settings, threads))]
+    fn new(
+        py: Python<'_>,
+        task: Option<&str>,
+        file: Option<&str>,
+        settings: &Bound<'_, PyDict>,
+        threads: usize,
+    ) -> PyResult<Self> {
+        check_threads(threads)?;
+        let plan = plan::resolve(task, file, settings)?;
+        let stop = StopFlag::default();
+        let work = |_: &Teller<Event>| Game::of(&plan, threads, stop.clone());
+        let game = wait_for(py, &stop, work, |_, _| Ok(()))?.map_err(error::of_run)?;
+        Ok(Self { game: Mutex::new(game), plan, stop })
+    }
+
+    /// The adversary's turn, if that is due, and one improvement of the policy. What happened, in order; nothing once it has
+    /// ended.
+    fn step<'py>(&mut self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
+        let stop = self.stop.clone();
+        let mut events = Vec::new();
+        let game = self.game();
+        let done = wait_for(
+            py,
+            &stop,
+            |teller| game.step(&mut Telling(teller)),
+            |_, event: Event| {
+                events.push(event);
+                Ok(())
+            },
+        )?;
+        done.map_err(error::of_run)?;
+        events.iter().map(|event| event.dict(py)).collect()
+    }
+
+    /// How it has ended: `budget`, `entropy`; none while it can go on.
+    #[getter]
+    fn ending(&mut self) -> Option<&'static str> {
+        self.game().ending().map(word)
+    }
+
+    /// Where it stands.
+    #[getter]
+    fn progress<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let dict = PyDict::new(py);
+        fill(&dict, &self.game().progress())?;
+        Ok(dict)
+    }
+
+    /// The policy as it stands.
+    #[getter]
+    fn policy(&mut self) -> Policy {
+        let task = self.plan.task.clone();
+        let (physics, algorithm, seed) = (self.plan.physics, self.plan.method(), self.plan.seed);
+        let game = self.game();
+        let (steps, varied) = (game.progress().steps, VariedParameter::all(game.executor().space()));
+        let origin = PolicyOrigin {
+            task: task.to_string(),
+            task_hash: task.hash(),
+            physics,
+            algorithm,
+            seed,
+            steps,
+            varied,
+        };
+        Policy::new(game.policy().clone(), origin, task)
+    }
+
+    /// The plan, as plan.toml holds it.
+    #[getter]
+    fn plan(&self) -> String {
+        self.plan.to_toml()
+    }
+}
+
+/// Trains into a folder as `wr2l train --no-report` does, telling `callback` every event. How it ended, and the last progress.
+#[pyfunction]
+#[pyo3(signature = (task, file, settings, threads, folder, force, callback))]
+#[expect(clippy::too_many_arguments, reason = "each is an argument of the Python function")]
+pub(crate) fn train_into<'py>(
+    py: Python<'py>,
+    task: Option<&str>,
+    file: Option<&str>,
+    settings: &Bound<'py, PyDict>,
+    threads: usize,
+    folder: &str,
+    force: bool,
+    callback: Py<PyAny>,
+) -> PyResult<(&'static str, Bound<'py, PyDict>)> {
+    check_threads(threads)?;
+    let plan = plan::resolve(task, file, settings)?;
+    let folder = RunFolder::create(Path::new(folder), force).map_err(error::of_run)?;
+    let options = TrainOptions { threads, ..TrainOptions::default() };
+    let stop = options.stop.clone();
+    let done = wait_for(
+        py,
+        &stop,
+        |teller| train(&plan, &folder, &options, &mut Telling(teller)),
+        |py, event: Event| {
+            let go_on = callback.bind(py).call1((event.dict(py)?,))?;
+            if go_on.is_truthy()? {
+                return Ok(());
+            }
+            stop.raise();
+            Ok(())
+        },
+    )?;
+    let trained = done.map_err(error::of_run)?;
+    let dict = PyDict::new(py);
+    fill(&dict, &trained.last)?;
+    Ok((word(trained.ending), dict))
+}

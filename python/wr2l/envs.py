@@ -1,0 +1,309 @@
+"""Environments for Gymnasium: many at once, and single ones."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode
+from gymnasium.vector.utils import batch_space
+
+from . import _native
+from ._errors import UsageError
+from .parameters import Parameter, Phi, numbers, rows
+
+Array = npt.NDArray[Any]
+
+# Lanes that are worth a thread of their own.
+_LANES_A_THREAD = 64
+
+
+class VectorEnv(gymnasium.vector.VectorEnv[Array, Array, Array]):
+    """Many environments of one task, each with its own dynamics φ, stepped together.
+
+    Observations are 64-bit, `[num_envs, obs_dim]`. An episode keeps the φ that it began with. `info["phi"]` is φ
+    of every environment's episode, `[num_envs, parameters]`, in the order of `parameters`. Where the physics
+    breaks down an episode is truncated, with a mark in `info["diverged"]` and the last sound observation.
+    """
+
+    metadata: dict[str, Any]
+
+    def __init__(
+        self,
+        task: str,
+        num_envs: int = 1,
+        *,
+        phi: Phi | None = None,
+        vary: Sequence[str] | None = None,
+        physics: str | None = None,
+        autoreset: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        threads: int | None = None,
+        copy: bool = True,
+        render_mode: None = None,
+    ) -> None:
+        if render_mode is not None:
+            raise UsageError("nothing is rendered here: `wr2l report` replays a policy")
+        try:
+            mode = AutoresetMode(autoreset)
+        except ValueError:
+            modes = "`, `".join(mode.value for mode in AutoresetMode)
+            raise UsageError(f"autoreset = {autoreset}: expected `{modes}`") from None
+        if isinstance(vary, str):
+            vary = [vary]
+        if not 1 <= num_envs < 2**31:
+            raise UsageError(f"num_envs = {num_envs}: expected at least 1")
+        if threads is None:
+            threads = max(1, min(os.cpu_count() or 1, num_envs // _LANES_A_THREAD))
+        patterns = None if vary is None else list(vary)
+        self._sim = sim = _native.VectorSim(task, num_envs, physics, patterns, threads, mode.value)
+        self.metadata = {"autoreset_mode": mode, "render_modes": []}
+        self.num_envs = num_envs
+        self.task, self.physics = sim.task, sim.physics
+        #: The parameters of φ, in order.
+        self.parameters = [Parameter(*parameter) for parameter in sim.parameters]
+        self.copy = copy
+        self._mode = mode
+        self.single_observation_space, self.single_action_space = _spaces(sim)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        shape = (num_envs, sim.obs_dim)
+        self._observations, self._last = np.zeros(shape), np.zeros(shape)
+        self._rewards = np.zeros(num_envs)
+        self._terminated, self._truncated, self._diverged = (np.zeros(num_envs, dtype=np.bool_) for _ in range(3))
+        self._everybody = np.ones(num_envs, dtype=np.bool_)
+        self._next_phi = np.tile([parameter.nominal for parameter in self.parameters], (num_envs, 1))
+        self._phi = self._phi_before = self._next_phi.copy()
+        self._everybody.flags.writeable = False
+        # Whether an episode begins in the next step.
+        self._waiting = False
+        self._seeded = False
+        if phi is not None:
+            self.set_phi(phi)
+
+    def set_phi(self, phi: Phi, mask: npt.ArrayLike | None = None) -> None:
+        """Sets φ of all environments, or of those in `mask`, from their next episode on."""
+        which = self._mask(mask)
+        wanted = rows(phi, self.parameters, self._next_phi)
+        self._sim.set_phi(wanted, which)
+        self._next_phi[which] = wanted[which]
+
+    def reset(
+        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Array, dict[str, Any]]:
+        """Begins new episodes.
+
+        `seed`: one for all, from which each environment draws differently, or a list of one for each. Options:
+        `phi` sets the dynamics, `reset_mask` (bool, `[num_envs]`) chooses the environments.
+        """
+        options = options or {}
+        unknown = set(options) - {"phi", "reset_mask"}
+        if unknown:
+            raise UsageError(f"options: no `{'`, `'.join(sorted(unknown))}`; there are `phi` and `reset_mask`")
+        which = self._mask(options.get("reset_mask"))
+        if options.get("phi") is not None:
+            self.set_phi(options["phi"], which)
+        self._seed(seed)
+        self._sim.reset(which, self._observations)
+        self._read_phi()
+        return self._out(self._observations), self._info()
+
+    def step(self, actions: Array) -> tuple[Array, Array, Array, Array, dict[str, Any]]:
+        """Steps every environment; one whose episode ended in the step before begins the next one instead."""
+        if not self._seeded:
+            raise UsageError("reset the environment before its first step")
+        taken = _actions(actions, self.num_envs, self.single_action_space)
+        ended = self._sim.step(
+            taken, self._observations, self._rewards, self._terminated, self._truncated, self._diverged, self._last
+        )
+        begun = ended if self._mode == AutoresetMode.SAME_STEP else self._waiting
+        self._waiting = ended
+        if begun:
+            self._read_phi()
+        info = self._info()
+        if ended:
+            over = self._terminated | self._truncated
+            if self._diverged.any():
+                info["diverged"], info["_diverged"] = self._diverged.copy(), over
+            if self._mode == AutoresetMode.SAME_STEP:
+                last = np.full(self.num_envs, None, dtype=object)
+                for lane in np.flatnonzero(over):
+                    last[lane] = self._last[lane].copy()
+                info["final_obs"], info["_final_obs"] = last, over
+                # φ of the episodes that ended is what it was a step ago.
+                final = {"phi": np.where(over[:, None], self._phi_before, 0.0), "_phi": over.copy()}
+                info["final_info"], info["_final_info"] = final, over.copy()
+        out = self._out
+        observations, rewards = out(self._observations), out(self._rewards)
+        return observations, rewards, out(self._terminated), out(self._truncated), info
+
+    def set_states(self, states: npt.ArrayLike, mask: npt.ArrayLike | None = None) -> Array:
+        """Begins episodes in given physical states (positions, then velocities, `[num_envs, nq + nv]`), under the
+        dynamics that the environments have, and returns the observations."""
+        wanted = np.ascontiguousarray(numbers(states, "states"))
+        if wanted.ndim != 2:
+            raise UsageError(f"states: expected a row for each environment, got shape {wanted.shape}")
+        self._sim.set_states(wanted, self._mask(mask), self._observations)
+        self._read_phi()
+        self._waiting = False
+        self._seeded = True
+        return self._out(self._observations)
+
+    def states(self) -> Array:
+        """The physical states, positions then velocities, `[num_envs, nq + nv]`."""
+        out = np.empty((self.num_envs, sum(self._sim.state_dims)))
+        self._sim.states(out)
+        return out
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Nothing is left open."""
+
+    def __reduce__(self) -> Any:
+        raise TypeError("an environment of wr2l cannot be pickled: make it in the process that uses it")
+
+    def _mask(self, mask: Any) -> Array:
+        if mask is None:
+            return self._everybody
+        which = np.asarray(mask)
+        if which.shape != (self.num_envs,) or which.dtype != np.bool_:
+            raise UsageError(f"a mask is an array of {self.num_envs} truth values")
+        return np.ascontiguousarray(which)
+
+    def _seed(self, seed: int | Sequence[int | None] | None) -> None:
+        if seed is None:
+            if self._seeded:
+                return
+            seed = int(np.random.SeedSequence().generate_state(1, np.uint64)[0] >> 1)
+        lanes = self.num_envs
+        if isinstance(seed, (int, np.integer)):
+            seeds, streams = [int(seed)] * lanes, np.arange(lanes, dtype=np.uint64)
+        else:
+            fresh = np.random.SeedSequence().generate_state(lanes, np.uint64)
+            if len(seed) != lanes:
+                raise UsageError(f"seed: expected {lanes} of them, got {len(seed)}")
+            seeds = [int(fresh[i]) if one is None else int(one) for i, one in enumerate(seed)]
+            streams = np.zeros(lanes, dtype=np.uint64)
+        if not all(0 <= one < 2**64 for one in seeds):
+            raise UsageError("a seed is a whole number from 0 to 2⁶⁴ − 1")
+        self._np_random_seed = int(seeds[0])
+        self._np_random = np.random.default_rng(seeds)
+        self._sim.seed(np.array(seeds, dtype=np.uint64), streams)
+        self._seeded = True
+
+    def _read_phi(self) -> None:
+        self._phi_before, self._phi = self._phi, np.empty_like(self._phi)
+        self._sim.phi(self._phi)
+        self._phi.flags.writeable = False
+
+    def _info(self) -> dict[str, Any]:
+        # Neither can be written to, so that a step without a new episode makes no copies.
+        return {"phi": self._phi, "_phi": self._everybody}
+
+    def _out(self, array: Array) -> Array:
+        return array.copy() if self.copy else array
+
+
+class Env(gymnasium.Env[Array, Any]):
+    """One environment of a task, under the dynamics φ.
+
+    `reset(options={"phi": …})` sets φ, which `info["phi"]` echoes as a dictionary by name.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": []}  # type: ignore[misc]
+
+    def __init__(
+        self,
+        task: str,
+        *,
+        phi: Phi | None = None,
+        vary: Sequence[str] | None = None,
+        physics: str | None = None,
+        render_mode: None = None,
+    ) -> None:
+        self._lane = VectorEnv(
+            task,
+            1,
+            phi=phi,
+            vary=vary,
+            physics=physics,
+            autoreset=AutoresetMode.DISABLED,
+            threads=1,
+            copy=False,
+            render_mode=render_mode,
+        )
+        self.observation_space = self._lane.single_observation_space
+        self.action_space = self._lane.single_action_space
+        self.task, self.physics, self.parameters = self._lane.task, self._lane.physics, self._lane.parameters
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Array, dict[str, Any]]:
+        """Begins a new episode. Options: `phi` sets the dynamics."""
+        super().reset(seed=seed)
+        observations, info = self._lane.reset(seed=None if seed is None else [seed], options=options)
+        return observations[0].copy(), self._info(info)
+
+    def step(self, action: Any) -> tuple[Array, float, bool, bool, dict[str, Any]]:
+        """A step of the task."""
+        observations, rewards, terminated, truncated, info = self._lane.step(np.asarray(action)[None])
+        single = self._info(info)
+        if "diverged" in info:
+            single["diverged"] = True
+        return observations[0].copy(), float(rewards[0]), bool(terminated[0]), bool(truncated[0]), single
+
+    def set_state(self, state: npt.ArrayLike) -> Array:
+        """Begins an episode in a physical state, positions then velocities, and returns the observation."""
+        observations = self._lane.set_states(numbers(state, "state")[None])
+        return np.array(observations[0])
+
+    def state(self) -> Array:
+        """The physical state, positions then velocities."""
+        return np.array(self._lane.states()[0])
+
+    def _info(self, info: dict[str, Any]) -> dict[str, Any]:
+        names = [parameter.name for parameter in self.parameters]
+        return {"phi": dict(zip(names, info["phi"][0].tolist(), strict=True))}
+
+
+def make_vec(task: str, num_envs: int = 1, **options: Any) -> VectorEnv:
+    """Many environments of a task: `VectorEnv`, whose keyword arguments these are."""
+    return VectorEnv(task, num_envs, **options)
+
+
+def make(task: str, **options: Any) -> Env:
+    """One environment of a task: `Env`, whose keyword arguments these are."""
+    return Env(task, **options)
+
+
+def register() -> None:
+    """Makes every task known to Gymnasium as `wr2l/NAME-v0`, for `gymnasium.make` and `make_vec`."""
+    for task in _native.tasks():
+        name = f"wr2l/{task}-v0"
+        if name not in gymnasium.registry:
+            gymnasium.register(
+                id=name,
+                entry_point="wr2l.envs:Env",
+                vector_entry_point="wr2l.envs:VectorEnv",
+                kwargs={"task": task},
+            )
+
+
+def _spaces(sim: _native.VectorSim) -> tuple[spaces.Space[Array], spaces.Space[Any]]:
+    observations = spaces.Box(-np.inf, np.inf, (sim.obs_dim,), np.float64)
+    if sim.choices is not None:
+        return observations, spaces.Discrete(sim.choices)
+    low, high = (np.array(bounds, dtype=np.float32) for bounds in sim.bounds)
+    return observations, spaces.Box(low, high, dtype=np.float32)
+
+
+def _actions(actions: Any, lanes: int, single: spaces.Space[Any]) -> Array:
+    """The actions as the native half takes them, `[lanes, act_dim]`."""
+    array = numbers(actions, "actions")
+    shape = single.shape or ()
+    if array.shape != (lanes, *shape):
+        raise UsageError(f"actions: expected an array of shape {(lanes, *shape)}, got {array.shape}")
+    return np.ascontiguousarray(array.reshape(lanes, -1))

@@ -1,0 +1,137 @@
+"""Training: whole runs, and sessions a step at a time."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _native
+from .policies import Policy
+
+# What is told of a run: a dictionary whose `event` is "iteration", "adversary" or "warning". False stops the run.
+Callback = Callable[[dict[str, Any]], object]
+
+
+class Session:
+    """A learner and an adversary at play, in memory, a step at a time.
+
+    Keyword arguments are the keys of `plan.toml`: nested (`ppo={"learning_rate": 1e-4}`) or with dots
+    (`**{"ppo.learning_rate": 1e-4}`), and `epsilon`, `half_width`, `learner`, `adversary` as the flags of these
+    names. The same plan and seed give the same policy for any number of threads.
+    """
+
+    def __init__(
+        self,
+        task: str | None = None,
+        *,
+        plan: str | os.PathLike[str] | None = None,
+        threads: int | None = None,
+        **settings: Any,
+    ) -> None:
+        file = None if plan is None else os.fspath(plan)
+        self._native = _native.Session(task, file, settings, _threads(threads))
+
+    def step(self) -> list[dict[str, Any]]:
+        """The adversary's turn, if that is due, and one improvement of the policy.
+
+        What happened, in order: dictionaries with an `event`. Empty once the session has ended.
+        """
+        return self._native.step()
+
+    @property
+    def ending(self) -> str | None:
+        """How it has ended: `budget` or `entropy`; None while it can go on."""
+        return self._native.ending
+
+    @property
+    def progress(self) -> dict[str, Any]:
+        """Where it stands: steps, episodes, recent_return and so on."""
+        return self._native.progress
+
+    @property
+    def policy(self) -> Policy:
+        """The policy as it stands."""
+        return Policy(self._native.policy)
+
+    @property
+    def plan(self) -> str:
+        """The whole plan, as `plan.toml` has it."""
+        return self._native.plan
+
+
+class Run:
+    """What a run came to."""
+
+    def __init__(
+        self, policy: Policy, ending: str, progress: dict[str, Any], events: list[dict[str, Any]], folder: str | None
+    ) -> None:
+        self.policy = policy
+        #: `budget`, `entropy` or `interrupted`.
+        self.ending = ending
+        #: Where it ended.
+        self.progress = progress
+        #: All that was told of it.
+        self.events = events
+        #: Its folder, if it has one.
+        self.folder = folder
+
+    @property
+    def history(self) -> dict[str, npt.NDArray[Any]]:
+        """Columns over the iterations: `steps`, `recent_return`, `entropy` and so on."""
+        rows = [event for event in self.events if event["event"] == "iteration"]
+        names = [name for name in rows[0] if name != "event"] if rows else []
+        return {name: np.array([row[name] for row in rows]) for name in names}
+
+    def to_pandas(self) -> Any:
+        """The history as a data frame; needs pandas."""
+        import pandas
+
+        return pandas.DataFrame(self.history)
+
+    def __repr__(self) -> str:
+        return f"<wr2l.Run {self.policy!r}, ended by {self.ending}>"
+
+
+def train(
+    task: str | None = None,
+    *,
+    plan: str | os.PathLike[str] | None = None,
+    out: str | os.PathLike[str] | None = None,
+    force: bool = False,
+    callback: Callback | None = None,
+    threads: int | None = None,
+    **settings: Any,
+) -> Run:
+    """Trains a policy as `wr2l train` does; without `out` nothing is written.
+
+    Keyword arguments are those of `Session`. `callback` is told every event, and stops the run by returning False.
+    With `out` the run goes to that folder, from which `wr2l resume` goes on and `evaluate` reads it.
+    """
+    events: list[dict[str, Any]] = []
+
+    def told(event: dict[str, Any]) -> bool:
+        events.append(event)
+        if event["event"] == "warning":
+            warnings.warn(event["text"], stacklevel=3)
+        return callback is None or callback(event) is not False
+
+    if out is not None:
+        folder = os.fspath(out)
+        file = None if plan is None else os.fspath(plan)
+        ending, progress = _native.train_into(task, file, settings, _threads(threads), folder, force, told)
+        return Run(Policy.load(folder), ending, progress, events, folder)
+    session = Session(task, plan=plan, threads=threads, **settings)
+    go_on = True
+    while go_on and session.ending is None:
+        for event in session.step():
+            go_on = told(event) and go_on
+    return Run(session.policy, session.ending or "interrupted", session.progress, events, None)
+
+
+def _threads(threads: int | None) -> int:
+    return threads if threads is not None else os.cpu_count() or 1
