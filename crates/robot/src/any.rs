@@ -80,11 +80,11 @@ impl AnyTask for RobotTask {
     }
 
     fn sweep(&self) -> &[SweepRange] {
-        &self.file().sweep
+        RobotTask::sweep(self)
     }
 
     fn usual(&self) -> &[Usual] {
-        &self.file().usual
+        RobotTask::usual(self)
     }
 
     fn files(&self) -> Vec<(String, Vec<u8>)> {

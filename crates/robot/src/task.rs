@@ -4,8 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use thiserror::Error;
+use toml::Value;
 use wr2l_rng::Stream;
-use wr2l_sim::{ActionSpace, DynamicsSpace, SimError, Simulator, Verdict};
+use wr2l_sim::{ActionSpace, DynamicsSpace, SimError, Simulator, SweepRange, Usual, Verdict};
 
 use crate::field::Op;
 use crate::file::{ActionMap, Distribution, Mistake, Operation, TaskFile};
@@ -18,6 +19,9 @@ use crate::selector::Selector;
 use crate::start::Start;
 use crate::terms::{Terms, Work};
 use crate::vary::{Draw, Variation, Vary};
+
+/// How far the middle parameter may move in the ball, relative to its unit, if nobody says otherwise.
+const HALF_WIDTH: f64 = 0.3;
 
 /// Why there is no task.
 #[derive(Debug, Error)]
@@ -43,6 +47,8 @@ pub struct RobotTask {
     drives: Vec<Drive>,
     actions: ActionSpace,
     variation: Variation,
+    sweep: Vec<SweepRange>,
+    usual: Vec<Usual>,
 }
 
 impl RobotTask {
@@ -70,10 +76,11 @@ impl RobotTask {
         let terms = Terms::compile(&file, inventory)?;
         let start = Start::compile(&file, inventory)?;
         let variation = variation(&file, &model)?;
+        let (sweep, usual) = (usual_sweep(&file, &variation), usual(&file, &variation));
         let (drives, actions) = drives(&file, &model, &terms)?;
         let [qpos, qvel, _] = crate::terms::home(&file, inventory)?;
         let rules = Arc::new(TermRules { terms: Arc::new(terms), start });
-        Ok(Self { file, model, rules, start: (qpos, qvel), drives, actions, variation })
+        Ok(Self { file, model, rules, start: (qpos, qvel), drives, actions, variation, sweep, usual })
     }
 
     /// Its file.
@@ -89,6 +96,16 @@ impl RobotTask {
     /// What it observes and judges.
     pub fn terms(&self) -> &Terms {
         &self.rules.terms
+    }
+
+    /// The sweep that shows its robustness: the file's, or the first two of what may vary, from end to end.
+    pub fn sweep(&self) -> &[SweepRange] {
+        &self.sweep
+    }
+
+    /// What a plan has by default on it: what suits a robot of which nothing is known, and over that what the file says.
+    pub fn usual(&self) -> &[Usual] {
+        &self.usual
     }
 
     /// What may vary.
@@ -134,6 +151,23 @@ impl RobotTask {
     ) -> Result<Simulator, SimError> {
         self.rig().simulator(&self.variation.effects, vary, physics)
     }
+}
+
+fn usual_sweep(file: &TaskFile, variation: &Variation) -> Vec<SweepRange> {
+    if !file.sweep.is_empty() {
+        return file.sweep.clone();
+    }
+    let first = variation.space.parameters().iter().take(2);
+    first.map(|p| SweepRange { parameter: p.name.clone(), range: [p.lower, p.upper] }).collect()
+}
+
+fn usual(file: &TaskFile, variation: &Variation) -> Vec<Usual> {
+    let names = variation.space.names().map(Value::from).collect();
+    // By its effect: how far the next state moves says nothing across robots.
+    let set = [("vary", Value::Array(names)), ("ball.half_width", Value::Float(HALF_WIDTH))];
+    let set = set.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+    let unknown = Usual { learner: None, adversary: None, algorithm: None, varies: Some(true), set };
+    std::iter::once(unknown).chain(file.usual.iter().cloned()).collect()
 }
 
 /// The uncertain quantities that a file names, on a model.

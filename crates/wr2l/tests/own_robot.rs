@@ -1,0 +1,89 @@
+//! A robot of one's own, from its MJCF to a table: `examples/robot`, as the guide does it.
+#![cfg(feature = "mujoco")]
+
+mod common;
+
+use common::Folder;
+
+const SHORT: &str = "--steps 2000 --set ppo.horizon=64 --set ppo.minibatches=4 --set ball.pairs.count=60 \
+                     --set ball.pairs.pool=120 --set adversary.every=1000 --set adversary.phase_one.surrogate.budget=16 --quiet";
+
+/// A folder with the example in it.
+fn folder() -> Folder {
+    let folder = Folder::new();
+    for name in ["dog.xml", "walk.toml"] {
+        let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/robot");
+        std::fs::copy(format!("{example}/{name}"), folder.path(name)).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn what_a_model_consists_of_is_listed_and_a_task_is_checked() {
+    let folder = folder();
+    let listed = folder.done("inspect dog.xml");
+    for selector in
+        ["body:trunk", "joint:front_left_hip", "geom:front_left_foot", "actuator@joint:hind_right_knee[0]"]
+    {
+        assert!(listed.contains(selector), "{selector}: {listed}");
+    }
+    let checked = folder.done("check walk.toml");
+    assert!(checked.contains("physics: lanes") && checked.contains("every parameter changes"), "{checked}");
+    assert!(checked.contains("geom:front_left_foot"), "what a selector means: {checked}");
+    // A parameter that is not felt: nothing touches the ceiling.
+    let idle = folder.read("dog.xml").replace(
+        "<geom name=\"floor\"",
+        "<geom name=\"lid\" type=\"sphere\" size=\"0.1\" priority=\"1\" pos=\"0 0 9\"/><geom name=\"floor\"",
+    );
+    folder.write("dog.xml", &idle);
+    let idle = folder.read("walk.toml").replace("select = \"geom:*_foot\"", "select = \"geom:lid\"");
+    folder.write("walk.toml", &idle);
+    let ran = folder.run("check walk.toml");
+    assert!(ran.code == 2 && ran.err.contains("foot_friction"), "{ran:?}");
+}
+
+#[test]
+fn it_is_trained_on_evaluated_and_taken_along() {
+    let folder = folder();
+    folder.done(&format!("train walk.toml {SHORT} -o run"));
+    let plan = folder.read("run/plan.toml");
+    assert!(plan.contains("physics = \"lanes\"") && plan.contains("half_width = 0.3"), "{plan}");
+    std::fs::remove_file(folder.path("dog.xml")).unwrap();
+    std::fs::rename(folder.path("run"), folder.path("moved")).unwrap();
+    assert!(folder.done("resume moved").contains("it is finished"));
+    folder.done("evaluate moved --sweep payload=0.6:2:3 --episodes 2");
+    folder.done("evaluate moved --random 4 --vary payload,motor --half-width 0.2 --episodes 2");
+    folder.done("evaluate moved --worst-case --within ball --budget 16 --episodes 2");
+    let table = folder.read("moved/results/sweep-payload.csv");
+    assert!(table.lines().skip(1).all(|row| row.starts_with("dog-walk,lanes,")), "{table}");
+    folder.done("evaluate moved --physics mujoco --sweep payload=1,2 --episodes 1 -o other");
+    let other = folder.read("other/sweep-payload.csv");
+    assert!(other.lines().skip(1).all(|row| row.starts_with("dog-walk,mujoco,")), "{other}");
+    folder.done("report moved -o report.html");
+    folder.done("simulate moved/task/task.toml --phi payload=1.5 --steps 20 -o t.csv");
+    folder.done(&format!("train --plan moved/plan.toml {SHORT} --threads 3 -o again"));
+    let policy = |run: &str| std::fs::read(folder.path(run).join("policy.safetensors")).unwrap();
+    assert!(policy("again") == policy("moved"), "the same bytes, by any number of threads");
+}
+
+#[test]
+fn mistakes_have_a_place_and_a_hint() {
+    let folder = folder();
+    let task = folder.read("walk.toml");
+    let refused = |from: &str, to: &str, words: &[&str]| {
+        assert!(task.contains(from), "{from}");
+        folder.write("bad.toml", &task.replace(from, to));
+        for command in ["check bad.toml", "train bad.toml --steps 1000 -o run"] {
+            let ran = folder.run(command);
+            assert_eq!(ran.code, 2, "{command}: {}", ran.err);
+            for word in words {
+                assert!(ran.err.contains(word), "{command}: no `{word}` in {}", ran.err);
+            }
+        }
+    };
+    refused("body:trunk\"\nquantity = \"mass\"", "body:trnk\"\nquantity = \"mass\"", &["bad.toml:", "trunk"]);
+    refused("tilt(body:trunk) > 1.0", "tit(body:trunk) > 1.0", &["bad.toml:", "tilt"]);
+    refused("quantity = \"gain\"", "quantity = \"gian\"", &["bad.toml:", "gain"]);
+    refused("dog.xml", "cat.xml", &["cat.xml"]);
+    refused("control_dt = 0.02", "control_dt = 0.021", &["bad.toml:", "0.004"]);
+}
