@@ -7,8 +7,8 @@ use std::error::Error;
 
 use wr2l::nn::{Normaliser, Policy};
 use wr2l::rl::{
-    Actor, Company, EpisodeJob, EpisodeOptions, Experience, FinishedEpisode, Improvement, Learner, RlError,
-    State, StateError, Threads,
+    Actor, EpisodeJob, EpisodeOptions, Experience, FinishedEpisode, Improvement, Learner, Opposition,
+    RlError, State, StateError, Threads,
 };
 use wr2l::rng::{Purpose, StreamKey};
 use wr2l::robust::adversary::Uniform;
@@ -51,10 +51,10 @@ impl RandomSearch {
 
 impl Learner for RandomSearch {
     fn improve(&mut self, experience: Experience<'_>) -> Result<Improvement, RlError> {
-        let Experience { executor, source, company, seed, iteration, .. } = experience;
+        let Experience { executor, source, opposition, seed, iteration, .. } = experience;
         // Against somebody who pushes or acts, too, this learner would train as if it were alone.
-        if !matches!(company, Company::Nobody) {
-            return Err(RlError::Company { learner: "random search" });
+        if !matches!(opposition, Opposition::Nobody) {
+            return Err(RlError::Opposition { learner: "random search" });
         }
         let dim = executor.space().dim();
         let weights = self.actor.params().to_vec();

@@ -37,12 +37,12 @@ pub enum RlError {
         /// What would be valid.
         reason: &'static str,
     },
-    /// A learner was given company that it cannot play against.
+    /// A learner was given opposition that it cannot play against.
     #[error(
         "an opponent whose actions mix with the agent's descends the critic Q(s, a) of its learner, and `{learner}` has \
          none: it needs `td3` or `ddpg`"
     )]
-    Company {
+    Opposition {
         /// The learner.
         learner: &'static str,
     },

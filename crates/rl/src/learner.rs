@@ -3,7 +3,7 @@
 use wr2l_sim::Outcome;
 
 use crate::{
-    Actor, Disturbance, DynamicsSource, Executor, FinishedEpisode, LaneBatch, Means, Player, Players,
+    Actor, Disturbance, DynamicsSource, Executor, FinishedEpisode, Interference, LaneBatch, Player, Players,
     RlError, Selection, State, StateError,
 };
 
@@ -22,7 +22,7 @@ pub struct Experience<'a> {
     /// Fraction of it that a transition uses; 0 where there is no budget.
     pub transition_share: f64,
     /// Who else acts.
-    pub company: Company<'a>,
+    pub opposition: Opposition<'a>,
     /// Which episodes to learn from.
     pub selection: Selection,
     /// See [`CollectOptions::random_actions`](crate::CollectOptions::random_actions).
@@ -38,7 +38,7 @@ impl<'a> Experience<'a> {
         iteration: u64,
         progress: f64,
     ) -> Self {
-        let (company, selection) = (Company::Nobody, Selection::default());
+        let (opposition, selection) = (Opposition::Nobody, Selection::default());
         Self {
             executor,
             source,
@@ -46,7 +46,7 @@ impl<'a> Experience<'a> {
             iteration,
             progress,
             transition_share: 0.0,
-            company,
+            opposition,
             selection,
             random_actions: 0.0,
         }
@@ -55,11 +55,11 @@ impl<'a> Experience<'a> {
 
 /// Who else acts in a learner's episodes.
 #[derive(Clone, Copy, Debug, Default)]
-pub enum Company<'a> {
+pub enum Opposition<'a> {
     /// Nobody.
     #[default]
     Nobody,
-    /// A policy that pushes bodies of the robot, with forces up to `bound` N in each direction ([`Means::Force`]).
+    /// A policy that pushes bodies of the robot, with forces up to `bound` N in each direction ([`Interference::Force`]).
     Pushed {
         /// The policy that pushes.
         by: &'a Actor,
@@ -81,8 +81,8 @@ pub enum Company<'a> {
 /// How an opponent's actions mix with the agent's, and how often it learns.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Mixing {
-    /// [`Means::TakeOver`] or [`Means::Blend`].
-    pub means: Means,
+    /// [`Interference::TakeOver`] or [`Interference::Blend`].
+    pub means: Interference,
     /// The agent's updates to one of the opponent's. Usual: 10.
     pub every: u32,
     /// Whether an update of the opponent takes the agent's turn, instead of following it.
@@ -91,15 +91,15 @@ pub struct Mixing {
     pub explores: bool,
 }
 
-impl<'a> Company<'a> {
+impl<'a> Opposition<'a> {
     /// The players of an episode of the learner `learner`, called `name`, whose opponents can be forces alone.
     ///
     /// # Errors
-    /// [`RlError::Company`] for [`Company::Mixed`]; [`RlError::OpponentRemembers`] for a policy that pushes and has a
+    /// [`RlError::Opposition`] for [`Opposition::Mixed`]; [`RlError::OpponentRemembers`] for a policy that pushes and has a
     /// history: what an agent remembers is of its own actions.
     pub fn players(self, learner: &'a Actor, name: &'static str) -> Result<Players<'a>, RlError> {
         let disturbance = |actor: &'a Actor, bound| match actor.history().frames() {
-            0 => Ok(Some(Disturbance { actor, means: Means::Force { bound }, explores: true })),
+            0 => Ok(Some(Disturbance { actor, means: Interference::Force { bound }, explores: true })),
             frames => Err(RlError::OpponentRemembers { frames }),
         };
         match self {
@@ -110,7 +110,7 @@ impl<'a> Company<'a> {
             Self::Pushing { agent, bound } => {
                 Ok(Players { agent, disturbance: disturbance(learner, bound)?, learner: Player::Opponent })
             }
-            Self::Mixed(_) => Err(RlError::Company { learner: name }),
+            Self::Mixed(_) => Err(RlError::Opposition { learner: name }),
         }
     }
 }

@@ -30,7 +30,7 @@ pub use executor::{
     TransitionError,
 };
 pub use gae::generalised_advantages;
-pub use learner::{Company, Experience, Improvement, Learner, Mixing, PhaseSeconds, Skip};
+pub use learner::{Experience, Improvement, Learner, Mixing, Opposition, PhaseSeconds, Skip};
 pub use policy::actor::{ActScratch, Actor};
 pub use policy::history::History;
 pub use policy::lane_actor::LaneActor;
@@ -40,7 +40,7 @@ pub use rollout::collect::{
     CollectOptions, Correlation, FinishedEpisode, LaneBatch, LaneState, Lanes, Stretch,
 };
 pub use rollout::dynamics_source::{DynamicsSource, Fixed};
-pub use rollout::players::{Acting, Disturbance, Means, Player, Players};
+pub use rollout::players::{Acting, Disturbance, Interference, Player, Players};
 pub use rollout::selection::{Begin, Selection};
 pub use state::{Array, Number, Persist, State, StateError};
 pub use trpo::Trpo;

@@ -2,8 +2,8 @@
 
 use wr2l_nn::{Adam, AdamConfig, Mlp, Policy, RunningMoments};
 use wr2l_rl::{
-    Acting, Actor, CollectOptions, Company, Ddpg, DdpgConfig, Disturbance, DynamicsSource, EpisodeJob,
-    EpisodeOptions, Executor, Experience, Fixed, History, LaneActor, LaneBatch, Lanes, Learner, Means,
+    Acting, Actor, CollectOptions, Ddpg, DdpgConfig, Disturbance, DynamicsSource, EpisodeJob, EpisodeOptions,
+    Executor, Experience, Fixed, History, Interference, LaneActor, LaneBatch, Lanes, Learner, Opposition,
     Player, Players, Ppo, PpoConfig, RlError, Stretch, Threads, Trpo, TrpoConfig,
 };
 use wr2l_rng::{Purpose, StreamKey};
@@ -214,7 +214,7 @@ fn the_agent_remembers_the_action_that_counted_where_an_opponents_is_mixed_in() 
     let simulator = simulator(TaskName::HALF_CHEETAH, &[]);
     let agent = actor(&simulator, 2, 7);
     for opponent in [actor(&simulator, 2, 8), actor(&simulator, 0, 8)] {
-        for means in [Means::TakeOver { alpha: 0.4 }, Means::Blend { alpha: 0.4 }] {
+        for means in [Interference::TakeOver { alpha: 0.4 }, Interference::Blend { alpha: 0.4 }] {
             let disturbance = Some(Disturbance { actor: &opponent, means, explores: true });
             let players = Players { agent: &agent, disturbance, learner: Player::Agent };
             let mut executor = Threads::with_lanes(&simulator, 1, 2).unwrap();
@@ -338,36 +338,36 @@ fn an_agent_with_a_history_is_pushed_by_a_policy_that_has_none_and_one_that_has_
     let simulator = simulator(TaskName::HOPPER, &[]);
     let config = TrpoConfig { lanes: 3, horizon: 60, ..TrpoConfig::default() };
     let agent = || Trpo::with_history(config.clone(), simulator.spec(), 0, 2, 5).unwrap();
-    let train = |learner: &mut Trpo, company: Company<'_>, threads| {
+    let train = |learner: &mut Trpo, opposition: Opposition<'_>, threads| {
         let mut executor = Threads::with_lanes(&simulator, threads, 2).unwrap();
         let source = Fixed(Vec::new());
         for iteration in 0..3 {
             let experience = Experience::alone(&mut executor, &source, 5, iteration, 0.0);
-            learner.improve(Experience { company, ..experience })?;
+            learner.improve(Experience { opposition, ..experience })?;
         }
         Ok::<_, RlError>(learner.actor().params().iter().map(|p| p.to_bits()).collect::<Vec<_>>())
     };
     let by = pusher(&simulator, 0);
-    let alone = train(&mut agent(), Company::Nobody, 1).unwrap();
-    assert_eq!(alone, train(&mut agent(), Company::Pushed { by: &by, bound: 0.0 }, 2).unwrap());
-    let pushed = train(&mut agent(), Company::Pushed { by: &by, bound: 5.0 }, 1).unwrap();
-    assert_eq!(pushed, train(&mut agent(), Company::Pushed { by: &by, bound: 5.0 }, 2).unwrap());
+    let alone = train(&mut agent(), Opposition::Nobody, 1).unwrap();
+    assert_eq!(alone, train(&mut agent(), Opposition::Pushed { by: &by, bound: 0.0 }, 2).unwrap());
+    let pushed = train(&mut agent(), Opposition::Pushed { by: &by, bound: 5.0 }, 1).unwrap();
+    assert_eq!(pushed, train(&mut agent(), Opposition::Pushed { by: &by, bound: 5.0 }, 2).unwrap());
     assert_ne!(alone, pushed);
 
     // The one who pushes learns from observations, while the agent remembers.
     let agent = agent();
     let history = agent.actor().history();
     let push = || Trpo::pusher(config.clone(), simulator.spec(), 0, 5).unwrap().facing(history);
-    let company = Company::Pushing { agent: agent.actor(), bound: 5.0 };
+    let opposition = Opposition::Pushing { agent: agent.actor(), bound: 5.0 };
     let mut learner = push();
-    let pushing = train(&mut learner, company, 1).unwrap();
-    assert_eq!(pushing, train(&mut push(), company, 3).unwrap());
+    let pushing = train(&mut learner, opposition, 1).unwrap();
+    assert_eq!(pushing, train(&mut push(), opposition, 3).unwrap());
     assert_eq!(learner.actor().input_dim(), simulator.spec().obs_dim);
 
     let remembers = pusher(&simulator, 1);
-    let error = train(&mut self::agent(&simulator), Company::Pushed { by: &remembers, bound: 5.0 }, 1);
+    let error = train(&mut self::agent(&simulator), Opposition::Pushed { by: &remembers, bound: 5.0 }, 1);
     assert_eq!(error, Err(RlError::OpponentRemembers { frames: 1 }));
-    let error = train(&mut Trpo::pusher(config.clone(), simulator.spec(), 0, 5).unwrap(), company, 1);
+    let error = train(&mut Trpo::pusher(config.clone(), simulator.spec(), 0, 5).unwrap(), opposition, 1);
     assert!(matches!(error, Err(RlError::Sim(SimError::State { expected: 28, got: 0, .. }))), "{error:?}");
 }
 
@@ -377,7 +377,7 @@ fn an_opponent_with_another_history_than_the_agents_is_no_company() {
     let simulator = simulator(TaskName::HALF_CHEETAH, &[]);
     let (agent, opponent) = (actor(&simulator, 2, 7), actor(&simulator, 1, 8));
     let disturbance =
-        Some(Disturbance { actor: &opponent, means: Means::Blend { alpha: 0.4 }, explores: true });
+        Some(Disturbance { actor: &opponent, means: Interference::Blend { alpha: 0.4 }, explores: true });
     let players = Players { agent: &agent, disturbance, learner: Player::Agent };
     let mut executor = Threads::with_lanes(&simulator, 1, 2).unwrap();
     let mut lanes = Lanes::new(2, simulator.spec(), 0).with_history(agent.history());

@@ -26,9 +26,9 @@ fn play(
     for iteration in iterations {
         let turn = Turn { seed: 3, index: iteration, progress: 0.0, current: &current };
         let choice = adversary.choose(&turn, learner.actor(), &mut executor).unwrap();
-        let (company, selection) = (adversary.company(), adversary.selection());
+        let (opposition, selection) = (adversary.opposition(), adversary.selection());
         let alone = Experience::alone(&mut executor, &choice.source, 3, iteration, 0.0);
-        learner.improve(Experience { company, selection, ..alone }).unwrap();
+        learner.improve(Experience { opposition, selection, ..alone }).unwrap();
     }
     learner.actor().params().iter().map(|p| p.to_bits()).collect()
 }

@@ -15,7 +15,7 @@
 //! The first transitions come from actions at random. Observations may be normalised by their running moments; the buffer
 //! holds them raw, and every minibatch is normalised as of now.
 //!
-//! Against an opponent whose actions mix with the agent's ([`Company::Mixed`]; Tessler et al. 2019) the buffer holds
+//! Against an opponent whose actions mix with the agent's ([`Opposition::Mixed`]; Tessler et al. 2019) the buffer holds
 //! the actions that counted, the critic's targets and the actor's gradient see both players, and after every so many
 //! of the agent's updates the opponent moves *down* the same critic. With weight or probability 0 it changes no bit.
 
@@ -32,8 +32,9 @@ use crate::ddpg::exploration::{NoiseKind, ParameterNoise};
 use crate::ddpg::networks::{CriticStep, Net, QFunction, Role, finite, follow};
 use crate::ddpg::replay::{Draw, Replay, Transition};
 use crate::{
-    Acting, Actor, CollectOptions, Company, DdpgConfig, Disturbance, Experience, History, Improvement,
-    LaneBatch, Lanes, Learner, Means, Mixing, Player, Players, RlError, Skip, State, StateError, Stretch,
+    Acting, Actor, CollectOptions, DdpgConfig, Disturbance, Experience, History, Improvement, Interference,
+    LaneBatch, Lanes, Learner, Mixing, Opposition, Player, Players, RlError, Skip, State, StateError,
+    Stretch,
 };
 
 /// Normalised observations are clipped to ± this.
@@ -229,9 +230,9 @@ impl Ddpg {
         };
         // In a blend the two are mixed before the critic sees them; who takes over acts alone.
         let (alpha, blended) = match mixing.means {
-            Means::Blend { alpha } => (alpha, true),
-            Means::TakeOver { alpha } => (alpha, false),
-            Means::Force { .. } => (0.0, false),
+            Interference::Blend { alpha } => (alpha, true),
+            Interference::TakeOver { alpha } => (alpha, false),
+            Interference::Force { .. } => (0.0, false),
         };
         let (agents_turn, opponents_turn) = Self::turns(mixing, self.updates / every);
         if agents_turn {
@@ -286,14 +287,14 @@ fn player(
 
 impl Learner for Ddpg {
     fn improve(&mut self, experience: Experience<'_>) -> Result<Improvement, RlError> {
-        let Experience { executor, source, seed, iteration, company, selection, random_actions, .. } =
+        let Experience { executor, source, seed, iteration, opposition, selection, random_actions, .. } =
             experience;
         if selection.chooses() {
             let remedy = "learns from single transitions of all times";
             return Err(RlError::Selection { learner: name(&self.config), remedy });
         }
-        let mixing = match company {
-            Company::Mixed(mixing) => Some(mixing),
+        let mixing = match opposition {
+            Opposition::Mixed(mixing) => Some(mixing),
             _ => None,
         };
         if mixing.is_some() {
@@ -337,7 +338,7 @@ impl Learner for Ddpg {
                     disturbance: Some(Disturbance { actor, means, explores: explores && !by_weights }),
                     learner: Player::Agent,
                 },
-                _ => company.players(agent, name(&self.config))?,
+                _ => opposition.players(agent, name(&self.config))?,
             };
             executor.collect(players, source, &mut self.lanes, options, &mut self.batch)?;
             self.store();

@@ -4,7 +4,7 @@ use wr2l_nn::{Activation, Adam, AdamConfig, Mlp, MlpCache, tanh_in_place};
 use wr2l_rng::Stream;
 
 use crate::ddpg::replay::Draw;
-use crate::rollout::players::Means;
+use crate::rollout::players::Interference;
 use crate::{DdpgConfig, HiddenUnits, InitialWeights, Persist, RlError, State, StateError};
 
 /// What a network is for.
@@ -208,7 +208,7 @@ impl QFunction {
         &mut self,
         draw: &Draw,
         actor: &mut Net,
-        opponent: Option<(&mut Net, Means)>,
+        opponent: Option<(&mut Net, Interference)>,
         config: &DdpgConfig,
         stream: &mut Stream,
     ) -> CriticStep {
@@ -218,9 +218,9 @@ impl QFunction {
         if let Some((opponent, means)) = opponent {
             bounded_of(opponent, &draw.next, true, &mut self.other_actions);
             match means {
-                Means::Blend { alpha } => blend(alpha, &self.other_actions, &mut self.actions),
-                Means::TakeOver { alpha } => other_weight = alpha as f32,
-                Means::Force { .. } => {}
+                Interference::Blend { alpha } => blend(alpha, &self.other_actions, &mut self.actions),
+                Interference::TakeOver { alpha } => other_weight = alpha as f32,
+                Interference::Force { .. } => {}
             }
         }
         smooth(config, stream, &mut self.actions);

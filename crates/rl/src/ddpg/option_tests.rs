@@ -34,9 +34,9 @@ fn options() -> Vec<(&'static str, DdpgConfig)> {
     ]
 }
 
-fn turns(explores: bool) -> Company<'static> {
-    let means = Means::TakeOver { alpha: 0.3 };
-    Company::Mixed(Mixing { means, every: 2, in_turn: true, explores })
+fn turns(explores: bool) -> Opposition<'static> {
+    let means = Interference::TakeOver { alpha: 0.3 };
+    Opposition::Mixed(Mixing { means, every: 2, in_turn: true, explores })
 }
 
 #[test]
@@ -50,9 +50,9 @@ fn every_option_changes_the_run_and_none_depends_on_threads_or_grouping() {
             assert!(reference == trained(&simulator, &config, turns(true), threads, grouping), "{name}");
         }
     }
-    let following = mixed(Means::TakeOver { alpha: 0.3 });
-    for (company, name) in [(turns(false), "explores"), (following, "in turn")] {
-        assert!(plain != trained(&simulator, &small(), company, 1, 1), "{name}");
+    let following = mixed(Interference::TakeOver { alpha: 0.3 });
+    for (opposition, name) in [(turns(false), "explores"), (following, "in turn")] {
+        assert!(plain != trained(&simulator, &small(), opposition, 1, 1), "{name}");
     }
 }
 
@@ -60,7 +60,7 @@ fn every_option_changes_the_run_and_none_depends_on_threads_or_grouping() {
 fn a_restored_learner_goes_on_bit_for_bit_with_every_option() {
     let simulator = simulator(TaskName::HOPPER);
     for (name, config) in options() {
-        for company in [Company::Nobody, turns(true), turns(false)] {
+        for opposition in [Opposition::Nobody, turns(true), turns(false)] {
             let mut executor = Threads::new(&simulator, 1).unwrap();
             let mut learner = ddpg(&simulator, config.clone());
             // Saved in the middle of episodes, and once before there is anything to save.
@@ -71,8 +71,8 @@ fn a_restored_learner_goes_on_bit_for_bit_with_every_option() {
                 let mut other = ddpg(&simulator, config.clone());
                 other.restore(&mut state).unwrap();
                 state.finish().unwrap();
-                let a = improve(&mut learner, &mut executor, iteration, company);
-                let b = improve(&mut other, &mut executor, iteration, company);
+                let a = improve(&mut learner, &mut executor, iteration, opposition);
+                let b = improve(&mut other, &mut executor, iteration, opposition);
                 assert_eq!(format!("{a:?}"), format!("{b:?}"), "{name}");
                 assert_eq!(learner.actor.params(), other.actor.params(), "{name}");
                 assert_eq!(learner.actor.normaliser(), other.actor.normaliser(), "{name}");
@@ -241,12 +241,12 @@ fn the_buffer_holds_what_the_noisy_weights_did_and_raw_observations() {
     };
     let mut executor = Threads::new(&simulator, 1).unwrap();
     let mut learner = ddpg(&simulator, config);
-    improve(&mut learner, &mut executor, 0, Company::Nobody);
+    improve(&mut learner, &mut executor, 0, Opposition::Nobody);
     let normaliser = learner.actor.normaliser().clone();
     assert_eq!(normaliser, learner.observations.normaliser(OBSERVATION_CLIP));
     let lengths: Vec<usize> = learner.batch.iter().map(|lane| lane.rewards.len()).collect();
     assert_eq!(lengths, [7, 7, 7]);
-    improve(&mut learner, &mut executor, 1, Company::Nobody);
+    improve(&mut learner, &mut executor, 1, Opposition::Nobody);
     // The explorers of that round, with the normaliser that it was collected with.
     let mut explorer = learner.explorers.as_ref().unwrap().agent().clone();
     explorer.renew_normaliser(&normaliser);
@@ -322,17 +322,17 @@ fn l2_adds_its_share_of_every_parameter_to_the_gradient_and_shrinks_them() {
 #[test]
 fn an_opponent_that_does_not_explore_acts_by_its_mean() {
     let simulator = simulator(TaskName::HOPPER);
-    let means = Means::TakeOver { alpha: 1.0 };
+    let means = Interference::TakeOver { alpha: 1.0 };
     for (explores, kind) in
         [(false, NoiseKind::Gaussian), (true, NoiseKind::Gaussian), (false, NoiseKind::OrnsteinUhlenbeck)]
     {
         let mut executor = Threads::new(&simulator, 1).unwrap();
         let config = DdpgConfig { noise: noise(kind), warm_up: 0, rounds: 1, ..small() };
         let mut learner = ddpg(&simulator, config);
-        let company = Company::Mixed(Mixing { means, every: 1, in_turn: false, explores });
-        improve(&mut learner, &mut executor, 0, company);
+        let opposition = Opposition::Mixed(Mixing { means, every: 1, in_turn: false, explores });
+        improve(&mut learner, &mut executor, 0, opposition);
         let opponent = learner.opponent().unwrap().clone();
-        improve(&mut learner, &mut executor, 1, company);
+        improve(&mut learner, &mut executor, 1, opposition);
         let mut scratch = opponent.scratch(1);
         let lane = &learner.batch[0];
         let mean = lane.inputs.chunks_exact(11).zip(lane.actions.chunks_exact(3)).all(|(obs, action)| {

@@ -37,24 +37,24 @@ pub(super) fn improve(
     learner: &mut Ddpg,
     executor: &mut dyn Executor,
     iteration: u64,
-    company: Company<'_>,
+    opposition: Opposition<'_>,
 ) -> Improvement {
     let source = Fixed(Vec::new());
     let experience = Experience::alone(executor, &source, 1, iteration, 0.0);
-    learner.improve(Experience { company, ..experience }).unwrap()
+    learner.improve(Experience { opposition, ..experience }).unwrap()
 }
 
 /// The learner after four iterations, as bits, and what it reported.
 pub(super) fn trained(
     simulator: &Simulator,
     config: &DdpgConfig,
-    company: Company<'_>,
+    opposition: Opposition<'_>,
     threads: usize,
     grouping: usize,
 ) -> (Vec<u32>, String) {
     let mut executor = Threads::with_lanes(simulator, threads, grouping).unwrap();
     let mut learner = ddpg(simulator, config.clone());
-    let reports: Vec<_> = (0..4).map(|i| improve(&mut learner, &mut executor, i, company)).collect();
+    let reports: Vec<_> = (0..4).map(|i| improve(&mut learner, &mut executor, i, opposition)).collect();
     let critics = learner.critic.nets().flat_map(|net| net.params().to_vec());
     let numbers: Vec<f32> = learner.actor.params().iter().copied().chain(critics).collect();
     let mut draw = Draw::default();
@@ -63,18 +63,18 @@ pub(super) fn trained(
     (numbers.iter().map(|p| p.to_bits()).collect(), format!("{reports:?}"))
 }
 
-pub(super) fn mixed(means: Means) -> Company<'static> {
-    Company::Mixed(Mixing { means, every: 3, in_turn: false, explores: true })
+pub(super) fn mixed(means: Interference) -> Opposition<'static> {
+    Opposition::Mixed(Mixing { means, every: 3, in_turn: false, explores: true })
 }
 
 #[test]
 fn the_same_bits_for_any_threads_and_grouping() {
     let simulator = simulator(TaskName::HOPPER);
     for config in [small(), small_td3()] {
-        for company in [Company::Nobody, mixed(Means::TakeOver { alpha: 0.2 })] {
-            let reference = trained(&simulator, &config, company, 1, 1);
+        for opposition in [Opposition::Nobody, mixed(Interference::TakeOver { alpha: 0.2 })] {
+            let reference = trained(&simulator, &config, opposition, 1, 1);
             for (threads, grouping) in [(2, 1), (1, 3), (2, 2)] {
-                assert!(reference == trained(&simulator, &config, company, threads, grouping));
+                assert!(reference == trained(&simulator, &config, opposition, threads, grouping));
             }
         }
     }
@@ -177,12 +177,12 @@ fn critic_targets_bootstrap_through_time_limits() {
 fn the_actor_climbs_the_critic_and_the_opponent_descends_it() {
     let simulator = simulator(TaskName::HOPPER);
     let mut executor = Threads::new(&simulator, 1).unwrap();
-    for means in [Means::TakeOver { alpha: 0.3 }, Means::Blend { alpha: 0.3 }] {
+    for means in [Interference::TakeOver { alpha: 0.3 }, Interference::Blend { alpha: 0.3 }] {
         let mut learner = ddpg(&simulator, DdpgConfig { warm_up: 60, ..small() });
         improve(&mut learner, &mut executor, 0, mixed(means));
         learner.replay.draw(16, &mut StreamKey::new(1, Purpose::Test).stream(), &mut learner.draw);
         let draw = learner.draw.clone();
-        let blended = matches!(means, Means::Blend { .. });
+        let blended = matches!(means, Interference::Blend { .. });
         // The mean of Q where `mover` acts, `other` blended in with this weight.
         let worth = |learner: &mut Ddpg, agent: bool, change: bool| {
             let Ddpg { mover, opponent: Some(opponent), critic, .. } = learner else { unreachable!() };
@@ -208,7 +208,7 @@ fn actions_stay_within_their_bounds_and_the_warm_up_fills_them() {
     let config = DdpgConfig { warm_up: 2000, replay: 5000, rounds: 100, ..small() };
     let mut learner = ddpg(&simulator, config);
     let before = learner.actor.params().to_vec();
-    let report = improve(&mut learner, &mut executor, 0, Company::Nobody);
+    let report = improve(&mut learner, &mut executor, 0, Opposition::Nobody);
     assert_eq!((report.transitions, report.skipped), (2100, None));
     assert_ne!(before, learner.actor.params());
     let mut draw = Draw::default();
@@ -236,13 +236,12 @@ fn a_task_of_choices_is_refused_with_a_sentence() {
 fn a_restored_learner_goes_on_bit_for_bit() {
     let simulator = simulator(TaskName::HOPPER);
     let configs = [small(), small_td3()];
-    for (config, company) in configs
-        .iter()
-        .flat_map(|config| [(config, Company::Nobody), (config, mixed(Means::Blend { alpha: 0.2 }))])
-    {
+    for (config, opposition) in configs.iter().flat_map(|config| {
+        [(config, Opposition::Nobody), (config, mixed(Interference::Blend { alpha: 0.2 }))]
+    }) {
         let mut executor = Threads::new(&simulator, 1).unwrap();
         let mut learner = ddpg(&simulator, config.clone());
-        (0..2).for_each(|i| drop(improve(&mut learner, &mut executor, i, company)));
+        (0..2).for_each(|i| drop(improve(&mut learner, &mut executor, i, opposition)));
         let mut state = State::default();
         learner.save(&mut state);
         let mut state = state.into_owned();
@@ -250,8 +249,8 @@ fn a_restored_learner_goes_on_bit_for_bit() {
         other.restore(&mut state).unwrap();
         state.finish().unwrap();
         let (a, b) = (
-            improve(&mut learner, &mut executor, 2, company),
-            improve(&mut other, &mut executor, 2, company),
+            improve(&mut learner, &mut executor, 2, opposition),
+            improve(&mut other, &mut executor, 2, opposition),
         );
         assert_eq!(format!("{a:?}"), format!("{b:?}"));
         assert_eq!(learner.actor.params(), other.actor.params());
@@ -264,7 +263,7 @@ fn weights_that_are_no_numbers_are_an_error_and_the_policy_stays() {
     let simulator = simulator(TaskName::HOPPER);
     let mut executor = Threads::new(&simulator, 1).unwrap();
     let mut learner = ddpg(&simulator, small());
-    improve(&mut learner, &mut executor, 0, Company::Nobody);
+    improve(&mut learner, &mut executor, 0, Opposition::Nobody);
     let before = learner.actor.params().to_vec();
     learner.config.critic_learning_rate = f64::INFINITY;
     let source = Fixed(Vec::new());
@@ -334,8 +333,9 @@ fn the_opponent_moves_once_in_so_many_moves_of_the_actor() {
     let simulator = simulator(TaskName::HOPPER);
     let mut executor = Threads::new(&simulator, 1).unwrap();
     let mut learner = ddpg(&simulator, small_td3());
-    let mixing = Mixing { means: Means::TakeOver { alpha: 0.3 }, every: 3, in_turn: false, explores: true };
-    improve(&mut learner, &mut executor, 0, Company::Mixed(mixing));
+    let mixing =
+        Mixing { means: Interference::TakeOver { alpha: 0.3 }, every: 3, in_turn: false, explores: true };
+    improve(&mut learner, &mut executor, 0, Opposition::Mixed(mixing));
     let mut moves = |mixing: Mixing| {
         learner.updates = 0;
         let mut stream = StreamKey::new(1, Purpose::Test).stream();

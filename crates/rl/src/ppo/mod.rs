@@ -250,7 +250,7 @@ impl Learner for Ppo {
             iteration,
             progress,
             transition_share,
-            company,
+            opposition,
             selection,
             random_actions,
         } = experience;
@@ -268,7 +268,7 @@ impl Learner for Ppo {
             random_actions,
         };
         let begun = Instant::now();
-        let players = company.players(&self.actor, "ppo")?;
+        let players = opposition.players(&self.actor, "ppo")?;
         executor.collect(players, source, &mut self.lanes, options, &mut self.batch)?;
         let collected = Instant::now();
         let used = progress + transition_share * transitions(&self.batch) as f64;

@@ -4,7 +4,7 @@ use wr2l_rng::Stream;
 use wr2l_sim::{BatchSim, Outcome, SimError};
 
 use crate::policy::actor::ActScratch;
-use crate::rollout::players::{Acting, Disturbance, Means, Player, Players};
+use crate::rollout::players::{Acting, Disturbance, Interference, Player, Players};
 use crate::{Actor, History};
 
 /// What a lane is being used for: a single measured episode, or a stretch of a learner's batch.
@@ -58,14 +58,14 @@ pub(crate) struct Step<'a> {
 
 /// A player's actions in all lanes, and what it takes to draw them.
 #[derive(Debug)]
-struct Hand {
+struct ActionBuffers {
     noise: Vec<f64>,
     drawn: Vec<f32>,
     log_probs: Vec<f32>,
     act: ActScratch,
 }
 
-impl Hand {
+impl ActionBuffers {
     fn new(lanes: usize, actor: &Actor) -> Self {
         Self {
             noise: vec![0.0; lanes * actor.act_dim()],
@@ -115,8 +115,8 @@ struct DriveScratch {
     active: Vec<bool>,
     rewards: Vec<f64>,
     outcomes: Vec<Outcome>,
-    agent: Hand,
-    opponent: Option<Hand>,
+    agent: ActionBuffers,
+    opponent: Option<ActionBuffers>,
     /// One number a lane that decides whether the opponent takes over.
     coins: Vec<f64>,
     /// Forces on the bodies of a lane.
@@ -138,8 +138,8 @@ impl DriveScratch {
             active: vec![false; lanes],
             rewards: vec![0.0; lanes],
             outcomes: vec![Outcome::Running; lanes],
-            agent: Hand::new(lanes, agent),
-            opponent: players.disturbance.map(|disturbance| Hand::new(lanes, disturbance.actor)),
+            agent: ActionBuffers::new(lanes, agent),
+            opponent: players.disturbance.map(|disturbance| ActionBuffers::new(lanes, disturbance.actor)),
             coins: vec![1.0; lanes],
             forces: players
                 .disturbance
@@ -154,7 +154,7 @@ impl DriveScratch {
         if let (Some(hand), Some(disturbance)) = (&mut self.opponent, players.disturbance) {
             hand.act(disturbance.actor, disturbance.acting(acting), &self.obs, stride);
             match disturbance.means {
-                Means::Force { bound } => self.push(&disturbance, bound, sim)?,
+                Interference::Force { bound } => self.push(&disturbance, bound, sim)?,
                 means => self.mix(players.agent, means),
             }
         }
@@ -210,7 +210,7 @@ impl DriveScratch {
     }
 
     /// Both draw within the unit box; only what is within it is mixed.
-    fn mix(&mut self, agent: &Actor, means: Means) {
+    fn mix(&mut self, agent: &Actor, means: Interference) {
         let Some(hand) = &mut self.opponent else { return };
         let width = agent.act_dim();
         for drawn in [&mut hand.drawn, &mut self.agent.drawn] {

@@ -6,7 +6,7 @@ use crate::Actor;
 
 /// How a policy disturbs the agent.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Means {
+pub enum Interference {
     /// Its actions, clipped to [−1, 1] and multiplied by `bound`, are forces in N on the bodies of
     /// [`SimSpec::forces`](wr2l_sim::SimSpec::forces), a horizontal and a vertical one each (Pinto et al. 2017).
     Force {
@@ -32,7 +32,7 @@ pub struct Disturbance<'a> {
     /// The policy.
     pub actor: &'a Actor,
     /// What its actions do.
-    pub means: Means,
+    pub means: Interference,
     /// Whether its actions are drawn from its policy where the agent's are; else they are its means.
     pub explores: bool,
 }
@@ -91,7 +91,7 @@ pub enum Acting {
     Random,
 }
 
-impl Means {
+impl Interference {
     /// Replaces the agent's action by the one that counts. `coin` is uniform in [0, 1).
     pub(crate) fn mix(self, coin: f64, opponent: &[f32], action: &mut [f32]) {
         match self {
@@ -127,9 +127,11 @@ mod tests {
     #[test]
     fn a_weight_or_probability_of_zero_changes_no_bit_and_of_one_leaves_nothing() {
         let opponent = [0.3, -1.0, f32::MIN_POSITIVE];
-        for means in
-            [Means::TakeOver { alpha: 0.0 }, Means::Blend { alpha: 0.0 }, Means::Force { bound: 9.0 }]
-        {
+        for means in [
+            Interference::TakeOver { alpha: 0.0 },
+            Interference::Blend { alpha: 0.0 },
+            Interference::Force { bound: 9.0 },
+        ] {
             for coin in [0.0, 0.5, 0.999] {
                 let before = [0.123_456_79, -1.0, 1e-30];
                 let mut action = before;
@@ -137,7 +139,7 @@ mod tests {
                 assert_eq!(before.map(f32::to_bits), action.map(f32::to_bits), "{means:?}");
             }
         }
-        for means in [Means::TakeOver { alpha: 1.0 }, Means::Blend { alpha: 1.0 }] {
+        for means in [Interference::TakeOver { alpha: 1.0 }, Interference::Blend { alpha: 1.0 }] {
             let mut action = [0.5, 0.5, 0.5];
             means.mix(0.999, &opponent, &mut action);
             assert_eq!(action, opponent, "{means:?}");
@@ -146,7 +148,7 @@ mod tests {
 
     #[test]
     fn the_opponent_takes_over_as_often_as_it_should() {
-        let means = Means::TakeOver { alpha: 0.1 };
+        let means = Interference::TakeOver { alpha: 0.1 };
         let mut stream = StreamKey::new(1, Purpose::Test).stream();
         let mut taken = 0;
         for _ in 0..20_000 {

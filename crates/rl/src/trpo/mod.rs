@@ -27,7 +27,7 @@ use crate::rollout::selection::kept;
 use crate::samples::{Estimation, Samples};
 use crate::trpo::conjugate_gradient::{conjugate_gradient, dot};
 use crate::{
-    Acting, Actor, CollectOptions, Company, Experience, History, Improvement, LaneBatch, Lanes, Learner,
+    Acting, Actor, CollectOptions, Experience, History, Improvement, LaneBatch, Lanes, Learner, Opposition,
     RlError, Skip, State, StateError, TrpoConfig,
 };
 
@@ -110,7 +110,7 @@ impl Trpo {
         Ok(made.facing(history))
     }
 
-    /// A learner that pushes the task's bodies ([`Company::Pushing`]): its actions are forces within [−1, 1], two for
+    /// A learner that pushes the task's bodies ([`Opposition::Pushing`]): its actions are forces within [−1, 1], two for
     /// each of [`SimSpec::forces`].
     ///
     /// # Errors
@@ -331,7 +331,7 @@ impl Learner for Trpo {
             iteration,
             progress,
             transition_share,
-            company,
+            opposition,
             selection,
             random_actions,
         } = experience;
@@ -348,7 +348,7 @@ impl Learner for Trpo {
             acting: Acting::Sample,
             random_actions,
         };
-        let players = company.players(&self.actor, "trpo")?;
+        let players = opposition.players(&self.actor, "trpo")?;
         executor.collect(players, source, &mut self.lanes, options, &mut self.batch)?;
         let mut report = Improvement::of(&self.batch);
         report.learning_rate = self.config.critic_learning_rate;
@@ -379,8 +379,8 @@ impl Learner for Trpo {
                 report.kl = trial.kl;
                 report.entropy = trial.entropy;
                 let TrpoConfig { critic_epochs, critic_minibatch, critic_learning_rate, .. } = self.config;
-                let purpose = match company {
-                    Company::Pushing { .. } => Purpose::OpponentMinibatch,
+                let purpose = match opposition {
+                    Opposition::Pushing { .. } => Purpose::OpponentMinibatch,
                     _ => Purpose::Minibatch,
                 };
                 let key = StreamKey::new(seed, purpose).iteration(iteration);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use wr2l_rl::{Actor, Company, Executor, Fixed, Means, Mixing};
+use wr2l_rl::{Actor, Executor, Fixed, Interference, Mixing, Opposition};
 
 use super::{Adversary, Choice, Report, Turn};
 use crate::RobustError;
@@ -85,13 +85,13 @@ impl Adversary for Action {
         Ok(Choice { source, report: Report::default(), simulator_steps: 0 })
     }
 
-    fn company(&self) -> Company<'_> {
+    fn opposition(&self) -> Opposition<'_> {
         let ActionConfig { mode, alpha, every, in_turn, explores } = self.0;
         let means = match mode {
-            Mode::TakeOver => Means::TakeOver { alpha },
-            Mode::Blend => Means::Blend { alpha },
+            Mode::TakeOver => Interference::TakeOver { alpha },
+            Mode::Blend => Interference::Blend { alpha },
         };
-        Company::Mixed(Mixing { means, every, in_turn, explores })
+        Opposition::Mixed(Mixing { means, every, in_turn, explores })
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use wr2l_rl::{
-    Actor, Company, Executor, Experience, Fixed, History, Learner, Selection, State, StateError, Trpo,
+    Actor, Executor, Experience, Fixed, History, Learner, Opposition, Selection, State, StateError, Trpo,
     TrpoConfig,
 };
 use wr2l_sim::SimSpec;
@@ -102,7 +102,7 @@ impl Adversary for Force {
                 iteration: turn.index * iterations + i,
                 progress: turn.progress,
                 transition_share: 0.0,
-                company: Company::Pushing { agent: actor, bound: self.bound },
+                opposition: Opposition::Pushing { agent: actor, bound: self.bound },
                 selection: Selection::default(),
                 random_actions: 0.0,
             })?;
@@ -116,8 +116,8 @@ impl Adversary for Force {
         Ok(Choice { source: Arc::new(reference), report, simulator_steps })
     }
 
-    fn company(&self) -> Company<'_> {
-        Company::Pushed { by: self.pusher.actor(), bound: self.bound }
+    fn opposition(&self) -> Opposition<'_> {
+        Opposition::Pushed { by: self.pusher.actor(), bound: self.bound }
     }
 
     fn save<'a>(&'a self, state: &mut State<'a>) {

@@ -42,7 +42,7 @@ pub use wasserstein::Wasserstein;
 
 use std::sync::Arc;
 
-use wr2l_rl::{Actor, Company, DynamicsSource, Executor, Fixed, Selection, State, StateError};
+use wr2l_rl::{Actor, DynamicsSource, Executor, Fixed, Opposition, Selection, State, StateError};
 
 use crate::RobustError;
 use crate::phase_one::PhaseOneReport;
@@ -200,8 +200,8 @@ pub trait Adversary: std::fmt::Debug + Send {
     ) -> Result<Choice, RobustError>;
 
     /// Who else acts in the learner's episodes.
-    fn company(&self) -> Company<'_> {
-        Company::Nobody
+    fn opposition(&self) -> Opposition<'_> {
+        Opposition::Nobody
     }
 
     /// Which of its episodes the learner learns from.

@@ -210,7 +210,7 @@ pub(super) fn defaults(
     LEARNERS.iter().for_each(|row| lay(&mut plan, row.name, usual(row).table()));
     ADVERSARIES.iter().for_each(|row| lay(&mut plan, ADVERSARY, (row.usual)().table()));
     set(&mut plan, (usual_adversary.row().presets)());
-    set(&mut plan, (adversary.row().company)());
+    set(&mut plan, (adversary.row().opposition)());
     if matches!(algorithm, Algorithm::NrMdp | Algorithm::NrMdpAuthors) {
         set(&mut plan, [("adversary.action.mode", "blend".into())]);
     }

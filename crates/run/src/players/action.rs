@@ -27,7 +27,7 @@ pub(super) static ROW: AdversaryRow = AdversaryRow {
     read: read_adversary::<ActionOptions>,
     words: &[WORDS],
     presets: Vec::new,
-    company: Vec::new,
+    opposition: Vec::new,
     quick: &[],
     since: || {
         vec![

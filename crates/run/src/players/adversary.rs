@@ -32,7 +32,7 @@ pub(crate) struct AdversaryRow {
     /// What the presets that are made with it set of other options.
     pub(crate) presets: fn() -> Wanted,
     /// What is usual of other options wherever it plays.
-    pub(crate) company: fn() -> Wanted,
+    pub(crate) opposition: fn() -> Wanted,
     /// Values that make a run take a second or less, by key within the section.
     pub(crate) quick: &'static [(&'static str, i64)],
     /// Options that plans of earlier versions were without. The first are its own, unless version 0.1 had them.

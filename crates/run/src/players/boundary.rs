@@ -28,7 +28,7 @@ pub(super) static ROW: AdversaryRow = AdversaryRow {
     read: read_adversary::<BoundaryOptions>,
     words: &[RAMP],
     presets: Vec::new,
-    company: Vec::new,
+    opposition: Vec::new,
     quick: &[],
     since: Vec::new,
 };

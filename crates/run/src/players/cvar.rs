@@ -29,7 +29,7 @@ pub(super) static ROW: AdversaryRow = AdversaryRow {
     words: &[WORDS, RAMP, REGION],
     // Its authors' hundred trajectories.
     presets: || vec![("ppo.episodes", 100.into())],
-    company: Vec::new,
+    opposition: Vec::new,
     quick: &[],
     since: || vec![("adversary.cvar", None), ("adversary.region", None)],
 };

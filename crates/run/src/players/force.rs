@@ -30,7 +30,7 @@ pub(super) static ROW: AdversaryRow = AdversaryRow {
     words: &[WORDS],
     // A turn for every iteration of the learner.
     presets: || vec![("adversary.lane_steps", 1.into())],
-    company: Vec::new,
+    opposition: Vec::new,
     quick: &[],
     since: || vec![("adversary.force", None)],
 };

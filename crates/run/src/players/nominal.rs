@@ -27,7 +27,7 @@ pub(crate) static ROW: AdversaryRow = AdversaryRow {
     read: read_adversary::<NominalOptions>,
     words: &[],
     presets: Vec::new,
-    company: Vec::new,
+    opposition: Vec::new,
     quick: &[],
     since: Vec::new,
 };

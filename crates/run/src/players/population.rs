@@ -29,7 +29,7 @@ pub(super) static ROW: AdversaryRow = AdversaryRow {
     words: &[WORDS, RETURNS, RAMP],
     presets: Vec::new,
     // It tells the values of lanes under different dynamics apart.
-    company: || vec![("ppo.critic_sees_dynamics", true.into())],
+    opposition: || vec![("ppo.critic_sees_dynamics", true.into())],
     quick: &[],
     since: || vec![("adversary.population", None)],
 };

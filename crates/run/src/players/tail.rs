@@ -28,7 +28,7 @@ pub(super) static ROW: AdversaryRow = AdversaryRow {
     read: read_adversary::<TailOptions>,
     words: &[WORDS, RETURNS, RAMP],
     presets: Vec::new,
-    company: Vec::new,
+    opposition: Vec::new,
     quick: &[],
     since: || vec![("adversary.tail", None)],
 };

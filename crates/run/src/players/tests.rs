@@ -108,7 +108,7 @@ fn quick_values_and_those_of_presets_are_of_options_that_there_are() {
     LEARNERS.iter().for_each(|row| of(row.name, row.quick, &(row.usual)(1).table()));
     for row in ADVERSARIES {
         of(row.name, row.quick, &(row.usual)().table());
-        for (key, value) in (row.presets)().into_iter().chain((row.company)()) {
+        for (key, value) in (row.presets)().into_iter().chain((row.opposition)()) {
             let (section, own) = key.split_once('.').unwrap();
             let known = LEARNERS.iter().find(|learner| learner.name == section);
             let known =

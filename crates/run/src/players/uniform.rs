@@ -28,7 +28,7 @@ pub(super) static ROW: AdversaryRow = AdversaryRow {
     read: read_adversary::<UniformOptions>,
     words: &[RAMP, REGION],
     presets: Vec::new,
-    company: Vec::new,
+    opposition: Vec::new,
     quick: &[],
     since: || vec![("adversary.region", None)],
 };

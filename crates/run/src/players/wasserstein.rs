@@ -30,7 +30,7 @@ pub(super) static ROW: AdversaryRow = AdversaryRow {
     read: read_adversary::<WassersteinOptions>,
     words: &[WORDS, RETURNS, RAMP],
     presets: Vec::new,
-    company: Vec::new,
+    opposition: Vec::new,
     quick: &[("phase_one.max_inner", 1), ("phase_one.gradient.pairs", 2), ("phase_one.surrogate.budget", 8)],
     since: || {
         vec![

@@ -119,7 +119,7 @@ impl Speed {
             if let Some(Opponent { adversary, .. }) = &mut opponent {
                 let turn = Turn { seed: plan.seed, index: iteration, progress: 0.0, current: &z };
                 adversary.choose(&turn, learner.actor(), experience.executor)?;
-                experience.company = adversary.company();
+                experience.opposition = adversary.opposition();
                 experience.selection = adversary.selection();
             }
             transitions += learner.improve(experience)?.transitions;

@@ -4,7 +4,7 @@ use wr2l_rl::{Improvement, Skip};
 use wr2l_robust::phase_one::Stop;
 
 use crate::formats::log::Cell;
-use crate::training::course::mean_over_sound;
+use crate::training::counters::mean_over_sound;
 use crate::training::session::IterationDone;
 use crate::training::watch::TurnDone;
 

@@ -2,7 +2,7 @@
 
 use wr2l_rl::{Actor, Begin, Improvement, Selection, Skip};
 
-use crate::training::course::{Course, mean_over_sound};
+use crate::training::counters::{Counters, mean_over_sound};
 use wr2l_sim::Simulator;
 
 /// Share of training episodes that may diverge without a warning.
@@ -51,7 +51,7 @@ pub(crate) fn learnt_nothing(done: &Improvement, iteration: u64) -> Option<Strin
 }
 
 /// A warning, if the physics diverges more often than can be passed over: once, as soon as that can be told.
-pub(crate) fn watch(course: &mut Course, simulator: &Simulator) -> Option<String> {
+pub(crate) fn watch(course: &mut Counters, simulator: &Simulator) -> Option<String> {
     if course.warned || course.episodes < EPISODES {
         return None;
     }
@@ -61,7 +61,7 @@ pub(crate) fn watch(course: &mut Course, simulator: &Simulator) -> Option<String
 }
 
 /// The same at the end of a run, however short it was.
-pub(crate) fn diverging(course: &Course, physics: &str, task: &str) -> Option<String> {
+pub(crate) fn diverging(course: &Counters, physics: &str, task: &str) -> Option<String> {
     let share = course.diverged_in_training as f64 / course.episodes as f64;
     (share > DIVERGED).then(|| {
         format!(
@@ -136,7 +136,7 @@ mod tests {
     fn the_watchdog_barks_once_above_one_percent_and_names_the_simulator() {
         let simulator = plan().simulator().unwrap();
         let course =
-            |diverged_in_training, episodes| Course { diverged_in_training, episodes, ..Course::new(0) };
+            |diverged_in_training, episodes| Counters { diverged_in_training, episodes, ..Counters::new(0) };
         assert_eq!(watch(&mut course(1, 100), &simulator), None);
         assert_eq!(watch(&mut course(9, 99), &simulator), None, "too early to tell");
         assert_eq!(diverging(&course(0, 0), "classic", "cartpole"), None);

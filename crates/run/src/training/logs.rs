@@ -9,7 +9,7 @@ use crate::plan::Plan;
 use crate::training::columns::{
     IterationRow, iteration_columns, iteration_scalars, turn_cells, turn_columns, turn_scalars,
 };
-use crate::training::course::Course;
+use crate::training::counters::Counters;
 use crate::training::session::IterationDone;
 use crate::training::summary;
 use crate::training::watch::{Observer, TurnDone};
@@ -48,7 +48,7 @@ impl Logs {
     pub(crate) fn resume(
         plan: &Plan,
         folder: &RunFolder,
-        course: &Course,
+        course: &Counters,
         observer: &mut dyn Observer,
     ) -> Result<Self, RunError> {
         remove_temporaries(folder.path());

@@ -2,7 +2,7 @@
 
 pub(crate) mod budget;
 pub(crate) mod columns;
-pub(crate) mod course;
+pub(crate) mod counters;
 pub(crate) mod guard;
 pub(crate) mod logs;
 pub(crate) mod overshoot;

@@ -60,12 +60,12 @@ impl Overshoot {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::training::course::Course;
+    use crate::training::counters::Counters;
     use wr2l_rl::Skip;
 
     /// A run of so many iterations, of which the first few had this KL and clip fraction.
-    fn course(far: u64, of: u64, (kl, clip_fraction): (f64, f64)) -> Course {
-        let mut course = Course::new(0);
+    fn course(far: u64, of: u64, (kl, clip_fraction): (f64, f64)) -> Counters {
+        let mut course = Counters::new(0);
         for iteration in 0..of {
             let calm = Improvement { kl: 0.03, clip_fraction: 0.35, ..Improvement::default() };
             let wild = Improvement { kl, clip_fraction, ..Improvement::default() };
@@ -95,7 +95,7 @@ mod tests {
         assert!(!warns(19, 19, (9.0, 1.0)), "too early to tell");
         assert!(!warns(20, 20, (0.03, 0.35)) && !warns(20, 20, (f64::NAN, f64::NAN)));
         assert!(!warns(20, 20, (9.0, 0.0)), "nothing is clipped: TRPO");
-        let mut skipped = Course::new(0);
+        let mut skipped = Counters::new(0);
         (0..20).for_each(|_| {
             skipped.advance(&Improvement {
                 kl: 9.0,

@@ -13,7 +13,7 @@ use crate::formats::files::remove_temporaries;
 use crate::formats::folder::RunFolder;
 use crate::formats::policy_file::{PolicyOrigin, VariedParameter};
 use crate::plan::{Layer, Plan};
-use crate::training::course::Course;
+use crate::training::counters::Counters;
 use crate::training::players::{RestoreError, learner};
 use crate::training::summary::Summary;
 use crate::training::train::{Run, TrainOptions, begin};
@@ -95,7 +95,7 @@ impl Saved {
                 return Err(RunError::ChangedPlan { differences: differences.join("\n") });
             }
         }
-        let mut course = Course::new(old.vary.len());
+        let mut course = Counters::new(old.vary.len());
         // Not a clone of all of it: it may hold a replay buffer.
         let mut part = State::default();
         for (name, array) in found.state.arrays().filter(|(name, _)| name.starts_with("course.")) {
@@ -202,7 +202,7 @@ pub(crate) fn policy_of_checkpoint(path: &Path) -> Result<(Actor, PolicyOrigin),
     let (header, mut state) = read(path).map_err(|error| wrong(error.to_string()))?;
     let plan = Layer::of_checkpoint(path, header.plan).and_then(|layer| Plan::resolve(&[layer]))?;
     let simulator = plan.simulator()?;
-    let mut course = Course::new(plan.vary.len());
+    let mut course = Counters::new(plan.vary.len());
     let mut learner = learner(&plan, &simulator)?;
     state.restore("course", &mut course).map_err(|error| wrong(error.to_string()))?;
     state.within("learner", |state| learner.restore(state)).map_err(|error| wrong(error.to_string()))?;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use wr2l_rl::{
-    Actor, Company, Executor, Experience, Fixed, Improvement, Learner, RlError, Selection, State, StateError,
-    StopFlag, Threads,
+    Actor, Executor, Experience, Fixed, Improvement, Learner, Opposition, RlError, Selection, State,
+    StateError, StopFlag, Threads,
 };
 use wr2l_robust::Adversary;
 use wr2l_robust::adversary::{Source, Turn};
@@ -16,7 +16,7 @@ use wr2l_robust::adversary::{Source, Turn};
 use crate::error::RunError;
 use crate::plan::Plan;
 use crate::training::budget::Budget;
-use crate::training::course::Course;
+use crate::training::counters::Counters;
 use crate::training::guard;
 use crate::training::players::{Opponent, learner};
 use crate::training::watch::{Ending, Observer, Progress, TurnDone};
@@ -57,7 +57,7 @@ pub struct Session {
     learner: Box<dyn Learner>,
     adversary: Option<Box<dyn Adversary>>,
     source: Source,
-    course: Course,
+    course: Counters,
     /// Since when this process trains.
     begun: Instant,
     /// Seconds that others have trained before.
@@ -75,7 +75,7 @@ impl Session {
         let space = executor.space();
         Self {
             source: Arc::new(Fixed::reference(space)),
-            course: Course::new(space.dim()),
+            course: Counters::new(space.dim()),
             begun: Instant::now(),
             before: 0.0,
             budget,
@@ -231,15 +231,15 @@ impl Session {
         self.adversary = adversary;
     }
 
-    pub(crate) fn course(&self) -> &Course {
+    pub(crate) fn course(&self) -> &Counters {
         &self.course
     }
 
-    pub(crate) fn course_mut(&mut self) -> &mut Course {
+    pub(crate) fn course_mut(&mut self) -> &mut Counters {
         &mut self.course
     }
 
-    pub(crate) fn into_course(self) -> Course {
+    pub(crate) fn into_course(self) -> Counters {
         self.course
     }
 
@@ -314,7 +314,7 @@ impl Session {
             iteration,
             progress: self.course.steps as f64 / self.budget.steps as f64,
             transition_share: 1.0 / self.budget.steps as f64,
-            company: adversary.map_or(Company::Nobody, |adversary| adversary.company()),
+            opposition: adversary.map_or(Opposition::Nobody, |adversary| adversary.opposition()),
             selection: adversary.map_or_else(Selection::default, |adversary| adversary.selection()),
             random_actions: self.budget.random_actions,
         };

@@ -1,7 +1,7 @@
 //! What a run came to.
 
 use crate::formats::ball_file::BallSummary;
-use crate::training::course::Course;
+use crate::training::counters::Counters;
 use crate::training::watch::{Ending, Progress};
 
 /// What a run came to.
@@ -21,5 +21,5 @@ pub struct Trained {
     pub checkpoint_seconds: f64,
     /// The ball that it trained in, if it did.
     pub ball: Option<BallSummary>,
-    pub(crate) course: Course,
+    pub(crate) course: Counters,
 }

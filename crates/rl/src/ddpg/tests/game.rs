@@ -3,11 +3,12 @@
 use super::*;
 
 const ALPHA: f64 = 0.2;
-const BOTH: [Means; 2] = [Means::TakeOver { alpha: ALPHA }, Means::Blend { alpha: ALPHA }];
+const BOTH: [Interference; 2] =
+    [Interference::TakeOver { alpha: ALPHA }, Interference::Blend { alpha: ALPHA }];
 
 /// A learner after two iterations of the game, whose players have moved apart; a minibatch is drawn, and from here on
 /// nobody moves: gradients can be compared.
-fn playing(simulator: &Simulator, means: Means) -> Ddpg {
+fn playing(simulator: &Simulator, means: Interference) -> Ddpg {
     let mut executor = Threads::new(simulator, 1).unwrap();
     let mut learner = ddpg(simulator, DdpgConfig { actor_learning_rate: 0.03, ..small() });
     (0..2).for_each(|i| drop(improve(&mut learner, &mut executor, i, mixed(means))));
@@ -18,7 +19,7 @@ fn playing(simulator: &Simulator, means: Means) -> Ddpg {
 }
 
 /// What the critic is taught when the agent acts next, or the opponent instead of it, disturbed or not.
-fn targets(learner: &mut Ddpg, agent: bool, disturbance: Option<Means>) -> Vec<f64> {
+fn targets(learner: &mut Ddpg, agent: bool, disturbance: Option<Interference>) -> Vec<f64> {
     let Ddpg { config, mover, critic, opponent: Some(opponent), draw, .. } = learner else { unreachable!() };
     let (first, second) = if agent { (mover, &mut opponent.mover) } else { (&mut opponent.mover, mover) };
     let disturbance = disturbance.map(|means| (second, means));
@@ -40,13 +41,19 @@ fn the_critic_expects_the_agent_and_the_opponent_each_by_its_weight() {
     for alpha in [0.1, 0.3, 0.9] {
         let expected: Vec<f64> =
             agent.iter().zip(&opponent).map(|(a, b)| (1.0 - alpha) * a + alpha * b).collect();
-        assert!(close(&targets(&mut learner, true, Some(Means::TakeOver { alpha })), &expected), "{alpha}");
+        assert!(
+            close(&targets(&mut learner, true, Some(Interference::TakeOver { alpha })), &expected),
+            "{alpha}"
+        );
         // A blend of 0.9 of the one is a blend of 0.1 of the other, and not the mean of what both are worth.
-        let blend = targets(&mut learner, true, Some(Means::Blend { alpha }));
-        assert!(close(&blend, &targets(&mut learner, false, Some(Means::Blend { alpha: 1.0 - alpha }))));
+        let blend = targets(&mut learner, true, Some(Interference::Blend { alpha }));
+        assert!(close(
+            &blend,
+            &targets(&mut learner, false, Some(Interference::Blend { alpha: 1.0 - alpha }))
+        ));
         assert!(!close(&blend, &expected), "{alpha}");
     }
-    for means in [|alpha| Means::TakeOver { alpha }, |alpha| Means::Blend { alpha }] {
+    for means in [|alpha| Interference::TakeOver { alpha }, |alpha| Interference::Blend { alpha }] {
         assert!(close(&targets(&mut learner, true, Some(means(0.0))), &agent));
         assert!(close(&targets(&mut learner, true, Some(means(1.0))), &opponent));
     }
@@ -90,8 +97,8 @@ fn a_player_of_weight_or_probability_zero_changes_no_bit_and_learns_nothing() {
     for task in [TaskName::INVERTED_PENDULUM, TaskName::HOPPER] {
         let simulator = simulator(task);
         for config in [small(), small_td3()] {
-            let alone = trained(&simulator, &config, Company::Nobody, 1, 1);
-            for means in [|alpha| Means::TakeOver { alpha }, |alpha| Means::Blend { alpha }] {
+            let alone = trained(&simulator, &config, Opposition::Nobody, 1, 1);
+            for means in [|alpha| Interference::TakeOver { alpha }, |alpha| Interference::Blend { alpha }] {
                 let absent = mixed(means(0.0));
                 assert!(alone == trained(&simulator, &config, absent, 1, 1), "{task}: no opponent");
                 // Whose weight is 0 is never moved, be it the opponent or, at the opponent's weight 1, the agent.

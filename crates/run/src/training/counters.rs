@@ -14,7 +14,7 @@ const SHOWN_EPISODES: usize = 100;
 
 /// A run's counters, and what it remembers.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Course {
+pub(crate) struct Counters {
     /// Iterations done, each a row of `metrics.csv`.
     pub(crate) iteration: u64,
     /// Policy steps done.
@@ -47,7 +47,7 @@ pub(crate) struct Course {
     pub(crate) curve: Vec<(f64, f64)>,
 }
 
-impl Course {
+impl Counters {
     /// A run that varies `dim` parameters, before its first iteration.
     pub(crate) fn new(dim: usize) -> Self {
         Self { entropy: f64::NAN, current: vec![0.0; dim], ..Self::default() }
@@ -107,7 +107,7 @@ pub(crate) fn mean_over_sound(finished: &[FinishedEpisode], of: fn(&FinishedEpis
     sum / count
 }
 
-impl Persist for Course {
+impl Persist for Counters {
     fn save<'a>(&'a self, state: &mut State<'a>) {
         let counts = [
             self.iteration,
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_course_reads_back_whole() {
-        let mut course = Course::new(2);
+        let mut course = Counters::new(2);
         for i in 0..150 {
             let episode = FinishedEpisode { ret: f64::from(i), length: 3, outcome: Outcome::Terminated };
             course.advance(&Improvement {
@@ -188,7 +188,7 @@ mod tests {
         assert_eq!(course.recent_return(), 99.5);
         let mut state = State::default();
         state.save("course", &course);
-        let mut back = Course::new(2);
+        let mut back = Counters::new(2);
         let mut copy = state.clone();
         copy.restore("course", &mut back).unwrap();
         copy.finish().unwrap();
@@ -197,9 +197,9 @@ mod tests {
         for (name, array) in state.arrays().filter(|(name, _)| *name != "course.overshoot") {
             earlier.put(name, array.clone());
         }
-        let mut back = Course::new(2);
+        let mut back = Counters::new(2);
         earlier.restore("course", &mut back).unwrap();
-        assert_eq!(back, Course { overshoot: Overshoot::default(), ..course.clone() });
-        assert!(state.restore("course", &mut Course::new(3)).is_err());
+        assert_eq!(back, Counters { overshoot: Overshoot::default(), ..course.clone() });
+        assert!(state.restore("course", &mut Counters::new(3)).is_err());
     }
 }

@@ -2,9 +2,9 @@
 
 use wr2l_nn::{Normaliser, Policy};
 use wr2l_rl::{
-    Acting, Actor, Begin, CollectOptions, Company, Disturbance, Executor, Experience, Fixed, Improvement,
-    LaneBatch, Lanes, Learner, Means, Mixing, Player, Players, Ppo, PpoConfig, RlError, Selection, Stretch,
-    Threads, Trpo, TrpoConfig,
+    Acting, Actor, Begin, CollectOptions, Disturbance, Executor, Experience, Fixed, Improvement,
+    Interference, LaneBatch, Lanes, Learner, Mixing, Opposition, Player, Players, Ppo, PpoConfig, RlError,
+    Selection, Stretch, Threads, Trpo, TrpoConfig,
 };
 use wr2l_rng::{Purpose, StreamKey};
 use wr2l_sim::{ActionSpace, Simulator, Task, TaskName};
@@ -32,14 +32,14 @@ fn bits(actor: &Actor) -> Vec<u32> {
 fn train(
     learner: &mut dyn Learner,
     executor: &mut dyn Executor,
-    company: Company<'_>,
+    opposition: Opposition<'_>,
     selection: Selection,
 ) -> Vec<Improvement> {
     let source = Fixed(Vec::new());
     (0..4)
         .map(|iteration| {
             let experience = Experience::alone(executor, &source, 5, iteration, 0.0);
-            learner.improve(Experience { company, selection, ..experience }).unwrap()
+            learner.improve(Experience { opposition, selection, ..experience }).unwrap()
         })
         .collect()
 }
@@ -54,16 +54,16 @@ fn a_learner_pushed_with_bound_zero_is_the_learner_alone_bit_for_bit() {
     for task in [TaskName::INVERTED_PENDULUM, TaskName::HOPPER, TaskName::WALKER2D, TaskName::HALF_CHEETAH] {
         let simulator = simulator(task);
         let by = pusher(&simulator);
-        let run = |company: Company<'_>| {
+        let run = |opposition: Opposition<'_>| {
             let mut executor = Threads::new(&simulator, 1).unwrap();
             let mut learner = trpo(&simulator);
-            let reports = train(&mut learner, &mut executor, company, Selection::default());
+            let reports = train(&mut learner, &mut executor, opposition, Selection::default());
             (bits(learner.actor()), reports)
         };
-        let alone = run(Company::Nobody);
-        assert!(alone == run(Company::Pushed { by: &by, bound: 0.0 }), "{task}");
+        let alone = run(Opposition::Nobody);
+        assert!(alone == run(Opposition::Pushed { by: &by, bound: 0.0 }), "{task}");
         assert!(
-            alone.0 != run(Company::Pushed { by: &by, bound: 5.0 }).0,
+            alone.0 != run(Opposition::Pushed { by: &by, bound: 5.0 }).0,
             "{task}: a push changes something"
         );
     }
@@ -74,11 +74,11 @@ fn disturbed(
     threads: usize,
     grouping: usize,
     learner: Player,
-    means: Means,
+    means: Interference,
 ) -> Vec<LaneBatch> {
     let agent = trpo(simulator).actor().clone();
     let by = match means {
-        Means::Force { .. } => pusher(simulator),
+        Interference::Force { .. } => pusher(simulator),
         _ => Trpo::new(TrpoConfig::default(), simulator.spec(), 0, 77).unwrap().actor().clone(),
     };
     let mut executor = Threads::with_lanes(simulator, threads, grouping).unwrap();
@@ -107,7 +107,11 @@ fn disturbed(
 #[test]
 fn disturbed_batches_have_the_same_bits_for_any_threads_and_grouping() {
     let simulator = simulator(TaskName::HOPPER);
-    for means in [Means::Force { bound: 3.0 }, Means::TakeOver { alpha: 0.3 }, Means::Blend { alpha: 0.3 }] {
+    for means in [
+        Interference::Force { bound: 3.0 },
+        Interference::TakeOver { alpha: 0.3 },
+        Interference::Blend { alpha: 0.3 },
+    ] {
         let reference = disturbed(&simulator, 1, 1, Player::Agent, means);
         for (threads, grouping) in [(2, 1), (1, 5), (2, 2)] {
             assert!(reference == disturbed(&simulator, threads, grouping, Player::Agent, means), "{means:?}");
@@ -176,7 +180,7 @@ fn chance_acts_in_as_many_steps_as_asked_and_every_action_recorded_is_the_agents
 #[test]
 fn the_opponent_learns_from_its_own_actions_and_the_opposite_of_the_reward() {
     let simulator = simulator(TaskName::HALF_CHEETAH);
-    let batch = disturbed(&simulator, 1, 1, Player::Opponent, Means::Force { bound: 3.0 });
+    let batch = disturbed(&simulator, 1, 1, Player::Opponent, Interference::Force { bound: 3.0 });
     let forces = 2 * simulator.spec().forces.len();
     for lane in &batch {
         assert_eq!((lane.actions.len(), lane.log_probs.len()), (60 * forces, 60));
@@ -184,7 +188,7 @@ fn the_opponent_learns_from_its_own_actions_and_the_opposite_of_the_reward() {
     }
     // A walker pays 1 a step for being healthy; its opponent is paid −1.
     let simulator = self::simulator(TaskName::WALKER2D);
-    let batch = disturbed(&simulator, 1, 1, Player::Opponent, Means::Force { bound: 0.0 });
+    let batch = disturbed(&simulator, 1, 1, Player::Opponent, Interference::Force { bound: 0.0 });
     let sum: f64 = batch.iter().flat_map(|lane| &lane.rewards).sum();
     assert!(sum < 0.0, "{sum}");
 }
@@ -225,7 +229,7 @@ fn keeping_all_episodes_is_not_selecting_bit_for_bit_and_keeping_fewer_is_someth
     let run = |selection| {
         let mut executor = Threads::new(&simulator, 1).unwrap();
         let mut learner = ppo(&simulator, 12);
-        let reports = train(&mut learner, &mut executor, Company::Nobody, selection);
+        let reports = train(&mut learner, &mut executor, Opposition::Nobody, selection);
         assert!(reports.iter().all(|r| r.finished.len() == 12));
         bits(learner.actor())
     };
@@ -244,16 +248,19 @@ fn what_makes_no_sense_is_refused_with_a_sentence() {
     let simulator = simulator(TaskName::HOPPER);
     let mut executor = Threads::new(&simulator, 1).unwrap();
     let source = Fixed(Vec::new());
-    let mixed = Company::Mixed(Mixing {
-        means: Means::Blend { alpha: 0.1 },
+    let mixed = Opposition::Mixed(Mixing {
+        means: Interference::Blend { alpha: 0.1 },
         every: 10,
         in_turn: false,
         explores: true,
     });
     for learner in [&mut ppo(&simulator, 0) as &mut dyn Learner, &mut trpo(&simulator)] {
         let experience = Experience::alone(&mut executor, &source, 5, 0, 0.0);
-        let error = learner.improve(Experience { company: mixed, ..experience }).unwrap_err();
-        assert!(matches!(error, RlError::Company { .. }) && error.to_string().contains("`ddpg`"), "{error}");
+        let error = learner.improve(Experience { opposition: mixed, ..experience }).unwrap_err();
+        assert!(
+            matches!(error, RlError::Opposition { .. }) && error.to_string().contains("`ddpg`"),
+            "{error}"
+        );
         let experience = Experience::alone(&mut executor, &source, 5, 0, 0.0);
         let selection = Selection { fraction: 0.5, begin: Begin::Iteration(0) };
         let error = learner.improve(Experience { selection, ..experience }).unwrap_err();
