@@ -44,5 +44,5 @@ else:
 
     def __getattr__(name: str) -> object:
         if name in ("Env", "VectorEnv", "make", "make_vec"):
-            raise ImportError(f"wr2l.{name} needs Gymnasium: pip install 'wr2l[gym]'")
+            raise ImportError(f"wr2l.{name} needs Gymnasium: pip install gymnasium")
         raise AttributeError(f"module 'wr2l' has no attribute {name!r}")

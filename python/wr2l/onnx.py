@@ -16,7 +16,7 @@ def load(path: str) -> Callable[[npt.NDArray[np.float64]], npt.NDArray[Any]]:
     try:
         import onnxruntime
     except ImportError:
-        raise ImportError("ONNX files are run by onnxruntime: pip install 'wr2l[onnx]'") from None
+        raise ImportError("ONNX files are run by onnxruntime: pip install onnxruntime") from None
     try:
         session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     except Exception as error:

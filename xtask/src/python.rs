@@ -47,9 +47,9 @@ pub(crate) fn environment(
     }
 
     let mut venv = with_pip(purpose)?;
-    const OLD: &str = "import sys; sys.exit(sys.version_info < (3, 10))";
+    const OLD: &str = "import sys; sys.exit(sys.version_info < (3, 11))";
     run_script(OLD, &[]).map_err(|_| {
-        Failure("python3 is older than 3.10, which Gymnasium needs: install a newer one".into())
+        Failure("python3 is older than 3.11, which the package needs: install a newer one".into())
     })?;
     eprintln!("Installing what is needed to {purpose} into {}", folder.display());
     let output = venv.args(["-m", "venv", "--clear"]).arg(folder).output();

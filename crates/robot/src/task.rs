@@ -62,7 +62,8 @@ impl RobotTask {
             file.name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
         }
         let beside = file.model_named_in().map_or(path, Path::new).parent().unwrap_or(Path::new(""));
-        let model = RobotModel::open(&beside.join(&file.robot.mjcf))?;
+        let model = RobotModel::open(&beside.join(&file.robot.mjcf))
+            .map_err(|error| file.mistake("robot.mjcf", error.to_string()))?;
         Self::new(file, model)
     }
 
