@@ -103,6 +103,18 @@ fn after_any_stop_the_result_is_the_same(stop: &dyn Fn(&mut Child), seed: u64) {
 }
 
 #[test]
+fn what_a_kill_left_before_the_first_checkpoint_is_cleared_away() {
+    let folder = Folder::new();
+    folder.done(&format!("{SHORT} -o whole"));
+    std::fs::create_dir(folder.path("run")).unwrap();
+    folder.write("run/plan.toml", &folder.read("whole/plan.toml"));
+    folder.write("run/.plan.toml.1.tmp", "half a pla");
+    folder.done(&format!("resume run {RESUME}"));
+    assert!(!folder.path("run/.plan.toml.1.tmp").exists());
+    assert!(outcome(&folder.path("run")) == outcome(&folder.path("whole")));
+}
+
+#[test]
 fn fifty_kills_at_random_moments_change_no_bit() {
     after_any_stop_the_result_is_the_same(&|child| drop(child.kill()), 1);
 }

@@ -78,6 +78,8 @@ impl Saved {
                 };
                 return Err(RunError::content(path, None, reason));
             }
+            // It begins again, and a kill may have left what was half written.
+            remove_temporaries(folder.path());
             return Ok(Self { folder, plan, found: None, standing: Standing::NotBegun, warnings });
         };
         for warning in &mut warnings {
