@@ -2,21 +2,25 @@
 //!
 //! [`LineFigure`] draws curves with bands ([`sweep_figure`] over one parameter, [`learning_figure`] over steps);
 //! [`HeatMapFigure`] draws maps over two parameters ([`heat_map_figure`]); [`HistogramFigure`] the distribution over many
-//! systems ([`histogram_figure`]). [`page`] makes one HTML page of everything. Every figure is SVG text whose bytes depend
+//! systems ([`histogram_figure`]). [`FilmFigure`] shows robots on their way.
+//! [`page`] makes one HTML page of everything. Every figure is SVG text whose bytes depend
 //! on its data alone.
 #![forbid(unsafe_code)]
 
 mod canvas;
 mod figure;
+mod film;
 mod heat_map;
 mod histogram;
 mod lines;
 mod marks;
 pub mod page;
+mod pose;
 mod ranges;
 mod tables;
 
 pub use figure::{FigureError, Quantity};
+pub use film::{FilmFigure, Frame, Strip};
 pub use heat_map::{HeatMapFigure, Panel};
 pub use histogram::{HistogramFigure, HistogramPanel};
 pub use lines::{LineFigure, Series};

@@ -27,6 +27,7 @@ pub use studies::evaluation::{
     sweep_stem, worst_of_all, write_results,
 };
 pub use studies::experiment::{DynamicsRow, EvaluationPlan, Experiment, Method, Within, select_experiments};
+pub use studies::film::Film;
 pub use studies::page::{PageSources, page};
 pub use studies::redraw::redraw;
 pub use studies::report::{Reported, report};

@@ -2,6 +2,7 @@
 
 mod again;
 mod certify;
+mod film;
 mod names;
 mod own;
 mod reproduce;
@@ -17,6 +18,7 @@ use wr2l::run::parse_count;
 
 pub(crate) use again::AgainArgs;
 pub(crate) use certify::CertifyArgs;
+pub(crate) use film::FilmArgs;
 pub(crate) use own::{CheckArgs, InspectArgs};
 pub(crate) use reproduce::ReproduceArgs;
 pub(crate) use sweep::{SweepAction, SweepArgs, SweepCollectArgs, SweepStatusArgs};
@@ -52,6 +54,7 @@ pub(crate) enum Command {
     Resume(ResumeArgs),
     Evaluate(EvaluateArgs),
     Certify(CertifyArgs),
+    Film(FilmArgs),
     Report(ReportArgs),
     Reproduce(ReproduceArgs),
     Sweep(SweepArgs),

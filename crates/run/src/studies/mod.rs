@@ -3,6 +3,7 @@
 pub(crate) mod estimate;
 pub(crate) mod evaluation;
 pub(crate) mod experiment;
+pub(crate) mod film;
 pub(crate) mod page;
 pub(crate) mod redraw;
 pub(crate) mod replay;

@@ -6,6 +6,7 @@ pub(crate) mod certify;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod evaluate;
+pub(crate) mod film;
 pub(crate) mod inspect;
 pub(crate) mod report;
 pub(crate) mod reproduce;
