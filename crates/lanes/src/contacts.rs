@@ -233,13 +233,7 @@ impl Finder<'_> {
         if condim > 3 || (elliptic && condim > 1) {
             law.cone = Some(condim as usize);
         }
-        let (x, y) = (self.link(one), self.link(other));
-        if law.cone.is_some() && x.is_some() && y.is_some() {
-            let cone = if elliptic { "elliptic" } else { "pyramidal" };
-            let what =
-                format!("touches {}, which moves too, with condim {condim} ({cone} cones)", self.say(a));
-            return Err(self.refuse(b, what));
-        }
+        let y = self.link(other);
         law.geoms = if y.is_some() { [b as u32, a as u32] } else { [a as u32, b as u32] };
         if solid(other.shape) {
             let (ground, frame) = (self.frame(one), self.frame(other));

@@ -1,6 +1,5 @@
 //! Constants that follow from parameters: what MuJoCo's compiler computes in the reference pose.
 
-use crate::compiled::JointKind;
 use crate::constants::Derived;
 use crate::engine::{Setting, Work};
 use crate::instructions::InstructionSet;
@@ -71,7 +70,7 @@ impl Derived {
 }
 
 /// MuJoCo's `body_invweight0`, means of the diagonal of J M⁻¹ Jᵀ at the centre of mass, and `dof_invweight0`, the diagonal
-/// of M⁻¹ and its means over the two halves of a free joint.
+/// of M⁻¹ and its means over the two halves of a free joint and over a ball joint.
 fn inverse_weights<F: Lane>(
     work: &mut Work<F>,
     model: &Model,
@@ -112,7 +111,7 @@ fn inverse_weights<F: Lane>(
             let weight = 1.0 / parameters.mass[body - 1];
             of_body[body] = [weight, 0.0];
             own.fill(weight);
-        } else if joint.kind == JointKind::Free {
+        } else if !joint.kind.is_scalar() {
             own.chunks_mut(3).for_each(|half| half.fill(half.iter().sum::<f64>() / 3.0));
         }
     }

@@ -113,9 +113,9 @@ fn sane_lanes<F: Lane>(model: &Model, state: &State<F>) -> F::Mask {
                 for q in &state.q[joint.q..joint.q + joint.kind.coordinates()] {
                     sane = sane & q.abs().less(most);
                 }
-                if joint.kind == JointKind::Free {
+                if !joint.kind.is_scalar() {
                     let mut norm = F::zero();
-                    for q in &state.q[joint.q + 3..joint.q + 7] {
+                    for q in &state.q[joint.q..joint.q + joint.kind.coordinates()][joint.kind.dofs() - 3..] {
                         norm = q.mul_add(*q, norm);
                     }
                     sane = sane & F::splat(1e-20).less(norm);

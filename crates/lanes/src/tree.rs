@@ -17,6 +17,8 @@ pub(crate) struct Link {
     pub(crate) straight: bool,
     /// Its joints, as indices of [`Tree::joints`].
     pub(crate) joints: Range<usize>,
+    /// Its degrees of freedom.
+    pub(crate) dofs: Range<usize>,
     pub(crate) children: Vec<usize>,
     pub(crate) free: bool,
 }
@@ -49,6 +51,8 @@ pub(crate) struct Tree {
     pub(crate) tops: Vec<usize>,
     /// The link of every degree of freedom.
     pub(crate) dof_links: Vec<usize>,
+    /// Of every degree of freedom, whether it is that of a slide.
+    pub(crate) slides: Vec<bool>,
     pub(crate) nq: usize,
     pub(crate) nv: usize,
 }
@@ -76,6 +80,7 @@ impl Tree {
                 place,
                 straight,
                 joints: first..first + count,
+                dofs: 0..0,
                 children: Vec::new(),
                 free: compiled.joints[first].kind == JointKind::Free,
             });
@@ -92,6 +97,7 @@ impl Tree {
             joints: Vec::new(),
             homes,
             dof_links: Vec::new(),
+            slides: Vec::new(),
             nq: compiled.nq(),
             nv: compiled.nv(),
         };
@@ -112,7 +118,11 @@ impl Tree {
                 reference: joint.reference[0],
                 link,
             });
-            self.dof_links.extend(std::iter::repeat_n(link, joint.kind.dofs()));
+            let dofs = joint.kind.dofs();
+            self.dof_links.extend(std::iter::repeat_n(link, dofs));
+            self.slides.extend(std::iter::repeat_n(joint.kind == JointKind::Slide, dofs));
+            let own = &mut self.links[link];
+            own.dofs = if j == own.joints.start { v..v + dofs } else { own.dofs.start..v + dofs };
             q += joint.kind.coordinates();
             v += joint.kind.dofs();
         }

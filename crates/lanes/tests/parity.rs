@@ -7,6 +7,7 @@ use wr2l_lanes::{Batch, Cone, Derived, InstructionSet, Parameters};
 
 mod common;
 use common::mujoco::{Data, Robot, gymnasium, others, own, planar, scatter};
+use common::tally::Tally;
 use common::{Random, error, vary};
 
 /// Relative.
@@ -115,27 +116,26 @@ fn compare(robot: &Robot) {
     for instructions in InstructionSet::available() {
         let mut random = Random(17);
         let mut batch = Batch::with_instructions(&model, count, instructions).unwrap();
-        let mut all = Vec::new();
-        let (mut contacts, mut rows, mut failed, mut beyond, mut early) = (0, 0, 0, 0, 0);
-        let mut crossed = 0;
+        let mut tally = Tally { name: robot.name.clone(), ..Tally::default() };
         for system in 0..systems {
             let phi = if system == 0 { nominal.clone() } else { vary(&nominal, &mut random) };
             for lane in 0..count {
                 batch.set_parameters(lane, &phi).unwrap();
             }
             let states = states(robot, &phi, count, &mut random);
-            contacts += states.iter().map(|state| state.contacts).sum::<usize>();
-            rows += states.iter().map(|state| state.rows).sum::<usize>();
+            tally.contacts += states.iter().map(|state| state.contacts).sum::<usize>();
+            tally.rows += states.iter().map(|state| state.rows).sum::<usize>();
             for (lane, errors) in errors(&mut batch, &states).into_iter().enumerate() {
                 let Some(errors) = errors else {
-                    failed += 1;
+                    tally.failed += 1;
                     println!("{} system {system} state {lane} failed: {:?}", robot.name, batch.failure(lane));
                     continue;
                 };
+                tally.errors.push(errors);
                 if !errors.iter().all(|error| *error < BOUND) {
                     let state = &states[lane];
                     if state.crossing {
-                        crossed += 1;
+                        tally.crossing += 1;
                         continue;
                     }
                     let mut own = vec![0.0; state.v.len()];
@@ -147,33 +147,33 @@ fn compare(robot: &Robot) {
                     let again = second_opinion(robot, &phi, state, &own);
                     println!("MuJoCo from there: {again:.1e}");
                     if again < BOUND {
-                        early += 1;
+                        tally.early += 1;
                         continue;
                     }
-                    beyond += 1;
+                    tally.beyond += 1;
                     println!(
                         "{} {instructions:?} system {system} state {lane}: {errors:?}, {} contacts, {} rows",
                         robot.name, state.contacts, state.rows
                     );
                 }
-                all.push(errors);
             }
         }
-        let worst = |i: usize| all.iter().fold(0.0_f64, |m, e| m.max(e[i]));
+        let Tally { contacts, rows, beyond, early, crossing, failed, .. } = tally;
+        let [qacc, qpos, qvel] = [0, 1, 2].map(|which| tally.worst(which));
         println!(
-            "{} {instructions:?}: {} states, {contacts} contacts, {rows} rows; worst qacc {:.1e} qpos {:.1e} qvel {:.1e}; \
-             {beyond} beyond, {failed} failed, {early} where MuJoCo stopped early, {crossed} where axes cross",
+            "{} {instructions:?}: {} states, {contacts} contacts, {rows} rows; worst qacc {qacc:.1e} qpos {qpos:.1e} \
+             qvel {qvel:.1e}; {beyond} beyond, {failed} failed, {early} where MuJoCo stopped early, {crossing} where axes cross",
             robot.name,
-            all.len(),
-            worst(0),
-            worst(1),
-            worst(2)
+            tally.errors.len(),
         );
+        if instructions == InstructionSet::fastest() {
+            tally.write();
+        }
         assert_eq!((beyond, failed), (0, 0), "{}", robot.name);
         // Its tolerance is one of the cost, whose root is that of accelerations: this shows where cones are elliptic.
-        let share = if model.compiled().options.cone == Cone::Elliptic { 50 } else { 200 };
+        let share = if model.compiled().options.cone == Cone::Elliptic { 25 } else { 200 };
         assert!(early * share <= systems * count, "{}: {early}", robot.name);
-        assert!(crossed * 100 <= systems * count, "{}: {crossed}", robot.name);
+        assert!(crossing * 100 <= systems * count, "{}: {crossing}", robot.name);
     }
 }
 
@@ -249,7 +249,7 @@ fn options_mean_what_they_mean_to_mujoco() {
         let flags: String = names.iter().map(|name| format!(r#" {name}="disable""#)).collect();
         format!("<option><flag{flags}/></option><default>")
     };
-    let variants: [(&str, &[(&str, &str)]); 14] = [
+    let variants: [(&str, &[(&str, &str)]); 18] = [
         ("quadruped", &[("<default>", &disabled(&["constraint"]))]),
         ("quadruped", &[("<default>", &disabled(&["contact", "frictionloss"]))]),
         ("quadruped", &[("<default>", &disabled(&["limit", "clampctrl"]))]),
@@ -259,6 +259,10 @@ fn options_mean_what_they_mean_to_mujoco() {
         ("hound", &[("frictionloss=\"0.3\"", "frictionloss=\"0\""), ("\"100\"", "\"10\"")]),
         ("crates", &[("impratio=\"3\"", "impratio=\"20\" cone=\"elliptic\""), ("Euler", "RK4")]),
         ("winch", &[("Euler", "RK4")]),
+        ("pendants", &[("Euler", "RK4")]),
+        ("pendants", &[("Euler", "implicitfast")]),
+        ("scrum", &[("elliptic", "pyramidal")]),
+        ("scrum", &[("impratio=\"5\"", "impratio=\"30\""), ("Euler", "RK4")]),
         ("quadruped", &[("implicitfast", "Euler"), ("0.004", "0.008")]),
         (
             "quadruped",

@@ -78,11 +78,12 @@ impl Compiled {
             let at = At("actuator", i, &actuator.name);
             at.demand((actuator.joint as usize) < self.joints.len(), "its joint does not exist")?;
             let kind = self.joints[actuator.joint as usize].kind;
-            at.demand(kind != JointKind::Free || !actuator.arms.is_empty(), "it acts on a free joint")?;
+            let turns = kind.is_scalar() || !actuator.arms.is_empty();
+            at.demand(turns, "it acts on a joint that is neither hinge nor slide")?;
             for arm in &actuator.arms {
                 let joint = self.joints.get(arm.joint as usize);
-                let turns = joint.is_some_and(|joint| joint.kind != JointKind::Free);
-                at.demand(turns, "a joint of its tendon does not exist or is free")?;
+                let turns = joint.is_some_and(|joint| joint.kind.is_scalar());
+                at.demand(turns, "a joint of its tendon does not exist or is neither hinge nor slide")?;
                 at.finite(&[arm.coefficient])?;
             }
             at.demand(actuator.arms.len() <= MOST, "its tendon has more than 10,000 joints")?;
@@ -140,6 +141,9 @@ impl Compiled {
             if body == last {
                 let shared = joint.kind == JointKind::Free || self.joints[j - 1].kind == JointKind::Free;
                 at.demand(!shared, "a free joint must be the only one of its body")?;
+                // Its degrees of freedom are about axes of the body, which nothing must turn once more.
+                let ball = self.joints[j - 1].kind == JointKind::Ball;
+                at.demand(!ball, "a ball joint must be the last one of its body")?;
             }
             last = body;
             at.finite(&joint.anchor)?;
@@ -149,10 +153,18 @@ impl Compiled {
             at.range(joint.range)?;
             at.range(joint.actuator_force_range)?;
             at.softness(&joint.softness)?;
-            if joint.kind == JointKind::Free {
-                at.unit(&joint.reference[3..], "its orientation must be a unit quaternion")?;
-            } else {
-                at.unit(&joint.axis, "its axis must be a unit vector")?;
+            match joint.kind {
+                JointKind::Free => {
+                    at.unit(&joint.reference[3..], "its orientation must be a unit quaternion")?
+                }
+                JointKind::Ball => {
+                    at.unit(&joint.reference[..4], "its orientation must be a unit quaternion")?;
+                    let free = joint.range.is_none() && joint.stiffness == 0.0;
+                    at.demand(free, "a ball joint has neither limit nor spring")?;
+                }
+                JointKind::Slide | JointKind::Hinge => {
+                    at.unit(&joint.axis, "its axis must be a unit vector")?
+                }
             }
         }
         At("dof", 0, "").demand(self.dofs.len() == self.nv(), "there are not as many as the joints have")?;

@@ -185,7 +185,7 @@ macro_rules! choice {
 
 choice!(Integrator: Integrator::Euler = 0, Integrator::RungeKutta4 = 1, Integrator::ImplicitFast = 3);
 choice!(Cone: Cone::Pyramidal = 0, Cone::Elliptic = 1);
-choice!(JointKind: JointKind::Free = 0, JointKind::Slide = 2, JointKind::Hinge = 3);
+choice!(JointKind: JointKind::Free = 0, JointKind::Ball = 1, JointKind::Slide = 2, JointKind::Hinge = 3);
 
 impl Record for Shape {
     const LEAST: usize = 4;

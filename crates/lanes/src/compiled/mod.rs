@@ -23,7 +23,7 @@ pub struct Compiled {
     pub bodies: Vec<Body>,
     /// The joints, those of a body together and bodies in order.
     pub joints: Vec<Joint>,
-    /// The degrees of freedom: six of a free joint, one of a hinge or slide.
+    /// The degrees of freedom: six of a free joint, three of a ball, one of a hinge or slide.
     pub dofs: Vec<Dof>,
     /// The shapes that may touch; those that touch nothing are left out.
     pub geoms: Vec<Geom>,
@@ -132,6 +132,9 @@ pub enum JointKind {
     /// Moves and turns freely: 7 coordinates (position, unit quaternion), 6 degrees of freedom (velocity in the frame of
     /// the world, angular velocity in the frame of the body).
     Free,
+    /// Turns freely about its anchor: 4 coordinates (a unit quaternion), 3 degrees of freedom (angular velocity in the frame
+    /// of the body, against the parent's).
+    Ball,
     /// Moves along an axis.
     Slide,
     /// Turns about an axis.
@@ -142,12 +145,25 @@ pub enum JointKind {
 impl JointKind {
     /// How many coordinates (`qpos`) it has.
     pub fn coordinates(self) -> usize {
-        if self == Self::Free { 7 } else { 1 }
+        match self {
+            Self::Free => 7,
+            Self::Ball => 4,
+            Self::Slide | Self::Hinge => 1,
+        }
     }
 
     /// How many degrees of freedom (`qvel`) it has.
     pub fn dofs(self) -> usize {
-        if self == Self::Free { 6 } else { 1 }
+        match self {
+            Self::Free => 6,
+            Self::Ball => 3,
+            Self::Slide | Self::Hinge => 1,
+        }
+    }
+
+    /// Whether it is a hinge or slide: one coordinate, of which limits, springs and actuators speak.
+    pub fn is_scalar(self) -> bool {
+        matches!(self, Self::Slide | Self::Hinge)
     }
 }
 

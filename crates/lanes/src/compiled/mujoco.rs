@@ -70,7 +70,7 @@ impl Compiled {
     /// What a model compiled by MuJoCo 3.17.0 says about motion.
     ///
     /// # Errors
-    /// [`Refusal`] names what the model has that this engine knows nothing of: equality constraints, ball joints,
+    /// [`Refusal`] names what the model has that this engine knows nothing of: equality constraints, springs of ball joints,
     /// activation dynamics, …
     pub fn from_mujoco(model: &MjModel) -> Result<Self, Refusal> {
         let source = Source(model);
@@ -232,9 +232,22 @@ fn joint(source: &Source<'_>, j: usize) -> Result<Joint, Refusal> {
         MjtJoint::mjJNT_FREE => JointKind::Free,
         MjtJoint::mjJNT_SLIDE => JointKind::Slide,
         MjtJoint::mjJNT_HINGE => JointKind::Hinge,
-        MjtJoint::mjJNT_BALL => return Err(Refusal::new("joint", j, name, "ball joints")),
+        MjtJoint::mjJNT_BALL => JointKind::Ball,
     };
     let limited = model.jnt_limited()[j] && !off(model, LIMIT_DISABLED | CONSTRAINT_DISABLED);
+    let stiffness = if off(model, SPRING_DISABLED) { 0.0 } else { model.jnt_stiffness()[j] };
+    if kind == JointKind::Ball {
+        let last = model.jnt_bodyid().get(j + 1) != Some(&model.jnt_bodyid()[j]);
+        for (refused, what) in [
+            (limited, "limits of ball joints"),
+            (stiffness != 0.0, "springs of ball joints"),
+            (!last, "a ball joint that is not the last of its body"),
+        ] {
+            if refused {
+                return Err(Refusal::new("joint", j, name, what));
+            }
+        }
+    }
     let at = model.jnt_qposadr()[j] as usize;
     let mut reference = [0.0; 7];
     reference[..kind.coordinates()].copy_from_slice(&model.qpos0()[at..at + kind.coordinates()]);
@@ -245,8 +258,8 @@ fn joint(source: &Source<'_>, j: usize) -> Result<Joint, Refusal> {
         anchor: model.jnt_pos()[j],
         axis: model.jnt_axis()[j],
         reference,
-        spring: if kind == JointKind::Free { 0.0 } else { model.qpos_spring()[at] },
-        stiffness: if off(model, SPRING_DISABLED) { 0.0 } else { model.jnt_stiffness()[j] },
+        spring: if kind.is_scalar() { model.qpos_spring()[at] } else { 0.0 },
+        stiffness,
         range: (limited && kind != JointKind::Free).then_some(model.jnt_range()[j]),
         margin: model.jnt_margin()[j],
         softness: softness(&model.jnt_solref()[j], &model.jnt_solimp()[j]),
@@ -323,8 +336,9 @@ fn actuator(source: &Source<'_>, a: usize) -> Result<Actuator, Refusal> {
         },
         _ => return refused("it acts neither on a joint nor on a tendon"),
     };
-    if arms.is_empty() && model.jnt_type()[joint as usize] == MjtJoint::mjJNT_FREE {
-        return refused("it acts on a free joint");
+    let scalar = [MjtJoint::mjJNT_SLIDE, MjtJoint::mjJNT_HINGE];
+    if arms.is_empty() && !scalar.contains(&model.jnt_type()[joint as usize]) {
+        return refused("it acts on a joint that is neither hinge nor slide");
     }
     if model.actuator_dyntype()[a] != MjtDyn::mjDYN_NONE || model.actuator_actnum()[a] != 0 {
         return refused("activation dynamics");

@@ -3,7 +3,6 @@
 use super::rows::{Limit, Loss, Row, Touch};
 use super::{NOTHING, Setting, Work};
 use crate::algebra::{Vec3, add, at_point, axpy, cross, dot, lift, scale, sub, turned};
-use crate::compiled::JointKind;
 use crate::contacts::{Law, OnPlane};
 use crate::lane::{Lane, Mask, inlined};
 use crate::model::Model;
@@ -39,6 +38,7 @@ impl<F: Lane> Work<F> {
                 self.touch_heads.fill(NOTHING);
                 if setting.model.coned {
                     self.cones.clear();
+                    self.grips.clear();
                     self.cone_heads.fill(NOTHING);
                 }
                 self.stale.fill(true);
@@ -63,7 +63,7 @@ impl<F: Lane> Work<F> {
         for (j, joint) in model.tree.joints.iter().enumerate() {
             let own = &model.compiled.joints[j];
             let Some([low, high]) = own.range else { continue };
-            if joint.kind == JointKind::Free {
+            if !joint.kind.is_scalar() {
                 continue;
             }
             let (position, velocity) = (q[joint.q], v[joint.v]);
@@ -160,7 +160,7 @@ impl<F: Lane> Work<F> {
         spot: &Spot<F>,
     ) {
         if law.cone.is_some() {
-            return self.touch_cone(model, link, law, soft, surface, spot);
+            return self.touch_cone(model, link, None, law, soft, surface, spot);
         }
         let lever = sub(&spot.point, &self.position[model.tree.links[link].root]);
         let velocity = at_point(&self.velocity[link], &lever);

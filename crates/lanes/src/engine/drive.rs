@@ -1,7 +1,7 @@
 //! Forces on the joints: dampers, springs and actuators.
 
 use super::{Setting, Work};
-use crate::compiled::{Integrator, JointKind};
+use crate::compiled::Integrator;
 use crate::lane::{Lane, Mask};
 
 #[inline(always)]
@@ -56,7 +56,7 @@ impl<F: Lane> Work<F> {
             }
         }
         for (j, joint) in model.tree.joints.iter().enumerate() {
-            if joint.kind == JointKind::Free {
+            if !joint.kind.is_scalar() {
                 continue;
             }
             let own = &model.compiled.joints[j];

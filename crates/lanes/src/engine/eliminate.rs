@@ -7,7 +7,6 @@
 use super::rows::block;
 use super::{NOTHING, Work};
 use crate::algebra::{Vec6, add6, angular, axpy6, dot6, linear, spatial, turned, unturned, wrench_of};
-use crate::compiled::JointKind;
 use crate::inertia::{Factor6, Stiff};
 use crate::lane::{Lane, Mask};
 use crate::model::Model;
@@ -99,15 +98,13 @@ impl<F: Lane> Work<F> {
             self.press_cones(l, &mut stiff, &mut push);
         }
         if link.free {
-            let d = model.tree.joints[link.joints.start].v;
+            let d = link.dofs.start;
             self.eliminate_free(l, d, stiff, push);
             return;
         }
-        for j in link.joints.clone().rev() {
-            let joint = &model.tree.joints[j];
-            let d = joint.v;
+        for d in link.dofs.clone().rev() {
             let s = self.subspace[d];
-            let u = if joint.kind == JointKind::Slide {
+            let u = if model.tree.slides[d] {
                 stiff.times_slide(&linear(&s))
             } else if rigid {
                 self.inertia[l].times(&s)
@@ -121,7 +118,7 @@ impl<F: Lane> Work<F> {
                 #[inline(always)]
                 |u| u * pivot,
             );
-            if link.parent.is_some() || j > link.joints.start {
+            if link.parent.is_some() || d > link.dofs.start {
                 stiff.less_rank_one(&u, &gain);
                 push = axpy6(-offset, &u, &push);
             }
@@ -155,14 +152,13 @@ impl<F: Lane> Work<F> {
     fn substitute(&mut self, model: &Model) {
         for (l, link) in model.tree.links.iter().enumerate() {
             if link.free {
-                let d = model.tree.joints[link.joints.start].v;
+                let d = link.dofs.start;
                 self.acceleration[l] = self.flight[l];
                 free_coordinates(&self.turn[l], &self.flight[l], &mut self.qacc[d..d + 6]);
                 continue;
             }
             let mut a = link.parent.map_or([F::zero(); 6], |p| self.acceleration[p]);
-            for j in link.joints.clone() {
-                let d = model.tree.joints[j].v;
+            for d in link.dofs.clone() {
                 let own = self.offset[d] - dot6(&self.gain[d], &a);
                 self.qacc[d] = own;
                 a = axpy6(own, &self.subspace[d], &a);
@@ -176,15 +172,14 @@ impl<F: Lane> Work<F> {
     pub(super) fn spread(&mut self, model: &Model) {
         for (l, link) in model.tree.links.iter().enumerate() {
             if link.free {
-                let d = model.tree.joints[link.joints.start].v;
+                let d = link.dofs.start;
                 let a = &self.qacc[d..d + 6];
                 self.acceleration[l] =
                     spatial(turned(&self.turn[l], &[a[3], a[4], a[5]]), [a[0], a[1], a[2]]);
                 continue;
             }
             let mut a = link.parent.map_or([F::zero(); 6], |p| self.acceleration[p]);
-            for j in link.joints.clone() {
-                let d = model.tree.joints[j].v;
+            for d in link.dofs.clone() {
                 a = axpy6(self.qacc[d], &self.subspace[d], &a);
             }
             self.acceleration[l] = a;
@@ -208,15 +203,14 @@ impl<F: Lane> Work<F> {
             }
             let mut push = self.load[l];
             if link.free {
-                let d = model.tree.joints[link.joints.start].v;
+                let d = link.dofs.start;
                 let t = &self.load_force;
                 let torque = turned(&self.turn[l], &[t[d + 3], t[d + 4], t[d + 5]]);
                 push = add6(&push, &spatial(torque, [t[d], t[d + 1], t[d + 2]]));
                 self.follow[l] = self.factor[l].solve(&push);
                 continue;
             }
-            for j in link.joints.clone().rev() {
-                let d = model.tree.joints[j].v;
+            for d in link.dofs.clone().rev() {
                 let pull = self.load_force[d] + dot6(&self.subspace[d], &push);
                 self.load_offset[d] = pull * self.pivot[d];
                 push = axpy6(-pull, &self.gain[d], &push);
@@ -227,13 +221,12 @@ impl<F: Lane> Work<F> {
         }
         for (l, link) in model.tree.links.iter().enumerate() {
             if link.free {
-                let d = model.tree.joints[link.joints.start].v;
+                let d = link.dofs.start;
                 free_coordinates(&self.turn[l], &self.follow[l], &mut self.response[d..d + 6]);
                 continue;
             }
             let mut a = link.parent.map_or([F::zero(); 6], |p| self.follow[p]);
-            for j in link.joints.clone() {
-                let d = model.tree.joints[j].v;
+            for d in link.dofs.clone() {
                 let own = self.load_offset[d] - dot6(&self.gain[d], &a);
                 self.response[d] = own;
                 a = axpy6(own, &self.subspace[d], &a);

@@ -18,21 +18,24 @@ pub(crate) struct State<F> {
 fn advance<F: Lane>(model: &Model, q: &[F], v: &[F], time: f64, to: &mut [F]) {
     let h = F::splat(time);
     for joint in &model.tree.joints {
-        if joint.kind != JointKind::Free {
+        if joint.kind.is_scalar() {
             to[joint.q] = h.mul_add(v[joint.v], q[joint.q]);
             continue;
         }
-        let (q, v) = (&q[joint.q..joint.q + 7], &v[joint.v..joint.v + 6]);
-        let to = &mut to[joint.q..joint.q + 7];
-        for i in 0..3 {
-            to[i] = h.mul_add(v[i], q[i]);
+        let (mut at, mut dof) = (joint.q, joint.v);
+        if joint.kind == JointKind::Free {
+            for i in 0..3 {
+                to[at + i] = h.mul_add(v[dof + i], q[at + i]);
+            }
+            (at, dof) = (at + 3, dof + 3);
         }
-        let w = [v[3], v[4], v[5]];
+        let (q, to) = (&q[at..at + 4], &mut to[at..at + 4]);
+        let w = [v[dof], v[dof + 1], v[dof + 2]];
         let speed = w[2].mul_add(w[2], w[1].mul_add(w[1], w[0] * w[0])).max(F::splat(1e-60)).sqrt();
         let (s, c) = sin_cos(speed * F::splat(0.5 * time));
         let s = s / speed;
         let [x, y, z] = [w[0] * s, w[1] * s, w[2] * s];
-        let [a, i, j, k] = [q[3], q[4], q[5], q[6]];
+        let [a, i, j, k] = [q[0], q[1], q[2], q[3]];
         let turned = [
             k.neg_mul_add(z, j.neg_mul_add(y, i.neg_mul_add(x, a * c))),
             k.neg_mul_add(y, j.mul_add(z, i.mul_add(c, a * x))),
@@ -45,7 +48,7 @@ fn advance<F: Lane>(model: &Model, q: &[F], v: &[F], time: f64, to: &mut [F]) {
         }
         let norm = F::one() / square.sqrt();
         for i in 0..4 {
-            to[3 + i] = turned[i] * norm;
+            to[i] = turned[i] * norm;
         }
     }
 }

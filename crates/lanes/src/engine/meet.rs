@@ -1,5 +1,6 @@
 //! Spheres and capsules that touch each other.
 
+use super::between::Pull;
 use super::detect::{LEAST, Spot, reference, unit};
 use super::rows::{Between, Row};
 use super::{Work, all};
@@ -169,6 +170,10 @@ impl<F: Lane> Work<F> {
         spot: &Spot<F>,
     ) {
         let (soft, surface) = (&model.limits.meetings[index], &system.meetings[index]);
+        let law = &model.candidates.meetings[index].law;
+        if law.cone.is_some() {
+            return self.touch_cone(model, links[1], Some(links[0]), law, soft, surface, spot);
+        }
         let levers = links.map(
             #[inline(always)]
             |link| sub(&spot.point, &self.position[model.tree.links[link].root]),
@@ -180,17 +185,17 @@ impl<F: Lane> Work<F> {
         let velocity = sub(&vb, &va);
         let impedance = soft.impedance(spot.depth);
         let weight = soft.weight(impedance, surface.weakness);
-        let geoms = model.candidates.meetings[index].law.geoms;
         let mut add = inlined(
             #[inline(always)]
             |direction: Vec3<F>| {
                 let speed = dot(&direction, &velocity);
                 let row = Row::new(reference(soft, impedance, spot.depth, speed), weight, spot.touching);
-                self.between.push(Between { links, geoms, levers, direction, row: self.rows.len() });
+                let pull = Pull { links, levers, direction, turning: false };
+                self.between.push(Between { geoms: law.geoms, pull, row: self.rows.len() });
                 self.rows.push(row);
             },
         );
-        if model.candidates.meetings[index].law.frictionless {
+        if law.frictionless {
             add(spot.normal);
             return;
         }

@@ -4,12 +4,13 @@
 //!
 //! 1. `poses`: where links and joint axes are; `motion`: velocities, inertias, and the wrenches that act without
 //!    constraints; `drive`: forces on the joints.
-//! 2. `detect`, `solids`, `meet`: which limits, dry frictions and contacts act; `softness`, `rows`, `cones`: as soft constraints.
+//! 2. `detect`, `solids`, `meet`: which limits, dry frictions and contacts act; `softness`, `rows`, `cone`, `cones`: as soft constraints.
 //! 3. `solver`: the constrained accelerations, by Newton's method: `eliminate` solves its linear system along the tree,
 //!    `between` adds what two moving links do to each other, `search` shortens a step.
 //! 4. `integrate`: Euler, implicitfast or Runge–Kutta 4; `seen`: the forces, for those who ask.
 
 mod between;
+mod cone;
 mod cones;
 mod detect;
 mod drive;
@@ -37,7 +38,8 @@ pub(crate) use integrate::State;
 pub(crate) use seen::Seen;
 pub(crate) use sincos::MAX_ANGLE;
 
-use cones::Cone;
+use between::Grip;
+use cone::{Cone, Lower};
 use detect::Spot;
 use rows::{Between, Limit, Loss, Row, Touch};
 
@@ -92,6 +94,7 @@ pub(crate) struct Work<F: Lane> {
     limits: Vec<Limit>,
     losses: Vec<Loss<F>>,
     between: Vec<Between<F>>,
+    grips: Vec<Grip<F>>,
     round_ends: Vec<[Vec3<F>; 2]>,
     // Scratch of `between`.
     loaded: Vec<bool>,
@@ -103,6 +106,8 @@ pub(crate) struct Work<F: Lane> {
     columns: Vec<F>,
     column_known: Vec<bool>,
     coupling: Vec<F>,
+    /// Of every cone, what its directions are combined by.
+    roots: Vec<Lower<F>>,
     dense: Vec<F>,
     pressure: Vec<F>,
     // Scratch of `integrate`.
@@ -171,11 +176,13 @@ impl<F: Lane> Work<F> {
             rows: Vec::with_capacity(limits.rows()),
             touches: Vec::with_capacity(limits.touches),
             touch_heads: vec![NOTHING; links],
-            cones: Vec::with_capacity(if model.coned { limits.touches } else { 0 }),
+            cones: Vec::with_capacity(limits.cones),
             cone_heads: vec![NOTHING; links],
             limits: Vec::with_capacity(2 * joints),
             losses: Vec::with_capacity(nv),
             between: Vec::with_capacity(limits.between),
+            grips: Vec::with_capacity(limits.between),
+            roots: Vec::with_capacity(limits.cones),
             round_ends: vec![[[z; 3]; 2]; model.candidates.rounds.len()],
             loaded: vec![false; links],
             load: six.clone(),

@@ -50,15 +50,28 @@ impl<F: Lane> Work<F> {
             } else {
                 for j in link.joints.clone() {
                     let joint = &model.tree.joints[j];
-                    let (axis, speed) = (&self.axis[j], v[joint.v]);
                     let (w, vl) = (angular(&velocity), linear(&velocity));
+                    let lever = sub(&self.anchor[j], &self.position[link.root]);
+                    if joint.kind == JointKind::Ball {
+                        let turn = &self.turn[l];
+                        for k in 0..3 {
+                            let axis = [turn[k], turn[3 + k], turn[6 + k]];
+                            self.subspace[joint.v + k] = spatial(axis, cross(&lever, &axis));
+                        }
+                        let turning = turned(turn, &[v[joint.v], v[joint.v + 1], v[joint.v + 2]]);
+                        let moment = cross(&lever, &turning);
+                        let moved = cross_add(&vl, &turning, &cross(&w, &moment));
+                        bias = add6(&bias, &spatial(cross(&w, &turning), moved));
+                        velocity = add6(&velocity, &spatial(turning, moment));
+                        continue;
+                    }
+                    let (axis, speed) = (&self.axis[j], v[joint.v]);
                     if joint.kind == JointKind::Slide {
                         self.subspace[joint.v] = spatial([z; 3], *axis);
                         bias = spatial(angular(&bias), axpy(speed, &cross(&w, axis), &linear(&bias)));
                         velocity = spatial(w, axpy(speed, axis, &vl));
                         continue;
                     }
-                    let lever = sub(&self.anchor[j], &self.position[link.root]);
                     let moment = cross(&lever, axis);
                     self.subspace[joint.v] = spatial(*axis, moment);
                     let turned = cross(&w, axis);

@@ -72,16 +72,20 @@ impl<F: Lane> Work<F> {
             };
             for j in link.joints.clone() {
                 let joint = &model.tree.joints[j];
-                let local = lift(&joint.axis);
-                let axis = turned(&turn, &local);
-                let moved = q[joint.q] - F::splat(joint.reference);
-                self.axis[j] = axis;
                 self.anchor[j] = position;
-                if joint.kind == JointKind::Slide {
-                    position = axpy(moved, &axis, &position);
-                    continue;
-                }
-                let rotation = about(&local, moved);
+                let rotation = if joint.kind == JointKind::Ball {
+                    of_quaternion(&q[joint.q..joint.q + 4])
+                } else {
+                    let local = lift(&joint.axis);
+                    let axis = turned(&turn, &local);
+                    let moved = q[joint.q] - F::splat(joint.reference);
+                    self.axis[j] = axis;
+                    if joint.kind == JointKind::Slide {
+                        position = axpy(moved, &axis, &position);
+                        continue;
+                    }
+                    about(&local, moved)
+                };
                 if let Some(anchor) = &joint.anchor {
                     let anchor = lift(anchor);
                     let at = add(&position, &turned(&turn, &anchor));

@@ -83,7 +83,7 @@ impl<F: Lane> Work<F> {
     /// The motion of a joint's link by a unit velocity of its degree of freedom `k`.
     pub(crate) fn subspace_of(&self, model: &Model, joint: &Axis, k: usize) -> Vec6<F> {
         if joint.kind != JointKind::Free {
-            return self.subspace[joint.v];
+            return self.subspace[joint.v + k];
         }
         let mut unit = [F::zero(); 3];
         unit[k % 3] = F::one();

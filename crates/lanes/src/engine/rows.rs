@@ -4,7 +4,8 @@
 //! that touch in any lane are listed anew for every evaluation; where a lane does not touch, its row is never active.
 
 use super::Work;
-use crate::algebra::{Sym3, Vec3, add6, at_point, axpy, dot, scale, sub, wrench_of};
+use super::between::Pull;
+use crate::algebra::{Sym3, Vec3, add6, at_point, axpy, dot, scale, wrench_of};
 use crate::lane::{Lane, Mask, inlined};
 
 /// Residuals smaller than this, relative to the accelerations involved, are nothing but rounding.
@@ -127,25 +128,13 @@ impl<F: Lane> Loss<F> {
     }
 }
 
-/// One row of a contact between two links that move: along `direction`, which pushes the second away from the first.
+/// One row of a contact between two links that move.
 #[derive(Clone, Copy)]
 pub(super) struct Between<F> {
-    pub(super) links: [usize; 2],
     /// That of the second link, and that of the first.
     pub(super) geoms: [u32; 2],
-    pub(super) levers: [Vec3<F>; 2],
-    pub(super) direction: Vec3<F>,
+    pub(super) pull: Pull<F>,
     pub(super) row: usize,
-}
-
-impl<F: Lane> Between<F> {
-    /// The row's velocity or acceleration, by those of links.
-    #[inline(always)]
-    pub(super) fn along(&self, motions: &[[F; 6]]) -> F {
-        let [a, b] = self.links;
-        let apart = sub(&at_point(&motions[b], &self.levers[1]), &at_point(&motions[a], &self.levers[0]));
-        dot(&self.direction, &apart)
-    }
 }
 
 /// What the active rows of a touch do: a stiffness at its point, and a force.
@@ -225,7 +214,7 @@ impl<F: Lane> Work<F> {
             }
         }
         for between in between.iter() {
-            contradiction = contradiction | rows[between.row].update(between.along(acceleration), size);
+            contradiction = contradiction | rows[between.row].update(between.pull.along(acceleration), size);
         }
         for limit in limits.iter() {
             let along = F::splat(limit.side) * qacc[limit.dof];
@@ -278,7 +267,14 @@ impl<F: Lane> Work<F> {
     pub(super) fn add_constraint_forces(&mut self) {
         let Self { rows, touches, cones, limits, losses, between, wrench, force, .. } = self;
         for cone in cones.iter() {
-            wrench[cone.link] = add6(&wrench[cone.link], &cone.wrench(&cone.force));
+            wrench[cone.link] = add6(&wrench[cone.link], &cone.wrench(&cone.force, &cone.lever));
+            if let Some((link, lever)) = &cone.against {
+                let back = cone.force.map(
+                    #[inline(always)]
+                    |f| -f,
+                );
+                wrench[*link] = add6(&wrench[*link], &cone.wrench(&back, lever));
+            }
         }
         for touch in touches.iter() {
             let own = &rows[touch.first..touch.first + touch.count];
@@ -291,10 +287,9 @@ impl<F: Lane> Work<F> {
         }
         for between in between.iter() {
             let push = rows[between.row].force();
-            for (side, sign) in [(0, -F::one()), (1, F::one())] {
-                let force = scale(sign * push, &between.direction);
-                let link = between.links[side];
-                wrench[link] = add6(&wrench[link], &wrench_of(&force, &between.levers[side]));
+            for side in 0..2 {
+                let link = between.pull.links[side];
+                wrench[link] = add6(&wrench[link], &between.pull.wrench(side, push));
             }
         }
         for limit in limits.iter() {

@@ -76,7 +76,7 @@ impl<F: Lane> Work<F> {
     /// The step ends at the minimum of a quadratic, where the smooth part's slope is minus that of the rows it was solved
     /// with.
     #[inline(always)]
-    fn smooth_slope(&self, system: &System<F>) -> Slope<F> {
+    fn smooth_slope(&mut self, system: &System<F>) -> Slope<F> {
         let mut second = F::zero();
         for (l, inertia) in self.inertia.iter().enumerate() {
             let (now, before) = (&self.acceleration[l], &self.acceleration_before[l]);
@@ -95,8 +95,8 @@ impl<F: Lane> Work<F> {
             let change = row.weight * row.residual * (row.residual - row.before);
             first = first - change.only(row.active);
         }
-        for cone in &self.cones {
-            first = first - cone.solved_slope();
+        for cone in &mut self.cones {
+            first = first - cone.prepare();
         }
         for loss in &self.losses {
             first = loss.force().mul_add(loss.residual - loss.before, first);

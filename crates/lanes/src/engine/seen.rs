@@ -1,6 +1,6 @@
 //! Forces of the latest evaluation, for those who observe a system: what MuJoCo's `mjData` holds after a step.
 
-use super::cones::Cone;
+use super::cone::Cone;
 use super::rows::force_of;
 use super::{Setting, Work};
 use crate::algebra::{
@@ -167,15 +167,14 @@ impl<F: Lane> Work<F> {
             seen.touch(model, positions, &contact, lanes);
         }
         for cone in &self.cones {
-            let Cone { geoms, link, force, .. } = *cone;
-            let contact = Contact { geoms, link, wrench: cone.wrench(&force), normal: force[0] };
+            let Cone { geoms, link, force, lever, .. } = *cone;
+            let contact = Contact { geoms, link, wrench: cone.wrench(&force, &lever), normal: force[0] };
             seen.touch(model, positions, &contact, lanes);
         }
         for between in &self.between {
             let normal = self.rows[between.row].force();
-            let force = scale(normal, &between.direction);
-            let wrench = wrench_of(&force, &between.levers[1]);
-            let contact = Contact { geoms: between.geoms, link: between.links[1], wrench, normal };
+            let wrench = between.pull.wrench(1, normal);
+            let contact = Contact { geoms: between.geoms, link: between.pull.links[1], wrench, normal };
             seen.touch(model, positions, &contact, lanes);
         }
     }

@@ -97,6 +97,8 @@ pub(crate) struct Limits {
     pub(crate) meetings: Vec<Soft>,
     /// Touches with the world for which there is room.
     pub(crate) touches: usize,
+    /// Cones for which there is room.
+    pub(crate) cones: usize,
     /// Rows between two moving links for which there is room; more make room when they come.
     pub(crate) between: usize,
 }
@@ -110,9 +112,11 @@ impl Limits {
         // The nearest points, or two of parallel capsules, each of which may be another lane's.
         // The corners of a box, of which each lane takes four.
         let (mut touches, mut between) = (2 * candidates.planes.len() + 8 * candidates.solids.len(), 0);
+        let mut cones = 0;
         for meeting in &candidates.meetings {
             if meeting.sides.iter().all(|side| candidates.rounds[*side].link.is_some()) {
                 between += if meeting.law.frictionless { 3 } else { 12 };
+                cones += if meeting.law.cone.is_some() { 3 } else { 0 };
             } else {
                 touches += 3;
             }
@@ -124,6 +128,7 @@ impl Limits {
             solids: candidates.solids.iter().map(|solid| soft(&solid.law.softness)).collect(),
             meetings: candidates.meetings.iter().map(|meeting| soft(&meeting.law.softness)).collect(),
             touches,
+            cones: if candidates.coned() { touches + cones.min(Self::ROOM) } else { 0 },
             between: between.min(Self::ROOM),
         }
     }

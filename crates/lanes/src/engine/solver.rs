@@ -51,7 +51,7 @@ impl<F: Lane> Work<F> {
             }
             let stale = self.stale.iter().any(|stale| *stale);
             self.eliminate(model, system, true, None);
-            if !self.between.is_empty() {
+            if !(self.between.is_empty() && self.grips.is_empty()) {
                 self.add_between(model, stale);
             }
             done = done | !self.update_rows();

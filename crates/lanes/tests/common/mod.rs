@@ -8,6 +8,7 @@ use wr2l_lanes::{Batch, Contacts, InstructionSet, JointKind, Model, Parameters};
 
 #[cfg(feature = "mujoco")]
 pub mod mujoco;
+pub mod tally;
 
 /// A small generator of uniform numbers: xorshift64*.
 pub struct Random(pub u64);
@@ -96,8 +97,19 @@ pub fn error(got: &[f64], expected: &[f64]) -> f64 {
 }
 
 /// The committed models: what MuJoCo made of the files beside them, and of the planar robots' (`tests/models.rs`).
-pub const MODELS: [&str; 9] =
-    ["quadruped", "tumblers", "eel", "crates", "hound", "winch", "hopper", "walker2d", "half_cheetah"];
+pub const MODELS: [&str; 11] = [
+    "quadruped",
+    "tumblers",
+    "eel",
+    "crates",
+    "hound",
+    "winch",
+    "pendants",
+    "scrum",
+    "hopper",
+    "walker2d",
+    "half_cheetah",
+];
 
 pub fn bytes(name: &str) -> Vec<u8> {
     let path = folder().join(format!("{name}.model"));
@@ -126,6 +138,8 @@ impl Life {
         for joint in &compiled.joints {
             if joint.kind == JointKind::Free {
                 q.extend([random.within(0.3), random.within(0.3), random.between(0.02, 0.5)]);
+                q.extend(random.unit_quaternion(0.5));
+            } else if joint.kind == JointKind::Ball {
                 q.extend(random.unit_quaternion(0.5));
             } else if let Some([low, high]) = joint.range {
                 let over = 0.1 * (high - low);

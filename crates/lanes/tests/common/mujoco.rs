@@ -32,6 +32,27 @@ impl Robot {
         Self { name: name.to_owned(), source: Box::new(source), contacts: Contacts::All }
     }
 
+    /// Leaves it no contacts but those with planes of the world, on both sides.
+    fn leave_floor(&mut self) {
+        self.name += " (floor)";
+        self.contacts = Contacts::FloorOnly;
+        let plane = |model: &MjModel, g: usize| model.geom_type()[g] as u32 == 0;
+        for p in 0..self.source.pair_dim().len() {
+            let (a, b) = (self.source.pair_geom1()[p], self.source.pair_geom2()[p]);
+            if !plane(&self.source, a as usize) && !plane(&self.source, b as usize) {
+                // So far apart that they never touch.
+                self.source.pair_margin_mut()[p] = -1e3;
+            }
+        }
+        for g in 0..self.source.geom_type().len() {
+            if self.source.geom_contype()[g] != 0 || self.source.geom_conaffinity()[g] != 0 {
+                let plane = plane(&self.source, g);
+                self.source.geom_contype_mut()[g] = i32::from(!plane);
+                self.source.geom_conaffinity_mut()[g] = i32::from(plane);
+            }
+        }
+    }
+
     pub fn model(&self) -> Model {
         let compiled = Compiled::from_mujoco(&self.source).unwrap_or_else(|e| panic!("{}: {e}", self.name));
         Model::new(compiled, self.contacts).unwrap_or_else(|e| panic!("{}: {e}", self.name))
@@ -87,7 +108,7 @@ impl Robot {
 
 /// Our own models, one for each group of features.
 pub fn own() -> Vec<Robot> {
-    ["quadruped", "tumblers", "eel", "crates", "hound", "winch"]
+    ["quadruped", "tumblers", "eel", "crates", "hound", "winch", "pendants", "scrum"]
         .map(|name| Robot::read(name, &folder().join(format!("{name}.xml"))))
         .into()
 }
@@ -113,25 +134,24 @@ pub fn gymnasium() -> Vec<Robot> {
     names.map(|name| Robot::read(name, &folder.join(format!("envs/mujoco/assets/{name}.xml")))).into()
 }
 
-/// Other people's models: the MJCF files that `WR2L_MODELS` lists as a path does, with no contacts but those with planes of
-/// the world, which is what [`Contacts::FloorOnly`] makes of them.
+/// Other people's models, which `WR2L_MODELS` lists: `NAME=FILE`, separated as in a path. Where the engine refuses a model
+/// as it is, both sides have no contacts but those with planes of the world, and its name says so.
 pub fn others() -> Vec<Robot> {
-    let Some(list) = std::env::var_os("WR2L_MODELS") else {
+    let Some(list) = std::env::var("WR2L_MODELS").ok() else {
         println!("without other people's models: WR2L_MODELS lists none");
         return Vec::new();
     };
-    let read = |path: PathBuf| {
-        let mut robot = Robot::read(&path.to_string_lossy(), &path);
-        for g in 0..robot.source.geom_type().len() {
-            if robot.touches(g) {
-                let plane = robot.source.geom_type()[g] as u32 == 0;
-                robot.source.geom_contype_mut()[g] = i32::from(!plane);
-                robot.source.geom_conaffinity_mut()[g] = i32::from(plane);
-            }
+    let read = |entry: &str| {
+        let (name, path) = entry.split_once('=').expect("NAME=FILE");
+        let mut robot = Robot::read(name, Path::new(path));
+        let compiled = Compiled::from_mujoco(&robot.source).unwrap_or_else(|e| panic!("{name}: {e}"));
+        if let Err(refusal) = Model::new(compiled, Contacts::All) {
+            println!("{name}: {refusal}");
+            robot.leave_floor();
         }
         robot
     };
-    std::env::split_paths(&list).map(read).collect()
+    list.split(':').filter(|entry| !entry.is_empty()).map(read).collect()
 }
 
 /// How far a geom reaches down from its centre.
@@ -161,6 +181,8 @@ pub fn scatter(data: &mut Data, random: &mut Random) {
             q[3..7].copy_from_slice(&random.unit_quaternion(spread));
             lift = lift.or(Some(at + 2));
             q[2] += 0.2 * random.normal();
+        } else if model.jnt_type()[j] == MjtJoint::mjJNT_BALL {
+            q[..4].copy_from_slice(&random.unit_quaternion(spread));
         } else if model.jnt_limited()[j] {
             let [low, high] = model.jnt_range()[j];
             let over = 0.1 * (high - low);
