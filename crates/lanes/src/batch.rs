@@ -85,13 +85,14 @@ impl Batch {
         let derived = Derived::new(model, &nominal)?;
         let mut kernel = kernel(model, lanes, instructions);
         let reference = model.compiled.reference();
-        let zeros = vec![0.0; model.tree.nv.max(6 * model.compiled.bodies.len())];
+        let most = model.tree.nv.max(6 * model.compiled.bodies.len());
+        let zeros = vec![0.0; most.max(model.compiled.activations.len())];
         // The last group is filled up, so that no lane holds numbers that are none.
         let width = instructions.width();
         for lane in 0..lanes.div_ceil(width) * width {
             kernel.set_parameters(lane, &nominal, &derived);
             let still = &zeros[..model.tree.nv];
-            kernel.set_state(lane, [&reference, still, still]);
+            kernel.set_state(lane, [&reference, still, &zeros[..model.compiled.activations.len()], still]);
         }
         let model = Arc::clone(model);
         Ok(Self {
@@ -170,14 +171,41 @@ impl Batch {
         }
     }
 
-    /// Sets coordinates (`[nq]`) and velocities (`[nv]`) of a lane, without forces from outside, and forgets its failure.
+    /// Sets coordinates (`[nq]`) and velocities (`[nv]`) of a lane, activations of 0, no forces from outside, and forgets
+    /// its failure.
     ///
     /// # Panics
     /// If the lane does not exist or a slice has another length.
     pub fn set_state(&mut self, lane: usize, coordinates: &[f64], velocities: &[f64]) {
         let zeros = std::mem::take(&mut self.zeros);
-        self.start(lane, [coordinates, velocities, &zeros[..self.model.tree.nv]], &zeros);
+        let act = &zeros[..self.model.compiled.activations.len()];
+        self.start(lane, [coordinates, velocities, act, &zeros[..self.model.tree.nv]], &zeros);
         self.zeros = zeros;
+    }
+
+    /// Sets the activations of a lane (`[na]`, MuJoCo's `act`); everything else stays. A lane whose activations are not
+    /// finite fails with [`Failure::State`].
+    ///
+    /// # Panics
+    /// If the lane does not exist or the slice has another length.
+    pub fn set_activations(&mut self, lane: usize, activations: &[f64]) {
+        assert!(lane < self.lanes, "lane {lane} of {}", self.lanes);
+        assert_eq!(activations.len(), self.model.compiled.activations.len(), "length of activations");
+        if activations.iter().all(|act| act.is_finite()) {
+            self.kernel.set_state(lane, [&[], &[], activations, &[]]);
+        } else if self.failures[lane].is_none() {
+            self.failures[lane] = Some(Failure::State);
+        }
+    }
+
+    /// Writes the activations of a lane (`[na]`).
+    ///
+    /// # Panics
+    /// If the lane does not exist or the slice has another length.
+    pub fn activations(&self, lane: usize, activations: &mut [f64]) {
+        assert!(lane < self.lanes, "lane {lane} of {}", self.lanes);
+        assert_eq!(activations.len(), self.model.compiled.activations.len(), "length of activations");
+        self.kernel.state(lane, [&mut [], &mut [], activations, &mut []]);
     }
 
     /// Writes coordinates (`[nq]`) and velocities (`[nv]`) of a lane.
@@ -186,25 +214,26 @@ impl Batch {
     /// If the lane does not exist or a slice has another length.
     pub fn state(&self, lane: usize, coordinates: &mut [f64], velocities: &mut [f64]) {
         self.check_lane(lane, coordinates.len(), velocities.len());
-        self.kernel.state(lane, [coordinates, velocities, &mut []]);
+        self.kernel.state(lane, [coordinates, velocities, &mut [], &mut []]);
     }
 
-    /// Numbers of a snapshot: `nq + 2 · nv`.
+    /// Numbers of a snapshot: `nq + 2 · nv + na`.
     pub fn snapshot_len(&self) -> usize {
-        self.model.tree.nq + 2 * self.model.tree.nv
+        self.model.tree.nq + 2 * self.model.tree.nv + self.model.compiled.activations.len()
     }
 
     /// Writes all that determines a lane's future besides its parameters and forces from outside
-    /// ([`Batch::snapshot_len`]): coordinates, velocities, and the accelerations from which the solver starts.
+    /// ([`Batch::snapshot_len`]): coordinates, velocities, the accelerations from which the solver starts, and activations.
     ///
     /// # Panics
     /// If the lane does not exist or the slice has another length.
     pub fn save(&self, lane: usize, snapshot: &mut [f64]) {
         assert_eq!(snapshot.len(), self.snapshot_len(), "length of a snapshot");
         let (coordinates, rest) = snapshot.split_at_mut(self.model.tree.nq);
-        let (velocities, accelerations) = rest.split_at_mut(self.model.tree.nv);
+        let (velocities, rest) = rest.split_at_mut(self.model.tree.nv);
+        let (accelerations, activations) = rest.split_at_mut(self.model.tree.nv);
         self.check_lane(lane, coordinates.len(), velocities.len());
-        self.kernel.state(lane, [coordinates, velocities, accelerations]);
+        self.kernel.state(lane, [coordinates, velocities, activations, accelerations]);
     }
 
     /// Continues from a snapshot of any lane of any batch of the model, bit for bit, without forces from outside.
@@ -214,9 +243,10 @@ impl Batch {
     pub fn restore(&mut self, lane: usize, snapshot: &[f64]) {
         assert_eq!(snapshot.len(), self.snapshot_len(), "length of a snapshot");
         let (coordinates, rest) = snapshot.split_at(self.model.tree.nq);
-        let (velocities, accelerations) = rest.split_at(self.model.tree.nv);
+        let (velocities, rest) = rest.split_at(self.model.tree.nv);
+        let (accelerations, activations) = rest.split_at(self.model.tree.nv);
         let zeros = std::mem::take(&mut self.zeros);
-        self.start(lane, [coordinates, velocities, accelerations], &zeros);
+        self.start(lane, [coordinates, velocities, activations, accelerations], &zeros);
         self.zeros = zeros;
     }
 
@@ -317,14 +347,15 @@ impl Batch {
         }
     }
 
-    fn start(&mut self, lane: usize, state: [&[f64]; 3], zeros: &[f64]) {
+    fn start(&mut self, lane: usize, state: [&[f64]; 4], zeros: &[f64]) {
         self.check_lane(lane, state[0].len(), state[1].len());
         let still = &zeros[..self.model.tree.nv];
         self.kernel.set_state(lane, state);
         self.failures[lane] = if self.kernel.sane(lane) { None } else { Some(Failure::State) };
         if self.failures[lane].is_some() {
             // Numbers that are none stay out of the registers: they only slow the others down.
-            self.kernel.set_state(lane, [&self.reference, still, still]);
+            let act = &zeros[..self.model.compiled.activations.len()];
+            self.kernel.set_state(lane, [&self.reference, still, act, still]);
         }
         self.kernel.set_forces(lane, &zeros[..6 * self.model.compiled.bodies.len()]);
     }

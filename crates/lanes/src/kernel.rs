@@ -30,9 +30,9 @@ pub(crate) fn kernel(model: &Arc<Model>, lanes: usize, instructions: Instruction
 /// What differs between instruction sets. Slices are of the right length, lanes exist.
 pub(crate) trait Kernel: Send + Sync {
     fn set_parameters(&mut self, lane: usize, parameters: &Parameters, derived: &Derived);
-    /// Coordinates, velocities and the solver's start.
-    fn set_state(&mut self, lane: usize, state: [&[f64]; 3]);
-    fn state(&self, lane: usize, state: [&mut [f64]; 3]);
+    /// Coordinates, velocities, activations and the solver's start.
+    fn set_state(&mut self, lane: usize, state: [&[f64]; 4]);
+    fn state(&self, lane: usize, state: [&mut [f64]; 4]);
     /// Forces and torques on the bodies (`[bodies, 6]`).
     fn set_forces(&mut self, lane: usize, forces: &[f64]);
     fn sane(&self, lane: usize) -> bool;
@@ -81,7 +81,8 @@ struct Groups<F: Lane> {
 
 fn state_of<F: Lane>(model: &Model) -> State<F> {
     let (nq, nv) = (model.tree.nq, model.tree.nv);
-    State { q: vec![F::zero(); nq], v: vec![F::zero(); nv], guess: vec![F::zero(); nv] }
+    let act = vec![F::zero(); model.compiled.activations.len()];
+    State { q: vec![F::zero(); nq], v: vec![F::zero(); nv], act, guess: vec![F::zero(); nv] }
 }
 
 impl<F: Lane> Groups<F> {
@@ -121,7 +122,7 @@ fn sane_lanes<F: Lane>(model: &Model, state: &State<F>) -> F::Mask {
                     sane = sane & F::splat(1e-20).less(norm);
                 }
             }
-            for v in &state.v {
+            for v in state.v.iter().chain(&state.act) {
                 sane = sane & v.abs().less(bound);
             }
             sane
@@ -158,18 +159,18 @@ impl<F: Lane> Kernel for Groups<F> {
         system.set_lane(&self.model, lane % F::WIDTH, parameters, Some(derived));
     }
 
-    fn set_state(&mut self, lane: usize, from: [&[f64]; 3]) {
-        let state = &mut self.groups[lane / F::WIDTH].state;
-        for (to, from) in [&mut state.q, &mut state.v, &mut state.guess].into_iter().zip(from) {
+    fn set_state(&mut self, lane: usize, from: [&[f64]; 4]) {
+        let State { q, v, act, guess } = &mut self.groups[lane / F::WIDTH].state;
+        for (to, from) in [q, v, act, guess].into_iter().zip(from) {
             for (to, from) in to.iter_mut().zip(from) {
                 to.set(lane % F::WIDTH, *from);
             }
         }
     }
 
-    fn state(&self, lane: usize, to: [&mut [f64]; 3]) {
-        let state = &self.groups[lane / F::WIDTH].state;
-        for (from, to) in [&state.q, &state.v, &state.guess].into_iter().zip(to) {
+    fn state(&self, lane: usize, to: [&mut [f64]; 4]) {
+        let State { q, v, act, guess } = &self.groups[lane / F::WIDTH].state;
+        for (from, to) in [q, v, act, guess].into_iter().zip(to) {
             for (to, from) in to.iter_mut().zip(from) {
                 *to = from.get(lane % F::WIDTH);
             }
@@ -229,6 +230,7 @@ impl<F: Lane> Kernel for Groups<F> {
             let mut live = F::Mask::from_bits(start);
             let (mut insane, mut unsolved) = (F::Mask::none(), F::Mask::none());
             if let Some(out) = &mut accelerations {
+                work.activation.copy_from_slice(&state.act);
                 unsolved = work.evaluate(&setting, &state.q, &state.v, &state.guess, live);
                 insane = live & !finite(work.qacc());
                 for lane in first..failures.len().min(first + F::WIDTH) {
@@ -241,6 +243,7 @@ impl<F: Lane> Kernel for Groups<F> {
             } else {
                 before.q.copy_from_slice(&state.q);
                 before.v.copy_from_slice(&state.v);
+                before.act.copy_from_slice(&state.act);
                 before.guess.copy_from_slice(&state.guess);
                 for _ in 0..steps {
                     unsolved = unsolved | work.step(&setting, state, live);
@@ -285,8 +288,12 @@ fn keep<F: Lane>(moved: F::Mask, before: &State<F>, state: &mut State<F>) {
     F::run(
         #[inline(always)]
         || {
-            let lists =
-                [(&mut state.q, &before.q), (&mut state.v, &before.v), (&mut state.guess, &before.guess)];
+            let lists = [
+                (&mut state.q, &before.q),
+                (&mut state.v, &before.v),
+                (&mut state.act, &before.act),
+                (&mut state.guess, &before.guess),
+            ];
             for (now, before) in lists {
                 for (now, before) in now.iter_mut().zip(before) {
                     *now = F::select(moved, *now, *before);

@@ -12,18 +12,18 @@
 //!
 //! # What it moves
 //!
-//! Free, hinge and slide joints, with limits, armature, damping, stiffness and dry friction; motors, position and velocity
-//! servos and others of fixed gain and affine bias, with ranges; spheres and capsules against planes of the world and each
-//! other, without friction or with a pyramid (`condim` 1 and 3), `<pair>`, `<exclude>`, priority, margins and `impratio`;
-//! boxes, cylinders and ellipsoids against planes; elliptic cones and `condim` 4 and 6 with what does not move; fixed tendons;
-//! the inertia box of a medium; Euler, Runge–Kutta 4 and implicitfast; forces from outside.
+//! Free, ball, hinge and slide joints, with armature, damping and dry friction, and but for balls limits and stiffness;
+//! motors, position and velocity servos and others of fixed gain and affine bias, with ranges, on hinges, slides and fixed
+//! tendons, at once or through integrators and filters; spheres and capsules against planes of the world and each other, and
+//! boxes, cylinders and ellipsoids against planes; every `condim`, in pyramids and elliptic cones; `<pair>`, `<exclude>`,
+//! priority, margins and `impratio`; the inertia box of a medium; Euler, Runge–Kutta 4 and implicitfast; forces from outside.
 //!
 //! # How
 //!
 //! A soft contact with the world is a stiffness at a point of a body. Added to the body's inertia, it leaves Newton's linear
 //! system as sparse as the tree of bodies, which the articulated-body recursion then solves: neither the mass matrix nor a
 //! Jacobian is ever formed. Joint limits, dry friction and armature are diagonals of joints; contacts between two moving
-//! bodies are added afterwards (`engine/between.rs`). The head of `engine/mod.rs` has the way of an evaluation.
+//! bodies, cones among them, are added afterwards (`engine/between.rs`). The head of `engine/mod.rs` has the way of an evaluation.
 //!
 //! Everything is written once over a lane type (`lane`: AVX-512, AVX2 or plain f64, chosen at run time), and gives the same
 //! bits in every width and beside any neighbours.
@@ -56,8 +56,8 @@ mod tree;
 
 pub use batch::Batch;
 pub use compiled::{
-    Actuator, Arm, Body, CheckError, Compiled, Cone, Dof, FileError, Geom, Integrator, Joint, JointKind,
-    Options, Pair, Shape, Softness,
+    Activation, Actuator, Arm, Body, CheckError, Compiled, Cone, Dof, Dynamics, FileError, Geom, Integrator,
+    Joint, JointKind, Options, Pair, Shape, Softness,
 };
 pub use constants::Derived;
 pub use contacts::Contacts;

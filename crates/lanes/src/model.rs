@@ -31,6 +31,8 @@ pub struct Sizes {
     pub dofs: usize,
     /// Number of controls (`nu`).
     pub controls: usize,
+    /// Number of activations (`na`).
+    pub activations: usize,
     /// Number of bodies, without the world.
     pub bodies: usize,
     /// Time step (s).
@@ -51,6 +53,8 @@ pub struct Model {
     pub(crate) coned: bool,
     /// Whether it was compiled with dry friction.
     pub(crate) lossy: bool,
+    /// Of every actuator, which activation it has.
+    pub(crate) activation: Vec<Option<usize>>,
 }
 
 impl Model {
@@ -68,7 +72,11 @@ impl Model {
         let lossy = compiled.dofs.iter().any(|dof| dof.friction_loss > 0.0);
         let touchable = (0..tree.links.len()).map(|link| candidates.holds(link)).collect();
         let coned = candidates.coned();
-        Ok(Self { compiled, contacts, tree, candidates, limits, touchable, coned, lossy })
+        let mut activation = vec![None; compiled.actuators.len()];
+        for (i, of) in compiled.activations.iter().enumerate() {
+            activation[of.actuator as usize] = Some(i);
+        }
+        Ok(Self { compiled, contacts, tree, candidates, limits, touchable, coned, lossy, activation })
     }
 
     /// [`Model::new`] of what [`Compiled::to_bytes`] wrote.
@@ -100,6 +108,7 @@ impl Model {
             coordinates: self.tree.nq,
             dofs: self.tree.nv,
             controls: self.compiled.actuators.len(),
+            activations: self.compiled.activations.len(),
             bodies: self.compiled.bodies.len(),
             timestep: self.compiled.options.timestep,
         }

@@ -1,6 +1,6 @@
 //! Files of compiled models: what is written is read, and nothing else is.
 
-use wr2l_lanes::{Compiled, Contacts, FileError, Model};
+use wr2l_lanes::{Activation, Compiled, Contacts, Dynamics, FileError, JointKind, Model};
 
 mod common;
 use common::{MODELS, Random, bytes};
@@ -48,7 +48,7 @@ fn a_damaged_file_is_refused_and_says_why() {
         file[at] ^= 1;
         assert_eq!(refused(&file), FileError::Damaged("its hash is another"), "byte {at}");
     }
-    for version in [1, 3] {
+    for version in [1, 4] {
         let mut other = good.clone();
         other[8] = version;
         assert_eq!(refused(&other), FileError::Version { found: version.into() });
@@ -74,14 +74,30 @@ fn numbers_that_make_no_sense_are_refused_by_element() {
             .replace("front_left", &model.bodies[2].name)
     );
     type Change = fn(&mut Compiled);
-    let cases: [(Change, &str); 9] = [
+    let cases: [(Change, &str); 13] = [
         (|m| m.bodies[1].mass = f64::NAN, "a number is not finite"),
         (|m| m.bodies[1].parent = 7, "its parent does not come before it"),
         (|m| m.joints[3].axis = [0.0, 2.0, 0.0], "its axis must be a unit vector"),
         (|m| m.joints[2].body = 99, "its body does not exist"),
         (|m| m.geoms[1].condim = 2, "its condim must be"),
         (|m| m.pairs[0].geoms = [0, 1000], "a geom does not exist"),
-        (|m| m.actuators[0].joint = 0, "it acts on a free joint"),
+        (|m| m.actuators[0].joint = 0, "it acts on a joint that is neither hinge nor slide"),
+        (|m| m.joints[2].kind = JointKind::Ball, "its orientation must be a unit quaternion"),
+        (
+            |m| {
+                (m.joints[2].kind, m.joints[2].reference[0]) = (JointKind::Ball, 1.0);
+                m.joints[2].stiffness = 1.0;
+            },
+            "a ball joint has neither limit nor spring",
+        ),
+        (
+            |m| m.activations.push(Activation { actuator: 99, ..Activation::default() }),
+            "there is an activation of it, and it does not exist",
+        ),
+        (
+            |m| m.activations.push(Activation { dynamics: Dynamics::Filter, ..Activation::default() }),
+            "the time of a filter must be positive",
+        ),
         (|m| m.options.timestep = 0.0, "the time step must be positive"),
         (|m| m.dofs.truncate(3), "there are not as many as the joints have"),
     ];

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use wr2l_lanes::{
-    Actuator, Batch, Body, Compiled, Contacts, Dof, Geom, Integrator, Joint, JointKind, Model, Options,
+    Actuator, Batch, Body, Compiled, Cone, Contacts, Dof, Geom, Integrator, Joint, JointKind, Model, Options,
     Parameters, Shape,
 };
 
@@ -205,29 +205,30 @@ fn a_pendulum_on_a_ball_joint_keeps_its_energy_and_its_turn_about_the_vertical()
 #[test]
 fn a_resting_robot_rests() {
     let steps = if std::env::var("WR2L_THOROUGH").is_ok() { 100_000 } else { 10_000 };
-    // Pyramids with servos that hold it up, and elliptic cones on which it lies.
-    for name in ["quadruped", "hound"] {
-        let model = model(name);
-        let (nv, nu) = (model.shape().dofs, model.shape().controls);
-        let mut batch = Batch::new(&model, 1).unwrap();
-        let (mut q, mut v) = (model.compiled().reference(), vec![0.0; nv]);
-        batch.set_state(0, &q, &v);
-        batch.step(&vec![0.0; nu], &[true], 40_000);
-        assert_eq!(batch.failure(0), None);
-        batch.state(0, &mut q, &mut v);
-        let before = q.clone();
-        batch.step(&vec![0.0; nu], &[true], steps);
-        batch.state(0, &mut q, &mut v);
-        assert_eq!(batch.failure(0), None);
-        let speed = v.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
-        let moved = q.iter().zip(&before).fold(0.0_f64, |m, (a, b)| m.max((a - b).abs()));
-        println!("{name}: speed {speed:.1e}, moved {moved:.1e} in {steps} steps");
-        assert!(speed < 1e-9 && moved < 1e-9, "{name}: {speed:.1e} {moved:.1e}");
-    }
+    let model = model("quadruped");
+    let (nv, nu) = (model.shape().dofs, model.shape().controls);
+    let mut batch = Batch::new(&model, 1).unwrap();
+    let (mut q, mut v) = (model.compiled().reference(), vec![0.0; nv]);
+    batch.set_state(0, &q, &v);
+    batch.step(&vec![0.0; nu], &[true], 40_000);
+    assert_eq!(batch.failure(0), None);
+    batch.state(0, &mut q, &mut v);
+    let before = q.clone();
+    batch.step(&vec![0.0; nu], &[true], steps);
+    batch.state(0, &mut q, &mut v);
+    assert_eq!(batch.failure(0), None);
+    let speed = v.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
+    let moved = q.iter().zip(&before).fold(0.0_f64, |m, (a, b)| m.max((a - b).abs()));
+    println!("speed {speed:.1e}, moved {moved:.1e} in {steps} steps");
+    assert!(speed < 1e-9 && moved < 1e-9);
 }
 
 #[test]
 fn a_ball_at_rest_presses_with_its_weight() {
+    [Cone::Pyramidal, Cone::Elliptic].into_iter().for_each(press);
+}
+
+fn press(cone: Cone) {
     let ball = Geom {
         body: 1,
         shape: Shape::Sphere,
@@ -242,6 +243,7 @@ fn a_ball_at_rest_presses_with_its_weight() {
     };
     let floor = Geom { body: 0, shape: Shape::Plane, ..ball.clone() };
     let model = made(Compiled {
+        options: Options { cone, ..Options::default() },
         bodies: vec![body(0, 2.0, [0.008; 3])],
         joints: vec![free(1)],
         dofs: vec![Dof::default(); 6],

@@ -21,11 +21,13 @@ fn counts() -> (usize, usize) {
 struct State {
     q: Vec<f64>,
     v: Vec<f64>,
+    act: Vec<f64>,
     control: Vec<f64>,
     forces: Vec<f64>,
     qacc: Vec<f64>,
     next_q: Vec<f64>,
     next_v: Vec<f64>,
+    next_act: Vec<f64>,
     contacts: usize,
     rows: usize,
     /// Whether axes of two shapes cross, where rounding decides which way they are pushed.
@@ -49,6 +51,7 @@ fn second_opinion(robot: &Robot, phi: &Parameters, state: &State, own: &[f64]) -
     data.reset();
     data.qpos_mut().copy_from_slice(&state.q);
     data.qvel_mut().copy_from_slice(&state.v);
+    data.act_mut().copy_from_slice(&state.act);
     data.ctrl_mut().copy_from_slice(&state.control);
     data.xfrc_applied_mut()[1..].as_flattened_mut().copy_from_slice(&state.forces);
     data.qacc_warmstart_mut().copy_from_slice(own);
@@ -62,6 +65,7 @@ fn states(robot: &Robot, phi: &Parameters, count: usize, random: &mut Random) ->
     let one = |_| {
         scatter(&mut data, random);
         let (q, v, control) = (data.qpos().to_vec(), data.qvel().to_vec(), data.ctrl().to_vec());
+        let act = data.act().to_vec();
         let forces = data.xfrc_applied()[1..].as_flattened().to_vec();
         data.forward();
         let qacc = data.qacc().to_vec();
@@ -71,11 +75,13 @@ fn states(robot: &Robot, phi: &Parameters, count: usize, random: &mut Random) ->
         State {
             q,
             v,
+            act,
             control,
             forces,
             qacc,
             next_q: data.qpos().to_vec(),
             next_v: data.qvel().to_vec(),
+            next_act: data.act().to_vec(),
             contacts,
             rows,
             crossing,
@@ -84,13 +90,14 @@ fn states(robot: &Robot, phi: &Parameters, count: usize, random: &mut Random) ->
     (0..count).map(one).collect()
 }
 
-/// Errors of qacc, next qpos and next qvel of every state; `None` where the lane failed.
+/// Errors of qacc, next qpos (with activations) and next qvel of every state; `None` where the lane failed.
 fn errors(batch: &mut Batch, states: &[State]) -> Vec<Option<[f64; 3]>> {
     let shape = batch.model().shape();
     let (nq, nv) = (shape.coordinates, shape.dofs);
     let mut controls = Vec::new();
     for (lane, state) in states.iter().enumerate() {
         batch.set_state(lane, &state.q, &state.v);
+        batch.set_activations(lane, &state.act);
         batch.set_forces(lane, &state.forces);
         controls.extend_from_slice(&state.control);
     }
@@ -98,12 +105,14 @@ fn errors(batch: &mut Batch, states: &[State]) -> Vec<Option<[f64; 3]>> {
     let mut qacc = vec![f64::NAN; states.len() * nv];
     batch.accelerations(&controls, &active, &mut qacc);
     batch.step(&controls, &active, 1);
-    let (mut q, mut v) = (vec![0.0; nq], vec![0.0; nv]);
+    let (mut q, mut v, mut act) = (vec![0.0; nq], vec![0.0; nv], vec![0.0; shape.activations]);
     let one = |(lane, state): (usize, &State)| {
         batch.failure(lane).is_none().then(|| {
             batch.state(lane, &mut q, &mut v);
             let own = &qacc[lane * nv..][..nv];
-            [error(own, &state.qacc), error(&q, &state.next_q), error(&v, &state.next_v)]
+            batch.activations(lane, &mut act);
+            let q = error(&q, &state.next_q).max(error(&act, &state.next_act));
+            [error(own, &state.qacc), q, error(&v, &state.next_v)]
         })
     };
     states.iter().enumerate().map(one).collect()
@@ -113,7 +122,9 @@ fn compare(robot: &Robot) {
     let model = Arc::new(robot.model());
     let nominal = Parameters::nominal(model.compiled());
     let (systems, count) = counts();
-    for instructions in InstructionSet::available() {
+    // Many states take a while, and `tests/lanes.rs` has it that all sets give the same bits.
+    let sets = if systems > 100 { vec![InstructionSet::fastest()] } else { InstructionSet::available() };
+    for instructions in sets {
         let mut random = Random(17);
         let mut batch = Batch::with_instructions(&model, count, instructions).unwrap();
         let mut tally = Tally { name: robot.name.clone(), ..Tally::default() };
@@ -142,6 +153,7 @@ fn compare(robot: &Robot) {
                     let mut alone = Batch::with_instructions(&model, 1, instructions).unwrap();
                     alone.set_parameters(0, &phi).unwrap();
                     alone.set_state(0, &state.q, &state.v);
+                    alone.set_activations(0, &state.act);
                     alone.set_forces(0, &state.forces);
                     alone.accelerations(&state.control, &[true], &mut own);
                     let again = second_opinion(robot, &phi, state, &own);
@@ -249,7 +261,7 @@ fn options_mean_what_they_mean_to_mujoco() {
         let flags: String = names.iter().map(|name| format!(r#" {name}="disable""#)).collect();
         format!("<option><flag{flags}/></option><default>")
     };
-    let variants: [(&str, &[(&str, &str)]); 18] = [
+    let variants: [(&str, &[(&str, &str)]); 20] = [
         ("quadruped", &[("<default>", &disabled(&["constraint"]))]),
         ("quadruped", &[("<default>", &disabled(&["contact", "frictionloss"]))]),
         ("quadruped", &[("<default>", &disabled(&["limit", "clampctrl"]))]),
@@ -261,6 +273,14 @@ fn options_mean_what_they_mean_to_mujoco() {
         ("winch", &[("Euler", "RK4")]),
         ("pendants", &[("Euler", "RK4")]),
         ("pendants", &[("Euler", "implicitfast")]),
+        ("servos", &[("Euler", "RK4")]),
+        (
+            "servos",
+            &[
+                ("Euler", "implicitfast"),
+                ("<general name=\"cord\" tendon=\"both\"", "<general joint=\"wrist\""),
+            ],
+        ),
         ("scrum", &[("elliptic", "pyramidal")]),
         ("scrum", &[("impratio=\"5\"", "impratio=\"30\""), ("Euler", "RK4")]),
         ("quadruped", &[("implicitfast", "Euler"), ("0.004", "0.008")]),
@@ -300,6 +320,7 @@ fn compare_forces(robot: &Robot) {
         for state in 0..25 {
             scatter(&mut data, &mut random);
             batch.set_state(1, data.qpos(), data.qvel());
+            batch.set_activations(1, data.act());
             batch.set_forces(1, data.xfrc_applied()[1..].as_flattened());
             let controls = data.ctrl().repeat(2);
             for _ in 0..1 + state % 2 {

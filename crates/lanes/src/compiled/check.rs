@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::{Compiled, JointKind, Softness};
+use super::{Compiled, Dynamics, JointKind, Softness};
 
 /// Elements of one kind that a model may have: far beyond any robot, and few enough to compare each with each.
 const MOST: usize = 10_000;
@@ -91,6 +91,23 @@ impl Compiled {
             at.finite(&actuator.bias)?;
             at.range(actuator.control_range)?;
             at.range(actuator.force_range)?;
+        }
+        self.check_activations()
+    }
+
+    fn check_activations(&self) -> Result<(), CheckError> {
+        let mut next = 0;
+        for activation in &self.activations {
+            let a = activation.actuator as usize;
+            let name = self.actuators.get(a).map_or("", |actuator| &actuator.name);
+            let at = At("actuator", a, name);
+            at.demand(a < self.actuators.len(), "there is an activation of it, and it does not exist")?;
+            at.demand(a >= next, "activations are not in the order of their actuators")?;
+            next = a + 1;
+            at.finite(&[activation.time])?;
+            let timed = activation.dynamics == Dynamics::Integrator || activation.time > 0.0;
+            at.demand(timed, "the time of a filter must be positive")?;
+            at.range(activation.range)?;
         }
         Ok(())
     }

@@ -9,13 +9,16 @@ use thiserror::Error;
 
 use super::check::CheckError;
 use super::{
-    Actuator, Arm, Body, Compiled, Cone, Dof, Geom, Integrator, Joint, JointKind, Options, Pair, Shape,
-    Softness,
+    Activation, Actuator, Arm, Body, Compiled, Cone, Dof, Dynamics, Geom, Integrator, Joint, JointKind,
+    Options, Pair, Shape, Softness,
 };
 
 const NAME: [u8; 8] = *b"wr2lbody";
-/// 2: elliptic cones, friction against spinning and rolling, boxes, cylinders, ellipsoids, fixed tendons.
-const VERSION: u64 = 2;
+/// 2: elliptic cones, friction against spinning and rolling, boxes, cylinders, ellipsoids, fixed tendons. 3: activations at
+/// the end.
+const VERSION: u64 = 3;
+/// What a model without activations is written as, so that its bytes and its hash stay.
+const WITHOUT_ACTIVATIONS: u64 = 2;
 const HEAD: usize = 32;
 /// The longest name that is read.
 const LONGEST: usize = 1000;
@@ -27,7 +30,7 @@ pub enum FileError {
     #[error("this is no compiled model of wr2l")]
     Foreign,
     /// It is of another version.
-    #[error("the compiled model is of version {found}; this program reads version {VERSION}")]
+    #[error("the compiled model is of version {found}; this program reads 2 and {VERSION}")]
     Version {
         /// The version of the file.
         found: u64,
@@ -184,6 +187,7 @@ macro_rules! choice {
 }
 
 choice!(Integrator: Integrator::Euler = 0, Integrator::RungeKutta4 = 1, Integrator::ImplicitFast = 3);
+choice!(Dynamics: Dynamics::Integrator = 1, Dynamics::Filter = 2, Dynamics::ExactFilter = 3);
 choice!(Cone: Cone::Pyramidal = 0, Cone::Elliptic = 1);
 choice!(JointKind: JointKind::Free = 0, JointKind::Ball = 1, JointKind::Slide = 2, JointKind::Hinge = 3);
 
@@ -228,20 +232,34 @@ structure!(Pair: name: String, geoms: [u32; 2], condim: u32, friction: [f64; 2],
 structure!(Arm: joint: u32, coefficient: f64);
 structure!(Actuator: name: String, joint: u32, arms: Vec<Arm>, gear: f64, gain: f64, bias: [f64; 3],
     control_range: Option<[f64; 2]>, force_range: Option<[f64; 2]>);
-structure!(Compiled: options: Options, bodies: Vec<Body>, joints: Vec<Joint>, dofs: Vec<Dof>,
-    geoms: Vec<Geom>, pairs: Vec<Pair>, excludes: Vec<[u32; 2]>, actuators: Vec<Actuator>);
+structure!(Activation: actuator: u32, dynamics: Dynamics, time: f64, range: Option<[f64; 2]>, early: bool);
 
 impl Compiled {
+    /// All of it, in the order of the file of a version.
+    fn transfer(&mut self, stream: &mut impl Stream, version: u64) -> Result<(), FileError> {
+        let Self { options, bodies, joints, dofs, geoms, pairs, excludes, actuators, activations } = self;
+        options.transfer(stream)?;
+        bodies.transfer(stream)?;
+        joints.transfer(stream)?;
+        dofs.transfer(stream)?;
+        geoms.transfer(stream)?;
+        pairs.transfer(stream)?;
+        excludes.transfer(stream)?;
+        actuators.transfer(stream)?;
+        if version > WITHOUT_ACTIVATIONS { activations.transfer(stream) } else { Ok(()) }
+    }
+
     /// The model as a file: what [`Compiled::from_bytes`] reads. The same model gives the same bytes.
     ///
     /// # Errors
     /// [`FileError::Damaged`] if a name is longer than a file can hold.
     pub fn to_bytes(&self) -> Result<Vec<u8>, FileError> {
         let mut writer = Writer(Vec::new());
-        self.clone().transfer(&mut writer)?;
+        let version = if self.activations.is_empty() { WITHOUT_ACTIVATIONS } else { VERSION };
+        self.clone().transfer(&mut writer, version)?;
         let body = writer.0;
         let mut file = NAME.to_vec();
-        for number in [VERSION, body.len() as u64, hash(&body)] {
+        for number in [version, body.len() as u64, hash(&body)] {
             file.extend_from_slice(&number.to_le_bytes());
         }
         file.extend_from_slice(&body);
@@ -258,8 +276,9 @@ impl Compiled {
         if head[..8] != NAME {
             return Err(FileError::Foreign);
         }
-        if number(8) != VERSION {
-            return Err(FileError::Version { found: number(8) });
+        let version = number(8);
+        if ![WITHOUT_ACTIVATIONS, VERSION].contains(&version) {
+            return Err(FileError::Version { found: version });
         }
         if number(16) != body.len() as u64 {
             return Err(FileError::Damaged("it is not as long as it says"));
@@ -269,7 +288,7 @@ impl Compiled {
         }
         let mut model = Self::default();
         let mut reader = Reader(body);
-        model.transfer(&mut reader)?;
+        model.transfer(&mut reader, version)?;
         if !reader.0.is_empty() {
             return Err(FileError::Damaged("something follows the model"));
         }

@@ -33,6 +33,8 @@ pub struct Compiled {
     pub excludes: Vec<[u32; 2]>,
     /// The actuators, one control each.
     pub actuators: Vec<Actuator>,
+    /// The activations of those actuators that have one, in their order.
+    pub activations: Vec<Activation>,
 }
 
 /// What holds for a model as a whole (`mjOption`).
@@ -358,6 +360,33 @@ pub struct Actuator {
     pub control_range: Option<[f64; 2]>,
     /// The range of the force, if limited (`actuator_forcelimited`, `actuator_forcerange`).
     pub force_range: Option<[f64; 2]>,
+}
+
+/// How an activation follows its control (`actuator_dyntype`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dynamics {
+    /// It grows at the rate of the control.
+    #[default]
+    Integrator,
+    /// It nears the control, faster the further away it is; a time step is one of Euler.
+    Filter,
+    /// The same, with the exact solution over a time step.
+    ExactFilter,
+}
+
+/// A state between the control of an actuator and its force: the force is of this instead of the control.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Activation {
+    /// Whose it is, an index of [`Compiled::actuators`].
+    pub actuator: u32,
+    /// How it follows the control.
+    pub dynamics: Dynamics,
+    /// The time (s, positive) in which a filter comes near the control (the first of `actuator_dynprm`).
+    pub time: f64,
+    /// The range that it keeps to, if limited (`actuator_actlimited`, `actuator_actrange`).
+    pub range: Option<[f64; 2]>,
+    /// Whether the force is already that of the end of the time step (`actuator_actearly`).
+    pub early: bool,
 }
 
 impl Compiled {

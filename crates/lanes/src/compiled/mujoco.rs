@@ -3,8 +3,8 @@
 use mujoco_rs::prelude::*;
 
 use super::{
-    Actuator, Arm, Body, Compiled, Cone, Dof, Geom, Integrator, Joint, JointKind, Options, Pair, Shape,
-    Softness,
+    Activation, Actuator, Arm, Body, Compiled, Cone, Dof, Dynamics, Geom, Integrator, Joint, JointKind,
+    Options, Pair, Shape, Softness,
 };
 use crate::refusal::Refusal;
 
@@ -88,6 +88,9 @@ impl Compiled {
         }
         let excluded = |signature: &i32| [(signature >> 16) as u32 & 0xFFFF, *signature as u32 & 0xFFFF];
         compiled.excludes = model.exclude_signature().iter().map(excluded).collect();
+        for a in 0..model.actuator_trntype().len() {
+            compiled.activations.extend(activation(&source, a)?);
+        }
         compiled.actuators =
             (0..model.actuator_trntype().len()).map(|a| actuator(&source, a)).collect::<Result<_, _>>()?;
         Ok(compiled)
@@ -340,9 +343,6 @@ fn actuator(source: &Source<'_>, a: usize) -> Result<Actuator, Refusal> {
     if arms.is_empty() && !scalar.contains(&model.jnt_type()[joint as usize]) {
         return refused("it acts on a joint that is neither hinge nor slide");
     }
-    if model.actuator_dyntype()[a] != MjtDyn::mjDYN_NONE || model.actuator_actnum()[a] != 0 {
-        return refused("activation dynamics");
-    }
     if model.actuator_ctrlnum()[a] != 1 || model.actuator_delay()[a] != 0.0 {
         return refused("more than one control, or a delay");
     }
@@ -368,4 +368,29 @@ fn actuator(source: &Source<'_>, a: usize) -> Result<Actuator, Refusal> {
         control_range: clamped.then_some(model.actuator_ctrlrange()[a]),
         force_range: model.actuator_forcelimited()[a].then_some(model.actuator_forcerange()[a]),
     })
+}
+
+/// The activation of an actuator, if it has one.
+fn activation(source: &Source<'_>, a: usize) -> Result<Option<Activation>, Refusal> {
+    /// Times below this are this to MuJoCo (`mjMINVAL`).
+    const LEAST: f64 = 1e-15;
+    let model = source.0;
+    let dynamics = match model.actuator_dyntype()[a] {
+        MjtDyn::mjDYN_NONE if model.actuator_actnum()[a] == 0 => return Ok(None),
+        MjtDyn::mjDYN_INTEGRATOR => Some(Dynamics::Integrator),
+        MjtDyn::mjDYN_FILTER => Some(Dynamics::Filter),
+        MjtDyn::mjDYN_FILTEREXACT => Some(Dynamics::ExactFilter),
+        _ => None,
+    };
+    let Some(dynamics) = dynamics.filter(|_| model.actuator_actnum()[a] == 1) else {
+        let name = source.name(MjtObjBase::mjOBJ_ACTUATOR, a);
+        return Err(Refusal::new("actuator", a, name, "activation dynamics beyond integrators and filters"));
+    };
+    Ok(Some(Activation {
+        actuator: a as u32,
+        dynamics,
+        time: model.actuator_dynprm()[a][0].max(LEAST),
+        range: model.actuator_actlimited()[a].then_some(model.actuator_actrange()[a]),
+        early: model.actuator_actearly()[a],
+    }))
 }

@@ -1,7 +1,7 @@
 //! Forces on the joints: dampers, springs and actuators.
 
 use super::{Setting, Work};
-use crate::compiled::Integrator;
+use crate::compiled::{Activation, Dynamics, Integrator, Options};
 use crate::lane::{Lane, Mask};
 
 #[inline(always)]
@@ -10,6 +10,18 @@ fn clamped<F: Lane>(x: F, range: Option<[f64; 2]>) -> F {
         Some([low, high]) => x.clamp(F::splat(low), F::splat(high)),
         None => x,
     }
+}
+
+/// An activation after a time step at a rate.
+#[inline(always)]
+pub(super) fn next_activation<F: Lane>(of: &Activation, options: &Options, now: F, rate: F) -> F {
+    let h = options.timestep;
+    let time = match of.dynamics {
+        // The exact solution: the rate fades as the activation nears the control.
+        Dynamics::ExactFilter => of.time * (1.0 - (-h / of.time).exp()),
+        Dynamics::Integrator | Dynamics::Filter => h,
+    };
+    clamped(F::splat(time).mul_add(rate, now), of.range)
 }
 
 impl<F: Lane> Work<F> {
@@ -37,7 +49,7 @@ impl<F: Lane> Work<F> {
                 self.pull_tendon(setting, a, q, v);
                 continue;
             }
-            let control = clamped(setting.control[a], actuator.control_range);
+            let control = self.input(setting, a);
             let length = gear * q[joint.q];
             let speed = gear * v[joint.v];
             let force = control.mul_add(system.gain[a], bias[0]);
@@ -66,6 +78,21 @@ impl<F: Lane> Work<F> {
         }
     }
 
+    /// What the force of an actuator is of: its control, or its activation, whose rate is found too.
+    #[inline(always)]
+    fn input(&mut self, setting: &Setting<'_, F>, a: usize) -> F {
+        let compiled = &setting.model.compiled;
+        let control = clamped(setting.control[a], compiled.actuators[a].control_range);
+        let Some(i) = setting.model.activation[a] else { return control };
+        let (of, now) = (&compiled.activations[i], self.activation[i]);
+        let rate = match of.dynamics {
+            Dynamics::Integrator => control,
+            Dynamics::Filter | Dynamics::ExactFilter => (control - now) / F::splat(of.time),
+        };
+        self.rate[i] = rate;
+        if of.early { next_activation(of, &compiled.options, now, rate) } else { now }
+    }
+
     /// The force of an actuator that pulls a tendon, on the joints of that.
     #[inline(always)]
     fn pull_tendon(&mut self, setting: &Setting<'_, F>, a: usize, q: &[F], v: &[F]) {
@@ -78,7 +105,7 @@ impl<F: Lane> Work<F> {
             length = moment.mul_add(q[joint.q], length);
             speed = moment.mul_add(v[joint.v], speed);
         }
-        let control = clamped(setting.control[a], actuator.control_range);
+        let control = self.input(setting, a);
         let force = control.mul_add(system.gain[a], bias[0]);
         let force = bias[2].mul_add(speed, bias[1].mul_add(length, force));
         let exerted = clamped(force, actuator.force_range);

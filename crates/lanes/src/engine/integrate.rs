@@ -1,8 +1,9 @@
 //! A time step: Euler, implicitfast or Runge–Kutta 4.
 
+use super::drive::next_activation;
 use super::sincos::sin_cos;
 use super::{Setting, Work};
-use crate::compiled::{Integrator, JointKind};
+use crate::compiled::{Compiled, Integrator, JointKind};
 use crate::lane::{Lane, Mask};
 use crate::model::Model;
 
@@ -10,6 +11,8 @@ use crate::model::Model;
 pub(crate) struct State<F> {
     pub(crate) q: Vec<F>,
     pub(crate) v: Vec<F>,
+    /// Activations.
+    pub(crate) act: Vec<F>,
     pub(crate) guess: Vec<F>,
 }
 
@@ -53,18 +56,32 @@ fn advance<F: Lane>(model: &Model, q: &[F], v: &[F], time: f64, to: &mut [F]) {
     }
 }
 
+/// Moves activations on by a time step, at a share of rates.
+#[inline(always)]
+fn activate<F: Lane>(model: &Model, act: &mut [F], rates: &[F], share: F) {
+    let Compiled { options, activations, .. } = &model.compiled;
+    for ((act, of), rate) in act.iter_mut().zip(activations).zip(rates) {
+        *act = next_activation(of, options, *act, *rate * share);
+    }
+}
+
 impl<F: Lane> Work<F> {
     /// One time step in all lanes; returns those of `live` in which a search failed. Only lanes of `live` mean anything
     /// afterwards.
     pub(crate) fn step(&mut self, setting: &Setting<'_, F>, state: &mut State<F>, live: F::Mask) -> F::Mask {
+        self.activation.copy_from_slice(&state.act);
         let unsolved = self.evaluate(setting, &state.q, &state.v, &state.guess, live);
         state.guess.copy_from_slice(&self.qacc);
-        match setting.model.compiled.options.integrator {
+        let model = setting.model;
+        match model.compiled.options.integrator {
             Integrator::RungeKutta4 => unsolved | self.runge_kutta(setting, state, live),
             Integrator::Euler | Integrator::ImplicitFast => {
                 F::run(
                     #[inline(always)]
-                    || self.euler(setting, state),
+                    || {
+                        self.euler(setting, state);
+                        activate(model, &mut state.act, &self.rate, F::one());
+                    },
                 );
                 unsolved
             }
@@ -98,6 +115,7 @@ impl<F: Lane> Work<F> {
         let (mut q, mut v) = (std::mem::take(&mut self.stage_q), std::mem::take(&mut self.stage_v));
         self.sum_v.copy_from_slice(&state.v);
         self.sum_a.copy_from_slice(&state.guess);
+        self.sum_rate.copy_from_slice(&self.rate);
         v.copy_from_slice(&state.v);
         for stage in 1..4 {
             let share = if stage == 3 { 1.0 } else { 0.5 };
@@ -108,6 +126,9 @@ impl<F: Lane> Work<F> {
                     advance(model, &state.q, &v, share * h, &mut q);
                     for d in 0..v.len() {
                         v[d] = F::splat(share * h).mul_add(state.guess[d], state.v[d]);
+                    }
+                    for i in 0..state.act.len() {
+                        self.activation[i] = F::splat(share * h).mul_add(self.rate[i], state.act[i]);
                     }
                 },
             );
@@ -120,6 +141,9 @@ impl<F: Lane> Work<F> {
                         self.sum_v[d] = F::splat(weight).mul_add(v[d], self.sum_v[d]);
                         self.sum_a[d] = F::splat(weight).mul_add(self.qacc[d], self.sum_a[d]);
                     }
+                    for i in 0..self.rate.len() {
+                        self.sum_rate[i] = F::splat(weight).mul_add(self.rate[i], self.sum_rate[i]);
+                    }
                 },
             );
         }
@@ -131,6 +155,7 @@ impl<F: Lane> Work<F> {
                     state.v[d] = F::splat(h / 6.0).mul_add(self.sum_a[d], state.v[d]);
                 }
                 advance(model, &state.q, &v, h, &mut q);
+                activate(model, &mut state.act, &self.sum_rate, F::splat(1.0 / 6.0));
             },
         );
         state.q.copy_from_slice(&q);

@@ -65,6 +65,9 @@ pub(crate) struct Work<F: Lane> {
     actuation: Vec<F>,
     /// Forces of actuators.
     exerted: Vec<F>,
+    /// Activations at which is evaluated, and their rates.
+    pub(crate) activation: Vec<F>,
+    rate: Vec<F>,
     // Elimination: of links the stiffness and the wrench that their parents feel, of degrees of freedom gains, offsets and
     // inverse pivots, of free links their factors and their acceleration.
     stiff: Vec<Stiff<F>>,
@@ -116,6 +119,7 @@ pub(crate) struct Work<F: Lane> {
     next_q: Vec<F>,
     sum_v: Vec<F>,
     sum_a: Vec<F>,
+    sum_rate: Vec<F>,
 }
 
 /// The end of a list of touches.
@@ -143,7 +147,7 @@ impl<F: Lane> Work<F> {
     pub(crate) fn new(model: &Model) -> Self {
         let (z, nv, nq) = (F::zero(), model.tree.nv, model.tree.nq);
         let (links, joints) = (model.tree.links.len(), model.tree.joints.len());
-        let limits = &model.limits;
+        let (limits, na) = (&model.limits, model.compiled.activations.len());
         let six = vec![[z; 6]; links];
         Self {
             turn: vec![[z; 9]; links],
@@ -159,6 +163,8 @@ impl<F: Lane> Work<F> {
             implicit: vec![z; nv],
             actuation: vec![z; nv],
             exerted: vec![z; model.compiled.actuators.len()],
+            activation: vec![z; na],
+            rate: vec![z; na],
             stiff: vec![Stiff::zero(); links],
             push: six.clone(),
             gain: vec![[z; 6]; nv],
@@ -200,6 +206,7 @@ impl<F: Lane> Work<F> {
             next_q: vec![z; nq],
             sum_v: vec![z; nv],
             sum_a: vec![z; nv],
+            sum_rate: vec![z; na],
         }
     }
 

@@ -97,7 +97,7 @@ pub fn error(got: &[f64], expected: &[f64]) -> f64 {
 }
 
 /// The committed models: what MuJoCo made of the files beside them, and of the planar robots' (`tests/models.rs`).
-pub const MODELS: [&str; 11] = [
+pub const MODELS: [&str; 12] = [
     "quadruped",
     "tumblers",
     "eel",
@@ -106,6 +106,7 @@ pub const MODELS: [&str; 11] = [
     "winch",
     "pendants",
     "scrum",
+    "servos",
     "hopper",
     "walker2d",
     "half_cheetah",

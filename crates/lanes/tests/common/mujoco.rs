@@ -108,7 +108,7 @@ impl Robot {
 
 /// Our own models, one for each group of features.
 pub fn own() -> Vec<Robot> {
-    ["quadruped", "tumblers", "eel", "crates", "hound", "winch", "pendants", "scrum"]
+    ["quadruped", "tumblers", "eel", "crates", "hound", "winch", "pendants", "scrum", "servos"]
         .map(|name| Robot::read(name, &folder().join(format!("{name}.xml"))))
         .into()
 }
@@ -130,7 +130,7 @@ pub fn gymnasium() -> Vec<Robot> {
     let script = "import gymnasium, pathlib; print(pathlib.Path(gymnasium.__file__).parent)";
     let output = Command::new(python).args(["-c", script]).output().expect("WR2L_PYTHON runs");
     let folder = PathBuf::from(String::from_utf8(output.stdout).expect("a path").trim());
-    let names = ["ant", "humanoid", "humanoidstandup", "swimmer", "reacher"];
+    let names = ["ant", "humanoid", "humanoidstandup", "swimmer", "reacher", "inverted_double_pendulum"];
     names.map(|name| Robot::read(name, &folder.join(format!("envs/mujoco/assets/{name}.xml")))).into()
 }
 
@@ -204,6 +204,7 @@ pub fn scatter(data: &mut Data, random: &mut Random) {
         let over = 0.1 * (high - low);
         data.ctrl_mut()[u] = random.between(low - over, high + over);
     }
+    data.act_mut().fill_with(|| 0.5 * random.normal());
     if random.unit() < 0.3 {
         for b in 1..model.body_mass().len() {
             if random.unit() < 0.5 {
