@@ -63,7 +63,7 @@ fn second_opinion(robot: &Robot, phi: &Parameters, state: &State, own: &[f64]) -
 fn states(robot: &Robot, phi: &Parameters, count: usize, random: &mut Random) -> Vec<State> {
     let mut data = robot.with(phi);
     let one = |_| {
-        scatter(&mut data, random);
+        scatter(&robot.source, &mut data, random);
         let (q, v, control) = (data.qpos().to_vec(), data.qvel().to_vec(), data.ctrl().to_vec());
         let act = data.act().to_vec();
         let forces = data.xfrc_applied()[1..].as_flattened().to_vec();
@@ -318,7 +318,7 @@ fn compare_forces(robot: &Robot) {
         batch.record_forces(true);
         let mut data = robot.with(&phi);
         for state in 0..25 {
-            scatter(&mut data, &mut random);
+            scatter(&robot.source, &mut data, &mut random);
             batch.set_state(1, data.qpos(), data.qvel());
             batch.set_activations(1, data.act());
             batch.set_forces(1, data.xfrc_applied()[1..].as_flattened());

@@ -18,8 +18,7 @@ impl<F: Lane> Work<F> {
     pub(super) fn touch_cone(
         &mut self,
         model: &Model,
-        link: usize,
-        other: Option<usize>,
+        (link, other): (usize, Option<usize>),
         law: &Law,
         soft: &Soft,
         surface: &Surface<F>,
@@ -32,10 +31,10 @@ impl<F: Lane> Work<F> {
             #[inline(always)]
             |link: usize| sub(&spot.point, &self.position[model.tree.links[link].root]),
         );
-        let against = match other {
-            Some(other) => Some((other, lever(other))),
-            None => None,
-        };
+        let against = other.map(
+            #[inline(always)]
+            |other| (other, lever(other)),
+        );
         let lever = lever(link);
         let next = match other {
             Some(_) => NOTHING,

@@ -160,7 +160,7 @@ impl<F: Lane> Work<F> {
         spot: &Spot<F>,
     ) {
         if law.cone.is_some() {
-            return self.touch_cone(model, link, None, law, soft, surface, spot);
+            return self.touch_cone(model, (link, None), law, soft, surface, spot);
         }
         let lever = sub(&spot.point, &self.position[model.tree.links[link].root]);
         let velocity = at_point(&self.velocity[link], &lever);

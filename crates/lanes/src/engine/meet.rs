@@ -172,7 +172,7 @@ impl<F: Lane> Work<F> {
         let (soft, surface) = (&model.limits.meetings[index], &system.meetings[index]);
         let law = &model.candidates.meetings[index].law;
         if law.cone.is_some() {
-            return self.touch_cone(model, links[1], Some(links[0]), law, soft, surface, spot);
+            return self.touch_cone(model, (links[1], Some(links[0])), law, soft, surface, spot);
         }
         let levers = links.map(
             #[inline(always)]

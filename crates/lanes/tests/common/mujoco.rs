@@ -168,9 +168,10 @@ fn reach(model: &MjModel, data: &Data, g: usize) -> f64 {
 }
 
 /// A random state: upright or not, in the air, touching or deep in the ground, at limits, at rest and fast.
-pub fn scatter(data: &mut Data, random: &mut Random) {
+///
+/// `model` is that of the data, with any parameters: one that is not lent, because to copy one with meshes takes long.
+pub fn scatter(model: &MjModel, data: &mut Data, random: &mut Random) {
     data.reset();
-    let model = data.model().clone();
     let mut lift = None;
     let spread = [0.05, 0.3, 3.0][random.below(3)];
     for j in 0..model.jnt_type().len() {
@@ -219,7 +220,7 @@ pub fn scatter(data: &mut Data, random: &mut Random) {
             if model.geom_type()[g] as u32 == 0 || model.body_weldid()[model.geom_bodyid()[g] as usize] == 0 {
                 continue;
             }
-            let bottom = data.geom_xpos()[g][2] - reach(&model, data, g);
+            let bottom = data.geom_xpos()[g][2] - reach(model, data, g);
             lowest = lowest.min(bottom);
         }
         let depth = match random.below(5) {
