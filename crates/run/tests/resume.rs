@@ -253,6 +253,44 @@ fn a_finished_run_says_so_and_more_steps_are_a_changed_plan() {
 }
 
 #[test]
+fn a_run_with_more_steps_goes_on_at_its_rate_and_bit_for_bit() {
+    let root = tempfile::tempdir().unwrap();
+    let [whole, broken] = ["whole", "broken"].map(|name| root.path().join(name));
+    let rated = plan(Algorithm::Ppo, &["ppo.learning_rate=1e-3"]);
+    let longer = |path: &Path, after| {
+        let mut stopper = Stopper { after, ..Stopper::default() };
+        Saved::open_with_steps(path, false, 6_000).unwrap().train(&options(&stopper), &mut stopper).unwrap();
+        stopper.warnings
+    };
+    [&whole, &broken].into_iter().for_each(|path| drop(begin(&rated, path, None)));
+    let warnings = longer(&whole, None);
+    assert!(warnings[0].contains("goes on at 0.00e0") && warnings[0].contains("to 7.46e-4"), "{warnings:?}");
+    // Killed before it began, then stopped before and after it is on the new course.
+    drop(Saved::open_with_steps(&broken, false, 6_000).unwrap());
+    longer(&broken, Some(5));
+    go_on(&broken, Some(8));
+    assert!(go_on(&broken, None).1.is_empty(), "said once");
+    same(&whole, &broken, "more steps");
+
+    let log = String::from_utf8(content(&whole, "metrics.csv")).unwrap();
+    let at = log.lines().next().unwrap().split(',').position(|name| name == "learning_rate").unwrap();
+    let rates: Vec<f64> =
+        log.lines().skip(1).map(|line| line.split(',').nth(at).unwrap().parse().unwrap()).collect();
+    assert_eq!(
+        (rates.len(), rates[4]),
+        (24, 0.0),
+        "the first iteration has the rate that the run ended with"
+    );
+    assert!(rates[3] > 0.0 && rates[4] < rates[5] && rates[5] < rates[6], "{rates:?}");
+    for (iteration, rate) in rates.iter().enumerate().skip(6) {
+        let course = 1e-3 * (1.0 - 256.0 * iteration as f64 / 6_000.0);
+        assert!((rate - course).abs() < 1e-12, "iteration {iteration}: {rate}, a longer run's is {course}");
+    }
+    let error = Saved::open_with_steps(&whole, false, 6_000).unwrap_err().to_string();
+    assert!(error.contains("it has done 6144 steps"), "{error}");
+}
+
+#[test]
 fn a_changed_plan_that_does_not_fit_is_refused_and_a_changed_ball_is_estimated_anew() {
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("run");

@@ -204,6 +204,7 @@ pub(crate) struct TrainArgs {
 /// stopped.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:  wr2l resume runs/hopper-wr2l-s0\n           \
+                        wr2l resume runs/hopper-wr2l-s0 --steps 2M               # more steps than it was planned for\n           \
                         wr2l resume runs/hopper-wr2l-s0 --accept-changed-plan   # after editing its plan.toml")]
 pub(crate) struct ResumeArgs {
     /// The run folder.
@@ -212,6 +213,10 @@ pub(crate) struct ResumeArgs {
     /// Go on although plan.toml is no longer the plan that the run was stopped with.
     #[arg(long)]
     pub(crate) accept_changed_plan: bool,
+    /// Train on to this many policy steps in all, e.g. 2M, also a run that has come to its end. The learning rate goes on
+    /// where it is, and moves to that of a run of so many steps.
+    #[arg(long, value_name = "N", value_parser = count)]
+    pub(crate) steps: Option<u64>,
     #[command(flatten)]
     pub(crate) training: TrainingArgs,
 }

@@ -6,6 +6,7 @@ use wr2l_rl::{FinishedEpisode, Improvement, Persist, State, StateError};
 use wr2l_sim::Outcome;
 
 use crate::training::budget::Budget;
+use crate::training::changed_steps::{self, ChangedSteps};
 use crate::training::overshoot::Overshoot;
 use crate::training::watch::Ending;
 
@@ -39,6 +40,8 @@ pub(crate) struct Counters {
     pub(crate) warned: bool,
     /// Updates that went too far.
     pub(crate) overshoot: Overshoot,
+    /// When the run's number of steps last changed, if it ever did.
+    pub(crate) changed: Option<ChangedSteps>,
     /// What the adversary chose last, in z, of several the worst; zeros where it chose none.
     pub(crate) current: Vec<f64>,
     /// Returns of the last episodes.
@@ -62,6 +65,21 @@ impl Counters {
         } else {
             None
         }
+    }
+
+    /// How far training has come, in [0, 1]: rates fall with it.
+    pub(crate) fn progress(&self, budget: u64) -> f64 {
+        changed_steps::progress(self.changed, self.steps, budget)
+    }
+
+    /// How far the ball has grown, in [0, 1].
+    pub(crate) fn grown(&self, budget: u64) -> f64 {
+        changed_steps::grown(self.changed, self.steps, budget)
+    }
+
+    /// Takes note that the run has another number of steps from here on than the `before` that it had.
+    pub(crate) fn change_steps(&mut self, before: u64) {
+        self.changed = Some(ChangedSteps { done: self.steps, progress: self.progress(before).min(1.0) });
     }
 
     /// Takes in an iteration.
@@ -122,6 +140,11 @@ impl Persist for Counters {
         ];
         state.put("counts", counts.to_vec());
         state.put("overshoot", vec![self.overshoot.updates, u64::from(self.overshoot.warned)]);
+        // Runs that nobody changed have the checkpoints that they always had.
+        if let Some(changed) = self.changed {
+            state.put("changed.done", changed.done);
+            state.put("changed.progress", changed.progress);
+        }
         state.put("seconds", self.seconds);
         state.put("entropy", self.entropy);
         state.put("current", &self.current);
@@ -137,6 +160,16 @@ impl Persist for Counters {
             true => state.counts("overshoot", 2)?,
             false => vec![0, 0],
         };
+        let changed = match state.holds("changed.done") {
+            true => Some(ChangedSteps {
+                done: state.one("changed.done")?,
+                progress: state.one("changed.progress")?,
+            }),
+            false => None,
+        };
+        if changed.is_some_and(|changed| !(0.0..=1.0).contains(&changed.progress)) {
+            return Err(state.unusable("changed.progress", "not in [0, 1]"));
+        }
         let current = state.take_finite("current", self.current.len())?;
         let recent = state.take_any::<f64>("recent_returns")?;
         if recent.len() > SHOWN_EPISODES {
@@ -155,6 +188,7 @@ impl Persist for Counters {
             next_turn: counts[7],
             warned: counts[8] != 0,
             overshoot: Overshoot { updates: overshoot[0], warned: overshoot[1] != 0 },
+            changed,
             seconds: state.one("seconds")?,
             entropy: state.one("entropy")?,
             current,
@@ -182,6 +216,8 @@ mod tests {
         }
         course.advance(&Improvement { transitions: 7, clip_fraction: 1.0, ..Improvement::default() });
         course.overshoot.warned = true;
+        course.change_steps(2_000);
+        assert_eq!(course.changed, Some(ChangedSteps { done: 1_057, progress: 1_057.0 / 2_000.0 }));
         assert_eq!(course.overshoot.updates, 1);
         course.current = vec![0.25, -1.0];
         assert_eq!((course.recent.len(), course.curve.len(), course.iteration), (100, 150, 151));

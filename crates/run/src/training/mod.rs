@@ -1,6 +1,7 @@
 //! Training, in memory or into a folder.
 
 pub(crate) mod budget;
+pub(crate) mod changed_steps;
 pub(crate) mod columns;
 pub(crate) mod counters;
 pub(crate) mod guard;

@@ -53,6 +53,8 @@ struct Checkpoint {
     path: PathBuf,
     /// The plan that it was made by.
     plan: Plan,
+    /// Policy steps done.
+    steps: u64,
     state: State<'static>,
 }
 
@@ -64,8 +66,34 @@ impl Saved {
     /// [`RunError::ChangedPlan`] if `plan.toml` is not the plan of the checkpoint, unless `accept_changed_plan`;
     /// [`RunError::InUse`]; [`RunError::Io`] for a folder that cannot be written into, among others.
     pub fn open(path: &Path, accept_changed_plan: bool) -> Result<Self, RunError> {
+        Self::opened(path, accept_changed_plan, None)
+    }
+
+    /// Opens it with another number of policy steps in all, also where it had come to its end. What it has learnt stays; a learning
+    /// rate that falls over training goes on from where it is, without a jump.
+    ///
+    /// # Errors
+    /// As [`Saved::open`]; [`RunError::Usage`] for no more steps than it has done.
+    pub fn open_with_steps(path: &Path, accept_changed_plan: bool, steps: u64) -> Result<Self, RunError> {
+        let saved = Self::opened(path, accept_changed_plan, Some(steps))?;
+        if matches!(saved.standing, Standing::Trained | Standing::Finished) {
+            let done = saved.found.as_ref().map_or(0, |found| found.steps);
+            let more = format!("it has done {done} steps: give a larger number, that of all steps together");
+            return Err(RunError::Usage(more));
+        }
+        // Now, so that a run that is killed before its next checkpoint goes on by the same command.
+        saved.plan.write(&saved.folder.file("plan.toml"))?;
+        Ok(saved)
+    }
+
+    fn opened(path: &Path, accept_changed_plan: bool, steps: Option<u64>) -> Result<Self, RunError> {
         let folder = RunFolder::open(path)?.locked()?;
-        let plan = Plan::read(&folder.file("plan.toml"))?;
+        let file = folder.file("plan.toml");
+        let mut plan = Plan::read(&file)?;
+        if let Some(steps) = steps {
+            let said = Layer::count(format!("--steps {steps}"), "steps", steps)?;
+            plan = Plan::resolve(&[Layer::text(&file, plan.to_toml())?, said])?;
+        }
         let checkpoints = Checkpoints::of(&folder);
         checkpoints.tidy();
         let (found, mut warnings) = checkpoints.newest()?;
@@ -88,7 +116,8 @@ impl Saved {
         let wrong = |reason: String| RunError::content(&found.path, None, reason);
         let old = Layer::of_checkpoint(&found.path, found.header.plan.clone())
             .and_then(|layer| Plan::resolve(&[layer]))?;
-        let differences = old.differences(&plan);
+        let compared = Plan { steps: steps.unwrap_or(old.steps), ..old.clone() };
+        let differences = compared.differences(&plan);
         if !differences.is_empty() {
             if old.task != plan.task {
                 return Err(RunError::Usage("a run cannot go on with another task: train a new one".into()));
@@ -129,7 +158,7 @@ impl Saved {
             checkpoints.set_aside_after(&found.path)?;
             remove_temporaries(folder.path());
         }
-        let found = Checkpoint { path: found.path, plan: old, state: found.state };
+        let found = Checkpoint { path: found.path, plan: old, steps: course.steps, state: found.state };
         Ok(Self { folder, plan, found: Some(found), standing, warnings })
     }
 
@@ -180,7 +209,7 @@ impl Saved {
     /// # Errors
     /// As [`train`](crate::train), but the folder stays whatever happens; [`RunError::State`] if the checkpoint does not fit a changed plan.
     pub fn train(self, options: &TrainOptions, observer: &mut dyn Observer) -> Result<Trained, RunError> {
-        let Some(Checkpoint { path, plan: old, state }) = self.found else {
+        let Some(Checkpoint { path, plan: old, state, .. }) = self.found else {
             return begin(&self.plan, &self.folder, options, observer)?.finish(observer);
         };
         let run = Run::restore(&self.plan, &self.folder, options, &old, state, observer);

@@ -263,7 +263,7 @@ impl Session {
         let turn = Turn {
             seed: budget.seed,
             index: course.turn,
-            progress: course.steps as f64 / budget.steps as f64,
+            progress: course.grown(budget.steps),
             current: &course.current,
         };
         let mut before = State::default();
@@ -312,7 +312,7 @@ impl Session {
             source: self.source.as_ref(),
             seed: self.budget.seed,
             iteration,
-            progress: self.course.steps as f64 / self.budget.steps as f64,
+            progress: self.course.progress(self.budget.steps),
             transition_share: 1.0 / self.budget.steps as f64,
             opposition: adversary.map_or(Opposition::Nobody, |adversary| adversary.opposition()),
             selection: adversary.map_or_else(Selection::default, |adversary| adversary.selection()),

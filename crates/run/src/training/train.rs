@@ -16,6 +16,8 @@ use crate::formats::folder::RunFolder;
 use crate::formats::policy_file::{PolicyOrigin, VariedParameter, write_policy};
 use crate::plan::Plan;
 use crate::task::KEPT;
+use crate::training::changed_steps::steps_to_course;
+use crate::training::counters::Counters;
 use crate::training::guard;
 use crate::training::logs::Logs;
 use crate::training::players::{ESTIMATE, Opponent, RestoreError, learner};
@@ -163,6 +165,12 @@ impl<'a> Run<'a> {
     ) -> Result<Self, RestoreError> {
         let mut session = against_nobody(plan, options)?;
         session.restore_learner(&mut state)?;
+        if old.steps != plan.steps {
+            session.course_mut().change_steps(old.steps);
+            if let Some(said) = course_of_rate(plan, session.course()) {
+                observer.warning(&said);
+            }
+        }
         let same = plan.same_game(old);
         let mut estimate = None;
         if !same {
@@ -303,6 +311,23 @@ impl<'a> Run<'a> {
         };
         write_policy(&self.folder.file("policy.safetensors"), self.session.policy(), &origin)
     }
+}
+
+/// What becomes of a learning rate that falls over training, where the number of steps has changed.
+fn course_of_rate(plan: &Plan, course: &Counters) -> Option<String> {
+    let learner = plan.learner.as_str();
+    let anneals = plan.get(&format!("{learner}.anneal")).is_some_and(|value| value.as_bool() == Some(true));
+    let rate = plan.get(&format!("{learner}.learning_rate"))?.as_float().filter(|_| anneals)?;
+    let to_course = steps_to_course(course.steps, plan.steps);
+    let then = (course.steps + to_course).min(plan.steps);
+    let at = |progress: f64| rate * (1.0 - progress).max(0.0);
+    Some(format!(
+        "the learning rate goes on at {:.2e}: within {to_course} steps it moves to {:.2e}, that of a run of {} steps, and \
+         falls to 0 at its end",
+        at(course.progress(plan.steps)),
+        at(then as f64 / plan.steps as f64),
+        plan.steps
+    ))
 }
 
 /// A session whose adversary is not there yet.

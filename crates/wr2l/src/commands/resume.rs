@@ -8,7 +8,11 @@ use crate::cli::{ResumeArgs, TrainingArgs};
 use crate::output::{print, thousands, warn};
 
 pub(crate) fn run(args: &ResumeArgs) -> Result<Done, RunError> {
-    go_on(Saved::open(&args.run, args.accept_changed_plan)?, &args.training)
+    let saved = match args.steps {
+        Some(steps) => Saved::open_with_steps(&args.run, args.accept_changed_plan, steps),
+        None => Saved::open(&args.run, args.accept_changed_plan),
+    };
+    go_on(saved?, &args.training)
 }
 
 /// Goes on with a run, or says that it is finished.
