@@ -11,6 +11,8 @@ pub(crate) mod mistake;
 mod paper;
 mod preset;
 mod readers;
+#[cfg(test)]
+mod reference;
 mod sheet;
 mod turns;
 

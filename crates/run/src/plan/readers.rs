@@ -122,6 +122,13 @@ fn owner(key: &str) -> Option<String> {
     }
 }
 
+/// Who alone reads `key`, whoever plays; `None` if everybody does.
+#[cfg(test)]
+pub(super) fn reader_of(key: &str) -> Option<String> {
+    let rows = ROWS.iter().filter(|row| row.keys.iter().any(|at| is_within(key, at)));
+    rows.map(|row| (row.reader)()).next().or_else(|| owner(key.strip_prefix("adversary.")?))
+}
+
 impl Plan {
     /// Whether somebody in this run reads `key`. True for keys that do not exist.
     pub(crate) fn reads(&self, key: &str) -> bool {
