@@ -98,6 +98,15 @@ fn every_interval_on_the_page_of_results_is_a_row_of_the_tables_that_it_links() 
         .filter(|(said, share)| !if *share { &shares } else { &means }.iter().any(|row| is(row, said)))
         .collect();
     assert!(unknown.is_empty(), "in no table that the page links: {unknown:?}");
+
+    // Rows of the reproduction stand there without intervals.
+    let rows = text.lines().filter(|line| line.starts_with('|') && line.contains('‡'));
+    let cells: Vec<f64> =
+        rows.flat_map(|row| row.split('|').skip(3).filter_map(|c| number(c.trim()))).collect();
+    assert!(cells.len() >= 27, "{} cells were found", cells.len());
+    let is_mean = |said: f64| means.iter().any(|row| (row[0] - said).abs() <= 0.501);
+    let unknown: Vec<_> = cells.into_iter().filter(|cell| !is_mean(*cell)).collect();
+    assert!(unknown.is_empty(), "in no table that the page links: {unknown:?}");
 }
 
 #[test]
