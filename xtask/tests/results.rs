@@ -109,6 +109,44 @@ fn every_interval_on_the_page_of_results_is_a_row_of_the_tables_that_it_links() 
     assert!(unknown.is_empty(), "in no table that the page links: {unknown:?}");
 }
 
+/// Every table of statistics in the repository.
+fn all_statistics(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a readable folder") {
+        let path = entry.expect("a readable entry").path();
+        if path.is_dir() {
+            all_statistics(&path, found);
+        } else if folder.ends_with("statistics") && path.extension().is_some_and(|e| e == "csv") {
+            found.push(path);
+        }
+    }
+}
+
+/// The log quotes tables of several studies, and does not link each where it quotes it.
+#[test]
+fn every_interval_in_the_log_is_a_row_of_some_table() {
+    let mut tables = Vec::new();
+    all_statistics(&root().join("docs/results"), &mut tables);
+    let (mut means, mut shares) = (Vec::new(), Vec::new());
+    for table in tables {
+        let (of_this, pairs) = intervals(&read(&table));
+        means.extend(of_this);
+        shares.extend(pairs);
+    }
+    // By `hopper-11.csv`, which has the runs and no statistics.
+    means.push([730.0, 453.0, 932.0]);
+    let mut checked = 0;
+    for page in ["training", "noise", "radius"] {
+        let text = read(&root().join(format!("docs/appendix/{page}.md")));
+        for (said, share) in stated(&text) {
+            let rows = if share { &shares } else { &means };
+            let known = rows.iter().any(|row| row.iter().zip(&said).all(|(a, b)| (a - b).abs() <= 0.501));
+            assert!(known, "{page}.md: {said:?} is in no table of statistics");
+            checked += 1;
+        }
+    }
+    assert!(checked > 60, "{checked} intervals were found");
+}
+
 #[test]
 fn an_interval_is_read_with_thousands_bold_and_percent() {
     let text = "| **2,217** [2,053, 2,329] | 99 [-64, 379] and wins (37 % [14, 62]) of [these, those]";
