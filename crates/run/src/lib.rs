@@ -11,7 +11,7 @@ mod training;
 
 pub use error::RunError;
 pub use formats::ball_file::{BallParameter, BallSummary, Measured, make_ball};
-pub use formats::checkpoint::{CheckpointError, read_checkpoint};
+pub use formats::checkpoint::{CheckpointError, Keep, read_checkpoint};
 pub use formats::files::{NewFile, check_output, refuse_existing, write_file};
 pub use formats::folder::RunFolder;
 pub use formats::number::{CountError, parse_count};

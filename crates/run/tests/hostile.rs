@@ -12,7 +12,7 @@ use crc::{CRC_64_XZ, Crc};
 use wr2l_rl::StopFlag;
 use wr2l_rng::{Purpose, Stream, StreamKey};
 use wr2l_run::{
-    BallSummary, Layer, Plan, RunFolder, Saved, Simulation, Summary, TrainOptions, read_checkpoint,
+    BallSummary, Keep, Layer, Plan, RunFolder, Saved, Simulation, Summary, TrainOptions, read_checkpoint,
     read_policy, train,
 };
 
@@ -35,7 +35,9 @@ fn run(root: &Path) -> PathBuf {
     let plan = Plan::resolve(&layers).unwrap();
     let path = root.join("run");
     let folder = RunFolder::create(&path, false).unwrap();
-    train(&plan, &folder, &TrainOptions::default(), &mut ()).unwrap();
+    // With those before the last, from which a run can go on.
+    let options = TrainOptions { keep: Some(Keep::TRAINING), ..TrainOptions::default() };
+    train(&plan, &folder, &options, &mut ()).unwrap();
     path
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use wr2l_rl::{Improvement, StopFlag};
 use wr2l_run::{
-    Algorithm, Contestant, Ending, Layer, Observer, Plan, Progress, RunError, RunFolder, Saved, Standing,
-    Summary, TrainOptions, Trained, TurnDone, methods, read_policy, train,
+    Algorithm, Contestant, Ending, Keep, Layer, Observer, Plan, Progress, RunError, RunFolder, Saved,
+    Standing, Summary, TrainOptions, Trained, TurnDone, methods, read_policy, train,
 };
 
 /// Raises the flag where it is told to, and remembers warnings.
@@ -375,6 +375,25 @@ fn numbers_that_are_not_finite_stop_a_run_that_keeps_a_checkpoint_from_before() 
     plan(Algorithm::Ppo, &["ppo.learning_rate=1e-3"]).write(&path.join("plan.toml")).unwrap();
     let saved = Saved::open(&path, true).unwrap();
     assert_eq!(saved.train(&options(&stopper), &mut stopper).unwrap().ending, Ending::Budget);
+}
+
+#[test]
+fn checkpoints_shrink_when_a_run_ends_and_stages_stay_if_they_are_asked_for() {
+    let root = tempfile::tempdir().unwrap();
+    let kept = |keep: Option<Keep>, after| {
+        let folder = RunFolder::create(&root.path().join(format!("{keep:?} {after:?}")), false).unwrap();
+        let mut stopper = Stopper { after, ..Stopper::default() };
+        let every = Some(keep.map_or(0.0, |_| 1e9)); // None for the sake of time.
+        let options = TrainOptions { keep, checkpoint_every: every, ..options(&stopper) };
+        train(&plan(Algorithm::Ppo, &["steps=1600"]), &folder, &options, &mut stopper).unwrap();
+        let names = std::fs::read_dir(folder.file("checkpoints")).unwrap().map(|entry| entry.unwrap().path());
+        let numbers = names.map(|name| name.file_stem().unwrap().to_str().unwrap().parse::<u64>().unwrap());
+        numbers.collect::<std::collections::BTreeSet<_>>().into_iter().collect::<Vec<_>>()
+    };
+    assert_eq!(kept(None, Some(5)), [3, 4, 5]);
+    assert_eq!(kept(None, None), [7]);
+    assert_eq!(kept(Some(Keep { last: 1, powers: true }), None), [1, 2, 4, 7]);
+    assert_eq!(kept(Some(Keep { last: 2, powers: false }), Some(5)), [1, 5]);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use wr2l::eval::parse_number;
-use wr2l::run::parse_count;
+use wr2l::run::{Keep, parse_count};
 
 pub(crate) use again::AgainArgs;
 pub(crate) use certify::CertifyArgs;
@@ -139,6 +139,10 @@ pub(crate) struct TrainingArgs {
     /// slow].
     #[arg(long, value_name = "S", value_parser = seconds)]
     pub(crate) checkpoint_every: Option<f64>,
+    /// Which checkpoints stay: so many of the newest, `all`, or `5+powers` for those after 1, 2, 4, 8, … iterations, too
+    /// [default: 3, and 1 once the run has ended].
+    #[arg(long, value_name = "N")]
+    pub(crate) keep_checkpoints: Option<Keep>,
     #[command(flatten)]
     pub(crate) again: AgainArgs,
     /// Train only: no evaluation and no figures at the end.

@@ -137,7 +137,7 @@ impl Agenda {
         let waiting = Mutex::new((waiting, 0_usize, None::<RunError>));
         let lock = || waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let jobs = &self.jobs;
-        let options = TrainOptions { threads: 1, stop: stop.clone(), checkpoint_every: None };
+        let options = TrainOptions { stop: stop.clone(), ..TrainOptions::default() };
         let options = &options;
         std::thread::scope(|scope| {
             for _ in 0..threads.min(total) {

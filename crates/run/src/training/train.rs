@@ -10,7 +10,7 @@ use wr2l_rl::{State, StopFlag, Threads};
 
 use crate::error::RunError;
 use crate::formats::ball_file::BallSummary;
-use crate::formats::checkpoint::{Checkpoints, Header};
+use crate::formats::checkpoint::{Checkpoints, Header, Keep};
 use crate::formats::files::write_file;
 use crate::formats::folder::RunFolder;
 use crate::formats::policy_file::{PolicyOrigin, VariedParameter, write_policy};
@@ -42,6 +42,8 @@ pub struct TrainOptions {
     /// Seconds between two checkpoints, 0 for one after every iteration. By default 30, or 200 times as long as writing
     /// one takes.
     pub checkpoint_every: Option<f64>,
+    /// Which checkpoints stay. By default the last three, and the last one once the run has ended.
+    pub keep: Option<Keep>,
 }
 
 impl TrainOptions {
@@ -54,7 +56,7 @@ impl TrainOptions {
 impl Default for TrainOptions {
     /// One thread that nobody stops.
     fn default() -> Self {
-        Self { threads: 1, stop: StopFlag::default(), checkpoint_every: None }
+        Self { threads: 1, stop: StopFlag::default(), checkpoint_every: None, keep: None }
     }
 }
 
@@ -102,6 +104,7 @@ pub(crate) struct Run<'a> {
     estimate: Option<String>,
     logs: Logs,
     pace: Pace,
+    keep: Option<Keep>,
     /// Iterations that the newest checkpoint holds.
     saved: Option<u64>,
     /// Whether that was made by another plan.
@@ -151,7 +154,17 @@ impl<'a> Run<'a> {
         let estimate = begin_game(plan, folder, &mut session, observer)?;
         let logs = Logs::create(plan, folder)?;
         let pace = Pace::new(options.checkpoint_every);
-        Ok(Self { plan, folder, session, estimate, logs, pace, saved: None, other_plan: false })
+        Ok(Self {
+            plan,
+            folder,
+            session,
+            estimate,
+            logs,
+            pace,
+            keep: options.keep,
+            saved: None,
+            other_plan: false,
+        })
     }
 
     /// The run as a checkpoint of `old`, the plan at that time, holds it.
@@ -189,6 +202,7 @@ impl<'a> Run<'a> {
             saved: Some(session.course().iteration),
             other_plan: old != plan,
             pace: Pace::new(options.checkpoint_every),
+            keep: options.keep,
             plan,
             folder,
             session,
@@ -235,6 +249,7 @@ impl<'a> Run<'a> {
         };
         if ended {
             Summary::new(self.plan, &trained).write(self.folder)?;
+            Checkpoints::of(self.folder).prune(self.keep.unwrap_or(Keep::ENDED))?;
         }
         Ok(trained)
     }
@@ -263,7 +278,8 @@ impl<'a> Run<'a> {
             done.warnings.iter().for_each(|warning| observer.warning(warning));
             observer.iteration(&done.progress, &done.improvement);
             // The first one soon, so that there is a policy to look at.
-            if done.progress.iteration == 1 || self.pace.is_due() {
+            let stage = self.keep.is_some_and(|keep| keep.is_power(done.progress.iteration));
+            if done.progress.iteration == 1 || stage || self.pace.is_due() {
                 self.checkpoint()?;
             }
         }
@@ -288,7 +304,12 @@ impl<'a> Run<'a> {
             if let Some(estimate) = &self.estimate {
                 state.put(ESTIMATE, estimate.as_bytes());
             }
-            Checkpoints::of(self.folder).write(iteration, &header, &state)?;
+            Checkpoints::of(self.folder).write(
+                iteration,
+                &header,
+                &state,
+                self.keep.unwrap_or(Keep::TRAINING),
+            )?;
             self.saved = Some(iteration);
             self.other_plan = false;
         }

@@ -22,6 +22,7 @@ pub(super) fn options(args: &TrainingArgs) -> TrainOptions {
         threads: threads(args.threads),
         stop: interrupt::flag(),
         checkpoint_every: args.checkpoint_every,
+        keep: args.keep_checkpoints,
     }
 }
 

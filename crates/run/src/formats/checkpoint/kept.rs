@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 use wr2l_rl::State;
 
 use super::file::{self, Header};
+use super::keep::Keep;
 use crate::error::RunError;
 use crate::formats::files::remove_temporaries;
 use crate::formats::folder::RunFolder;
 
-/// How many are kept.
-const KEPT: usize = 3;
 const ENDING: &str = ".ckpt";
 
 /// The folder `checkpoints/` of a run. A file is named after the iterations done, so that names sort by age.
@@ -33,15 +32,28 @@ impl Checkpoints {
         Self { folder }
     }
 
-    /// Writes one, durably, then removes the oldest that are too many.
-    pub(crate) fn write(&self, iteration: u64, header: &Header, state: &State<'_>) -> Result<(), RunError> {
+    /// Writes one, durably, then removes those that `keep` has no place for.
+    pub(crate) fn write(
+        &self,
+        iteration: u64,
+        header: &Header,
+        state: &State<'_>,
+        keep: Keep,
+    ) -> Result<(), RunError> {
         std::fs::create_dir_all(&self.folder)
             .map_err(|error| RunError::io("create", &self.folder, &error))?;
         file::write(&self.folder.join(format!("{iteration:010}{ENDING}")), header, state)?;
-        let all = self.all()?;
-        for old in all.iter().rev().skip(KEPT) {
-            // One too many is no reason to stop training.
-            let _ = std::fs::remove_file(old);
+        self.prune(keep)
+    }
+
+    /// Removes those that `keep` has no place for.
+    pub(crate) fn prune(&self, keep: Keep) -> Result<(), RunError> {
+        for (newer, old) in self.all()?.iter().rev().enumerate() {
+            let iteration = old.file_stem().and_then(|stem| stem.to_str()?.parse().ok());
+            if !keep.keeps(iteration.unwrap_or_default(), newer) {
+                // One too many is no reason to stop training.
+                let _ = std::fs::remove_file(old);
+            }
         }
         Ok(())
     }
@@ -118,7 +130,7 @@ mod tests {
         let checkpoints = Checkpoints::new(root.path().join("checkpoints"));
         assert!(checkpoints.newest().unwrap().0.is_none());
         for iteration in [0, 1, 9, 10, 100] {
-            checkpoints.write(iteration, &header(), &state(iteration)).unwrap();
+            checkpoints.write(iteration, &header(), &state(iteration), Keep::TRAINING).unwrap();
         }
         std::fs::write(root.path().join("checkpoints/notes.txt"), "mine").unwrap();
         std::fs::write(root.path().join("checkpoints/.0000000200.ckpt.7.tmp"), "half").unwrap();
