@@ -78,6 +78,40 @@ pub enum Purpose {
     Test = u64::MAX,
 }
 
+impl Purpose {
+    /// All of them.
+    const ALL: [Self; 28] = [
+        Self::Reset,
+        Self::Action,
+        Self::Minibatch,
+        Self::Dynamics,
+        Self::Initialisation,
+        Self::GradientPerturbation,
+        Self::HessianPerturbation,
+        Self::Pairs,
+        Self::ReturnReset,
+        Self::ReturnAction,
+        Self::Starts,
+        Self::EvaluationReset,
+        Self::EvaluationAction,
+        Self::EvaluationSystem,
+        Self::TransportNoise,
+        Self::Replay,
+        Self::OpponentAction,
+        Self::OpponentReset,
+        Self::OpponentBatchAgent,
+        Self::OpponentBatchAction,
+        Self::OpponentMinibatch,
+        Self::OpponentInitialisation,
+        Self::RandomAction,
+        Self::ParameterNoise,
+        Self::ProcessNoise,
+        Self::Bootstrap,
+        Self::Own,
+        Self::Test,
+    ];
+}
+
 /// The name of a random stream: a tuple of five numbers, injectively mapped to a cipher key and nonce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct StreamKey {
@@ -110,6 +144,17 @@ impl StreamKey {
     #[must_use]
     pub const fn episode(self, episode: u64) -> Self {
         Self { episode, ..self }
+    }
+
+    /// The key as plain numbers, from which [`StreamKey::from_words`] makes it again: for whoever sends one elsewhere.
+    pub const fn words(self) -> [u64; 5] {
+        [self.seed, self.purpose as u64, self.iteration, self.lane, self.episode]
+    }
+
+    /// The key of [`StreamKey::words`]; `None` if they name no purpose.
+    pub fn from_words([seed, purpose, iteration, lane, episode]: [u64; 5]) -> Option<Self> {
+        let purpose = Purpose::ALL.into_iter().find(|known| *known as u64 == purpose)?;
+        Some(Self { seed, purpose, iteration, lane, episode })
     }
 
     /// Opens the stream at its beginning.
@@ -219,6 +264,18 @@ mod tests {
     fn neighbouring_seeds_and_lanes_do_not_meet() {
         // The classic mistake is seed + lane: run 42's lane 1 equals run 43's lane 0.
         assert_ne!(head(key().lane(1)), head(StreamKey::new(43, Purpose::Test)));
+    }
+
+    #[test]
+    fn a_key_comes_back_from_its_words_and_words_of_no_purpose_are_none() {
+        for (i, purpose) in Purpose::ALL.into_iter().enumerate() {
+            let key = StreamKey::new(1, purpose).iteration(2).lane(3).episode(4 + i as u64);
+            assert_eq!(StreamKey::from_words(key.words()), Some(key));
+        }
+        // Numbers are given without gaps below 26: one that is missing from the list would be one.
+        let named = |purpose| StreamKey::from_words([0, purpose, 0, 0, 0]).is_some();
+        assert!((1..26).all(named) && named(64) && named(65) && named(u64::MAX));
+        assert!(![0, 26, 66, u64::MAX - 1].into_iter().any(named));
     }
 
     #[test]

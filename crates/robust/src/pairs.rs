@@ -102,7 +102,7 @@ const MAX_TRAJECTORIES: usize = 100_000;
 impl Pairs {
     /// The pairs without their weights.
     pub fn steps(&self) -> StepsFrom<'_> {
-        StepsFrom { states: &self.states, actions: &self.actions, len: self.len }
+        StepsFrom { states: &self.states, actions: &self.actions, len: self.len, first: 0 }
     }
 
     /// Collects pairs: trajectories under the reference dynamics and actions drawn uniformly from the action space

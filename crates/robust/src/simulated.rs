@@ -64,7 +64,7 @@ impl TransitionModel for SimulatedTransitions<'_> {
             1 => self.pairs.steps(),
             _ => {
                 let (states, actions) = (&self.repeated.0, &self.repeated.1);
-                StepsFrom { states, actions, len: self.pairs.len * samples }
+                StepsFrom { states, actions, len: self.pairs.len * samples, first: 0 }
             }
         };
         self.executor.transitions(z, from, out).map_err(|error| match error {

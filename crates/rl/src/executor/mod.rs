@@ -88,8 +88,8 @@ pub trait Executor: fmt::Debug + Send {
     ) -> Result<Vec<Trajectory>, SimError>;
 
     /// Writes the states that single steps from the pairs of `from` lead to under each of the normalised dynamics `z`
-    /// (`[rows, dim]`) into `next` (`[rows, from.len, state_dim]`). Where dynamics are stochastic, pair i has the noise number i
-    /// ([`BatchSim::set_noise`](wr2l_sim::BatchSim::set_noise)) under each of them.
+    /// (`[rows, dim]`) into `next` (`[rows, from.len, state_dim]`). Where dynamics are stochastic, pair i has the noise number
+    /// `from.first + i` ([`BatchSim::set_noise`](wr2l_sim::BatchSim::set_noise)) under each of them.
     ///
     /// # Errors
     /// [`TransitionError`]; of several steps that diverge the first is named.

@@ -14,6 +14,9 @@ pub struct StepsFrom<'a> {
     pub actions: &'a [f64],
     /// Number of pairs.
     pub len: usize,
+    /// Number of the first of them, which its noise is drawn by; the others follow. 0 unless they are a part of more
+    /// pairs, the others of which are with somebody else.
+    pub first: usize,
 }
 
 /// Why steps were not simulated to their end.
@@ -58,7 +61,7 @@ pub(super) fn run(
         for lane in 0..here {
             let pair = first + lane;
             sim.set_state(lane, &from.states[pair * state_dim..][..state_dim])?;
-            sim.set_noise(lane, pair as u64);
+            sim.set_noise(lane, (from.first + pair) as u64);
             actions[lane * act_dim..][..act_dim].copy_from_slice(&from.actions[pair * act_dim..][..act_dim]);
             active[lane] = true;
         }
@@ -66,7 +69,7 @@ pub(super) fn run(
         for lane in 0..here {
             let pair = first + lane;
             if let outcome @ Outcome::Diverged(_) = outcomes[lane] {
-                return Err(TransitionError::Diverged { row, pair, outcome });
+                return Err(TransitionError::Diverged { row, pair: from.first + pair, outcome });
             }
             sim.state(lane, &mut next[(pair - range.start) * state_dim..][..state_dim]);
         }

@@ -15,6 +15,9 @@ use crate::{Acting, Actor, DynamicsSource, Executor, History, Player, Players, T
 pub struct Lanes {
     /// One state a lane.
     pub states: Vec<LaneState>,
+    /// Number of the first of them, which keys its random streams; the others follow. 0 unless they are a part of more
+    /// lanes, the others of which are with somebody else.
+    pub first: u64,
     /// Whether batches hold raw observations, for a learner that keeps transitions longer than a normaliser.
     pub raw: bool,
     /// How the noise of an action depends on that of the one before; `None` if it does not.
@@ -68,7 +71,7 @@ impl Lanes {
             discounted: 0.0,
             noise: [Vec::new(), Vec::new()],
         };
-        Self { states: vec![state; n], raw: false, correlation: None }
+        Self { states: vec![state; n], first: 0, raw: false, correlation: None }
     }
 
     /// The same lanes of an agent with a history. They must not have begun.
@@ -123,7 +126,7 @@ pub struct LaneBatch {
 
 impl LaneBatch {
     /// A batch of nothing.
-    pub(crate) fn empty() -> Self {
+    pub fn empty() -> Self {
         Self {
             inputs: Vec::new(),
             dynamics: Vec::new(),
@@ -213,8 +216,8 @@ impl Threads {
         for lane in batch.iter_mut() {
             lane.clear(most, input_dim, act_dim, space.dim());
         }
-        let Lanes { states, raw, correlation } = lanes;
-        let (raw, correlation) = (*raw, *correlation);
+        let Lanes { states, first, raw, correlation } = lanes;
+        let (first, raw, correlation) = (*first, *raw, *correlation);
         if correlation.is_some() {
             let opponent = players.disturbance.map_or(0, |disturbance| disturbance.actor.act_dim());
             for state in states.iter_mut() {
@@ -227,7 +230,8 @@ impl Threads {
         let whole = self.threads() == 1 || states.len() <= Executor::places(self);
         let work = states.iter_mut().zip(batch.iter_mut()).enumerate();
         let work = work.map(|(lane, (state, batch))| {
-            let script = LaneScript::new(lane as u64, state, batch, source, space, options, players.learner);
+            let script =
+                LaneScript::new(first + lane as u64, state, batch, source, space, options, players.learner);
             let script = LaneScript { raw, correlation, ..script };
             if whole { script } else { script.in_pieces() }
         });
