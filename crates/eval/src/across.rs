@@ -116,6 +116,11 @@ impl Scores {
         Self::new(&values.iter().map(|&value| vec![value]).collect::<Vec<_>>())
     }
 
+    /// All scores, run by run.
+    pub(crate) fn values(&self) -> &[f64] {
+        &self.values
+    }
+
     /// Number of runs.
     pub fn runs(&self) -> usize {
         self.values.len() / self.tasks
@@ -243,7 +248,7 @@ pub fn probability_of_improvement(
     Ok(percentiles(estimate, values, bootstrap.level))
 }
 
-fn improvement(first: &Scores, second: &Scores) -> f64 {
+pub(crate) fn improvement(first: &Scores, second: &Scores) -> f64 {
     // Halves, whose sum is exact in any order: so the pairs need not be gone through one by one.
     let mut sum = 0.0;
     let mut sorted = Vec::with_capacity(second.runs());
@@ -260,12 +265,12 @@ fn improvement(first: &Scores, second: &Scores) -> f64 {
     sum / (first.tasks * first.runs() * second.runs()) as f64
 }
 
-fn stream(seed: u64, lane: u64) -> Stream {
+pub(crate) fn stream(seed: u64, lane: u64) -> Stream {
     StreamKey::new(seed, Purpose::Bootstrap).lane(lane).stream()
 }
 
 /// The interval between the percentiles of resampled values, linear between neighbours (NumPy's default).
-fn percentiles(estimate: f64, mut values: Vec<f64>, level: f64) -> Interval {
+pub(crate) fn percentiles(estimate: f64, mut values: Vec<f64>, level: f64) -> Interval {
     values.sort_by(f64::total_cmp);
     let at = |share: f64| {
         let Some(last) = values.len().checked_sub(1) else { return estimate };

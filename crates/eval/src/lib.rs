@@ -9,6 +9,7 @@ mod across;
 mod axis;
 mod certificate;
 mod columns;
+mod comparison;
 mod csv_file;
 mod evaluate;
 mod journal;

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use crate::across::{Aggregate, Bootstrap, Interval, Scores, probability_of_improvement};
+use crate::across::{Aggregate, Bootstrap, Interval, Scores};
+use crate::comparison::compare;
 use crate::csv_file::{CsvError, write_atomically};
 use crate::statistics::Statistics;
 use crate::table::Table;
@@ -41,21 +42,19 @@ pub fn write_statistics(path: &Path, tables: &[Table]) -> Result<(), CsvError> {
     writer.write_record(&header).map_err(|e| io(e.into()))?;
     for (measure, of) in MEASURES {
         let scores: Vec<Option<Scores>> = groups.iter().map(|(_, members)| scores(members, *of)).collect();
-        for ((method, members), own) in groups.iter().zip(&scores) {
+        let compared = compare(&scores, Bootstrap::default());
+        for ((method, members), own) in groups.iter().zip(compared) {
             let provenance = &members[0].provenance;
             let mut row = vec![provenance.task.clone(), provenance.systems.clone(), (*method).to_owned()];
             row.extend([(*measure).to_owned(), members.len().to_string()]);
-            for aggregate in Aggregate::ALL {
-                row.extend(cells(own.as_ref().map(|own| own.interval(aggregate, Bootstrap::default()))));
-            }
+            let (aggregates, better) = match own {
+                Some(own) => (own.aggregates.map(Some), own.better),
+                None => ([None; 5], vec![None; groups.len()]),
+            };
+            aggregates.into_iter().for_each(|interval| row.extend(cells(interval)));
             let still: Option<u32> = members.iter().map(|table| table.stands_still().map(u32::from)).sum();
             row.push(still.map_or_else(String::new, |n| (f64::from(n) / members.len() as f64).to_string()));
-            for other in &scores {
-                let improvement = own.as_ref().zip(other.as_ref()).and_then(|(own, other)| {
-                    probability_of_improvement(own, other, Bootstrap::default()).ok()
-                });
-                row.extend(cells(improvement));
-            }
+            better.into_iter().for_each(|interval| row.extend(cells(interval)));
             writer.write_record(&row).map_err(|e| io(e.into()))?;
         }
     }

@@ -38,7 +38,7 @@ fn check(values: &[f64]) -> Result<(), StatisticsError> {
     }
 }
 
-fn mean(values: &[f64]) -> f64 {
+pub(crate) fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
@@ -106,7 +106,7 @@ impl Statistics {
     }
 }
 
-fn cvar_of_sorted(sorted: &[f64], fraction: f64) -> f64 {
+pub(crate) fn cvar_of_sorted(sorted: &[f64], fraction: f64) -> f64 {
     let k = fraction * sorted.len() as f64;
     if k <= 1.0 {
         return sorted[0];
