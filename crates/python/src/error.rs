@@ -40,7 +40,7 @@ pub(crate) fn of_space(error: SpaceError) -> PyErr {
 pub(crate) fn of_sim(error: SimError) -> PyErr {
     match error {
         SimError::Interrupted => PyKeyboardInterrupt::new_err(()),
-        SimError::Threads { .. } => broken(error.to_string()),
+        SimError::Threads { .. } | SimError::Executor { .. } => broken(error.to_string()),
         _ => usage(error.to_string()),
     }
 }

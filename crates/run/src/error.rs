@@ -182,7 +182,7 @@ impl RunError {
             Self::Setting(SettingError::Read { .. }) | Self::Io { .. } | Self::Diverged(_) => false,
             Self::Interrupted(_) | Self::InUse { .. } | Self::Failed(_) | Self::Guard { .. } => false,
             Self::Stopped { .. } | Self::State { .. } => false,
-            Self::Sim(SimError::Interrupted) => false,
+            Self::Sim(SimError::Interrupted | SimError::Executor { .. }) => false,
             Self::Sim(SimError::Model { .. }) | Self::Content { .. } => false,
             Self::Learning(_) | Self::Robust(_) | Self::Table(_) | Self::Figure(_) => false,
             Self::Setting(_) | Self::Space(_) | Self::Number(_) | Self::Sim(_) | Self::Sweep(_) => true,

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod error;
+mod executors;
 mod formats;
 mod plan;
 mod players;
@@ -10,6 +11,7 @@ mod task;
 mod training;
 
 pub use error::RunError;
+pub use executors::{Executors, Stage, simulate_with};
 pub use formats::ball_file::{BallParameter, BallSummary, Measured, make_ball};
 pub use formats::checkpoint::{CheckpointError, Keep, read_checkpoint};
 pub use formats::files::{NewFile, check_output, refuse_existing, write_file};

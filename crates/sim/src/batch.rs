@@ -207,6 +207,12 @@ pub enum SimError {
         /// What the system said.
         reason: String,
     },
+    /// Others who were to simulate a part cannot be reached any more.
+    #[error("{reason}")]
+    Executor {
+        /// Who, and what of it.
+        reason: String,
+    },
     /// Whoever asked for the simulation asked to stop; what was simulated so far is to be thrown away.
     #[error("interrupted")]
     Interrupted,

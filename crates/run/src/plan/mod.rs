@@ -32,6 +32,7 @@ pub use mistake::SettingError;
 pub use preset::{Algorithm, usual_sweep};
 
 use crate::error::RunError;
+use crate::executors::Stage;
 use crate::formats::files::write_file;
 use crate::task::TaskRef;
 use earlier::{Whole, whole};
@@ -276,7 +277,12 @@ impl Plan {
     /// # Errors
     /// [`RunError::Sim`], [`RunError::Space`].
     pub fn simulator(&self) -> Result<Simulator, RunError> {
-        Ok(self.task.simulator(self.physics, self.space()?)?)
+        self.stage()?.simulator()
+    }
+
+    /// What is simulated.
+    pub(crate) fn stage(&self) -> Result<Stage, RunError> {
+        Ok(Stage { task: self.task.clone(), physics: self.physics, space: self.space()? })
     }
 
     /// The systems of the evaluation at the end of training; `None` if it is switched off.

@@ -8,11 +8,12 @@ use wr2l_eval::{
     evaluate_on, search_worst_on, write_csv,
 };
 use wr2l_report::{Band, Quantity, heat_map_figure, histogram_figure, sweep_figure};
-use wr2l_rl::{Actor, Threads};
+use wr2l_rl::{Actor, StopFlag};
 use wr2l_robust::ball::Ball;
-use wr2l_sim::{AnyTask, DynamicsSpace, Physics, TaskName};
+use wr2l_sim::{DynamicsSpace, Physics, TaskName};
 
 use crate::error::RunError;
+use crate::executors::{Stage, executor};
 use crate::formats::ball_file::BallSummary;
 use crate::formats::checkpoint::is_checkpoint;
 use crate::formats::files::{refuse_existing, write_file};
@@ -222,8 +223,10 @@ pub fn evaluate_all(
 ) -> Result<Vec<Table>, RunError> {
     let share = |done: wr2l_eval::Progress| done.done as f64 / done.total as f64;
     for_each(contestants, physics, progress, |subject, task, physics, progress| {
-        let mut threads = Threads::new(&task.simulator(physics, systems.space().clone())?, options.threads)?;
-        evaluate_on(&mut threads, subject, systems, options, journal, &mut |done| progress(share(done)))
+        let stage = Stage { task: task.clone(), physics, space: systems.space().clone() };
+        let mut executor = executor(&stage, options.threads, StopFlag::default())?;
+        let mut progress = |done| progress(share(done));
+        Ok(evaluate_on(executor.as_mut(), subject, systems, options, journal, &mut progress)?)
     })
 }
 
@@ -235,10 +238,10 @@ fn for_each(
     progress: &mut dyn FnMut(f64) -> ControlFlow<()>,
     mut table: impl FnMut(
         Subject<'_>,
-        &dyn AnyTask,
+        &TaskRef,
         Physics,
         &mut dyn FnMut(f64) -> ControlFlow<()>,
-    ) -> Result<Table, EvaluationError>,
+    ) -> Result<Table, RunError>,
 ) -> Result<Vec<Table>, RunError> {
     let count = contestants.len() as f64;
     let mut tables = Vec::with_capacity(contestants.len());
@@ -247,7 +250,7 @@ fn for_each(
         let subject = Subject { actor: &one.actor, method: &method, policy: &one.name, training: &training };
         let physics = physics.unwrap_or(one.origin.physics);
         let mut progress = |share: f64| progress((index as f64 + share) / count);
-        tables.push(table(subject, &*one.task, physics, &mut progress)?);
+        tables.push(table(subject, &one.task, physics, &mut progress)?);
     }
     Ok(tables)
 }
@@ -282,10 +285,12 @@ pub fn worst_of_all(
     let share = |done: wr2l_eval::Progress| done.done as f64 / done.total.max(1) as f64;
     for_each(contestants, physics, progress, |subject, task, physics, progress| {
         let mut searched = |done| progress(share(done));
-        let mut threads = Threads::new(&task.simulator(physics, space.clone())?, options.threads)?;
-        let found = search_worst_on(&mut threads, subject, set, options, *search, journal, &mut searched)?;
+        let stage = Stage { task: task.clone(), physics, space: space.clone() };
+        let mut executor = executor(&stage, options.threads, StopFlag::default())?;
+        let executor = executor.as_mut();
+        let found = search_worst_on(executor, subject, set, options, *search, journal, &mut searched)?;
         let systems = found.labelled(format!("worst in {label}"));
-        evaluate_on(&mut threads, subject, &systems, options, journal, &mut |_| progress(1.0))
+        Ok(evaluate_on(executor, subject, &systems, options, journal, &mut |_| progress(1.0))?)
     })
 }
 

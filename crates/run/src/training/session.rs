@@ -8,12 +8,13 @@ use std::time::Instant;
 
 use wr2l_rl::{
     Actor, Executor, Experience, Fixed, Improvement, Learner, Opposition, RlError, Selection, State,
-    StateError, StopFlag, Threads,
+    StateError, StopFlag,
 };
 use wr2l_robust::Adversary;
 use wr2l_robust::adversary::{Source, Turn};
 
 use crate::error::RunError;
+use crate::executors::executor;
 use crate::plan::Plan;
 use crate::training::budget::Budget;
 use crate::training::counters::Counters;
@@ -91,17 +92,16 @@ impl Session {
     /// # Errors
     /// [`RunError`], if the plan cannot be carried out.
     pub fn of(plan: &Plan, threads: usize, stop: StopFlag) -> Result<Self, RunError> {
-        let simulator = plan.simulator()?;
-        let mut executor = Threads::new(&simulator, threads)?.with_stop_flag(stop);
-        let learner = learner(plan, &simulator)?;
+        let mut executor = executor(&plan.stage()?, threads, stop)?;
+        let learner = learner(plan, executor.simulator())?;
         let (adversary, steps) = match plan.adversary.kind().is_nobody() {
             true => (None, 0),
             false => {
-                let (opponent, _, steps) = Opponent::start(plan, &mut executor)?;
+                let (opponent, _, steps) = Opponent::start(plan, executor.as_mut())?;
                 (Some(opponent.adversary), steps)
             }
         };
-        let mut session = Self::new(plan.budget(), Box::new(executor), learner, adversary);
+        let mut session = Self::new(plan.budget(), executor, learner, adversary);
         session.course.simulator_steps += steps;
         Ok(session)
     }

@@ -6,9 +6,10 @@
 use std::time::{Duration, Instant};
 
 use wr2l_nn::InstructionSet;
-use wr2l_rl::{State, StopFlag, Threads};
+use wr2l_rl::{State, StopFlag};
 
 use crate::error::RunError;
+use crate::executors::executor;
 use crate::formats::ball_file::BallSummary;
 use crate::formats::checkpoint::{Checkpoints, Header, Keep};
 use crate::formats::files::write_file;
@@ -353,9 +354,9 @@ fn course_of_rate(plan: &Plan, course: &Counters) -> Option<String> {
 
 /// A session whose adversary is not there yet.
 fn against_nobody(plan: &Plan, options: &TrainOptions) -> Result<Session, RunError> {
-    let simulator = plan.simulator()?;
-    let executor = Threads::new(&simulator, options.threads)?.with_stop_flag(options.stop.clone());
-    Ok(Session::new(plan.budget(), Box::new(executor), learner(plan, &simulator)?, None))
+    let executor = executor(&plan.stage()?, options.threads, options.stop.clone())?;
+    let learner = learner(plan, executor.simulator())?;
+    Ok(Session::new(plan.budget(), executor, learner, None))
 }
 
 /// Estimates the ball, if the adversary plays in one, writes it down, and makes the adversary, whose turn is next; none
