@@ -19,7 +19,7 @@ pub use formats::folder::RunFolder;
 pub use formats::number::{CountError, parse_count};
 pub use formats::policy_file::{PolicyOrigin, VariedParameter, read_policy, write_policy};
 pub use plan::{
-    AdversaryPlan, Algorithm, Layer, LearnerPlan, Plan, PolicyPlan, Report, SettingError, Stop,
+    AdversaryPlan, Algorithm, Instructions, Layer, LearnerPlan, Plan, PolicyPlan, Report, SettingError, Stop,
     sweep_systems, usual_sweep,
 };
 pub use players::kinds::{AdversaryKind, LearnerKind};

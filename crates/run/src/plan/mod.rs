@@ -6,6 +6,7 @@ mod chosen;
 mod earlier;
 mod keys;
 mod layers;
+mod machine;
 mod messages;
 pub(crate) mod mistake;
 mod paper;
@@ -28,6 +29,7 @@ use wr2l_sim::{AnyTask, DynamicsSpace, Physics, Simulator, TaskName};
 pub use chosen::{AdversaryPlan, LearnerPlan};
 pub use layers::Layer;
 pub(crate) use layers::MAX_BYTES;
+pub use machine::Instructions;
 pub use mistake::SettingError;
 pub use preset::{Algorithm, usual_sweep};
 
@@ -56,6 +58,8 @@ pub struct Plan {
     pub task_hash: Option<String>,
     /// The physics that simulates it.
     pub physics: Physics,
+    /// The instructions that a machine has to have to carry it out; any if `None`, where bits do not matter across machines.
+    pub instructions: Option<Instructions>,
     /// Names of the dynamics parameters that vary, in the order of φ and z. Patterns are resolved.
     pub vary: Vec<String>,
     /// Seed of everything random.

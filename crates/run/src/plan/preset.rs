@@ -190,6 +190,7 @@ pub(super) fn defaults(
         task: task.clone(),
         task_hash: task.hash(),
         physics: task.physics()[0],
+        instructions: None,
         // Who does not play in the ball trains in the untouched reference model, as the published returns were
         // obtained; for the others it is the task that says what varies.
         vary: Vec::new(),

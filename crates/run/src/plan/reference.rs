@@ -28,6 +28,11 @@ const RUN: &[Words] = &[
     Words { keys: &["learner"], meaning: "who improves the policy (`--learner`)", usual: "LEARNERS" },
     Words { keys: &["physics"], meaning: "who simulates (`--physics`)", usual: "`wr2l tasks TASK`" },
     Words {
+        keys: &["instructions"],
+        meaning: "vector instructions that a machine has to have (`avx2` or `portable`), so that bits agree across machines",
+        usual: "[machines](machines.md)",
+    },
+    Words {
         keys: &["vary"],
         meaning: "names of the dynamics parameters that vary, or patterns of them (`--vary`)",
         usual: "`wr2l tasks TASK`",
@@ -163,7 +168,8 @@ const ADVERSARY: &[Words] = &[
 ];
 
 /// Keys without a value unless somebody sets them.
-const UNSET: &[&str] = &["task_hash", "ball.half_width", "adversary.every", "ball.pairs.samples"];
+const UNSET: &[&str] =
+    &["instructions", "task_hash", "ball.half_width", "adversary.every", "ball.pairs.samples"];
 
 /// The plans of `wr2l train TASK` on every task that `settings` fit.
 fn plans(settings: &[String]) -> Vec<(TaskName, Plan)> {

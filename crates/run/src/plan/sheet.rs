@@ -10,7 +10,7 @@ use wr2l_sim::Physics;
 use super::keys::overlay;
 use super::layers::Complaint;
 use super::messages::{full_key, readable};
-use super::{AdversaryPlan, Algorithm, LearnerPlan, Plan, PolicyPlan, Report, Stop};
+use super::{AdversaryPlan, Algorithm, Instructions, LearnerPlan, Plan, PolicyPlan, Report, Stop};
 use crate::players::adversary::AdversaryOptions;
 use crate::players::kinds::{AdversaryKind, LearnerKind};
 use crate::players::learner::LearnerOptions;
@@ -39,6 +39,8 @@ struct Common {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     task_hash: Option<String>,
     physics: Physics,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    instructions: Option<Instructions>,
     vary: Vec<String>,
     seed: u64,
     steps: u64,
@@ -104,6 +106,7 @@ impl Sheet {
             task,
             task_hash,
             physics,
+            instructions,
             vary,
             seed,
             steps,
@@ -122,6 +125,7 @@ impl Sheet {
             task,
             task_hash,
             physics,
+            instructions,
             vary,
             seed,
             steps,
@@ -148,6 +152,7 @@ pub(super) fn table_of(plan: &Plan) -> Table {
         task,
         task_hash,
         physics,
+        instructions,
         vary,
         seed,
         steps,
@@ -163,6 +168,7 @@ pub(super) fn table_of(plan: &Plan) -> Table {
         task: task.clone(),
         task_hash: task_hash.clone(),
         physics: *physics,
+        instructions: *instructions,
         vary: vary.clone(),
         seed: *seed,
         steps: *steps,

@@ -92,6 +92,7 @@ impl Session {
     /// # Errors
     /// [`RunError`], if the plan cannot be carried out.
     pub fn of(plan: &Plan, threads: usize, stop: StopFlag) -> Result<Self, RunError> {
+        plan.check_machine()?;
         let mut executor = executor(&plan.stage()?, threads, stop)?;
         let learner = learner(plan, executor.simulator())?;
         let (adversary, steps) = match plan.adversary.kind().is_nobody() {

@@ -354,6 +354,7 @@ fn course_of_rate(plan: &Plan, course: &Counters) -> Option<String> {
 
 /// A session whose adversary is not there yet.
 fn against_nobody(plan: &Plan, options: &TrainOptions) -> Result<Session, RunError> {
+    plan.check_machine()?;
     let executor = executor(&plan.stage()?, options.threads, options.stop.clone())?;
     let learner = learner(plan, executor.simulator())?;
     Ok(Session::new(plan.budget(), executor, learner, None))
