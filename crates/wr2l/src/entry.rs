@@ -7,6 +7,7 @@ use wr2l_run::RunError;
 
 use crate::cli::{Cli, Command};
 use crate::commands::{self, Done};
+use crate::ranks::{self, Part};
 use crate::{interrupt, output};
 
 /// Runs the command that `arguments` ask for, the first of which is the program's name, and returns its exit code: 0 done,
@@ -15,6 +16,14 @@ use crate::{interrupt, output};
 /// It owns the process while it runs: it prints to its standard streams and listens to its signals, the second of which
 /// ends it.
 pub fn main_from(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    match ranks::take_part() {
+        Ok(Part::Leads) => {}
+        Ok(Part::Served) => return 0,
+        Err(error) => {
+            output::report(&error);
+            return 1;
+        }
+    }
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {

@@ -40,6 +40,8 @@ mod entry;
 mod interrupt;
 #[cfg(feature = "cli")]
 mod output;
+#[cfg(feature = "cli")]
+mod ranks;
 
 #[cfg(feature = "cli")]
 pub use entry::main_from;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use wr2l::rl::StopFlag;
 use wr2l::run::{EXIT, Entry, RunError};
+use wr2l_ranks::ENVIRONMENT;
 
 use super::super::Done;
 use crate::interrupt;
@@ -87,6 +88,8 @@ fn one(entry: &Entry, stop: &StopFlag) -> Result<Ended, RunError> {
     for words in &entry.commands {
         let output = || log.try_clone().map_err(written);
         let mut command = Command::new(own()?);
+        // Each is a process of its own, whatever job this one may be a rank of.
+        command.env_remove(ENVIRONMENT);
         command.args(words).stdin(Stdio::null()).stdout(output()?).stderr(output()?);
         // A signal from the terminal reaches this process alone, which passes it on, once.
         #[cfg(unix)]
