@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use crate::process::{self, Failure, cargo};
-use crate::{book, mujoco, package, parity};
+use crate::{book, mpi, mujoco, package, parity};
 
 /// Runs every stage and stops at the first that fails.
 pub(crate) fn run(root: &Path, thorough: bool) -> Result<(), Failure> {
@@ -52,6 +52,7 @@ pub(crate) fn run(root: &Path, thorough: bool) -> Result<(), Failure> {
         failure = count(title, &mut command, &mut total)?.or(failure);
     }
     package::test(root, &|title, command| println!("\n== {title}: {}", process::written(command)))?;
+    mpi::test(root, &|title, command| println!("\n== {title}: {}", process::written(command)))?;
     println!("\nEverything took {} s.", start.elapsed().as_secs());
     println!("tests: {} passed, {} failed, {} skipped", total.passed, total.failed, total.ignored);
     failure.map_or(Ok(()), Err)

@@ -6,6 +6,7 @@
 mod book;
 mod checks;
 mod folders;
+mod mpi;
 mod mujoco;
 mod package;
 mod parity;
@@ -29,6 +30,8 @@ Usage: cargo xtask <command>
                     with those against the real Gymnasium
   test --thorough   also the slow tests
   book              build the book of docs/ into target/book, and check its links
+  mpi               build what runs one training on several machines by MPI, with your MPI (`MPICC` names its
+                    compiler) or with Open MPI from the package index
   bench-peers       set up, build with MuJoCo, and measure wr2l beside bare MuJoCo, EnvPool, PyTorch and
                     Stable-Baselines3; downloads several GB the first time
   bench-peers NAME  only measurements with NAME in their names, for example `update`
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         ["test"] => checks::run(&root, false),
         ["test", "--thorough"] => checks::run(&root, true),
         ["book"] => book::build(&root).map(|pages| println!("{}", pages.join("index.html").display())),
+        ["mpi"] => mpi::build(&root),
         ["bench-peers", only @ ..] => peers::run(&root, only),
         ["fuzz"] => checks::fuzz(&root, "60"),
         ["fuzz", seconds] => checks::fuzz(&root, seconds),
