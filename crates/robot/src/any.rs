@@ -32,7 +32,7 @@ fn asked(physics: Physics) -> Option<RobotPhysics> {
     match physics {
         Physics::Lanes => Some(RobotPhysics::Lanes),
         Physics::Mujoco => Some(RobotPhysics::Mujoco),
-        Physics::Planar | Physics::Classic => None,
+        Physics::Planar | Physics::Classic | Physics::Own => None,
     }
 }
 

@@ -92,6 +92,16 @@ impl TaskRef {
         opened.map_or_else(|| Self::open(handle), Ok)
     }
 
+    /// [`TaskRef::open`], or a task of this program's by its [`TaskRef::handle`].
+    pub(crate) fn of_a_plan(name: &str) -> Result<Self, String> {
+        if is_path(name) { Self::open(name) } else { Self::find(name) }
+    }
+
+    /// Lets go of a task of this program's: no plan that is put together from now on finds it by its handle.
+    pub fn forget(&self) {
+        OPENED.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.handle);
+    }
+
     fn remembered(self) -> Self {
         OPENED.lock().unwrap_or_else(PoisonError::into_inner).insert(self.handle.clone(), self.clone());
         self

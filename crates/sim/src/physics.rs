@@ -19,10 +19,13 @@ pub enum Physics {
     Classic,
     /// Batched rigid bodies in three dimensions in Rust, with MuJoCo's numbers: robots of one's own.
     Lanes,
+    /// What a program brings ([`Simulator::with_engine`](crate::Simulator::with_engine)): it can be named in no file and
+    /// by no flag.
+    Own,
 }
 
 impl Physics {
-    /// All physics.
+    /// All physics that a user can name.
     pub const ALL: [Self; 4] = [Self::Planar, Self::Mujoco, Self::Classic, Self::Lanes];
 
     /// The name as the user types it.
@@ -32,6 +35,7 @@ impl Physics {
             Self::Mujoco => "mujoco",
             Self::Classic => "classic",
             Self::Lanes => "lanes",
+            Self::Own => "own",
         }
     }
 

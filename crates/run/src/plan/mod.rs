@@ -144,7 +144,7 @@ impl Plan {
         let complain = |message: String| layer.complain(Complaint::new("task", message));
         let task =
             task.as_str().ok_or_else(|| complain("expected a text: a name, or the path of a file".into()));
-        let task = TaskRef::open(task?).map_err(complain)?;
+        let task = TaskRef::of_a_plan(task?).map_err(complain)?;
         if let Some((layer, hash)) = last("task_hash")
             && hash.as_str() != task.hash().as_deref()
         {
