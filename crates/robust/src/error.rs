@@ -74,6 +74,13 @@ pub enum RobustError {
         /// Trace of the symmetrised Hessian.
         trace: f64,
     },
+    /// States cannot be set, so that no two transitions from one state can be compared.
+    #[error(
+        "this simulator cannot be put into a given state, so no Wasserstein distance can be measured on it: ask for a \
+         ball by `half_width` (of relative changes of the parameters) with `measure = \"taylor\"`, or say how its state is \
+         read and set"
+    )]
+    NoStates,
     /// The bounds of a coordinate do not contain the reference dynamics, z = 0.
     #[error("the bounds [{lower}, {upper}] of coordinate {index} do not contain 0, the reference dynamics")]
     Bounds {

@@ -1,10 +1,11 @@
 //! From a simulator to its ball: pairs, Hessian, radius.
 
+use nalgebra::DMatrix;
 use serde::{Deserialize, Serialize};
 use wr2l_rl::Executor;
 use wr2l_sim::{DynamicsSpace, SimSpec};
 
-use crate::ball::{Ball, Metric};
+use crate::ball::{Ball, BallMeasure, Metric};
 use crate::config::{BallConfig, HessianMethod};
 use crate::error::check_finite;
 use crate::hessian::{
@@ -35,13 +36,20 @@ impl BallEstimate {
     ///
     /// # Errors
     /// [`BallConfig::validate`]'s, those of [`Pairs::collect`], [`gauss_newton`] and [`zero_order`];
-    /// [`RobustError::Dimension`] if no parameter varies.
+    /// [`RobustError::Dimension`] if no parameter varies; [`RobustError::NoStates`] if the simulator's states cannot be set
+    /// (its `state_dim` is 0), unless the ball is one by half-width ([`BallEstimate::without_distance`]).
     pub fn new(executor: &mut dyn Executor, config: &BallConfig, run_seed: u64) -> Result<Self, RobustError> {
         config.validate()?;
         let space = executor.space().clone();
         if space.dim() == 0 {
             let what = "dynamics parameters that vary (a ball needs at least one)";
             return Err(RobustError::Dimension { what, expected: 1, got: 0 });
+        }
+        if executor.spec().state_dim() == 0 {
+            return match (config.half_width, config.measure) {
+                (Some(_), BallMeasure::Taylor) => Ok(Self::without_distance(&space)),
+                _ => Err(RobustError::NoStates),
+            };
         }
         let seed = config.seed.of(run_seed);
         let (lower, upper) = (space.lower_z(), space.upper_z());
@@ -75,6 +83,28 @@ impl BallEstimate {
         Ok(Self { parameters, hessian, pairs, distance })
     }
 
+    /// The estimate of a simulator whose states cannot be set: H₀ is the identity, so that the ball is one of relative changes
+    /// of the parameters, `‖z‖ ≤ √(2ε)`, and W is measured nowhere.
+    pub fn without_distance(space: &DynamicsSpace) -> Self {
+        let dim = space.dim();
+        let hessian = HessianEstimate {
+            matrix: DMatrix::identity(dim, dim),
+            standard_error: DMatrix::zeros(dim, dim),
+            relative_error: 0.0,
+            samples: 0,
+            simulator_steps: 0,
+            cut: Vec::new(),
+            cut_error: Vec::new(),
+        };
+        let parameters = space.names().map(String::from).collect();
+        Self { parameters, hessian, pairs: Pairs::none(), distance: Distance::default() }
+    }
+
+    /// Whether W can be measured: not on a simulator whose states cannot be set.
+    pub fn has_distance(&self) -> bool {
+        self.pairs.len > 0
+    }
+
     /// Checks an estimate that was read from somewhere: that it is one of these parameters and this simulator.
     ///
     /// # Errors
@@ -95,6 +125,9 @@ impl BallEstimate {
         }
         check_finite("Hessian", self.hessian.matrix.as_slice(), dim * dim)?;
         let pairs = self.pairs.len;
+        if pairs == 0 && spec.state_dim() == 0 {
+            return Ok(());
+        }
         dimension("pairs of the estimate, at least", pairs.max(1), pairs)?;
         dimension("samples of a pair, at least", self.pairs.samples.max(1), self.pairs.samples)?;
         let numbers = |width: usize| pairs.saturating_mul(width);
@@ -134,8 +167,12 @@ impl BallEstimate {
     /// simulations that it took.
     ///
     /// # Errors
-    /// [`RobustError::Diverged`] if a step breaks down under z, [`RobustError::Sim`] for z outside its bounds.
+    /// [`RobustError::Diverged`] if a step breaks down under z, [`RobustError::Sim`] for z outside its bounds,
+    /// [`RobustError::NoStates`].
     pub fn measure(&self, executor: &mut dyn Executor, z: &[f64]) -> Result<(f64, u64), RobustError> {
+        if !self.has_distance() {
+            return Err(RobustError::NoStates);
+        }
         let mut model = SimulatedTransitions::new(executor, &self.pairs);
         let mut w = WassersteinDistance::new(&mut model, &self.distance)?;
         let values = w.measure(z)?;
@@ -151,10 +188,46 @@ impl BallEstimate {
         executor: &mut dyn Executor,
         z: &[f64],
     ) -> Result<(Option<f64>, u64), RobustError> {
+        if !self.has_distance() {
+            return Ok((None, 0));
+        }
         match self.measure(executor, z) {
             Ok((value, steps)) => Ok((Some(value), steps)),
             Err(RobustError::Diverged { .. }) => Ok((None, 2 * (self.pairs.len * self.pairs.samples) as u64)),
             Err(error) => Err(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wr2l_rl::Threads;
+    use wr2l_sim::{Simulator, Task, TaskName};
+
+    use super::*;
+
+    #[test]
+    fn without_a_distance_the_ball_is_one_of_relative_changes_and_nothing_is_measured() {
+        let task = Task::new(TaskName::HOPPER);
+        let space = task.space().select(&["torso_density", "friction"]).unwrap();
+        let estimate = BallEstimate::without_distance(&space);
+        let config = BallConfig { half_width: Some(0.3), ..BallConfig::default() };
+        let ball = estimate.ball(&space, &config).unwrap();
+        for range in ball.ranges().unwrap() {
+            assert!((range.alone.0 + 0.3).abs() < 1e-12 && (range.alone.1 - 0.3).abs() < 1e-12);
+        }
+        // Both together no further than one alone: a ball, not a box.
+        assert!(ball.contains(&[0.21, 0.21]) && !ball.contains(&[0.25, 0.25]));
+        let spec = task.spec();
+        assert!(
+            estimate.check(&space, &spec).is_err(),
+            "an estimate without pairs is none where states can be set"
+        );
+        assert_eq!(estimate.check(&space, &SimSpec { nq: 0, nv: 0, ..spec }), Ok(()));
+        let simulator = Simulator::new(task, None, space).unwrap();
+        let mut threads = Threads::new(&simulator, 1).unwrap();
+        assert_eq!(estimate.measure(&mut threads, &[0.1, 0.1]), Err(RobustError::NoStates));
+        assert_eq!(estimate.measure_all(&mut threads, &[0.1, 0.1]), Err(RobustError::NoStates));
+        assert_eq!(estimate.measure_or_none(&mut threads, &[0.1, 0.1]), Ok((None, 0)));
     }
 }

@@ -100,6 +100,12 @@ const WAVE: usize = 16;
 const MAX_TRAJECTORIES: usize = 100_000;
 
 impl Pairs {
+    /// No pairs.
+    pub(crate) fn none() -> Self {
+        let (states, actions, weights) = (Vec::new(), Vec::new(), Vec::new());
+        Self { states, actions, len: 0, simulator_steps: 0, weights, samples: 1 }
+    }
+
     /// The pairs without their weights.
     pub fn steps(&self) -> StepsFrom<'_> {
         StepsFrom { states: &self.states, actions: &self.actions, len: self.len, first: 0 }

@@ -36,6 +36,9 @@ impl BallEstimate {
         executor: &mut dyn Executor,
         points: &[f64],
     ) -> Result<(Vec<f64>, u64), RobustError> {
+        if !self.has_distance() {
+            return Err(RobustError::NoStates);
+        }
         let mut model = SimulatedTransitions::new(executor, &self.pairs);
         let mut w = WassersteinDistance::new(&mut model, &self.distance)?;
         let values = match w.measure(points) {

@@ -35,7 +35,7 @@ pub(crate) fn sample(
     let mut distance = Distance { estimator: config.transport, weights: Vec::new() };
     let mut contributions = Contributions::new(space.dim());
     let samples = config.pairs.samples;
-    let (mut all, mut usual_stride) = (Pairs { samples, ..none() }, None);
+    let (mut all, mut usual_stride) = (Pairs { samples, ..Pairs::none() }, None);
     let (mut done, mut steps, mut next_look) = (0, 0, config.pairs.pool.max(1));
     loop {
         let wave = trajectories(executor, None, done..done + WAVE, seed)?;
@@ -94,7 +94,7 @@ fn thinned(
     state_dim: usize,
     act_dim: usize,
 ) -> (Pairs, Vec<usize>) {
-    let mut pairs = none();
+    let mut pairs = Pairs::none();
     let mut lengths = Vec::with_capacity(wave.len());
     for (t, trajectory) in wave.iter().enumerate() {
         let before = pairs.len;
@@ -107,17 +107,6 @@ fn thinned(
         pairs.simulator_steps += trajectory.len;
     }
     (pairs, lengths)
-}
-
-fn none() -> Pairs {
-    Pairs {
-        states: Vec::new(),
-        actions: Vec::new(),
-        len: 0,
-        simulator_steps: 0,
-        weights: Vec::new(),
-        samples: 1,
-    }
 }
 
 /// About `count` of the pairs, those that count more with more chance, and each with the weight that makes up for it:
@@ -133,7 +122,7 @@ fn kept(all: &Pairs, weights: &[f64], leverage: &[f64], count: usize, stream: &m
     let tooth = total / count as f64;
     let mut next = tooth * stream.uniform(0.0, 1.0);
     let mut end = 0.0;
-    let mut kept = Pairs { simulator_steps: all.simulator_steps, samples: all.samples, ..none() };
+    let mut kept = Pairs { simulator_steps: all.simulator_steps, samples: all.samples, ..Pairs::none() };
     for i in 0..all.len {
         end += chance(i);
         let mut hits = 0;

@@ -184,6 +184,7 @@ impl RunError {
             Self::Stopped { .. } | Self::State { .. } => false,
             Self::Sim(SimError::Interrupted | SimError::Executor { .. }) => false,
             Self::Sim(SimError::Model { .. }) | Self::Content { .. } => false,
+            Self::Robust(RobustError::NoStates) => true,
             Self::Learning(_) | Self::Robust(_) | Self::Table(_) | Self::Figure(_) => false,
             Self::Setting(_) | Self::Space(_) | Self::Number(_) | Self::Sim(_) | Self::Sweep(_) => true,
             Self::Usage(_) | Self::Exists { .. } | Self::Unfinished { .. } | Self::ChangedPlan { .. } => true,

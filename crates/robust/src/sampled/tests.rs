@@ -31,7 +31,7 @@ fn the_pairs_that_are_kept_have_the_mean_of_all_and_far_less_of_its_noise() {
     // Distances with a heavy tail: a Pareto distribution with an infinite variance.
     let mut draws = stream(1);
     let distance: Vec<f64> = (0..20_000).map(|_| draws.uniform(0.0, 1.0).powf(-0.6)).collect();
-    let all = Pairs { states: distance.clone(), actions: vec![0.0; 20_000], len: 20_000, ..none() };
+    let all = Pairs { states: distance.clone(), actions: vec![0.0; 20_000], len: 20_000, ..Pairs::none() };
     let truth = distance.iter().sum::<f64>() / 20_000.0;
     let leverage: Vec<f64> = distance.iter().map(|d| d / truth).collect();
     let weights = vec![1.0; 20_000];
@@ -52,7 +52,7 @@ fn the_pairs_that_are_kept_have_the_mean_of_all_and_far_less_of_its_noise() {
 
 #[test]
 fn pairs_that_are_held_down_stay_so_among_those_that_are_kept() {
-    let all = Pairs { states: vec![1.0; 1000], actions: vec![0.0; 1000], len: 1000, ..none() };
+    let all = Pairs { states: vec![1.0; 1000], actions: vec![0.0; 1000], len: 1000, ..Pairs::none() };
     let pairs = kept(&all, &vec![0.25; 1000], &vec![1.0; 1000], 100, &mut stream(3));
     assert_eq!(pairs.len, 100);
     assert!(pairs.weights.iter().all(|w| (w - 0.25).abs() < 1e-12), "{:?}", &pairs.weights[..3]);

@@ -131,7 +131,10 @@ impl BallSummary {
         let rows = |matrix: &DMatrix<f64>| -> Vec<Vec<f64>> {
             matrix.row_iter().map(|row| row.iter().copied().collect()).collect()
         };
-        let measured = measured(estimate, ball, executor)?;
+        let measured = match estimate.has_distance() {
+            true => measured(estimate, ball, executor)?.into_iter().map(Some).collect(),
+            false => vec![None; ball.dim()],
+        };
         let parameters = executor.space().parameters().iter().zip(ball.ranges()?).zip(measured);
         Ok(Self {
             epsilon: ball.epsilon(),
@@ -151,7 +154,10 @@ impl BallSummary {
                     let physical = |(low, high): (f64, f64)| {
                         [low, high].map(|z| (p.nominal + p.scale * z).clamp(p.lower, p.upper))
                     };
-                    let [low, high] = measured.range;
+                    let measured = measured.map(|measured| {
+                        let [low, high] = measured.range;
+                        Measured { range: physical((low, high)), ..measured }
+                    });
                     BallParameter {
                         name: p.name.clone(),
                         unit: p.unit.clone(),
@@ -160,7 +166,7 @@ impl BallSummary {
                         bounds: [p.lower, p.upper],
                         alone: physical(range.alone),
                         jointly: physical(range.jointly),
-                        measured: Some(Measured { range: physical((low, high)), ..measured }),
+                        measured,
                     }
                 })
                 .collect(),
