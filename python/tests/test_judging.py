@@ -46,10 +46,54 @@ def test_the_worst_case_is_the_command_lines_byte_for_byte(
     flags = ["--worst-case", "--budget", 40, "--episodes", 2, "--vary", "pole_half_length"]
     done = command("evaluate", run_folder, *flags, "-o", tmp_path / "theirs")
     assert done.returncode == 0, done.stderr
-    table = wr2l.worst_case(run_folder, episodes=40, measured_on=2, vary=["pole_half_length"])
+    table = wr2l.worst_case(run_folder, budget=40, episodes=2, vary=["pole_half_length"])
     table.to_csv(tmp_path / "ours.csv")
     (theirs,) = (tmp_path / "theirs").glob("*.csv")
     assert (tmp_path / "ours.csv").read_bytes() == theirs.read_bytes()
+
+
+def test_the_worst_case_of_a_function_is_the_command_lines_bit_for_bit(
+    run_folder: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    flags = ["--worst-case", "--budget", 40, "--episodes", 3, "--vary", "pole_half_length,pole_mass"]
+    done = command("evaluate", run_folder, *flags, "-o", tmp_path / "theirs")
+    assert done.returncode == 0, done.stderr
+    policy = wr2l.Policy.load(run_folder)
+    vary = ["pole_half_length", "pole_mass"]
+    table = wr2l.worst_case(lambda seen: np.array(policy.act(seen)), "cartpole", budget=40, episodes=3, vary=vary)
+    (theirs,) = (tmp_path / "theirs").glob("*.csv")
+    rows = [line.split(",") for line in theirs.read_text().splitlines() if not line.startswith("#")]
+    header, body = rows[0], [row for row in rows[1:] if "worst" in ",".join(row)] or rows[1:]
+    assert len(body) >= len(table) > 0
+    for name in ("pole_half_length", "pole_mass", "return_mean", "return_min", "length_mean"):
+        column = [float(row[header.index(name)]) for row in body]
+        # Text of numbers in CSV is the shortest that gives the same bits back.
+        assert set(table[name].tolist()) <= set(column)
+
+
+def test_a_certificate_is_the_one_of_the_command_line(run_folder: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    flags = ["--systems", 80, "--half-width", 0.4, "--episodes", 2, "--lowest", 0, "-o", tmp_path / "theirs"]
+    done = command("certify", run_folder, *flags)
+    assert done.returncode == 0, done.stderr
+    ask: dict[str, Any] = {"systems": 80, "half_width": 0.4, "episodes": 2}
+    certificate = wr2l.certify(run_folder, lowest=0.0, **ask)
+    assert repr(certificate).split(": ", 1)[1] in done.stdout + done.stderr
+    assert certificate.systems == len(certificate.table) == 80 and certificate.confidence == 0.95
+    assert certificate.worst is not None and certificate.worst[1] == certificate.table["return_mean"].min()
+    # The share of which the worst of 80 is a bound: 0.05^(1/80).
+    assert abs(certificate.worst[0] - 0.05 ** (1 / 80)) < 1e-12
+    assert certificate.mean is not None and certificate.mean < certificate.table["return_mean"].mean()
+    policy = wr2l.Policy.load(run_folder)
+    function = wr2l.certify(policy.act, "cartpole", lowest=0.0, **ask)
+    assert repr(function) == repr(certificate)
+    for call, words in (
+        (lambda: wr2l.certify(policy, confidence=1.0), "confidence"),
+        (lambda: wr2l.certify(policy, sweep={"pole_half_length": [1.0]}), "drawn at random"),
+        (lambda: wr2l.certify(policy, systems=0), "at least one"),
+        (lambda: wr2l.certify(policy, lowest=1e6, **ask), "below the lowest"),
+    ):
+        with pytest.raises(wr2l.UsageError, match=words):
+            call()
 
 
 def test_a_function_is_judged_as_the_policy_that_it_is(hopper: wr2l.Policy) -> None:
@@ -67,7 +111,7 @@ def test_a_function_is_judged_as_the_policy_that_it_is(hopper: wr2l.Policy) -> N
     # Four systems of seven episodes at once, and fewer when some are over.
     assert rows[0] == 28 and rows == sorted(rows, reverse=True)
 
-    ask = {"episodes": 30, "measured_on": 3, "vary": ["friction", "torso_density"]}
+    ask = {"budget": 30, "episodes": 3, "vary": ["friction", "torso_density"]}
     ours, function = wr2l.worst_case(hopper, **ask), wr2l.worst_case(policy, "hopper", **ask)
     np.testing.assert_array_equal(function.phi, ours.phi)
     np.testing.assert_array_equal(function["return_mean"], ours["return_mean"])
@@ -112,7 +156,7 @@ def test_what_a_function_raises_comes_out_as_it_is() -> None:
         with pytest.raises(Own, match="of my own"):
             wr2l.evaluate(after(steps), "hopper", sweep={"friction": [2.0]})
         with pytest.raises(Own, match="of my own"):
-            wr2l.worst_case(after(steps), "hopper", episodes=10)
+            wr2l.worst_case(after(steps), "hopper", budget=10)
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_gymnasiums_pole_is_judged_as_ours_is() -> None:
 
 def test_the_worst_case_is_searched_there_too() -> None:
     theirs = wr2l.from_gymnasium(make, set_length, POLE, episode_limit=100)
-    table = wr2l.worst_case(random, theirs, episodes=40, half_width=0.7, measured_on=10)
+    table = wr2l.worst_case(random, theirs, budget=40, half_width=0.7, episodes=10)
     nominal = table.nominal
     assert nominal is not None and table["return_mean"][0] < nominal["return_mean"]
     assert 0.15 <= table.phi[0, 0] <= 0.85
@@ -88,7 +88,7 @@ def test_what_it_raises_comes_out_as_it_is() -> None:
         with pytest.raises(Own, match="mine"):
             wr2l.evaluate(push_back, own, **ask)
         with pytest.raises(Own, match="mine"):
-            wr2l.worst_case(push_back, own, episodes=10)
+            wr2l.worst_case(push_back, own, budget=10)
 
 
 def test_observations_of_another_length_than_promised_are_refused() -> None:

@@ -8,15 +8,18 @@ from importlib.util import find_spec as _find_spec
 
 from ._errors import Error, FileError, SimulationError, UsageError
 from ._native import physics_of, tasks
-from .judging import Table, evaluate, worst_case
+from .judging import Certificate, Table, certify, evaluate, worst_case
+from .networks import Network
 from .own import Simulator, from_gymnasium
 from .parameters import Parameter, parameters
 from .policies import Player, Policy
 from .training import Run, Session, train
 
 __all__ = [
+    "Certificate",
     "Error",
     "FileError",
+    "Network",
     "Parameter",
     "Player",
     "Policy",
@@ -26,6 +29,7 @@ __all__ = [
     "Simulator",
     "Table",
     "UsageError",
+    "certify",
     "evaluate",
     "from_gymnasium",
     "parameters",

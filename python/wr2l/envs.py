@@ -71,6 +71,7 @@ class VectorEnv(gymnasium.vector.VectorEnv[Array, Array, Array]):
         self.single_observation_space, self.single_action_space = _spaces(sim)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
+        self._actions_shape = (num_envs, *(self.single_action_space.shape or ()))
         shape = (num_envs, sim.obs_dim)
         self._observations, self._last = np.zeros(shape), np.zeros(shape)
         self._rewards = np.zeros(num_envs)
@@ -110,36 +111,52 @@ class VectorEnv(gymnasium.vector.VectorEnv[Array, Array, Array]):
         self._seed(seed)
         self._sim.reset(which, self._observations)
         self._read_phi()
-        return self._out(self._observations), self._info()
+        return self._out(self._observations), {"phi": self._phi, "_phi": self._everybody}
 
     def step(self, actions: Array) -> tuple[Array, Array, Array, Array, dict[str, Any]]:
         """Steps every environment; one whose episode ended in the step before begins the next one instead."""
         if not self._seeded:
             raise UsageError("reset the environment before its first step")
-        taken = _actions(actions, self.num_envs, self.single_action_space)
-        ended = self._sim.step(
-            taken, self._observations, self._rewards, self._terminated, self._truncated, self._diverged, self._last
-        )
+        sim = self._sim
+        ended = sim.step(self._taken(actions))
         begun = ended if self._mode == AutoresetMode.SAME_STEP else self._waiting
         self._waiting = ended
         if begun:
             self._read_phi()
-        info = self._info()
+        if self.copy:
+            observations, rewards, terminated, truncated = sim.fresh_results()
+        else:
+            observations, rewards = self._observations, self._rewards
+            terminated, truncated = self._terminated, self._truncated
+            sim.results(observations, rewards, terminated, truncated)
+        # Neither can be written to, so that a step without a new episode makes no copies.
+        info: dict[str, Any] = {"phi": self._phi, "_phi": self._everybody}
         if ended:
-            over = self._terminated | self._truncated
-            if self._diverged.any():
-                info["diverged"], info["_diverged"] = self._diverged.copy(), over
-            if self._mode == AutoresetMode.SAME_STEP:
-                last = np.full(self.num_envs, None, dtype=object)
-                for lane in np.flatnonzero(over):
-                    last[lane] = self._last[lane].copy()
-                info["final_obs"], info["_final_obs"] = last, over
-                # φ of the episodes that ended is what it was a step ago.
-                final = {"phi": np.where(over[:, None], self._phi_before, 0.0), "_phi": over.copy()}
-                info["final_info"], info["_final_info"] = final, over.copy()
-        out = self._out
-        observations, rewards = out(self._observations), out(self._rewards)
-        return observations, rewards, out(self._terminated), out(self._truncated), info
+            self._tell_endings(info, terminated | truncated)
+        return observations, rewards, terminated, truncated, info
+
+    def _tell_endings(self, info: dict[str, Any], over: Array) -> None:
+        self._sim.endings(self._diverged, self._last)
+        if self._diverged.any():
+            info["diverged"], info["_diverged"] = self._diverged.copy(), over
+        if self._mode == AutoresetMode.SAME_STEP:
+            last = np.full(self.num_envs, None, dtype=object)
+            for lane in np.flatnonzero(over):
+                last[lane] = self._last[lane].copy()
+            info["final_obs"], info["_final_obs"] = last, over
+            # φ of the episodes that ended is what it was a step ago.
+            final = {"phi": np.where(over[:, None], self._phi_before, 0.0), "_phi": over.copy()}
+            info["final_info"], info["_final_info"] = final, over.copy()
+
+    def _taken(self, actions: Any) -> Array:
+        """The actions as the native half takes them, `[num_envs, act_dim]`."""
+        array = actions if isinstance(actions, np.ndarray) else numbers(actions, "actions")
+        if array.shape != self._actions_shape:
+            raise UsageError(f"actions: expected an array of shape {self._actions_shape}, got {array.shape}")
+        if array.dtype.kind not in "buif":
+            array = numbers(array, "actions")
+        array = np.ascontiguousarray(array, np.float64)
+        return array if array.ndim == 2 else array.reshape(self.num_envs, 1)
 
     def set_states(self, states: npt.ArrayLike, mask: npt.ArrayLike | None = None) -> Array:
         """Begins episodes in given physical states (positions, then velocities, `[num_envs, nq + nv]`), under the
@@ -199,10 +216,6 @@ class VectorEnv(gymnasium.vector.VectorEnv[Array, Array, Array]):
         self._sim.phi(self._phi)
         self._phi.flags.writeable = False
 
-    def _info(self) -> dict[str, Any]:
-        # Neither can be written to, so that a step without a new episode makes no copies.
-        return {"phi": self._phi, "_phi": self._everybody}
-
     def _out(self, array: Array) -> Array:
         return array.copy() if self.copy else array
 
@@ -232,12 +245,13 @@ class Env(gymnasium.Env[Array, Any]):
             physics=physics,
             autoreset=AutoresetMode.DISABLED,
             threads=1,
-            copy=False,
             render_mode=render_mode,
         )
         self.observation_space = self._lane.single_observation_space
         self.action_space = self._lane.single_action_space
         self.task, self.physics, self.parameters = self._lane.task, self._lane.physics, self._lane.parameters
+        # φ by name, and the array that it was read from.
+        self._named: tuple[Any, dict[str, float]] = (None, {})
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -245,15 +259,16 @@ class Env(gymnasium.Env[Array, Any]):
         """Begins a new episode. Options: `phi` sets the dynamics."""
         super().reset(seed=seed)
         observations, info = self._lane.reset(seed=None if seed is None else [seed], options=options)
-        return observations[0].copy(), self._info(info)
+        return observations[0], self._info(info)
 
     def step(self, action: Any) -> tuple[Array, float, bool, bool, dict[str, Any]]:
         """A step of the task."""
-        observations, rewards, terminated, truncated, info = self._lane.step(np.asarray(action)[None])
+        array = action if isinstance(action, np.ndarray) else numbers(action, "actions")
+        observations, rewards, terminated, truncated, info = self._lane.step(array[None])
         single = self._info(info)
         if "diverged" in info:
             single["diverged"] = True
-        return observations[0].copy(), float(rewards[0]), bool(terminated[0]), bool(truncated[0]), single
+        return observations[0], rewards.item(), terminated.item(), truncated.item(), single
 
     def set_state(self, state: npt.ArrayLike) -> Array:
         """Begins an episode in a physical state, positions then velocities, and returns the observation."""
@@ -265,8 +280,11 @@ class Env(gymnasium.Env[Array, Any]):
         return np.array(self._lane.states()[0])
 
     def _info(self, info: dict[str, Any]) -> dict[str, Any]:
-        names = [parameter.name for parameter in self.parameters]
-        return {"phi": dict(zip(names, info["phi"][0].tolist(), strict=True))}
+        phi, named = self._named
+        if phi is not info["phi"]:
+            names = [parameter.name for parameter in self.parameters]
+            phi, named = self._named = info["phi"], dict(zip(names, info["phi"][0].tolist(), strict=True))
+        return {"phi": named.copy()}
 
 
 def make_vec(task: str, num_envs: int = 1, **options: Any) -> VectorEnv:
@@ -298,12 +316,3 @@ def _spaces(sim: _native.VectorSim) -> tuple[spaces.Space[Array], spaces.Space[A
         return observations, spaces.Discrete(sim.choices)
     low, high = (np.array(bounds, dtype=np.float32) for bounds in sim.bounds)
     return observations, spaces.Box(low, high, dtype=np.float32)
-
-
-def _actions(actions: Any, lanes: int, single: spaces.Space[Any]) -> Array:
-    """The actions as the native half takes them, `[lanes, act_dim]`."""
-    array = numbers(actions, "actions")
-    shape = single.shape or ()
-    if array.shape != (lanes, *shape):
-        raise UsageError(f"actions: expected an array of shape {(lanes, *shape)}, got {array.shape}")
-    return np.ascontiguousarray(array.reshape(lanes, -1))

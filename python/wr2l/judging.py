@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import _native
+from . import _native, onnx, torch_files
 from ._errors import UsageError
-from .parameters import numbers
 from .own import Simulator
+from .parameters import numbers
 from .policies import Policy
+from .state_dicts import network
 
 # Observations of some lanes in, their actions out.
 BatchPolicy = Callable[[npt.NDArray[np.float64]], npt.ArrayLike]
@@ -74,6 +75,12 @@ class Table:
 
         return pandas.DataFrame({name: self[name] for name in [*self.parameters, *self.columns]})
 
+    def plot(self, ax: Any = None, *, column: str = "return_mean") -> Any:
+        """Draws a column over the systems (`wr2l.plots`); needs matplotlib."""
+        from .plots import plot
+
+        return plot(self, ax, column=column)
+
     def __repr__(self) -> str:
         return self._native.summary()
 
@@ -98,14 +105,15 @@ def evaluate(
 ) -> Table:
     """The returns of a policy over systems, by the rules of `wr2l evaluate`: for a policy of ours, its numbers.
 
-    `policy` is a `Policy`, a path (a run folder, a policy file, an ONNX file), a model of Stable-Baselines3, or a
-    function that is given observations `[lanes, obs_dim]` and returns actions `[lanes, act_dim]`; of a function
-    the lanes under way change from call to call.
+    `policy` is a `Policy`, a path (a run folder, a policy file, an ONNX file, weights of PyTorch that
+    `wr2l.state_dicts` knows: `.pth`, `.pt`, `.zip`), a model of Stable-Baselines3, or a function that is given
+    observations `[lanes, obs_dim]` and returns actions `[lanes, act_dim]`; of a function the lanes under way change
+    from call to call.
 
     `sweep` is `{"friction": (low, high, count)}` as texts, `{"friction": "0.5:3:11"}`, or lists of values; several
     parameters make a grid. `random` systems are drawn from the box of `half_width` around the nominal values of
     `vary`, the ball of the run `ball`, or the shell around it. Without either, the parameters that are usually
-    varied are swept.
+    varied are swept. Each system is measured on `episodes` episodes.
     """
     if sweep is not None and random is not None:
         raise UsageError("ask for a sweep or for random systems, not for both in one table")
@@ -131,12 +139,12 @@ def worst_case(
     policy: Policy | BatchPolicy | str | os.PathLike[str] | Any,
     task: str | Simulator | None = None,
     *,
-    episodes: int = 500,
+    budget: int = 500,
     vary: Sequence[str] | None = None,
     half_width: float | None = None,
     ball: str | os.PathLike[str] | None = None,
     search: str = "surrogate",
-    measured_on: int = 20,
+    episodes: int = 20,
     stochastic: bool = False,
     seed: int = 0,
     physics: str | None = None,
@@ -145,9 +153,12 @@ def worst_case(
 ) -> Table:
     """The worst systems that a search finds for a policy, the worst first, each measured on fresh episodes.
 
-    It spends up to `episodes` episodes in the box of `half_width` around the nominal values of `vary`, or in the
-    ball of the run `ball`; `measured_on` more measure each system found. `policy` is as for `evaluate`.
+    The search spends up to `budget` episodes in the box of `half_width` around the nominal values of `vary`, or in
+    the ball of the run `ball`. Then each system found is measured on `episodes` fresh ones, as by `evaluate`. `policy`
+    is as there.
     """
+    if not 1 <= budget < 2**32:
+        raise UsageError(f"budget = {budget}: expected at least 1 episode")
     if search not in ("surrogate", "gradient"):
         raise UsageError(f"search = {search}: expected `surrogate` or `gradient`")
     judged, name = _judged(policy, task, name)
@@ -157,12 +168,63 @@ def worst_case(
             task._native if isinstance(task, Simulator) else task,
             name,
             physics,
-            episodes,
+            budget,
             search == "gradient",
             _place(vary, half_width, ball, False),
-            _how(measured_on, stochastic, seed, threads),
+            _how(episodes, stochastic, seed, threads),
         )
     )
+
+
+class Certificate:
+    """What random systems allow to say about all systems of the region that they were drawn from.
+
+    Each statement holds with `confidence`, whatever the distribution of returns is; `docs/evaluation.md` has the proofs.
+    """
+
+    def __init__(self, table: Table, found: dict[str, Any]) -> None:
+        #: The systems that were drawn, and the returns on them.
+        self.table = table
+        #: How many.
+        self.systems: int = found["systems"]
+        #: The confidence of each statement.
+        self.confidence: float = found["confidence"]
+        #: (share, return): that share of all systems has at least the worst return seen; None if a system diverged.
+        self.worst: tuple[float, float] | None = found["worst"]
+        #: The same of nine and of nineteen systems out of twenty, where so few systems allow a statement.
+        self.shares: list[tuple[float, float]] = found["shares"]
+        #: Lower bound on the mean over all systems, if the lowest return that is possible is known.
+        self.mean: float | None = found["mean"]
+        #: The same of the mean of the worst tenth.
+        self.cvar10: float | None = found["cvar10"]
+        self._sentence: str = found["sentence"]
+
+    def __repr__(self) -> str:
+        return self._sentence
+
+
+def certify(
+    policy: Policy | BatchPolicy | str | os.PathLike[str] | Any,
+    task: str | Simulator | None = None,
+    *,
+    systems: int = 1000,
+    confidence: float = 0.95,
+    lowest: float | None = None,
+    **options: Any,
+) -> Certificate:
+    """Says what holds for all systems of a region, from random ones, as `wr2l certify` does.
+
+    `systems` of them are drawn, and judged by `evaluate`, whose keyword arguments `options` are (`vary`, `half_width`,
+    `ball`, `shell`, `systems_seed`, `episodes` and so on). Bounds on means need `lowest`, the lowest return that the
+    task can give.
+    """
+    if not 0.5 <= confidence < 1.0:
+        raise UsageError(f"confidence = {confidence}: expected a number in [0.5, 1)")
+    for name in ("sweep", "random"):
+        if name in options:
+            raise UsageError(f"`{name}` is for `evaluate`: here `systems` are drawn at random")
+    table = evaluate(policy, task, random=systems, **options)
+    return Certificate(table, table._native.certificate(confidence, lowest))
 
 
 def _place(
@@ -202,16 +264,12 @@ def _judged(policy: Any, task: str | Simulator | None, name: str | None) -> tupl
     """What the native half judges: a policy of ours, or a function with its answers checked."""
     if isinstance(policy, (str, os.PathLike)):
         path = os.fspath(policy)
-        if not path.endswith(".onnx"):
+        if not path.endswith((".onnx", ".pth", ".pt", ".zip")):
             return _judged(Policy.load(path), task, name)
-        from .onnx import load
-
         name = name or os.path.splitext(os.path.basename(path))[0]
-        policy = load(path)
+        policy = onnx.load(path) if path.endswith(".onnx") else network(torch_files.read(path), **_bounds(task))
     if isinstance(policy, Policy):
-        if not isinstance(task, Simulator):
-            return policy._native, name
-        name, policy = name or policy.name, policy.act
+        return policy._native, name
     if not callable(policy) and hasattr(policy, "predict"):
         model = policy
         name = name or type(model).__name__
@@ -224,6 +282,19 @@ def _judged(policy: Any, task: str | Simulator | None, name: str | None) -> tupl
     if name is None:
         name = getattr(policy, "__name__", None) or type(policy).__name__
     return _checked(policy), name
+
+
+def _bounds(task: str | Simulator | None) -> dict[str, Any]:
+    """The bounds of a task's actions, which weights alone do not tell."""
+    if task is None:
+        raise UsageError("say on which task: the file does not know its own")
+    low, high, choices = task.bounds if isinstance(task, Simulator) else _bounds_of(task)
+    return {"discrete": choices is not None, **({} if choices else {"low": low, "high": high})}
+
+
+def _bounds_of(task: str) -> tuple[list[float], list[float], int | None]:
+    sim = _native.VectorSim(task, 1, None, [], 1, "Disabled")
+    return *sim.bounds, sim.choices
 
 
 def _checked(policy: BatchPolicy) -> BatchPolicy:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from . import _native
 from ._errors import UsageError
+from .own import Simulator
 from .parameters import Parameter, numbers
 
 
@@ -21,9 +22,12 @@ class Policy:
         self._native = native
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Policy:
-        """The policy of a run folder, a policy file (`policy.safetensors`) or a checkpoint."""
-        return cls(_native.Policy.open(os.fspath(path)))
+    def load(cls, path: str | os.PathLike[str], simulator: Simulator | None = None) -> Policy:
+        """The policy of a run folder, a policy file (`policy.safetensors`) or a checkpoint.
+
+        The file of one that was trained on a simulator of your own (`from_gymnasium`) needs that simulator.
+        """
+        return cls(_native.Policy.open(os.fspath(path), None if simulator is None else simulator._native))
 
     def save(self, path: str | os.PathLike[str], *, force: bool = False) -> None:
         """Writes a policy file; `docs/policy-format.md` describes it."""
@@ -44,8 +48,7 @@ class Policy:
         self._native.to_c(os.fspath(path), about, force)
 
     def _about(self) -> dict[str, Any]:
-        sim = _native.VectorSim(self.task, 1, None, [], 1, "Disabled")
-        low, high = sim.bounds
+        low, high = self._native.bounds
         varied = [parameter._asdict() for parameter in self.varied]
         return {
             "task": self.task,
@@ -53,7 +56,7 @@ class Policy:
             "algorithm": self.algorithm,
             "seed": self.seed,
             "steps": self.steps,
-            "dt": sim.dt,
+            "dt": self._native.dt,
             "history": self.history,
             "action_low": low,
             "action_high": high,

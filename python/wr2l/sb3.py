@@ -1,7 +1,8 @@
-"""Environments for Stable-Baselines3, which takes none of Gymnasium's vector environments."""
+"""For users of Stable-Baselines3: environments, which it takes in no other shape, and its models written for others."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,8 @@ import numpy as np
 
 from ._errors import UsageError
 from .envs import Array, VectorEnv
+from .networks import Network
+from .state_dicts import network
 
 if TYPE_CHECKING:
     _Base = object
@@ -120,3 +123,34 @@ class VecEnv(_Base):
         if indices is None:
             return list(range(self.num_envs))
         return [indices] if isinstance(indices, int) else list(indices)
+
+
+def export(model: Any, path: str | os.PathLike[str] | None = None, *, force: bool = False) -> Network:
+    """The policy of a model with an `MlpPolicy`, as a network of ours; with `path` written to `….onnx` or `….h`.
+
+    The bounds of actions are within, and what a `VecNormalize` around its environments does to observations.
+    """
+    policy, space = getattr(model, "policy", None), getattr(model, "action_space", None)
+    if policy is None or not hasattr(policy, "state_dict") or space is None:
+        raise UsageError(f"expected a model of Stable-Baselines3, got {type(model).__name__}")
+    weights = {name: value.detach().cpu().numpy() for name, value in policy.state_dict().items()}
+    function = getattr(policy, "activation_fn", None)
+    options: dict[str, Any] = {"activation": None if function is None else function.__name__.lower()}
+    if hasattr(space, "n"):
+        options["discrete"] = True
+    else:
+        options.update(low=space.low, high=space.high, discrete=False)
+    get = getattr(model, "get_vec_normalize_env", None)
+    normalised = get() if callable(get) else None
+    if normalised is not None and normalised.norm_obs:
+        moments = normalised.obs_rms
+        inverse = 1.0 / np.sqrt(moments.var + normalised.epsilon)
+        options.update(mean=moments.mean, inverse_deviation=inverse, clip=normalised.clip_obs)
+    found = network(weights, **options)
+    if path is not None:
+        name = os.fspath(path)
+        if not name.endswith((".onnx", ".h")):
+            raise UsageError(f"{name}: expected a name that ends with .onnx or .h")
+        write = found.to_onnx if name.endswith(".onnx") else found.to_c
+        write(path, {"from": f"Stable-Baselines3 {type(model).__name__}"}, force=force)
+    return found

@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _native
+from ._errors import UsageError
+from .own import Simulator
 from .policies import Policy
 
 # What is told of a run: a dictionary whose `event` is "iteration", "adversary" or "warning". False stops the run.
@@ -27,14 +29,15 @@ class Session:
 
     def __init__(
         self,
-        task: str | None = None,
+        task: str | Simulator | None = None,
         *,
         plan: str | os.PathLike[str] | None = None,
         threads: int | None = None,
         **settings: Any,
     ) -> None:
         file = None if plan is None else os.fspath(plan)
-        self._native = _native.Session(task, file, settings, _threads(threads))
+        on = task._native if isinstance(task, Simulator) else task
+        self._native = _native.Session(on, file, settings, _threads(threads))
 
     def step(self) -> list[dict[str, Any]]:
         """The adversary's turn, if that is due, and one improvement of the policy.
@@ -98,7 +101,7 @@ class Run:
 
 
 def train(
-    task: str | None = None,
+    task: str | Simulator | None = None,
     *,
     plan: str | os.PathLike[str] | None = None,
     out: str | os.PathLike[str] | None = None,
@@ -110,7 +113,8 @@ def train(
     """Trains a policy as `wr2l train` does; without `out` nothing is written.
 
     Keyword arguments are those of `Session`. `callback` is told every event, and stops the run by returning False.
-    With `out` the run goes to that folder, from which `wr2l resume` goes on and `evaluate` reads it.
+    With `out` the run goes to that folder, from which `wr2l resume` goes on and `evaluate` reads it; not on a
+    simulator of your own, which no folder can hold.
     """
     events: list[dict[str, Any]] = []
 
@@ -121,6 +125,8 @@ def train(
         return callback is None or callback(event) is not False
 
     if out is not None:
+        if isinstance(task, Simulator):
+            raise UsageError("a run on a simulator of your own stays in memory: leave `out` out, and save its policy")
         folder = os.fspath(out)
         file = None if plan is None else os.fspath(plan)
         ending, progress = _native.train_into(task, file, settings, _threads(threads), folder, force, told)

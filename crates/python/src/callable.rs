@@ -1,7 +1,5 @@
 //! A policy that is a Python function, at work: an executor that asks it for the actions of many lanes at once.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
 use numpy::{IntoPyArray, PyArrayMethods, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use wr2l::rl::{
@@ -12,29 +10,11 @@ use wr2l::rng::StreamKey;
 use wr2l::sim::{BatchSim, Outcome, SimError, Simulator};
 
 use crate::error;
+use crate::own_batch;
+use crate::raised::Raised;
 
 /// Lanes of one call of the function, at most.
 const LANES: usize = 256;
-/// The same of a simulator from outside, each lane of which is an environment to make.
-const OWN_LANES: usize = 16;
-
-/// What a Python function raised; kept aside, because no error of ours can hold it.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Raised(Arc<Mutex<Option<PyErr>>>);
-
-impl Raised {
-    pub(crate) fn put(&self, error: PyErr) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-    }
-
-    fn is_there(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some()
-    }
-
-    pub(crate) fn take(&self) -> Option<PyErr> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-}
 
 /// Runs episodes with the actions of a Python function.
 ///
@@ -60,8 +40,8 @@ struct Episode {
 
 impl Callable {
     pub(crate) fn new(simulator: Simulator, function: Py<PyAny>, raised: Raised) -> Result<Self, SimError> {
-        // One that steps lane by lane gains nothing by many.
-        let lanes = if simulator.physics() == "own" { OWN_LANES } else { LANES };
+        // Of one from outside each lane is an environment to make.
+        let lanes = if simulator.physics() == "own" { own_batch::LANES } else { LANES };
         let sim = simulator.batch(lanes)?;
         let threads = Threads::new(&simulator, 1)?;
         Ok(Self { simulator, sim, threads, function, raised })

@@ -9,14 +9,15 @@ use wr2l::eval::{
     Systems, Training, evaluate_on, search_worst_on,
 };
 use wr2l::nn::{Normaliser, Policy as Network};
-use wr2l::rl::Actor;
+use wr2l::rl::{Actor, StopFlag, Threads};
 use wr2l::run::{Contestant, RunError, TaskRef, WorstCase, evaluate_all, usual_sweep, worst_of_all};
 use wr2l::sim::{ActionSpace, DynamicsSpace, Physics, SimSpec, Simulator};
 
-use crate::callable::{Callable, Raised};
+use crate::callable::Callable;
 use crate::error;
 use crate::own::OwnSimulator;
 use crate::policy::Policy;
+use crate::raised::Raised;
 use crate::table::Table;
 use crate::task;
 
@@ -105,7 +106,7 @@ impl Stage<'_> {
     fn space(&self) -> DynamicsSpace {
         match self {
             Self::Task(task) => task.space(),
-            Self::Own(own) => own.get().space.clone(),
+            Self::Own(own) => own.get().space().clone(),
         }
     }
 
@@ -117,13 +118,20 @@ impl Stage<'_> {
     ) -> PyResult<Simulator> {
         match (self, physics) {
             (Self::Task(task), _) => task::simulator(task, physics, vary),
-            (Self::Own(own), None) => Ok(own.get().simulator(vary, raised)),
-            (Self::Own(own), Some(_)) => {
-                let name = own.get().name();
-                Err(error::usage(format!(
-                    "`{name}` is a simulator of its own: there is no physics to choose"
-                )))
+            (Self::Own(own), _) => {
+                check_no_physics(physics, own.get())?;
+                Ok(own.get().simulator(vary, raised))
             }
+        }
+    }
+}
+
+fn check_no_physics(physics: Option<Physics>, own: &OwnSimulator) -> PyResult<()> {
+    match physics {
+        None => Ok(()),
+        Some(_) => {
+            let name = own.name();
+            Err(error::usage(format!("`{name}` is a simulator of its own: there is no physics to choose")))
         }
     }
 }
@@ -154,9 +162,7 @@ fn judged<'py>(
             }
             Ok((Judged::Ours(ours), Stage::Task(task)))
         }
-        (Some(_), Some(On::Own(_))) => {
-            Err(error::usage("on a simulator of one's own a policy is judged as a function"))
-        }
+        (Some(ours), Some(On::Own(own))) => Ok((Judged::Ours(ours), Stage::Own(own))),
         (None, Some(On::Name(name))) => Ok((function(), Stage::Task(task::named(&name)?))),
         (None, Some(On::Own(own))) => Ok((function(), Stage::Own(own))),
         (None, None) => Err(error::usage("say on which task: a function does not know its own")),
@@ -206,6 +212,28 @@ fn with_function<T: Send>(
     done.map_err(|failure| raised.take().unwrap_or_else(|| error::of_evaluation(failure)))
 }
 
+/// Runs `work` on an executor of a policy of ours on a simulator of the user's own.
+fn with_own<T: Send>(
+    py: Python<'_>,
+    own: &OwnSimulator,
+    vary: DynamicsSpace,
+    policy: &Policy,
+    work: impl FnOnce(&mut Threads, Subject<'_>, &Raised) -> Result<T, EvaluationError> + Send,
+) -> PyResult<T> {
+    let stop = StopFlag::default();
+    let raised = Raised::stopping(stop.clone());
+    let simulator = own.simulator(vary, &raised);
+    let contestant = policy.contestant();
+    let done = py.detach(|| {
+        let mut executor = Threads::new(&simulator, 1)?.with_stop_flag(stop);
+        let training = contestant.training();
+        let (method, name) = (&contestant.origin.algorithm, &contestant.name);
+        let subject = Subject { actor: &contestant.actor, method, policy: name, training: &training };
+        work(&mut executor, subject, &raised)
+    });
+    done.map_err(|failure| raised.take().unwrap_or_else(|| error::of_evaluation(failure)))
+}
+
 /// The one table of one policy of ours.
 fn only(tables: Result<Vec<wr2l::eval::Table>, RunError>, raised: &Raised) -> PyResult<Table> {
     let tables = tables.map_err(|failure| raised.take().unwrap_or_else(|| error::of_run(failure)))?;
@@ -241,8 +269,17 @@ pub(crate) fn evaluate(
         }
         None => grid(&stage, sweep)?,
     };
-    match judged {
-        Judged::Ours(policy) => {
+    match (judged, &stage) {
+        (Judged::Ours(policy), Stage::Own(own)) => {
+            check_no_physics(physics, own.get())?;
+            let vary = systems.space().clone();
+            let results = with_own(py, own.get(), vary, &policy, |executor, subject, raised| {
+                let mut progress = |_| go_on(raised);
+                evaluate_on(executor, subject, &systems, options, &mut Journal::none(), &mut progress)
+            })?;
+            Ok(Table { results })
+        }
+        (Judged::Ours(policy), Stage::Task(_)) => {
             let raised = Raised::default();
             let one = [policy.contestant().clone()];
             let tables = py.detach(|| {
@@ -251,7 +288,7 @@ pub(crate) fn evaluate(
             });
             only(tables, &raised)
         }
-        Judged::Function(function, name) => {
+        (Judged::Function(function, name), _) => {
             let raised = Raised::default();
             let simulator = stage.simulator(physics, systems.space().clone(), &raised)?;
             let results =
@@ -300,8 +337,19 @@ pub(crate) fn worst_case(
     let kind = if gradient { SearchKind::Gradient } else { SearchKind::Surrogate };
     let search = Search::usual(kind, space.dim(), budget);
     let label = region.label();
-    match judged {
-        Judged::Ours(policy) => {
+    match (judged, &stage) {
+        (Judged::Ours(policy), Stage::Own(own)) => {
+            check_no_physics(physics, own.get())?;
+            let results = with_own(py, own.get(), space, &policy, |executor, subject, raised| {
+                let (journal, mut progress) = (&mut Journal::none(), |_| go_on(raised));
+                let found =
+                    search_worst_on(executor, subject, &set, options, search, journal, &mut progress)?;
+                let systems = found.labelled(format!("worst in {label}"));
+                evaluate_on(executor, subject, &systems, options, journal, &mut progress)
+            })?;
+            Ok(Table { results })
+        }
+        (Judged::Ours(policy), Stage::Task(_)) => {
             let raised = Raised::default();
             let one = [policy.contestant().clone()];
             let worst = WorstCase { space, set, label, search };
@@ -311,7 +359,7 @@ pub(crate) fn worst_case(
             });
             only(tables, &raised)
         }
-        Judged::Function(function, name) => {
+        (Judged::Function(function, name), _) => {
             let raised = Raised::default();
             let simulator = stage.simulator(physics, space, &raised)?;
             let results =

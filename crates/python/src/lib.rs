@@ -11,10 +11,13 @@ mod error;
 mod judge;
 mod lanes;
 mod layers;
+mod network;
 mod onnx;
 mod own;
+mod own_batch;
 mod plan;
 mod policy;
+mod raised;
 mod session;
 mod table;
 mod task;
@@ -37,6 +40,7 @@ mod _native {
     use super::{
         command,
         judge::{evaluate, worst_case},
+        network::{network_c, network_onnx},
         own::OwnSimulator,
         policy::Policy,
         session::{Session, train_into},

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use wr2l::rl::Actor;
-use wr2l::run::{Contestant, PolicyOrigin, TaskRef, refuse_existing, write_file, write_policy};
+use wr2l::run::{Contestant, PolicyOrigin, TaskRef, read_policy, refuse_existing, write_file, write_policy};
 use wr2l::sim::ActionSpace;
 
 use crate::c_header;
 use crate::error;
 use crate::layers::Layers;
 use crate::onnx;
+use crate::own::OwnSimulator;
+use crate::raised::Raised;
 use crate::task::Parameters;
 
 /// A policy with weights, frozen observation normaliser and the bounds of its actions.
@@ -55,9 +57,21 @@ impl Policy {
 
 #[pymethods]
 impl Policy {
-    /// Reads the policy of a run folder, a policy file or a checkpoint.
+    /// Reads the policy of a run folder, a policy file or a checkpoint; one that was trained on a simulator of the user's own,
+    /// from a file.
     #[staticmethod]
-    fn open(path: &str) -> PyResult<Self> {
+    #[pyo3(signature = (path, own=None))]
+    fn open(path: &str, own: Option<Bound<'_, OwnSimulator>>) -> PyResult<Self> {
+        if let Some(own) = own {
+            let (actor, origin) = read_policy(Path::new(path)).map_err(error::of_run)?;
+            let task = own.get().task(&Raised::default())?;
+            task.forget();
+            if origin.task != task.name() {
+                let (trained, asked) = (origin.task, task.name());
+                return Err(error::usage(format!("the policy was trained on {trained}, not on {asked}")));
+            }
+            return Ok(Self::new(actor, origin, task));
+        }
         let contestant = Contestant::open(Path::new(path)).map_err(error::of_run)?;
         Ok(Self { contestant: Arc::new(contestant) })
     }
@@ -184,6 +198,21 @@ impl Policy {
     #[getter]
     fn act_dim(&self) -> usize {
         self.actor().act_dim()
+    }
+
+    /// Lower and upper bounds of actions; empty for choices.
+    #[getter]
+    fn bounds(&self) -> (Vec<f64>, Vec<f64>) {
+        match self.actor().action_space() {
+            ActionSpace::Continuous { low, high } => (low.clone(), high.clone()),
+            ActionSpace::Discrete { .. } => (Vec::new(), Vec::new()),
+        }
+    }
+
+    /// Simulated seconds between two actions.
+    #[getter]
+    fn dt(&self) -> f64 {
+        self.contestant.task.spec().dt
     }
 
     /// Number of choices; none where actions are real numbers.

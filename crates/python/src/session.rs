@@ -1,6 +1,7 @@
 //! Training: the class `Session`, a step at a time in memory, and runs into a folder.
 
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
 use pyo3::prelude::*;
@@ -12,8 +13,10 @@ use wr2l::run::{
 };
 
 use crate::error;
+use crate::judge::On;
 use crate::plan;
 use crate::policy::Policy;
+use crate::raised::Raised;
 use crate::waiting::{Teller, wait_for};
 
 /// What happens in a run.
@@ -91,6 +94,17 @@ fn word(ending: Ending) -> &'static str {
     }
 }
 
+/// `done`, unless a function of Python's raised something meanwhile: that, and the work may be asked to stop anew.
+fn first_of<T>(raised: &Raised, stop: &StopFlag, done: PyResult<T>) -> PyResult<T> {
+    match raised.take() {
+        Some(error) => {
+            stop.shared().store(false, Ordering::Relaxed);
+            Err(error)
+        }
+        None => done,
+    }
+}
+
 fn check_threads(threads: usize) -> PyResult<()> {
     match threads {
         1..=1024 => Ok(()),
@@ -104,6 +118,9 @@ pub(crate) struct Session {
     game: Mutex<Game>,
     plan: Plan,
     stop: StopFlag,
+    /// Of a simulator of the user's own.
+    raised: Raised,
+    broken: bool,
 }
 
 impl Session {
@@ -119,23 +136,38 @@ impl Session {
     #[pyo3(signature = (task, file, settings, threads))]
     fn new(
         py: Python<'_>,
-        task: Option<&str>,
+        task: Option<On<'_>>,
         file: Option<&str>,
         settings: &Bound<'_, PyDict>,
         threads: usize,
     ) -> PyResult<Self> {
         check_threads(threads)?;
-        let plan = plan::resolve(task, file, settings)?;
         let stop = StopFlag::default();
+        let raised = Raised::stopping(stop.clone());
+        let (plan, threads) = match task {
+            None => (plan::resolve(None, file, settings)?, threads),
+            Some(On::Name(task)) => (plan::resolve(Some(&task), file, settings)?, threads),
+            Some(On::Own(own)) => {
+                let task = own.get().task(&raised)?;
+                let plan = plan::resolve(Some(task.handle()), file, settings);
+                task.forget();
+                // All lanes are stepped at once; the processes behind them are the simulator's own.
+                (plan?, 1)
+            }
+        };
         let work = |_: &Teller<Event>| Game::of(&plan, threads, stop.clone());
-        let game = wait_for(py, &stop, work, |_, _| Ok(()))?.map_err(error::of_run)?;
-        Ok(Self { game: Mutex::new(game), plan, stop })
+        let game = wait_for(py, &stop, work, |_, _| Ok(()));
+        let game = first_of(&raised, &stop, game)?.map_err(error::of_run)?;
+        Ok(Self { game: Mutex::new(game), plan, stop, raised, broken: false })
     }
 
     /// The adversary's turn, if that is due, and one improvement of the policy. What happened, in order; nothing once it has
     /// ended.
     fn step<'py>(&mut self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
-        let stop = self.stop.clone();
+        if self.broken {
+            return Err(error::broken("what its simulator raised ended this session: begin another"));
+        }
+        let (stop, raised) = (self.stop.clone(), self.raised.clone());
         let mut events = Vec::new();
         let game = self.game();
         let done = wait_for(
@@ -146,8 +178,9 @@ impl Session {
                 events.push(event);
                 Ok(())
             },
-        )?;
-        done.map_err(error::of_run)?;
+        );
+        self.broken = raised.is_there();
+        first_of(&raised, &stop, done)?.map_err(error::of_run)?;
         events.iter().map(|event| event.dict(py)).collect()
     }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use wr2l::eval::{Row, Table as Results, summary, write_csv};
+use wr2l::eval::{Bound as Share, Certainty, Certificate, Row, Table as Results, summary, write_csv};
 
 use crate::error;
 
@@ -108,6 +108,31 @@ impl Table {
         ];
         for (name, value) in numbers {
             dict.set_item(name, value)?;
+        }
+        Ok(dict)
+    }
+
+    /// What random systems allow to say about all: systems, confidence, `worst` and `shares` as (share, at least), bounds on
+    /// `mean` and `cvar10`, and the sentence.
+    fn certificate<'py>(
+        &self,
+        py: Python<'py>,
+        confidence: f64,
+        lowest: Option<f64>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let certainty = Certainty { confidence, lowest };
+        let all = Certificate::all(std::slice::from_ref(&self.results), certainty);
+        let all = all.map_err(|failure| error::usage(failure.to_string()))?;
+        let dict = PyDict::new(py);
+        for found in all {
+            let pair = |bound: &Share| (bound.share, bound.at_least);
+            dict.set_item("systems", found.systems)?;
+            dict.set_item("confidence", found.confidence)?;
+            dict.set_item("worst", found.worst.as_ref().map(pair))?;
+            dict.set_item("shares", found.shares.iter().map(pair).collect::<Vec<_>>())?;
+            dict.set_item("mean", found.mean)?;
+            dict.set_item("cvar10", found.cvar10)?;
+            dict.set_item("sentence", found.sentence())?;
         }
         Ok(dict)
     }

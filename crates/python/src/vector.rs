@@ -3,7 +3,8 @@
 use std::sync::{Mutex, PoisonError};
 
 use numpy::{
-    PyReadonlyArray1, PyReadonlyArray2, PyReadwriteArray1, PyReadwriteArray2, PyUntypedArrayMethods,
+    PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyReadwriteArray1,
+    PyReadwriteArray2, PyUntypedArrayMethods,
 };
 use pyo3::prelude::*;
 use wr2l::sim::{ActionSpace, Outcome};
@@ -27,6 +28,14 @@ impl From<LanesError> for PyErr {
         }
     }
 }
+
+/// Observations, rewards, terminated, truncated.
+type Results<'py> = (
+    Bound<'py, PyArray2<f64>>,
+    Bound<'py, PyArray1<f64>>,
+    Bound<'py, PyArray1<bool>>,
+    Bound<'py, PyArray1<bool>>,
+);
 
 /// Many lanes of a task, each with its own dynamics, on threads of their own.
 ///
@@ -81,6 +90,28 @@ fn check_actions(space: &ActionSpace, actions: &[f64]) -> PyResult<()> {
 impl VectorSim {
     fn lanes(&mut self) -> &mut Lanes {
         self.lanes.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes what came of a step, by lane.
+    fn write(
+        &mut self,
+        observations: &mut [f64],
+        rewards: &mut [f64],
+        terminated: &mut [bool],
+        truncated: &mut [bool],
+    ) -> PyResult<()> {
+        let (count, width) = (self.lanes().count(), self.lanes().spec().obs_dim);
+        let lengths = [observations.len(), rewards.len(), terminated.len(), truncated.len()];
+        expect("results", &lengths, &[count * width, count, count, count])?;
+        for (range, shard) in self.lanes().shards()? {
+            observations[range.start * width..range.end * width].copy_from_slice(&shard.observations);
+            rewards[range.clone()].copy_from_slice(&shard.rewards);
+            for (lane, outcome) in range.zip(&shard.outcomes) {
+                terminated[lane] = *outcome == Outcome::Terminated;
+                truncated[lane] = outcome.is_over() && !terminated[lane];
+            }
+        }
+        Ok(())
     }
 
     /// Copies the observations of all lanes.
@@ -272,34 +303,13 @@ impl VectorSim {
         self.observe(out)
     }
 
-    /// Steps all lanes by `actions`, `[lanes, act_dim]`, and writes what came of it: observations `[lanes, obs_dim]`, and by
-    /// lane rewards, whether it terminated, was truncated (also because its physics broke down: then `diverged` too), and
-    /// under `SameStep` the last observations of episodes that ended. Returns whether any episode ended.
-    #[expect(clippy::too_many_arguments, reason = "each is an array of its own")]
-    fn step(
-        &mut self,
-        py: Python<'_>,
-        actions: PyReadonlyArray2<'_, f64>,
-        mut observations: PyReadwriteArray2<'_, f64>,
-        mut rewards: PyReadwriteArray1<'_, f64>,
-        mut terminated: PyReadwriteArray1<'_, bool>,
-        mut truncated: PyReadwriteArray1<'_, bool>,
-        mut diverged: PyReadwriteArray1<'_, bool>,
-        mut last: PyReadwriteArray2<'_, f64>,
-    ) -> PyResult<bool> {
+    /// Steps all lanes by `actions`, `[lanes, act_dim]`. Returns whether any episode ended; what came of it is asked for next,
+    /// by `results` or `fresh_results`.
+    fn step(&mut self, py: Python<'_>, actions: PyReadonlyArray2<'_, f64>) -> PyResult<bool> {
         let mode = self.autoreset;
         let (count, act_dim) = (self.lanes().count(), self.lanes().spec().act_dim());
-        let width = self.lanes().spec().obs_dim;
         expect("actions", actions.shape(), &[count, act_dim])?;
         let actions = slice!(actions, "actions");
-        let (observations, last) = (slice_mut!(observations, "observations"), slice_mut!(last, "last"));
-        expect("observations", &[observations.len(), last.len()], &[count * width; 2])?;
-        let rewards = slice_mut!(rewards, "rewards");
-        let (terminated, truncated) =
-            (slice_mut!(terminated, "terminated"), slice_mut!(truncated, "truncated"));
-        let diverged = slice_mut!(diverged, "diverged");
-        let lengths = [rewards.len(), terminated.len(), truncated.len(), diverged.len()];
-        expect("results", &lengths, &[count; 4])?;
         check_actions(&self.lanes().spec().actions, actions)?;
         for (range, shard) in self.lanes().shards()? {
             if mode == Autoreset::Disabled
@@ -314,21 +324,55 @@ impl VectorSim {
         }
         let lanes = self.lanes();
         py.detach(|| lanes.step(mode))?;
-        let mut any = false;
+        let mut shards = self.lanes().shards()?;
+        Ok(shards.any(|(_, shard)| shard.outcomes.iter().any(|outcome| outcome.is_over())))
+    }
+
+    /// Writes what came of the last step: observations `[lanes, obs_dim]`, and by lane rewards, whether its episode terminated,
+    /// and whether it was truncated (also because its physics broke down).
+    fn results(
+        &mut self,
+        mut observations: PyReadwriteArray2<'_, f64>,
+        mut rewards: PyReadwriteArray1<'_, f64>,
+        mut terminated: PyReadwriteArray1<'_, bool>,
+        mut truncated: PyReadwriteArray1<'_, bool>,
+    ) -> PyResult<()> {
+        let observations = slice_mut!(observations, "observations");
+        let (rewards, terminated) = (slice_mut!(rewards, "rewards"), slice_mut!(terminated, "terminated"));
+        self.write(observations, rewards, terminated, slice_mut!(truncated, "truncated"))
+    }
+
+    /// The same as arrays of their own.
+    fn fresh_results<'py>(&mut self, py: Python<'py>) -> PyResult<Results<'py>> {
+        let (count, width) = (self.lanes().count(), self.lanes().spec().obs_dim);
+        let observations = PyArray2::zeros(py, [count, width], false);
+        let rewards = PyArray1::zeros(py, count, false);
+        let (terminated, truncated) = (PyArray1::zeros(py, count, false), PyArray1::zeros(py, count, false));
+        self.results(
+            observations.readwrite(),
+            rewards.readwrite(),
+            terminated.readwrite(),
+            truncated.readwrite(),
+        )?;
+        Ok((observations, rewards, terminated, truncated))
+    }
+
+    /// Writes of the last step which lanes' physics broke down, and under `SameStep` the last observations of the episodes
+    /// that ended.
+    fn endings(
+        &mut self,
+        mut diverged: PyReadwriteArray1<'_, bool>,
+        mut last: PyReadwriteArray2<'_, f64>,
+    ) -> PyResult<()> {
+        let (count, width) = (self.lanes().count(), self.lanes().spec().obs_dim);
+        let (diverged, last) = (slice_mut!(diverged, "diverged"), slice_mut!(last, "last"));
+        expect("endings", &[diverged.len(), last.len()], &[count, count * width])?;
         for (range, shard) in self.lanes().shards()? {
-            let rows = range.start * width..range.end * width;
-            observations[rows.clone()].copy_from_slice(&shard.observations);
-            rewards[range.clone()].copy_from_slice(&shard.rewards);
+            last[range.start * width..range.end * width].copy_from_slice(&shard.last);
             for (lane, outcome) in range.zip(&shard.outcomes) {
-                terminated[lane] = *outcome == Outcome::Terminated;
                 diverged[lane] = matches!(outcome, Outcome::Diverged(_));
-                truncated[lane] = *outcome == Outcome::Truncated || diverged[lane];
-                any |= outcome.is_over();
-            }
-            if mode == Autoreset::SameStep && any {
-                last[rows].copy_from_slice(&shard.last);
             }
         }
-        Ok(any)
+        Ok(())
     }
 }

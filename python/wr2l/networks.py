@@ -1,0 +1,131 @@
+"""Plain networks that were trained elsewhere: acting, and written for others."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _native
+from ._errors import FileError, UsageError
+from .parameters import numbers
+
+_F32 = npt.NDArray[np.float32]
+
+
+class Network:
+    """A policy of plain layers: observations `[rows, inputs]` to actions `[rows, outputs]`, or to choices `[rows]`.
+
+    Inputs are normalised, (x − mean) · inverse_deviation within ± clip; `activation` (`"tanh"` or `"relu"`) follows
+    every layer but the last. What comes out is clipped to `low` and `high`, after tanh and scaling to them where
+    `bounded`; without `low` and `high` the largest output is chosen.
+    """
+
+    def __init__(
+        self,
+        weights: Sequence[npt.ArrayLike],
+        biases: Sequence[npt.ArrayLike],
+        activation: str = "tanh",
+        *,
+        low: npt.ArrayLike | None = None,
+        high: npt.ArrayLike | None = None,
+        bounded: bool = False,
+        mean: npt.ArrayLike | None = None,
+        inverse_deviation: npt.ArrayLike | None = None,
+        clip: float = np.inf,
+    ) -> None:
+        if activation not in ("tanh", "relu"):
+            raise UsageError(f"activation = {activation}: expected `tanh` or `relu`")
+        if not weights or len(weights) != len(biases):
+            raise UsageError(f"expected as many biases as weights, got {len(biases)} and {len(weights)}")
+        self.weights = [_finite(weight, f"weight {i}", 2) for i, weight in enumerate(weights)]
+        self.biases = [_finite(bias, f"bias {i}", 1) for i, bias in enumerate(biases)]
+        self.activation, self.bounded, self.clip = activation, bounded, float(clip)
+        width = self.inputs = self.weights[0].shape[1]
+        for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            if weight.shape[1] != width or bias.shape != weight.shape[:1]:
+                raise UsageError(f"layer {i}: weight {weight.shape} and bias {bias.shape} do not fit {width} inputs")
+            width = weight.shape[0]
+        self.outputs = width
+        self.mean = np.zeros(self.inputs) if mean is None else _vector(mean, "mean", self.inputs)
+        one = np.ones(self.inputs)
+        self.inverse_deviation = one if inverse_deviation is None else _vector(inverse_deviation, "deviation", one.size)
+        if (low is None) != (high is None):
+            raise UsageError("give both `low` and `high`, or neither")
+        self.low = None if low is None else _vector(np.broadcast_to(numbers(low, "low"), (width,)), "low", width)
+        self.high = None if high is None else _vector(np.broadcast_to(numbers(high, "high"), (width,)), "high", width)
+
+    def __call__(self, observations: npt.ArrayLike) -> npt.NDArray[Any]:
+        """The actions for observations `[rows, inputs]`."""
+        seen = numbers(observations, "observations")
+        if seen.ndim != 2 or seen.shape[1] != self.inputs:
+            raise UsageError(f"observations: expected shape (rows, {self.inputs}), got {seen.shape}")
+        x = np.clip((seen - self.mean) * self.inverse_deviation, -self.clip, self.clip).astype(np.float32)
+        for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            # Summed in 64 bits, so that a row's result does not depend on how many others there are.
+            x = (x.astype(np.float64) @ weight.T.astype(np.float64) + bias).astype(np.float32)
+            if i + 1 < len(self.weights):
+                x = np.tanh(x) if self.activation == "tanh" else np.maximum(x, 0.0)
+        if self.low is None or self.high is None:
+            return np.asarray(np.argmax(x, axis=1))
+        actions = x.astype(np.float64)
+        if self.bounded:
+            actions = 0.5 * (self.low + self.high) + 0.5 * (self.high - self.low) * np.tanh(actions)
+        return np.asarray(np.clip(actions, self.low, self.high))
+
+    def to_onnx(self, path: str | os.PathLike[str], about: dict[str, Any] | None = None, *, force: bool = False) -> None:
+        """Writes an ONNX file as `Policy.to_onnx` does; `about` goes into its metadata as JSON."""
+        metadata = [(f"wr2l.{key}", json.dumps(value)) for key, value in (about or {}).items()]
+        _write(path, _native.network_onnx(self._parts(), metadata), force)
+
+    def to_c(self, path: str | os.PathLike[str], about: dict[str, Any] | None = None, *, force: bool = False) -> None:
+        """Writes a C99 header as `Policy.to_c` does; `about` goes into the comment at its top."""
+        lines = [f"{key}: {json.dumps(value)}" for key, value in (about or {}).items()]
+        _write(path, _native.network_c(self._parts(), lines).encode(), force)
+
+    def _parts(self) -> dict[str, Any]:
+        return {
+            "mean": self.mean.tolist(),
+            "inverse_deviation": self.inverse_deviation.tolist(),
+            "clip": self.clip,
+            "weights": self.weights,
+            "biases": self.biases,
+            "tanh": self.activation == "tanh",
+            "low": [] if self.low is None else self.low.tolist(),
+            "high": [] if self.high is None else self.high.tolist(),
+            "bounded": self.bounded,
+        }
+
+    def __repr__(self) -> str:
+        sizes = "–".join(str(n) for n in [self.inputs, *(len(bias) for bias in self.biases)])
+        return f"<wr2l.Network {sizes}, {self.activation}>"
+
+
+def _finite(value: npt.ArrayLike, what: str, axes: int) -> _F32:
+    array = np.ascontiguousarray(numbers(value, what), dtype=np.float32)
+    if array.ndim != axes or array.size == 0 or not np.isfinite(array).all():
+        raise UsageError(f"{what}: expected finite numbers with {axes} axes, got shape {array.shape}")
+    return array
+
+
+def _vector(value: npt.ArrayLike, what: str, length: int) -> npt.NDArray[np.float64]:
+    array = np.array(numbers(value, what))
+    if array.shape != (length,) or not np.isfinite(array).all():
+        raise UsageError(f"{what}: expected {length} finite numbers, got shape {array.shape}")
+    return array
+
+
+def _write(path: str | os.PathLike[str], content: bytes, force: bool) -> None:
+    try:
+        with open(path, "wb" if force else "xb") as file:
+            file.write(content)
+    except FileExistsError:
+        raise FileError(
+            f"{os.fspath(path)} exists already: choose another path, or replace it with `force=True`"
+        ) from None
+    except OSError as error:
+        raise FileError(f"{os.fspath(path)}: {error.strerror}") from error
