@@ -72,6 +72,8 @@ class VectorEnv(gymnasium.vector.VectorEnv[Array, Array, Array]):
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._actions_shape = (num_envs, *(self.single_action_space.shape or ()))
+        self._action_rows = np.zeros((num_envs, 1 if sim.choices is not None else self._actions_shape[-1]))
+        self._action_view = self._action_rows.reshape(self._actions_shape)
         shape = (num_envs, sim.obs_dim)
         self._observations, self._last = np.zeros(shape), np.zeros(shape)
         self._rewards = np.zeros(num_envs)
@@ -155,8 +157,9 @@ class VectorEnv(gymnasium.vector.VectorEnv[Array, Array, Array]):
             raise UsageError(f"actions: expected an array of shape {self._actions_shape}, got {array.shape}")
         if array.dtype.kind not in "buif":
             array = numbers(array, "actions")
-        array = np.ascontiguousarray(array, np.float64)
-        return array if array.ndim == 2 else array.reshape(self.num_envs, 1)
+        # Into the rows that the native half reads, whatever layout and kind they have.
+        self._action_view[...] = array
+        return self._action_rows
 
     def set_states(self, states: npt.ArrayLike, mask: npt.ArrayLike | None = None) -> Array:
         """Begins episodes in given physical states (positions, then velocities, `[num_envs, nq + nv]`), under the
