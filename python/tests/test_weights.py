@@ -163,8 +163,11 @@ def test_a_policy_file_is_judged_within_the_bounds_of_the_task(tmp_path: pathlib
 class _Bomb:
     """What a pickle of an attacker does."""
 
+    def __init__(self, trace: pathlib.Path) -> None:
+        self.trace = trace
+
     def __reduce__(self) -> Any:
-        return (open, ("/tmp/wr2l-was-executed", "w"))
+        return (open, (str(self.trace), "w"))
 
 
 def test_a_pickle_that_would_do_anything_is_refused_unread(tmp_path: pathlib.Path) -> None:
@@ -188,14 +191,16 @@ def test_a_pickle_that_would_do_anything_is_refused_unread(tmp_path: pathlib.Pat
     ]
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as file:
-        file.writestr("policy/data.pkl", pickle.dumps(_Bomb()))
+        file.writestr("policy/data.pkl", pickle.dumps(_Bomb(tmp_path / "executed")))
     refused.append((content.getvalue(), "would call `(_io|io).open`"))
     path = tmp_path / "policy.pth"
     for whole, words in refused:
         path.write_bytes(whole)
         with pytest.raises(wr2l.FileError, match=words):
             torch_files.read(str(path))
-    assert not pathlib.Path("/tmp/wr2l-was-executed").exists()
+    assert not (tmp_path / "executed").exists()
+    pickle.loads(pickle.dumps(_Bomb(tmp_path / "executed"))).close()
+    assert (tmp_path / "executed").exists(), "it would have been"
 
 
 def test_damaged_torch_files_are_refused_and_call_nothing(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
