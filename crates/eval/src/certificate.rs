@@ -94,7 +94,7 @@ impl Certificate {
     pub fn all(tables: &[Table], certainty: Certainty) -> Result<Vec<Self>, CertificateError> {
         let of = |table: &Table| {
             let label = &table.provenance.systems;
-            let drawn = ["box", "ball", "shell"].iter().any(|region| label.starts_with(region));
+            let drawn = ["box", "range", "ball", "shell"].iter().any(|region| label.starts_with(region));
             if !drawn {
                 return Err(CertificateError::NotRandom(label.clone()));
             }

@@ -19,9 +19,11 @@ const MOST_DRAWS: u32 = 100_000;
 /// same as those of 100.
 #[derive(Clone, Debug)]
 pub enum Region {
-    /// Every parameter uniform in ± this half-width (in units of z: 0.5 is 50 % of the nominal value), cut at its hard
-    /// bounds.
+    /// Every parameter in ± this half-width (in units of z: 0.5 is 50 % of the nominal value), cut at its hard
+    /// bounds. Uniform, or in its logarithm where the space says so, as in the range.
     Box(f64),
+    /// All of every parameter's range, between its hard bounds.
+    Range,
     /// Uniform in the Wasserstein ball.
     Ball(Ball),
     /// Uniform in what the ball of [`SHELL_REACH`]² times the radius has beyond the ball itself: dynamics that training
@@ -55,10 +57,20 @@ pub enum RegionError {
 }
 
 impl Region {
-    /// The region in a word: `box 0.5`, `ball`, `shell`.
+    /// What is meant where nobody says more than a half-width, or nothing: the range, if the space has ranges; else the box.
+    pub fn usual(space: &DynamicsSpace, half_width: Option<f64>) -> Self {
+        match half_width {
+            Some(half_width) => Self::Box(half_width),
+            None if space.has_ranges() => Self::Range,
+            None => Self::Box(HALF_WIDTH),
+        }
+    }
+
+    /// The region in a word: `box 0.5`, `range`, `ball`, `shell`.
     pub fn label(&self) -> String {
         match self {
             Self::Box(half_width) => format!("box {half_width}"),
+            Self::Range => "range".into(),
             Self::Ball(_) => "ball".into(),
             Self::Shell(_) => "shell".into(),
         }
@@ -88,11 +100,12 @@ impl Region {
                     let outside = drawn.into_iter().find(|z| !ball.contains(z));
                     phi.extend(space.physical(&outside.ok_or(RegionError::EmptyShell)?));
                 }
-                (Self::Box(half_width), _) => phi.extend(space.parameters().iter().map(|p| {
-                    let low = (p.nominal - half_width * p.scale).max(p.lower);
-                    let high = (p.nominal + half_width * p.scale).min(p.upper);
-                    stream.uniform(low, high)
-                })),
+                (Self::Box(half_width), _) => {
+                    phi.extend(drawn(space, *half_width, |low, high| stream.uniform(low, high)));
+                }
+                (Self::Range, _) => {
+                    phi.extend(drawn(space, f64::INFINITY, |low, high| stream.uniform(low, high)));
+                }
                 // `sampler` is there whenever there is a ball.
                 _ => {}
             }
@@ -109,6 +122,7 @@ impl Region {
 
     fn sampler(&self) -> Result<Option<UniformBall>, RegionError> {
         Ok(match self {
+            Self::Range => None,
             Self::Box(half_width) if *half_width > 0.0 && half_width.is_finite() => None,
             Self::Box(half_width) => return Err(RegionError::HalfWidth(*half_width)),
             Self::Ball(ball) => Some(ball.uniform()?),
@@ -130,20 +144,42 @@ impl Region {
                 Err(RegionError::Dimension { ball: ball.dim(), space: space.dim() })
             }
             Self::Ball(ball) => Ok(Some(ball.clone())),
+            Self::Range => {
+                let ends = space.lower_z().into_iter().chain(space.upper_z());
+                box_set(space, ends.map(f64::abs).fold(0.0, f64::max)).map(Some)
+            }
             Self::Box(half_width) => {
                 self.sampler()?;
-                let cut = |bounds: Vec<f64>| -> Vec<f64> {
-                    bounds.into_iter().map(|bound| bound.clamp(-half_width, *half_width)).collect()
-                };
-                let dim = space.dim();
-                let identity = wr2l_robust::DMatrix::identity(dim, dim);
-                let metric = wr2l_robust::ball::Metric::new(&identity, 1e-12)?;
-                // Twice ½ d half_width²: every corner is well inside the ellipsoid.
-                let epsilon = dim as f64 * half_width * half_width;
-                Ok(Some(Ball::new(metric, epsilon, cut(space.lower_z()), cut(space.upper_z()))?))
+                box_set(space, *half_width).map(Some)
             }
         }
     }
+}
+
+/// A value of every parameter within a half-width, left to chance as the space says.
+fn drawn(
+    space: &DynamicsSpace,
+    half_width: f64,
+    mut uniform: impl FnMut(f64, f64) -> f64,
+) -> impl Iterator<Item = f64> {
+    space.parameters().iter().enumerate().map(move |(i, p)| {
+        let low = (p.nominal - half_width * p.scale).max(p.lower);
+        let high = (p.nominal + half_width * p.scale).min(p.upper);
+        space.draw(i, [low, high], &mut uniform)
+    })
+}
+
+/// All within a half-width and the hard bounds, as a ball.
+fn box_set(space: &DynamicsSpace, half_width: f64) -> Result<Ball, RegionError> {
+    let cut = |bounds: Vec<f64>| -> Vec<f64> {
+        bounds.into_iter().map(|bound| bound.clamp(-half_width, half_width)).collect()
+    };
+    let dim = space.dim();
+    let identity = wr2l_robust::DMatrix::identity(dim, dim);
+    let metric = wr2l_robust::ball::Metric::new(&identity, 1e-12)?;
+    // Twice ½ d half_width²: every corner is well inside the ellipsoid.
+    let epsilon = dim as f64 * half_width * half_width;
+    Ok(Ball::new(metric, epsilon, cut(space.lower_z()), cut(space.upper_z()))?)
 }
 
 #[cfg(test)]
@@ -192,6 +228,37 @@ mod tests {
             assert!(ball(0.0500001).contains(&z(&inside, s)));
             assert!(ball(0.2000001).contains(&z(&around, s)) && !ball(0.0499999).contains(&z(&around, s)));
         }
+    }
+
+    #[test]
+    fn where_a_space_has_ranges_they_are_what_is_meant() {
+        let named = |region: Region| region.label();
+        assert_eq!(named(Region::usual(&space(), None)), "box 0.5");
+        assert_eq!(named(Region::usual(&space().with_ranges(), None)), "range");
+        assert_eq!(named(Region::usual(&space().with_ranges(), Some(0.2))), "box 0.2");
+        assert!(space().with_ranges().select(&["friction"]).unwrap().has_ranges());
+    }
+
+    #[test]
+    fn a_range_is_filled_from_end_to_end_as_its_space_says() {
+        let space = space().with_logarithmic(vec![true, false]).unwrap();
+        let systems = Region::Range.systems(&space, 2000, 3).unwrap();
+        for (i, p) in space.parameters().iter().enumerate() {
+            let middle = if i == 0 { (p.lower * p.upper).sqrt() } else { 0.5 * (p.lower + p.upper) };
+            let below = (0..2000).filter(|s| systems.row(*s)[i] < middle).count();
+            // Half of them, give or take six standard errors.
+            assert!(below.abs_diff(1000) < 135, "{}: {below}", p.name);
+            assert!((0..2000).all(|s| (p.lower..=p.upper).contains(&systems.row(s)[i])));
+        }
+        let set = Region::Range.search_set(&space).unwrap().unwrap();
+        for corner in [space.lower_z(), space.upper_z()] {
+            assert!(set.contains(&corner));
+        }
+        // Cut by a half-width, the logarithm is still what is even.
+        let cut = Region::Box(0.5).systems(&space, 2000, 3).unwrap();
+        let nominal = space.parameters()[0].nominal;
+        let below = (0..2000).filter(|s| cut.row(*s)[0] < nominal * 0.75_f64.sqrt()).count();
+        assert!(below.abs_diff(1000) < 135, "{below}");
     }
 
     #[test]

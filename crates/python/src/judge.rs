@@ -5,7 +5,7 @@ use std::path::Path;
 
 use pyo3::prelude::*;
 use wr2l::eval::{
-    Axis, Evaluation, EvaluationError, Grid, HALF_WIDTH, Journal, Region, Search, SearchKind, Subject,
+    Axis, Evaluation, EvaluationError, Grid, Journal, Region, Search, SearchKind, Subject,
     Systems, Training, evaluate_on, search_worst_on,
 };
 use wr2l::nn::{Normaliser, Policy as Network};
@@ -63,7 +63,7 @@ impl Where {
             }
             let chosen = self.vary.as_deref().map_or(Ok(all.clone()), |patterns| all.select(patterns));
             let space = chosen.map_err(error::of_space)?;
-            return Ok((Region::Box(self.half_width.unwrap_or(HALF_WIDTH)), space));
+            return Ok((Region::usual(&space, self.half_width), space));
         };
         if self.half_width.is_some() || self.vary.is_some() {
             return Err(error::usage("`half_width` and `vary` are about the box, and a ball was asked for"));

@@ -37,6 +37,10 @@ impl Parameter {
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct DynamicsSpace {
     parameters: Vec<Parameter>,
+    /// Whether a parameter that is left to chance is uniform in its logarithm, one each.
+    logarithmic: Vec<bool>,
+    /// Whether the bounds are what somebody believes, and not what a simulator accepts.
+    ranges: bool,
 }
 
 /// Why a parameter, a selection or a value was refused.
@@ -126,7 +130,53 @@ impl DynamicsSpace {
                 ));
             }
         }
-        Ok(Self { parameters })
+        Ok(Self { logarithmic: vec![false; parameters.len()], parameters, ranges: false })
+    }
+
+    /// The same space, whose bounds are ranges in which somebody believes the parameters to lie: what is drawn lies anywhere in
+    /// them if nothing else is said.
+    #[must_use]
+    pub fn with_ranges(self) -> Self {
+        Self { ranges: true, ..self }
+    }
+
+    /// Whether its bounds are such ranges, and not what a simulator accepts at most.
+    pub fn has_ranges(&self) -> bool {
+        self.ranges
+    }
+
+    /// The same space, where those parameters that are left to chance, and for which `logarithmic` (`[dim]`) holds, are uniform
+    /// in their logarithms: half and twice a value are as likely.
+    ///
+    /// # Errors
+    /// [`SpaceError::Dimension`]; [`SpaceError::Invalid`] for such a parameter whose lower bound is not positive.
+    pub fn with_logarithmic(self, logarithmic: Vec<bool>) -> Result<Self, SpaceError> {
+        if logarithmic.len() != self.dim() {
+            return Err(SpaceError::Dimension { expected: self.dim(), got: logarithmic.len() });
+        }
+        let mut drawn = self.parameters.iter().zip(&logarithmic);
+        match drawn.find(|(p, logarithmic)| **logarithmic && !(p.lower > 0.0)) {
+            Some((p, _)) => {
+                let reason = format!("a logarithm needs a positive lower bound, and it is {}", p.lower);
+                Err(SpaceError::Invalid { name: p.name.clone(), reason })
+            }
+            None => Ok(Self { logarithmic, ..self }),
+        }
+    }
+
+    /// Whether parameter `i` is uniform in its logarithm where it is left to chance.
+    pub fn is_logarithmic(&self, i: usize) -> bool {
+        self.logarithmic[i]
+    }
+
+    /// A value of parameter `i` left to chance within a range of its own unit, from a number that `uniform` draws between two
+    /// bounds.
+    pub fn draw(&self, i: usize, [low, high]: [f64; 2], mut uniform: impl FnMut(f64, f64) -> f64) -> f64 {
+        if self.logarithmic[i] {
+            uniform(low.ln(), high.ln()).exp().clamp(low, high)
+        } else {
+            uniform(low, high)
+        }
     }
 
     /// Number of parameters.
@@ -188,7 +238,11 @@ impl DynamicsSpace {
                 picked.push(i);
             }
         }
-        Ok(Self { parameters: picked.into_iter().map(|i| self.parameters[i].clone()).collect() })
+        Ok(Self {
+            parameters: picked.iter().map(|i| self.parameters[*i].clone()).collect(),
+            logarithmic: picked.iter().map(|i| self.logarithmic[*i]).collect(),
+            ranges: self.ranges,
+        })
     }
 
     /// Nominal values φ₀.
@@ -316,6 +370,24 @@ mod tests {
         let mut again = [0.0; 3];
         space.checked_physical_into(&z, &mut again).unwrap();
         assert_eq!(again, phi);
+    }
+
+    #[test]
+    fn what_is_left_to_chance_is_spread_as_was_said() {
+        let space = space().with_logarithmic(vec![false, true, false]).unwrap();
+        let names = ["friction", "foot_density"];
+        let some = space.select(&names).unwrap();
+        assert_eq!([0, 1].map(|i| some.is_logarithmic(i)), [false, true]);
+        let shares = |i: usize, range: [f64; 2]| {
+            [0.0, 0.5, 1.0].map(|share| space.draw(i, range, |low, high| low + share * (high - low)))
+        };
+        assert_eq!(shares(0, [100.0, 400.0]), [100.0, 250.0, 400.0]);
+        let [low, middle, high] = shares(1, [100.0, 400.0]);
+        assert!(low == 100.0 && high == 400.0 && (middle - 200.0).abs() < 1e-9, "{middle}");
+        let short = space.clone().with_logarithmic(vec![true]);
+        assert_eq!(short, Err(SpaceError::Dimension { expected: 3, got: 1 }));
+        let zero = DynamicsSpace::new(vec![parameter("x", 1.0, 0.0, 2.0)]).unwrap();
+        assert!(zero.with_logarithmic(vec![true]).is_err());
     }
 
     #[test]

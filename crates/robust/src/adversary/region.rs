@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use wr2l_sim::DynamicsSpace;
+use wr2l_rng::Stream;
+use wr2l_sim::{DynamicsSpace, Parameter};
 
 /// The shape of a region of dynamics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,18 +15,20 @@ pub enum Shape {
     Ball,
     /// A range of its own for every parameter: the usual domain randomisation.
     Box,
+    /// All of every parameter's range, from its lower to its upper bound: what the author of a task says may be.
+    Range,
 }
 
 /// The region that `uniform` and `cvar` draw dynamics from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RegionConfig {
-    /// Ball or box.
+    /// Ball, box or range. In the last two a parameter is drawn as its space says, uniformly or in the logarithm.
     pub shape: Shape,
     /// `shape = "box"`: how far a parameter may be from its nominal value, in units of it, within the hard bounds.
     /// Positive. Usual: 0.1–1.
     pub half_width: f64,
-    /// `shape = "box"`: ranges `[low, high]` in physical units for parameters that have one of their own, by name.
+    /// `shape = "box"` or `"range"`: ranges `[low, high]` in physical units for parameters that have one of their own, by name.
     pub ranges: BTreeMap<String, [f64; 2]>,
 }
 
@@ -47,12 +50,30 @@ pub struct BadRange {
 /// A range of z for every parameter.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DynamicsBox {
-    pub(super) lower: Vec<f64>,
-    pub(super) upper: Vec<f64>,
+    lower: Vec<f64>,
+    upper: Vec<f64>,
+    /// Of those that are uniform in their logarithm, nominal value and scale.
+    logarithmic: Vec<Option<[f64; 2]>>,
+}
+
+impl DynamicsBox {
+    /// Draws a point of it into `z` (`[dim]`).
+    pub(super) fn draw(&self, stream: &mut Stream, z: &mut [f64]) {
+        let bounds = self.lower.iter().zip(&self.upper).zip(&self.logarithmic);
+        for (z, ((&lower, &upper), logarithmic)) in z.iter_mut().zip(bounds) {
+            *z = match logarithmic {
+                None => stream.uniform(lower, upper),
+                Some([nominal, scale]) => {
+                    let [low, high] = [lower, upper].map(|z| (nominal + scale * z).ln());
+                    ((stream.uniform(low, high).exp() - nominal) / scale).clamp(lower, upper)
+                }
+            };
+        }
+    }
 }
 
 impl RegionConfig {
-    /// The box in z within the hard bounds of `space`; `None` if the region is the ball. Ranges are checked for either.
+    /// The box or range in z within the hard bounds of `space`; `None` if the region is the ball. Ranges are checked for either.
     ///
     /// # Errors
     /// [`BadRange`]: a half-width that is not positive and finite, a range of a parameter that does not vary, one whose
@@ -63,7 +84,13 @@ impl RegionConfig {
             let reason = format!("it must be positive and finite, got {half}");
             return Err(BadRange { option: "half_width".into(), reason });
         }
+        // A range is bounded by nothing but itself.
+        let half = if self.shape == Shape::Range { f64::INFINITY } else { half };
+        let parameters = space.parameters().iter().enumerate();
+        let logarithmic =
+            |(i, p): (usize, &Parameter)| space.is_logarithmic(i).then_some([p.nominal, p.scale]);
         let mut bounds = DynamicsBox {
+            logarithmic: parameters.map(logarithmic).collect(),
             lower: space.parameters().iter().map(|p| ((p.lower - p.nominal) / p.scale).max(-half)).collect(),
             upper: space.parameters().iter().map(|p| ((p.upper - p.nominal) / p.scale).min(half)).collect(),
         };
@@ -84,7 +111,7 @@ impl RegionConfig {
             bounds.lower[i] = (low - p.nominal) / p.scale;
             bounds.upper[i] = (high - p.nominal) / p.scale;
         }
-        Ok((self.shape == Shape::Box).then_some(bounds))
+        Ok((self.shape != Shape::Ball).then_some(bounds))
     }
 }
 
@@ -108,6 +135,27 @@ mod tests {
             region(Shape::Box, &[("torso_density", [500.0, 3000.0])]).bounds(&space()).unwrap().unwrap();
         assert_eq!((bounds.lower, bounds.upper), (vec![-0.5, -0.25], vec![2.0, 0.25]));
         assert_eq!(region(Shape::Ball, &[]).bounds(&space()), Ok(None));
+    }
+
+    #[test]
+    fn a_range_is_all_that_may_be_and_filled_as_its_space_says() {
+        let space = space().with_logarithmic(vec![true, false]).unwrap();
+        let drawn = region(Shape::Range, &[]).bounds(&space).unwrap().unwrap();
+        assert_eq!((&drawn.lower, &drawn.upper), (&space.lower_z(), &space.upper_z()));
+        let mut stream = wr2l_rng::StreamKey::new(1, wr2l_rng::Purpose::Test).stream();
+        let mut z = [0.0; 2];
+        let mut below = [0.0; 2];
+        for _ in 0..2000 {
+            drawn.draw(&mut stream, &mut z);
+            let phi = space.physical(&z);
+            for (i, p) in space.parameters().iter().enumerate() {
+                assert!((p.lower..=p.upper).contains(&phi[i]));
+                let middle = if i == 0 { (p.lower * p.upper).sqrt() } else { 0.5 * (p.lower + p.upper) };
+                below[i] += f64::from(u8::from(phi[i] < middle)) / 2000.0;
+            }
+        }
+        // Half of them lie below the middle, of the logarithm or of the range, give or take six standard errors.
+        assert!(below.iter().all(|share| (share - 0.5).abs() < 6.0 * 0.5 / 2000.0_f64.sqrt()), "{below:?}");
     }
 
     #[test]

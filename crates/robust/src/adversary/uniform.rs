@@ -166,11 +166,7 @@ impl DynamicsSource for UniformSource {
                 let count = points.len() / out.len();
                 out.copy_from_slice(&points[stream.below(count) * out.len()..][..out.len()]);
             }
-            Region::Box(DynamicsBox { lower, upper }) => {
-                for (out, (lower, upper)) in out.iter_mut().zip(lower.iter().zip(upper)) {
-                    *out = stream.uniform(*lower, *upper);
-                }
-            }
+            Region::Box(bounds) => bounds.draw(&mut stream, out),
         }
     }
 }

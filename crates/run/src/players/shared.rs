@@ -1,7 +1,7 @@
 //! Options of one name that several adversaries read.
 
 use wr2l_robust::AdversaryConfig;
-use wr2l_robust::adversary::{RegionConfig, Uniform};
+use wr2l_robust::adversary::{RegionConfig, Shape, Uniform};
 use wr2l_sim::DynamicsSpace;
 
 use super::adversary::Field;
@@ -34,8 +34,9 @@ pub(super) const RETURNS: &[Words] = &[
 pub(super) const REGION: &[Words] = &[
     Words {
         keys: &["region.shape"],
-        meaning: "`ball`, or `box`: a range of its own for every parameter, the usual domain randomisation",
-        usual: "`ball`",
+        meaning: "`ball`; `box`: a range of its own for every parameter, the usual domain randomisation; or `range`: all of \
+                  the range that the task gives it",
+        usual: "`ball`; robots of one's own: `range`",
     },
     Words {
         keys: &["region.half_width"],
@@ -44,7 +45,7 @@ pub(super) const REGION: &[Words] = &[
     },
     Words {
         keys: &["region.ranges.NAME"],
-        meaning: "`box`: the range of one parameter in its unit, as `[500, 3000]`",
+        meaning: "`box`, `range`: the range of one parameter in its unit, as `[500, 3000]`",
         usual: "what you believe",
     },
 ];
@@ -58,11 +59,11 @@ pub(super) fn check_region(region: &RegionConfig, space: &DynamicsSpace) -> Resu
 
 /// What of a region is not read where `vary` varies.
 pub(super) fn unread_of_region(region: &RegionConfig, vary: &[String]) -> Vec<Unread> {
-    if !is_box(region) {
-        return vec![Unread::but_for(
-            &["region.half_width", "region.ranges"],
-            "`adversary.region.shape = \"box\"`",
-        )];
+    let boxed = "`adversary.region.shape = \"box\"`";
+    match region.shape {
+        Shape::Ball => return vec![Unread::but_for(&["region.half_width", "region.ranges"], boxed)],
+        Shape::Range => return vec![Unread::but_for(&["region.half_width"], boxed)],
+        Shape::Box => {}
     }
     if vary.iter().all(|name| region.ranges.contains_key(name)) {
         return vec![Unread::but_for(&["region.half_width"], "a parameter without a range of its own")];
@@ -70,8 +71,9 @@ pub(super) fn unread_of_region(region: &RegionConfig, vary: &[String]) -> Vec<Un
     Vec::new()
 }
 
-pub(super) fn is_box(region: &RegionConfig) -> bool {
-    region.shape == wr2l_robust::adversary::Shape::Box
+/// Whether it is the ball.
+pub(super) fn is_ball(region: &RegionConfig) -> bool {
+    region.shape == Shape::Ball
 }
 
 /// Chance, in the ball or the region.

@@ -10,7 +10,7 @@ use wr2l_sim::DynamicsSpace;
 use super::adversary::{AdversaryOptions, AdversaryRow, Field, Needs, Turns, checked, field, read_adversary};
 use super::learner::Seat;
 use super::options::{Mistake, Options, Unread};
-use super::shared::{RAMP, REGION, check_region, is_box, uniform, unread_of_region};
+use super::shared::{RAMP, REGION, check_region, is_ball, uniform, unread_of_region};
 use crate::error::RunError;
 
 pub(super) static ROW: AdversaryRow = AdversaryRow {
@@ -61,7 +61,7 @@ impl AdversaryOptions for UniformOptions {
     }
 
     fn in_ball(&self) -> bool {
-        !is_box(&self.region)
+        is_ball(&self.region)
     }
 
     fn epsilon_ramp(&self) -> f64 {
