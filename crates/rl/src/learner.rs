@@ -147,6 +147,9 @@ pub trait Learner: std::fmt::Debug + Send {
 pub struct Improvement {
     /// Transitions collected, diverged ones included.
     pub transitions: usize,
+    /// Means a step of the terms of the task's rewards, in the order of
+    /// [`BatchSim::reward_names`](wr2l_sim::BatchSim::reward_names); empty where the task names none.
+    pub reward_terms: Vec<f64>,
     /// Episodes that ended, in lane order.
     pub finished: Vec<FinishedEpisode>,
     /// Episodes dropped because the dynamics changed under them.
@@ -192,7 +195,13 @@ impl Improvement {
     /// What was collected, nothing learnt yet.
     pub fn of(batch: &[LaneBatch]) -> Self {
         let mut report = Self { transitions: transitions(batch), ..Self::default() };
+        let sound = batch.iter().flat_map(|lane| &lane.outcomes);
+        let sound = sound.filter(|outcome| !matches!(outcome, Outcome::Diverged(_))).count();
         for lane in batch {
+            report.reward_terms.resize(lane.reward_terms.len(), 0.0);
+            for (mean, sum) in report.reward_terms.iter_mut().zip(&lane.reward_terms) {
+                *mean += sum / sound.max(1) as f64;
+            }
             report.finished.extend(&lane.finished);
             report.dropped += lane.dropped;
         }
@@ -205,6 +214,11 @@ impl Improvement {
 impl Improvement {
     /// Adds what was collected besides.
     pub fn add(&mut self, other: Self) {
+        let share = other.transitions as f64 / (self.transitions + other.transitions).max(1) as f64;
+        self.reward_terms.resize(other.reward_terms.len(), 0.0);
+        for (mean, more) in self.reward_terms.iter_mut().zip(&other.reward_terms) {
+            *mean += share * (more - *mean);
+        }
         self.transitions += other.transitions;
         self.finished.extend(other.finished);
         self.dropped += other.dropped;

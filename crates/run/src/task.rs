@@ -86,6 +86,15 @@ impl TaskRef {
         Ok(Self { handle: name.into(), ..opened }.remembered())
     }
 
+    /// The same task with more parameters ([`AnyTask::with_varied`]), and their names.
+    ///
+    /// # Errors
+    /// A sentence.
+    pub fn with_varied(&self, words: &[&str]) -> Result<(Self, Vec<String>), String> {
+        let (task, names) = self.task.with_varied(words)?;
+        Ok((Self::shared(task)?, names))
+    }
+
     /// [`TaskRef::open`], or what an earlier call of it found.
     fn find(handle: &str) -> Result<Self, String> {
         let opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner).get(handle).cloned();

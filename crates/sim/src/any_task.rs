@@ -1,6 +1,7 @@
 //! What is done with a task, whatever it is made of.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::{DynamicsSpace, Physics, SimError, SimSpec, Simulator, SweepRange, Task, Usual};
 
@@ -42,9 +43,27 @@ pub trait AnyTask: Send + Sync + fmt::Debug {
     /// What a plan has by default on it, later ones over earlier ones.
     fn usual(&self) -> &[Usual];
 
+    /// Names of the terms whose sum is its reward, where it says so.
+    fn reward_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The planar task that a page draws, if it is one.
     fn drawn(&self) -> Option<&Task> {
         None
+    }
+
+    /// The same task with more parameters, each a word that says of which elements of its robot and which quantity; and their
+    /// names.
+    ///
+    /// # Errors
+    /// A sentence, of a word that does not fit, or where the task knows no elements.
+    fn with_varied(&self, words: &[&str]) -> Result<(Arc<dyn AnyTask>, Vec<String>), String> {
+        let word = words.first().unwrap_or(&"");
+        Err(format!(
+            "`{word}`: the parameters of `{}` have names; elements are selected on robots of one's own",
+            self.name()
+        ))
     }
 
     /// What a run's folder keeps so that the run needs nothing else: names and contents of files, first the task's own; none for a

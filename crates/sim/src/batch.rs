@@ -279,6 +279,19 @@ pub trait BatchSim: Send + std::fmt::Debug {
     /// [`SimError::State`] for a wrong length or a number that is not finite.
     fn restore(&mut self, lane: usize, snapshot: &[f64]) -> Result<(), SimError>;
 
+    /// Names of the terms whose sum is the reward; none where the task does not say.
+    fn reward_names(&self) -> &[String] {
+        &[]
+    }
+
+    /// Writes the terms of the reward of a lane's last step (`[reward_names]`), weights included.
+    fn reward_terms(&self, _lane: usize, _out: &mut [f64]) {}
+
+    /// What was wrong in the step in which a lane diverged, in words, where more is known than its outcome says.
+    fn complaint(&self, _lane: usize) -> Option<String> {
+        None
+    }
+
     /// Advances every lane with `active[lane]` by one step of the task.
     ///
     /// - `actions`: `[lanes, act_dim]`, passed to the physics as they are (the physics clamps controls; the

@@ -129,8 +129,21 @@ impl BatchSim for NoisyBatch {
     }
 
     fn set_noise(&mut self, lane: usize, number: u64) {
+        self.inner.set_noise(lane, number);
         let lane = &mut self.lanes[lane];
         (lane.number, lane.step) = (number % NUMBERS as u64, 0);
+    }
+
+    fn reward_names(&self) -> &[String] {
+        self.inner.reward_names()
+    }
+
+    fn reward_terms(&self, lane: usize, out: &mut [f64]) {
+        self.inner.reward_terms(lane, out);
+    }
+
+    fn complaint(&self, lane: usize) -> Option<String> {
+        self.inner.complaint(lane)
     }
 
     fn reset(&mut self, lane: usize, stream: &mut Stream) {

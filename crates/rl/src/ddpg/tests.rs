@@ -100,7 +100,7 @@ fn lane(learner: &Ddpg, outcomes: [Outcome; 5]) -> LaneBatch {
         finished: Vec::new(),
         dropped: 0,
         obs_moments: wr2l_nn::RunningMoments::new(n),
-        discounted_moments: wr2l_nn::RunningMoments::new(1),
+        ..LaneBatch::empty()
     }
 }
 

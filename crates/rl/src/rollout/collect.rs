@@ -108,6 +108,11 @@ pub struct LaneBatch {
     pub log_probs: Vec<f32>,
     /// Rewards as the task gives them, or their negative if the opponent learns, `[n]`; 0 for a diverged step.
     pub rewards: Vec<f64>,
+    /// Sums of the terms of the task's rewards over the steps that did not diverge, in the order of
+    /// [`BatchSim::reward_names`]; empty where the task names none.
+    pub reward_terms: Vec<f64>,
+    /// Scratch: the terms of a step.
+    terms: Vec<f64>,
     /// Outcome of each step, `[n]`. A diverged step is not to be learnt from.
     pub outcomes: Vec<Outcome>,
     /// Steps whose successor state's value is needed: time limits, and the last step of a running episode.
@@ -133,6 +138,8 @@ impl LaneBatch {
             actions: Vec::new(),
             log_probs: Vec::new(),
             rewards: Vec::new(),
+            reward_terms: Vec::new(),
+            terms: Vec::new(),
             outcomes: Vec::new(),
             successor_steps: Vec::new(),
             successors: Vec::new(),
@@ -155,6 +162,7 @@ impl LaneBatch {
         clear(&mut self.actions, horizon * act_dim);
         clear(&mut self.log_probs, horizon);
         clear(&mut self.rewards, horizon);
+        self.reward_terms.fill(0.0);
         clear(&mut self.outcomes, horizon);
         clear(&mut self.successor_steps, horizon);
         clear(&mut self.successors, horizon * input_dim);
@@ -382,6 +390,9 @@ impl Script for LaneScript<'_> {
     fn begin(&mut self, sim: &mut dyn BatchSim, lane: usize, memory: &mut [f64]) -> Result<(), SimError> {
         self.obs.resize(sim.spec().obs_dim + memory.len(), 0.0);
         self.inputs.resize(self.batch.obs_moments.dim(), 0.0);
+        let terms = sim.reward_names().len();
+        self.batch.reward_terms.resize(terms, 0.0);
+        self.batch.terms.resize(terms, 0.0);
         self.plan();
         if !self.state.started {
             return self.start(sim, lane, memory);
@@ -449,6 +460,10 @@ impl Script for LaneScript<'_> {
         state.length += 1;
         if !matches!(outcome, Outcome::Diverged(_)) {
             state.ret += reward;
+            sim.reward_terms(lane, &mut batch.terms);
+            for (sum, term) in batch.reward_terms.iter_mut().zip(&batch.terms) {
+                *sum += term;
+            }
             state.discounted = self.options.discount * state.discounted + reward;
             // Simulators give finite rewards; a sum of them beyond 1e150 is left out of the scale.
             let _ = batch.discounted_moments.update(&[state.discounted]);

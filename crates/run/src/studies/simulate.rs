@@ -40,6 +40,8 @@ pub struct Simulated {
     pub steps: u64,
     /// How the last step ended. A step that diverged has no row.
     pub outcome: Outcome,
+    /// What was wrong in a step that diverged, where the simulator knows more than that.
+    pub complaint: Option<String>,
     /// The state that it began in: qpos, then qvel.
     pub initial_state: Vec<f64>,
     /// The actions, that of a diverged step included, `[steps, act_dim]`.
@@ -104,13 +106,14 @@ impl Simulation {
         let mut csv = header(&spec);
         line(&csv)?;
         let mut row = vec![0.0; spec.state_dim() + spec.obs_dim];
-        let (mut steps, mut outcome) = (0, Outcome::Running);
+        let (mut steps, mut outcome, mut complaint) = (0, Outcome::Running, None);
         let (mut rewards, mut outcomes) = ([0.0], [Outcome::Running]);
         while let Some(action) = actions.next() {
             taken.extend_from_slice(action);
             sim.step(action, &[true], &mut rewards, &mut outcomes);
             outcome = outcomes[0];
             if matches!(outcome, Outcome::Diverged(_)) {
+                complaint = sim.complaint(0);
                 break;
             }
             steps += 1;
@@ -124,7 +127,7 @@ impl Simulation {
                 break;
             }
         }
-        Ok(Simulated { steps, outcome, initial_state, actions: taken })
+        Ok(Simulated { steps, outcome, complaint, initial_state, actions: taken })
     }
 
     fn state(&self, spec: &SimSpec) -> Result<Option<Vec<f64>>, RunError> {

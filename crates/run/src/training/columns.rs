@@ -9,7 +9,8 @@ use crate::training::session::IterationDone;
 use crate::training::watch::TurnDone;
 
 /// Columns of `metrics.csv`; then one per varied parameter, `z_NAME`, with its normalised value under which the
-/// iteration's episodes ran, empty if they differed.
+/// iteration's episodes ran, empty if they differed; then one per term of the reward of a robot of one's own, `reward/NAME`,
+/// with its mean a step.
 ///
 /// | column | meaning |
 /// |---|---|
@@ -90,10 +91,10 @@ pub const TURN_COLUMNS: [&str; 17] = [
     "seconds",
 ];
 
-/// The header of `metrics.csv`.
-pub(crate) fn iteration_columns(vary: &[String]) -> Vec<String> {
+/// The header of `metrics.csv`; `terms` are the columns of the reward's.
+pub(crate) fn iteration_columns(vary: &[String], terms: &[String]) -> Vec<String> {
     let fixed = COLUMNS.iter().map(|&name| name.to_owned());
-    fixed.chain(vary.iter().map(|name| format!("z_{name}"))).collect()
+    fixed.chain(vary.iter().map(|name| format!("z_{name}"))).chain(terms.iter().cloned()).collect()
 }
 
 /// The header of `adversary.csv`.
@@ -132,9 +133,10 @@ impl<'a> IterationRow<'a> {
 }
 
 impl IterationRow<'_> {
-    /// The row, with `dim` varied parameters.
-    pub(crate) fn cells(&self, dim: usize) -> Vec<Cell> {
+    /// The row, with `dim` varied parameters and `terms` terms of the reward.
+    pub(crate) fn cells(&self, dim: usize, terms: usize) -> Vec<Cell> {
         let done = self.improvement;
+        let term = |i: usize| done.reward_terms.get(i).copied().unwrap_or(f64::NAN);
         let mut cells: Vec<Cell> = vec![
             self.iteration.into(),
             self.steps.into(),
@@ -157,6 +159,7 @@ impl IterationRow<'_> {
             Cell::Word(done.skipped.map_or("", Skip::as_str)),
         ];
         cells.extend(coordinates(self.z, dim));
+        cells.extend((0..terms).map(|i| Cell::from(term(i))));
         cells
     }
 }

@@ -28,19 +28,27 @@ pub(crate) struct Logs {
     /// None without an adversary.
     pub(crate) adversary: Option<CsvLog>,
     pub(crate) events: EventLog,
+    /// Columns and tags of the terms of the reward.
+    terms: Vec<String>,
+}
+
+/// What the terms of the reward are called.
+fn reward_terms(plan: &Plan) -> Vec<String> {
+    plan.task.reward_names().iter().map(|name| format!("reward/{name}")).collect()
 }
 
 impl Logs {
     /// Empty logs of a new run.
     pub(crate) fn create(plan: &Plan, folder: &RunFolder) -> Result<Self, RunError> {
-        let vary = &plan.vary;
+        let (vary, terms) = (&plan.vary, reward_terms(plan));
         Ok(Self {
-            metrics: CsvLog::create(&folder.file(METRICS), &iteration_columns(vary))?,
+            metrics: CsvLog::create(&folder.file(METRICS), &iteration_columns(vary, &terms))?,
             adversary: match has_adversary(plan) {
                 true => Some(CsvLog::create(&folder.file(ADVERSARY), &turn_columns(vary))?),
                 false => None,
             },
             events: EventLog::create(&folder.file(EVENTS))?,
+            terms,
         })
     }
 
@@ -64,21 +72,26 @@ impl Logs {
             }
             Ok::<_, RunError>(log)
         };
+        let terms = reward_terms(plan);
         Ok(Self {
-            metrics: resume(METRICS, &iteration_columns(&plan.vary), course.iteration)?,
+            metrics: resume(METRICS, &iteration_columns(&plan.vary, &terms), course.iteration)?,
             adversary: match has_adversary(plan) {
                 true => Some(resume(ADVERSARY, &turn_columns(&plan.vary), course.turn)?),
                 false => None,
             },
             events: EventLog::resume(&folder.file(EVENTS), course.iteration + course.turn)?,
+            terms,
         })
     }
 
     /// A row an iteration; `dim` parameters vary.
     pub(crate) fn iteration(&mut self, done: &IterationDone, dim: usize) -> Result<(), RunError> {
         let row = IterationRow::of(done);
-        self.metrics.row(&row.cells(dim))?;
-        self.events.scalars(row.steps, &iteration_scalars(&row))
+        self.metrics.row(&row.cells(dim, self.terms.len()))?;
+        let mut scalars: Vec<(&str, f64)> = iteration_scalars(&row);
+        let terms = self.terms.iter().map(String::as_str);
+        scalars.extend(terms.zip(row.improvement.reward_terms.iter().copied()));
+        self.events.scalars(row.steps, &scalars)
     }
 
     /// A row a turn.
