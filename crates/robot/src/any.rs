@@ -1,8 +1,11 @@
 //! A robot's task, as runs, evaluations and pages take it.
 
+use std::sync::Arc;
+
 use wr2l_sim::{AnyTask, DynamicsSpace, Physics, SimError, SimSpec, Simulator, SweepRange, Usual};
 
 use crate::batch::spec;
+use crate::loop_numbers::Reach;
 use crate::physics::{RobotPhysics, choose};
 use crate::task::{RobotTask, TaskError};
 
@@ -51,7 +54,7 @@ impl AnyTask for RobotTask {
     }
 
     fn spec(&self) -> SimSpec {
-        SimSpec { snapshot_len: 0, ..spec(&self.rig(), 0) }
+        SimSpec { snapshot_len: 0, ..spec(&self.rig(), 0, Reach::default()) }
     }
 
     fn space(&self) -> DynamicsSpace {
@@ -85,6 +88,15 @@ impl AnyTask for RobotTask {
 
     fn usual(&self) -> &[Usual] {
         RobotTask::usual(self)
+    }
+
+    fn reward_names(&self) -> Vec<String> {
+        self.terms().reward_names().to_vec()
+    }
+
+    fn with_varied(&self, words: &[&str]) -> Result<(Arc<dyn AnyTask>, Vec<String>), String> {
+        let (task, names) = self.varied_by(words)?;
+        Ok((Arc::new(task), names))
     }
 
     fn files(&self) -> Vec<(String, Vec<u8>)> {

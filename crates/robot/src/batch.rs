@@ -6,22 +6,28 @@ use std::sync::Arc;
 use wr2l_rng::Stream;
 use wr2l_sim::{BatchSim, Divergence, DynamicsSpace, Outcome, SimError, SimSpec, Verdict};
 
+use crate::control_loop::{ControlLoop, NUMBERS};
+use crate::effects::Effects;
 use crate::input::Input;
+use crate::loop_numbers::Reach;
 use crate::rules::{Referee, Rig};
 
 /// What moves the lanes of a batch.
 pub(crate) trait Mover: Send + fmt::Debug {
     /// Writes φ into a lane, whose state stays.
     fn set_phi(&mut self, lane: usize, phi: &[f64]) -> Result<(), String>;
-    /// Pushes the rig's bodies (`[pushed, 2]`, along x and z), until the next start.
-    fn set_forces(&mut self, lane: usize, forces: &[f64]);
+    /// Pushes bodies, and no others, by forces on their centres of mass in the frame of the world, until the next start. A body
+    /// that is there twice is pushed by both.
+    fn set_forces(&mut self, lane: usize, bodies: &[usize], forces: &[[f64; 3]]);
     /// Starts in a state, without forces.
     fn start(&mut self, lane: usize, qpos: &[f64], qvel: &[f64]);
     fn state(&self, lane: usize, qpos: &mut [f64], qvel: &mut [f64]);
     fn save(&self, lane: usize, out: &mut [f64]);
     fn restore(&mut self, lane: usize, snapshot: &[f64]);
-    /// Takes the steps of the physics of a step of the task.
-    fn advance(&mut self, controls: &[f64], active: &[bool]);
+    /// Takes so many steps of the physics.
+    fn advance(&mut self, controls: &[f64], active: &[bool], steps: u32);
+    /// Makes what can be read that of the state, after the steps of the physics that make one of the task.
+    fn arrive(&mut self, _active: &[bool]) {}
     /// Why the lane has broken down, if it has.
     fn failure(&self, lane: usize) -> Option<Divergence>;
     /// Writes the numbers that were asked for, after a start or an advance.
@@ -75,8 +81,8 @@ impl Readings {
     }
 }
 
-/// Shapes and limits of a rig on a physics whose own snapshots have `physics` numbers.
-pub(crate) fn spec(rig: &Rig, physics: usize) -> SimSpec {
+/// Shapes and limits of a rig on a physics whose own snapshots have `physics` numbers, with a loop of some reach.
+pub(crate) fn spec(rig: &Rig, physics: usize, reach: Reach) -> SimSpec {
     let inventory = rig.model.inventory();
     let act_dim = rig.actions.dim();
     let wanted = Readings::new(rig.rules.inputs()).wanted.len();
@@ -86,8 +92,8 @@ pub(crate) fn spec(rig: &Rig, physics: usize) -> SimSpec {
         nq: inventory.reference.len(),
         nv: inventory.velocities,
         episode_limit: rig.episode_steps,
-        dt: inventory.timestep * f64::from(rig.frame_skip),
-        snapshot_len: physics + 2 * wanted + 2 * act_dim + rig.rules.memory_len() + 1,
+        dt: rig.step_seconds(),
+        snapshot_len: physics + 2 * wanted + 2 * act_dim + 1 + reach.kept(rig) + rig.rules.memory_len(),
         forces: rig.pushed.iter().map(|body| inventory.bodies[*body].name.clone()).collect(),
         walks: rig.walks,
     }
@@ -102,6 +108,13 @@ pub(crate) struct RobotBatch<M> {
     space: DynamicsSpace,
     readings: Readings,
     referee: Box<dyn Referee>,
+    effects: Effects,
+    around: ControlLoop,
+    /// Bodies that can be pushed from outside, and those that the loop pushes; room for the forces on them, and, of every
+    /// lane, those from outside (`[lanes, pushed]`).
+    pushable: Vec<usize>,
+    forces: Vec<[f64; 3]>,
+    outside: Vec<[f64; 3]>,
     lanes: usize,
     /// Dynamics that the lanes hold, `[lanes, dim]`; NaN before they are first set.
     phi: Vec<f64>,
@@ -125,14 +138,22 @@ impl<M: Mover> RobotBatch<M> {
     pub(crate) fn new(
         mover: M,
         rig: &Arc<Rig>,
+        effects: &Effects,
         spec: &SimSpec,
         space: &DynamicsSpace,
         lanes: usize,
     ) -> Result<Self, SimError> {
         let readings = Readings::new(rig.rules.inputs());
         let (wanted, act_dim) = (readings.wanted.len(), spec.act_dim());
+        let around = ControlLoop::new(effects, space, rig, lanes);
+        let pushable = [rig.pushed.as_slice(), &around.reach.pushed].concat();
         let mut batch = Self {
             mover,
+            effects: effects.clone(),
+            forces: vec![[0.0; 3]; pushable.len()],
+            outside: vec![[0.0; 3]; lanes * rig.pushed.len()],
+            pushable,
+            around,
             referee: rig.rules.referee(lanes),
             lanes,
             phi: vec![f64::NAN; lanes * space.dim()],
@@ -164,6 +185,8 @@ impl<M: Mover> RobotBatch<M> {
     fn begin(&mut self, lane: usize, stream: Option<&mut Stream>) {
         let (qpos, qvel) = self.room.split_at(self.spec.nq);
         self.mover.start(lane, qpos, qvel);
+        self.outside(lane).fill([0.0; 3]);
+        self.around.begin(lane);
         self.elapsed[lane] = 0;
         let act_dim = self.spec.act_dim();
         self.action[lane * act_dim..][..act_dim].fill(0.0);
@@ -173,7 +196,42 @@ impl<M: Mover> RobotBatch<M> {
         self.mover.read(lane, &self.readings.wanted, now);
         self.before[lane * wanted..][..wanted].copy_from_slice(now);
         self.fill(lane);
-        self.referee.start(&self.rows, lane, stream);
+        let Some(stream) = stream else { return self.referee.start(&self.rows, lane, None) };
+        self.referee.start(&self.rows, lane, Some(&mut *stream));
+        // After all that is drawn without it: the loop's noise moves no other number.
+        if self.around.is_random() {
+            self.around.set_number(lane, stream.below(NUMBERS) as u64);
+        }
+    }
+
+    fn outside(&mut self, lane: usize) -> &mut [[f64; 3]] {
+        let pushed = self.rig.pushed.len();
+        &mut self.outside[lane * pushed..][..pushed]
+    }
+
+    /// Hands the forces from outside, and the loop's pushes at a step, to the physics.
+    fn push(&mut self, lane: usize, step: u32) {
+        let pushed = self.rig.pushed.len();
+        let (outside, pushes) = self.forces.split_at_mut(pushed);
+        outside.copy_from_slice(&self.outside[lane * pushed..][..pushed]);
+        self.around.pushes(lane, step, pushes);
+        self.mover.set_forces(lane, &self.pushable, &self.forces);
+    }
+
+    /// Takes a step of the task, with controls that arrive as the loop lets them.
+    fn advance(&mut self) {
+        if self.around.reach.late == 0 {
+            self.mover.advance(&self.controls, &self.moving, self.rig.frame_skip);
+        } else {
+            let drives = self.rig.drives.len();
+            for substep in 0..self.rig.frame_skip {
+                for lane in (0..self.lanes).filter(|lane| self.moving[*lane]) {
+                    self.around.arrived(lane, substep, &mut self.controls[lane * drives..][..drives]);
+                }
+                self.mover.advance(&self.controls, &self.moving, 1);
+            }
+        }
+        self.mover.arrive(&self.moving);
     }
 
     /// Writes a lane's column.
@@ -226,13 +284,39 @@ impl<M: Mover> BatchSim for RobotBatch<M> {
             .set_phi(lane, phi)
             .map_err(|reason| SimError::Model { task: self.rig.name.clone(), reason })?;
         held.copy_from_slice(phi);
+        self.around.set_phi(lane, &self.effects, phi);
+        if self.around.reach.sensed {
+            self.referee.set_noise_sizes(lane, self.around.noise(lane));
+        }
         Ok(())
     }
 
     fn set_forces(&mut self, lane: usize, forces: &[f64]) -> Result<(), SimError> {
         check_numbers("forces", forces, 2 * self.rig.pushed.len())?;
-        self.mover.set_forces(lane, forces);
+        for (own, force) in self.outside(lane).iter_mut().zip(forces.chunks_exact(2)) {
+            *own = [force[0], 0.0, force[1]];
+        }
+        self.push(lane, self.elapsed[lane]);
         Ok(())
+    }
+
+    fn set_noise(&mut self, lane: usize, number: u64) {
+        let number = number % NUMBERS as u64;
+        self.around.set_number(lane, number);
+        self.referee.set_noise(lane, number);
+    }
+
+    fn reward_names(&self) -> &[String] {
+        self.referee.reward_names()
+    }
+
+    fn reward_terms(&self, lane: usize, out: &mut [f64]) {
+        self.referee.reward_terms(lane, out);
+    }
+
+    fn complaint(&self, lane: usize) -> Option<String> {
+        // Where the physics broke down, what terms make of its state means nothing.
+        if self.mover.failure(lane).is_some() { None } else { self.referee.complaint(lane) }
     }
 
     fn reset(&mut self, lane: usize, stream: &mut Stream) {
@@ -261,7 +345,8 @@ impl<M: Mover> BatchSim for RobotBatch<M> {
 
     fn save(&self, lane: usize, out: &mut [f64]) {
         let [read, acted] = self.parts(lane);
-        let tail = 2 * read.len() + 2 * acted.len() + self.rig.rules.memory_len() + 1;
+        let memory = self.rig.rules.memory_len();
+        let tail = 2 * read.len() + 2 * acted.len() + 1 + self.around.reach.kept(&self.rig) + memory;
         let (physics, mut out) = out.split_at_mut(out.len() - tail);
         self.mover.save(lane, physics);
         let parts = [
@@ -276,15 +361,19 @@ impl<M: Mover> BatchSim for RobotBatch<M> {
             own.copy_from_slice(part);
             out = rest;
         }
-        self.referee.save(lane, out);
+        let (around, memory) = out.split_at_mut(out.len() - memory);
+        self.around.save(lane, around);
+        self.referee.save(lane, memory);
     }
 
     fn restore(&mut self, lane: usize, snapshot: &[f64]) -> Result<(), SimError> {
         check_numbers("snapshot", snapshot, self.spec.snapshot_len)?;
         let [read, acted] = self.parts(lane);
-        let tail = 2 * read.len() + 2 * acted.len() + self.rig.rules.memory_len() + 1;
+        let memory = self.rig.rules.memory_len();
+        let tail = 2 * read.len() + 2 * acted.len() + 1 + self.around.reach.kept(&self.rig) + memory;
         let (physics, mut from) = snapshot.split_at(snapshot.len() - tail);
         self.mover.restore(lane, physics);
+        self.outside(lane).fill([0.0; 3]);
         let mut elapsed = [0.0];
         let parts: [&mut [f64]; 5] = [
             &mut self.now[read.clone()],
@@ -300,7 +389,9 @@ impl<M: Mover> BatchSim for RobotBatch<M> {
         }
         self.elapsed[lane] = elapsed[0] as u32;
         self.fill(lane);
-        self.referee.restore(lane, from, &self.rows);
+        let (around, memory) = from.split_at(from.len() - memory);
+        self.around.restore(lane, around);
+        self.referee.restore(lane, memory, &self.rows);
         Ok(())
     }
 
@@ -319,9 +410,13 @@ impl<M: Mover> BatchSim for RobotBatch<M> {
                 for (control, drive) in controls.iter_mut().zip(&self.rig.drives) {
                     *control = drive.control(action);
                 }
+                self.around.send(lane, self.elapsed[lane], controls);
+                if !self.around.reach.pushed.is_empty() {
+                    self.push(lane, self.elapsed[lane]);
+                }
             }
         }
-        self.mover.advance(&self.controls, &self.moving);
+        self.advance();
         for lane in 0..self.lanes {
             if !self.moving[lane] {
                 continue;

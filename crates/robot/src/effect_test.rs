@@ -10,7 +10,7 @@ pub struct Felt {
     pub name: String,
     /// The bound.
     pub value: f64,
-    /// The largest difference of any position or velocity to the nominal course, over the steps that both took.
+    /// The largest difference of any position, velocity or observation to the nominal course, over the steps that both took.
     pub difference: f64,
     /// The step at which the physics broke down, if it did.
     pub diverged: Option<u32>,
@@ -79,7 +79,13 @@ fn follow(sim: &mut dyn BatchSim, felt: &mut [Felt], seed: u64, steps: u32) {
     let mut actions = vec![0.0; lanes * dim];
     let (mut rewards, mut outcomes) = (vec![0.0; lanes], vec![Outcome::Running; lanes]);
     let mut active = vec![true; lanes];
-    let (mut own, mut nominal) = (vec![0.0; sim.spec().state_dim()], vec![0.0; sim.spec().state_dim()]);
+    let (state, seen) = (sim.spec().state_dim(), sim.spec().obs_dim);
+    let (mut own, mut nominal) = (vec![0.0; state + seen], vec![0.0; state + seen]);
+    let look = |sim: &dyn BatchSim, lane: usize, numbers: &mut [f64]| {
+        let (moved, observed) = numbers.split_at_mut(state);
+        sim.state(lane, moved);
+        sim.observe(lane, observed);
+    };
     for step in 0..steps {
         let (first, rest) = actions.split_at_mut(dim);
         space.draw(|low, high| random.uniform(low, high), first);
@@ -92,10 +98,10 @@ fn follow(sim: &mut dyn BatchSim, felt: &mut [Felt], seed: u64, steps: u32) {
         if !active[lanes - 1] {
             return;
         }
-        sim.state(lanes - 1, &mut nominal);
+        look(sim, lanes - 1, &mut nominal);
         for (lane, felt) in felt.iter_mut().enumerate() {
             if active[lane] {
-                sim.state(lane, &mut own);
+                look(sim, lane, &mut own);
                 let largest = own.iter().zip(&nominal).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
                 felt.difference = felt.difference.max(largest);
             } else if felt.diverged.is_none() {

@@ -3,10 +3,9 @@
 use wr2l_lanes::Parameters;
 use wr2l_sim::DynamicsSpace;
 
-#[cfg(feature = "mujoco")]
-use crate::field::Field;
-use crate::field::{Write, colliding};
+use crate::field::{Field, Write, colliding};
 use crate::inventory::Inventory;
+use crate::loop_numbers::{LoopNumbers, Reach};
 
 /// What one parameter writes.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,6 +63,32 @@ impl Effects {
                 write.apply(slot, value);
             }
         }
+    }
+
+    /// Writes φ into numbers of the loop around the physics that are the nominal ones.
+    pub(crate) fn write_loop(&self, phi: &[f64], numbers: &mut LoopNumbers) {
+        for (write, value) in self.all(phi) {
+            if let Some(slot) = write.field.of_loop(numbers) {
+                write.apply(slot, value);
+            }
+        }
+    }
+
+    /// What of the loop is written at all; how late actions may be is 1 where they may be late.
+    pub(crate) fn reach(&self) -> Reach {
+        let mut reach = Reach::default();
+        for write in self.effects.iter().flat_map(|effect| &effect.writes) {
+            match write.field {
+                Field::Delay(_) => reach.late = 1,
+                Field::ActionNoise(_) => reach.inexact = true,
+                Field::Push(body) => reach.pushed.push(body),
+                Field::Noise(_) => reach.sensed = true,
+                _ => {}
+            }
+        }
+        reach.pushed.sort_unstable();
+        reach.pushed.dedup();
+        reach
     }
 
     /// Refuses what MuJoCo would take and get wrong.
@@ -133,11 +158,12 @@ impl Effects {
         reference: &mujoco_rs::prelude::MjModel,
         model: &mut mujoco_rs::prelude::MjModel,
     ) {
-        for (write, _) in self.all(phi) {
+        let physical = |(write, _): &(Write, f64)| write.field.is_physical();
+        for (write, _) in self.all(phi).filter(physical) {
             let nominal = write.field.read_mujoco(reference);
             write.field.write_mujoco(model, nominal);
         }
-        for (write, value) in self.all(phi) {
+        for (write, value) in self.all(phi).filter(physical) {
             let mut number = write.field.read_mujoco(model);
             write.apply(&mut number, value);
             write.field.write_mujoco(model, number);
@@ -165,6 +191,7 @@ impl Field {
             Self::ForceRange(a, k) => model.actuator_forcerange()[a][k],
             Self::Gravity(k) => model.opt().gravity[k],
             Self::Wind(k) => model.opt().wind[k],
+            Self::Delay(_) | Self::ActionNoise(_) | Self::Push(_) | Self::Noise(_) => 0.0,
         }
     }
 
@@ -192,6 +219,7 @@ impl Field {
             Self::ForceRange(a, k) => model.actuator_forcerange_mut()[a][k] = value,
             Self::Gravity(k) => model.opt_mut().gravity[k] = value,
             Self::Wind(k) => model.opt_mut().wind[k] = value,
+            Self::Delay(_) | Self::ActionNoise(_) | Self::Push(_) | Self::Noise(_) => {}
         }
     }
 }

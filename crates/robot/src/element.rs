@@ -25,13 +25,15 @@ pub enum ElementKind {
     Tendon,
     /// An equality constraint.
     Equality,
+    /// A term of a task's observation.
+    Observe,
     /// What holds for the model as a whole.
     Option,
 }
 
 impl ElementKind {
     /// All kinds.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Body,
         Self::Joint,
         Self::Geom,
@@ -41,6 +43,7 @@ impl ElementKind {
         Self::Actuator,
         Self::Tendon,
         Self::Equality,
+        Self::Observe,
         Self::Option,
     ];
 
@@ -56,6 +59,7 @@ impl ElementKind {
             Self::Actuator => "actuator",
             Self::Tendon => "tendon",
             Self::Equality => "equality",
+            Self::Observe => "observe",
             Self::Option => "option",
         }
     }
@@ -72,6 +76,7 @@ impl ElementKind {
             Self::Actuator => "actuators",
             Self::Tendon => "tendons",
             Self::Equality => "equalities",
+            Self::Observe => "terms of the observation",
             Self::Option => "options",
         }
     }
@@ -88,6 +93,7 @@ impl ElementKind {
             Self::Actuator => Element::Actuator(index),
             Self::Tendon => Element::Tendon(index),
             Self::Equality => Element::Equality(index),
+            Self::Observe => Element::Observe(index),
             Self::Option => Element::Option,
         }
     }
@@ -104,6 +110,7 @@ impl ElementKind {
             Self::Actuator => inventory.actuators.len(),
             Self::Tendon => inventory.tendons.len(),
             Self::Equality => inventory.equalities.len(),
+            Self::Observe => inventory.observed.len(),
             Self::Option => 1,
         }
     }
@@ -123,6 +130,7 @@ impl ElementKind {
             Self::Actuator => of(&inventory.actuators, |actuator| &actuator.name),
             Self::Tendon => of(&inventory.tendons, |name| name),
             Self::Equality => of(&inventory.equalities, |name| name),
+            Self::Observe => of(&inventory.observed, |term| &term.name),
             Self::Option => vec!["option"],
         }
     }
@@ -155,6 +163,8 @@ pub enum Element {
     Tendon(usize),
     /// An equality constraint.
     Equality(usize),
+    /// A term of a task's observation.
+    Observe(usize),
     /// The model as a whole: gravity, the medium.
     Option,
 }
@@ -172,6 +182,7 @@ impl Element {
             Self::Actuator(_) => ElementKind::Actuator,
             Self::Tendon(_) => ElementKind::Tendon,
             Self::Equality(_) => ElementKind::Equality,
+            Self::Observe(_) => ElementKind::Observe,
             Self::Option => ElementKind::Option,
         }
     }
@@ -180,7 +191,7 @@ impl Element {
     pub fn index(self) -> usize {
         match self {
             Self::Body(i) | Self::Joint(i) | Self::Geom(i) | Self::Site(i) | Self::Sensor(i) => i,
-            Self::Pair(i) | Self::Actuator(i) | Self::Tendon(i) | Self::Equality(i) => i,
+            Self::Pair(i) | Self::Actuator(i) | Self::Tendon(i) | Self::Equality(i) | Self::Observe(i) => i,
             Self::Option => 0,
         }
     }
@@ -200,6 +211,7 @@ impl Element {
             Self::Actuator(i) => &inventory.actuators[i].name,
             Self::Tendon(i) => &inventory.tendons[i],
             Self::Equality(i) => &inventory.equalities[i],
+            Self::Observe(i) => &inventory.observed[i].name,
             Self::Option => "option",
         }
     }

@@ -3,6 +3,7 @@
 use wr2l_lanes::Parameters;
 
 use crate::inventory::Inventory;
+use crate::loop_numbers::LoopNumbers;
 
 /// A number of a compiled model, by the [`Inventory`]'s indices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,6 +24,12 @@ pub(crate) enum Field {
     ForceRange(usize, usize),
     Gravity(usize),
     Wind(usize),
+    /// Of the loop around the physics: seconds until an actuator gets an action, noise on it, pushes of a body, noise of a
+    /// term of the observation.
+    Delay(usize),
+    ActionNoise(usize),
+    Push(usize),
+    Noise(usize),
 }
 
 /// What is done to a nominal value.
@@ -99,6 +106,22 @@ impl Write {
 }
 
 impl Field {
+    /// Whether it is of the model, and not of the loop around it.
+    pub(crate) fn is_physical(self) -> bool {
+        !matches!(self, Self::Delay(_) | Self::ActionNoise(_) | Self::Push(_) | Self::Noise(_))
+    }
+
+    /// Its place among the loop's numbers.
+    pub(crate) fn of_loop(self, numbers: &mut LoopNumbers) -> Option<&mut f64> {
+        match self {
+            Self::Delay(a) => numbers.delay.get_mut(a),
+            Self::ActionNoise(a) => numbers.action_noise.get_mut(a),
+            Self::Push(b) => numbers.push.get_mut(b),
+            Self::Noise(term) => numbers.noise.get_mut(term),
+            _ => None,
+        }
+    }
+
     /// What the batched engine has no word for, if this is of it.
     pub(crate) fn beyond_lanes(self) -> Option<&'static str> {
         match self {
@@ -130,6 +153,7 @@ impl Field {
             Self::Gear(a) => parameters.gear.get_mut(a),
             Self::Gravity(k) => parameters.gravity.get_mut(k),
             Self::Friction(..) | Self::PairFriction(..) | Self::ForceRange(..) | Self::Wind(_) => None,
+            Self::Delay(_) | Self::ActionNoise(_) | Self::Push(_) | Self::Noise(_) => None,
         }
     }
 }

@@ -89,7 +89,7 @@ fn what(inventory: &Inventory, element: Element) -> String {
             );
             format!("on {joint}{range}")
         }
-        Element::Tendon(_) | Element::Equality(_) => String::new(),
+        Element::Tendon(_) | Element::Equality(_) | Element::Observe(_) => String::new(),
         Element::Option => "the model as a whole".to_owned(),
     }
 }

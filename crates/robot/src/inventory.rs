@@ -44,6 +44,18 @@ pub struct Inventory {
     pub tendons: Vec<String>,
     /// Names of the equality constraints.
     pub equalities: Vec<String>,
+    /// Terms of a task's observation: none belongs to a model alone.
+    #[serde(skip)]
+    pub observed: Vec<SensedTerm>,
+}
+
+/// A term of a task's observation, whose noise may vary.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SensedTerm {
+    /// Its name; empty if it has none.
+    pub name: String,
+    /// Size of its noise, in the unit of its value.
+    pub noise: f64,
 }
 
 /// A body.

@@ -9,6 +9,7 @@ use crate::batch::{Mover, RobotBatch, spec};
 use crate::effects::Effects;
 use crate::input::Input;
 use crate::kinematics::{Kinematics, Wanted};
+use crate::loop_numbers::Reach;
 use crate::rules::{Moment, Rig};
 
 /// Makes batches of a rig on the batched engine.
@@ -59,7 +60,7 @@ impl LanesEngine {
         }
         let model = Arc::clone(rig.model.lanes().map_err(str::to_owned)?);
         let shape = model.shape();
-        let spec = spec(&rig, shape.coordinates + 2 * shape.dofs);
+        let spec = spec(&rig, shape.coordinates + 2 * shape.dofs, Reach::of(&effects, &space, &rig));
         Ok(Self { rig, model, effects, space, spec })
     }
 }
@@ -104,7 +105,7 @@ impl Engine for LanesEngine {
             rig: Arc::clone(&self.rig),
             effects: self.effects.clone(),
         };
-        Ok(Box::new(RobotBatch::new(mover, &self.rig, &self.spec, &self.space, lanes)?))
+        Ok(Box::new(RobotBatch::new(mover, &self.rig, &self.effects, &self.spec, &self.space, lanes)?))
     }
 
     /// As many as are computed at a time on this machine.
@@ -162,13 +163,12 @@ impl Mover for LanesMover {
         Ok(())
     }
 
-    fn set_forces(&mut self, lane: usize, forces: &[f64]) {
+    fn set_forces(&mut self, lane: usize, bodies: &[usize], forces: &[[f64; 3]]) {
         self.forces.fill(0.0);
-        for (&body, force) in self.rig.pushed.iter().zip(forces.chunks_exact(2)) {
+        for (&body, force) in bodies.iter().zip(forces) {
             // The world cannot be pushed.
             if let Some(body) = body.checked_sub(1) {
-                self.forces[6 * body] = force[0];
-                self.forces[6 * body + 2] = force[1];
+                (0..3).for_each(|axis| self.forces[6 * body + axis] += force[axis]);
             }
         }
         self.batch.set_forces(lane, &self.forces);
@@ -190,8 +190,8 @@ impl Mover for LanesMover {
         self.batch.restore(lane, snapshot);
     }
 
-    fn advance(&mut self, controls: &[f64], active: &[bool]) {
-        self.batch.step(controls, active, self.rig.frame_skip as usize);
+    fn advance(&mut self, controls: &[f64], active: &[bool], steps: u32) {
+        self.batch.step(controls, active, steps as usize);
     }
 
     fn failure(&self, lane: usize) -> Option<Divergence> {

@@ -6,6 +6,7 @@
 
 mod any;
 mod batch;
+mod control_loop;
 mod effect_test;
 mod effects;
 mod element;
@@ -18,12 +19,14 @@ mod inspect;
 mod inventory;
 mod kinematics;
 mod lanes_engine;
+mod loop_numbers;
 mod model;
 #[cfg(feature = "mujoco")]
 mod mujoco_engine;
 mod observation;
 mod physics;
 mod quantity;
+mod rehearsal;
 mod rules;
 mod selector;
 mod start;
@@ -45,10 +48,13 @@ pub use file::{
 };
 pub use input::Input;
 pub use inspect::{Listed, Nominal, describe, inspect};
-pub use inventory::{Actuator, Body, Geom, Inventory, Joint, JointKind, Keyframe, Pair, Sensor, Site};
+pub use inventory::{
+    Actuator, Body, Geom, Inventory, Joint, JointKind, Keyframe, Pair, SensedTerm, Sensor, Site,
+};
 pub use model::{RobotError, RobotModel};
 pub use physics::{Choice, RobotPhysics, choose};
 pub use quantity::Quantity;
+pub use rehearsal::{Course, TermSeen, doubts, rehearse};
 pub use rules::{Drive, Moment, Referee, Rig, Rules};
 pub use selector::{SelectError, Selector};
 pub use start::Start;

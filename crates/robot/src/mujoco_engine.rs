@@ -8,6 +8,7 @@ use wr2l_sim::{BatchSim, Divergence, DynamicsSpace, Engine, SimError, SimSpec};
 use crate::batch::{Mover, Readings, RobotBatch, spec};
 use crate::effects::Effects;
 use crate::input::Input;
+use crate::loop_numbers::Reach;
 use crate::rules::{Moment, Rig};
 
 /// Everything that determines the next step, the solver's warm start included.
@@ -36,7 +37,7 @@ impl MujocoEngine {
         effects.prepare_mujoco(&mut reference);
         // Computed once and shared by all clones, so that exchanging a lane's model compares two pointers.
         reference.layout();
-        let spec = spec(&rig, reference.state_size(STATE));
+        let spec = spec(&rig, reference.state_size(STATE), Reach::of(&effects, &space, &rig));
         Ok(Self { rig, reference: Arc::new(reference), effects, space, spec })
     }
 }
@@ -62,7 +63,7 @@ impl Engine for MujocoEngine {
             reference: Arc::clone(&self.reference),
             effects: self.effects.clone(),
         };
-        Ok(Box::new(RobotBatch::new(mover, &self.rig, &self.spec, &self.space, lanes)?))
+        Ok(Box::new(RobotBatch::new(mover, &self.rig, &self.effects, &self.spec, &self.space, lanes)?))
     }
 }
 
@@ -132,10 +133,11 @@ impl Mover for MujocoMover {
         data.set_state(&self.saved, STATE).map_err(|error| error.to_string())
     }
 
-    fn set_forces(&mut self, lane: usize, forces: &[f64]) {
+    fn set_forces(&mut self, lane: usize, bodies: &[usize], forces: &[[f64; 3]]) {
         let applied = self.lanes[lane].xfrc_applied_mut();
-        for (&body, force) in self.rig.pushed.iter().zip(forces.chunks_exact(2)) {
-            (applied[body][0], applied[body][2]) = (force[0], force[1]);
+        applied.fill([0.0; 6]);
+        for (&body, force) in bodies.iter().zip(forces) {
+            (0..3).for_each(|axis| applied[body][axis] += force[axis]);
         }
     }
 
@@ -165,13 +167,18 @@ impl Mover for MujocoMover {
         data.xfrc_applied_mut().fill([0.0; 6]);
     }
 
-    fn advance(&mut self, controls: &[f64], active: &[bool]) {
+    fn advance(&mut self, controls: &[f64], active: &[bool], steps: u32) {
         let dim = self.rig.drives.len();
         for (lane, data) in self.lanes.iter_mut().enumerate().filter(|(lane, _)| active[*lane]) {
             data.ctrl_mut().copy_from_slice(&controls[lane * dim..][..dim]);
-            for _ in 0..self.rig.frame_skip {
+            for _ in 0..steps {
                 data.step();
             }
+        }
+    }
+
+    fn arrive(&mut self, active: &[bool]) {
+        for (_, data) in self.lanes.iter_mut().enumerate().filter(|(lane, _)| active[*lane]) {
             if self.constraint_forces {
                 data.rne_post_constraint();
             }

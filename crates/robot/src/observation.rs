@@ -31,11 +31,11 @@ impl Observed {
         self.width * (self.delay + self.history)
     }
 
-    /// What becomes of a number.
-    fn read(&self, value: f64, stream: Option<&mut Stream>) -> f64 {
+    /// What becomes of a number under noise of a size.
+    fn read(&self, value: f64, size: f64, stream: Option<&mut Stream>) -> f64 {
         let noise = match (self.noise, stream) {
-            (Spread::Uniform(size), Some(stream)) => stream.uniform(-size, size),
-            (Spread::Normal(size), Some(stream)) => size * stream.normal(),
+            (Spread::Uniform(_), Some(stream)) => stream.uniform(-size, size),
+            (Spread::Normal(_), Some(stream)) => size * stream.normal(),
             (_, None) => 0.0,
         };
         let value = if noise == 0.0 { value } else { value + noise };
@@ -56,29 +56,35 @@ impl Observed {
 /// episode's noise.
 pub(crate) const HEADER: usize = 3;
 
-/// Begins an episode: what is remembered comes with its first state.
-pub(crate) fn begin(terms: &[Observed], memory: &mut [f64], stream: Option<&mut Stream>) {
+/// Begins an episode: what is remembered comes with its first state. The key of its noise is drawn from `stream`, if there is
+/// one.
+pub(crate) fn begin(memory: &mut [f64], stream: Option<&mut Stream>) {
     memory.fill(0.0);
-    let noisy = terms.iter().any(|term| !term.noise.is_none());
-    // Only what needs random numbers draws any.
-    if let (true, Some(stream)) = (noisy, stream) {
+    if let Some(stream) = stream {
         for half in &mut memory[1..HEADER] {
             *half = stream.below(1 << 32) as f64;
         }
     }
 }
 
-/// Remembers a state; `value(i)` is the number `i` of all terms' values, one term after the other.
-pub(crate) fn remember(terms: &[Observed], memory: &mut [f64], value: impl Fn(usize) -> f64) {
+/// Chooses the noise from here on by a number below 2⁶⁴.
+pub(crate) fn set_noise(memory: &mut [f64], number: u64) {
+    memory[1] = (number >> 32) as f64;
+    memory[2] = (number & 0xFFFF_FFFF) as f64;
+}
+
+/// Remembers a state; `value(i)` is the number `i` of all terms' values, one term after the other. `sizes` are those of the
+/// terms' noise.
+pub(crate) fn remember(terms: &[Observed], sizes: &[f64], memory: &mut [f64], value: impl Fn(usize) -> f64) {
     let (header, mut memory) = memory.split_at_mut(HEADER);
     let step = header[0];
     header[0] += 1.0;
     let seed = (header[1] as u64) << 32 | header[2] as u64;
-    let noisy = terms.iter().any(|term| !term.noise.is_none());
-    // One stream a step: a snapshot needs no position in it.
-    let mut stream = noisy.then(|| StreamKey::new(seed, Purpose::Own).iteration(step as u64).stream());
+    let key = StreamKey::new(seed, Purpose::Own).iteration(step as u64);
     let mut first = 0;
-    for term in terms {
+    for (number, (term, &size)) in terms.iter().zip(sizes).enumerate() {
+        // One stream a step and term: a snapshot needs no position in it, and no term's noise hangs on another's size.
+        let mut stream = (size != 0.0).then(|| key.lane(number as u64).stream());
         let (kept, rest) = memory.split_at_mut(term.kept());
         memory = rest;
         let width = term.width;
@@ -87,8 +93,7 @@ pub(crate) fn remember(terms: &[Observed], memory: &mut [f64], value: impl Fn(us
             kept.copy_within(..term.kept() - width, width);
         }
         for i in 0..width {
-            let stream = stream.as_mut().filter(|_| !term.noise.is_none());
-            kept[i] = term.read(value(first + i), stream);
+            kept[i] = term.read(value(first + i), size, stream.as_mut());
         }
         if step == 0.0 {
             for later in 1..term.delay + term.history {

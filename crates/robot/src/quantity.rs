@@ -10,6 +10,8 @@ use crate::inventory::{Inventory, JointKind};
 const LEAST_FRICTION: f64 = 1e-5;
 /// The least mass (kg) that a body is given: far below any robot's part, far above what makes solvers fail.
 const LEAST_MASS: f64 = 1e-9;
+/// Seconds that an action is late at most.
+const LONGEST_DELAY: f64 = 1.0;
 /// As large as any such number may become.
 const LARGEST: f64 = 1e9;
 
@@ -47,10 +49,18 @@ pub enum Quantity {
     Gravity(usize),
     /// Velocity of the medium along an axis of the world (m/s).
     Wind(usize),
+    /// Seconds until an action arrives at actuators.
+    Delay,
+    /// Standard deviation of the noise on the actions of actuators, in halves of their range; new at every step.
+    ActionNoise,
+    /// Random force on the centre of mass of bodies: standard deviation of each horizontal component (N); new every 0.5 s.
+    Push,
+    /// Size of the noise of terms of the observation, in the unit of their values.
+    Noise,
 }
 
 /// All quantities, with their names in task files.
-const NAMES: [(Quantity, &str); 21] = [
+const NAMES: [(Quantity, &str); 25] = [
     (Quantity::Mass, "mass"),
     (Quantity::Inertia, "inertia"),
     (Quantity::Centre(0), "com.x"),
@@ -72,6 +82,10 @@ const NAMES: [(Quantity, &str); 21] = [
     (Quantity::Wind(0), "wind.x"),
     (Quantity::Wind(1), "wind.y"),
     (Quantity::Wind(2), "wind.z"),
+    (Quantity::Delay, "delay"),
+    (Quantity::ActionNoise, "action_noise"),
+    (Quantity::Push, "push"),
+    (Quantity::Noise, "noise"),
 ];
 
 impl Quantity {
@@ -103,10 +117,13 @@ impl Quantity {
     /// The kinds of elements that have it.
     pub fn kinds(self) -> &'static [ElementKind] {
         match self {
-            Self::Mass | Self::Inertia | Self::Centre(_) => &[ElementKind::Body],
+            Self::Mass | Self::Inertia | Self::Centre(_) | Self::Push => &[ElementKind::Body],
             Self::Slide | Self::Spin | Self::Roll => &[ElementKind::Geom, ElementKind::Pair],
             Self::Damping | Self::Armature | Self::FrictionLoss | Self::Stiffness => &[ElementKind::Joint],
-            Self::Gain | Self::Gear | Self::ForceLimit => &[ElementKind::Actuator],
+            Self::Gain | Self::Gear | Self::ForceLimit | Self::Delay | Self::ActionNoise => {
+                &[ElementKind::Actuator]
+            }
+            Self::Noise => &[ElementKind::Observe],
             Self::Gravity(_) | Self::Wind(_) => &[ElementKind::Option],
         }
     }
@@ -125,7 +142,9 @@ impl Quantity {
             (Self::Mass, _) => "kg",
             (Self::Inertia, _) => "kg·m²",
             (Self::Centre(_) | Self::Spin | Self::Roll, _) => "m",
-            (Self::Slide | Self::Gear | Self::Gain, _) => "1",
+            (Self::Slide | Self::Gear | Self::Gain | Self::ActionNoise | Self::Noise, _) => "1",
+            (Self::Delay, _) => "s",
+            (Self::Push, _) => "N",
             (Self::Damping, true) => "N·s/m",
             (Self::Damping, false) => "N·m·s/rad",
             (Self::Armature, true) => "kg",
@@ -150,6 +169,9 @@ impl Quantity {
             Self::Gain | Self::Gear => [-LARGEST, LARGEST],
             Self::ForceLimit => [1e-9, LARGEST],
             Self::Gravity(_) | Self::Wind(_) => [-1000.0, 1000.0],
+            Self::Delay => [0.0, LONGEST_DELAY],
+            Self::ActionNoise => [0.0, 10.0],
+            Self::Push | Self::Noise => [0.0, LARGEST],
         }
     }
 
@@ -188,6 +210,10 @@ impl Quantity {
                 Some(_) => Err(format!("the limits of `{}` are not the same in both directions", name())),
                 None => Err(format!("the force of `{}` has no limit in the model", name())),
             },
+            (Self::Push, Element::Body(b)) if inventory.bodies[b].mass > 0.0 => Ok(0.0),
+            (Self::Push, Element::Body(_)) => Err(format!("`{}` has no mass", name())),
+            (Self::Delay | Self::ActionNoise, Element::Actuator(_)) => Ok(0.0),
+            (Self::Noise, Element::Observe(term)) => Ok(inventory.observed[term].noise),
             (Self::Gravity(k), Element::Option) => Ok(inventory.gravity[k]),
             (Self::Wind(k), Element::Option) if inventory.density > 0.0 || inventory.viscosity > 0.0 => {
                 Ok(inventory.wind[k])
@@ -255,6 +281,10 @@ impl Quantity {
             ],
             Self::Gravity(k) => vec![by(Field::Gravity(k))],
             Self::Wind(k) => vec![by(Field::Wind(k))],
+            Self::Delay => vec![by(Field::Delay(i))],
+            Self::ActionNoise => vec![by(Field::ActionNoise(i))],
+            Self::Push => vec![by(Field::Push(i))],
+            Self::Noise => vec![by(Field::Noise(i))],
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use wr2l_rng::Stream;
 use wr2l_sim::{ActionSpace, Verdict};
 
@@ -18,6 +19,11 @@ pub trait Rules: Send + Sync + fmt::Debug {
 
     /// Numbers that a referee keeps of a lane beyond the present: all that [`Referee::save`] writes.
     fn memory_len(&self) -> usize;
+
+    /// Sizes of the noise of the observation's terms, in the unit of their values; none where no noise may vary.
+    fn noise(&self) -> &[f64] {
+        &[]
+    }
 
     /// Draws where an episode starts: qpos and qvel, which come with the place of the start without noise.
     fn draw_start(&self, stream: &mut Stream, qpos: &mut [f64], qvel: &mut [f64]);
@@ -37,6 +43,25 @@ pub trait Referee: Send + fmt::Debug {
 
     /// The observation of a lane after its start or last step (`[obs_dim]`).
     fn observe(&self, lane: usize, out: &mut [f64]);
+
+    /// Names of the terms of the reward.
+    fn reward_names(&self) -> &[String] {
+        &[]
+    }
+
+    /// Writes the terms of the reward of a lane's last step (`[reward_names]`).
+    fn reward_terms(&self, _lane: usize, _out: &mut [f64]) {}
+
+    /// The term of a lane's last step that was no finite number, if one was not.
+    fn complaint(&self, _lane: usize) -> Option<String> {
+        None
+    }
+
+    /// From now on the noise of a lane's terms is of these sizes, in the order of [`Rules::noise`].
+    fn set_noise_sizes(&mut self, _lane: usize, _sizes: &[f64]) {}
+
+    /// Which noise a lane has to the end of its episode, as [`BatchSim::set_noise`](wr2l_sim::BatchSim::set_noise) says.
+    fn set_noise(&mut self, _lane: usize, _number: u64) {}
 
     /// Writes what it keeps of a lane (`[memory_len]`).
     fn save(&self, lane: usize, out: &mut [f64]);
@@ -72,7 +97,8 @@ impl Drive {
 
 /// Of which moment MuJoCo's derived quantities (places, velocities of bodies) are. Positions and velocities of joints are
 /// always of the state that a step has reached.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Moment {
     /// Of the state that the step has reached.
     #[default]
@@ -80,6 +106,13 @@ pub enum Moment {
     /// Of the last evaluation within `mj_step`, one step of the physics before: what programs see that read `mjData` after
     /// `mj_step`, Gymnasium's among them. On MuJoCo alone.
     Evaluated,
+}
+
+impl Moment {
+    /// Whether it is the state that a step has reached.
+    pub fn is_reached(&self) -> bool {
+        *self == Self::Reached
+    }
 }
 
 /// A robot in a task: all that an engine needs besides what varies.
@@ -95,6 +128,8 @@ pub struct Rig {
     pub actions: ActionSpace,
     /// The controls, one an actuator.
     pub drives: Vec<Drive>,
+    /// The controls, one an actuator, while no action has arrived yet.
+    pub rest: Vec<f64>,
     /// Steps of the physics per step of the task; at least 1.
     pub frame_skip: u32,
     /// Steps of the task after which an episode is truncated.
@@ -107,4 +142,11 @@ pub struct Rig {
     pub walks: bool,
     /// Of which moment derived quantities are.
     pub moment: Moment,
+}
+
+impl Rig {
+    /// Seconds per step of the task.
+    pub fn step_seconds(&self) -> f64 {
+        self.model.inventory().timestep * f64::from(self.frame_skip)
+    }
 }

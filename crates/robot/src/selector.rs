@@ -8,7 +8,7 @@
 //!           | "subtree:" glob             bodies, with all that hang from them
 //!           | "option"                    the model as a whole
 //! owner    := glob (bodies) | "body:" glob | "joint:" glob | "geom:" glob | "subtree:" glob
-//! kind     := body joint geom site sensor pair actuator tendon equality
+//! kind     := body joint geom site sensor pair actuator tendon equality observe
 //! ```
 //!
 //! In a glob, `*` stands for any run of characters and `?` for one. The world is matched by its name and by no pattern.

@@ -8,17 +8,17 @@ use toml::Value;
 use wr2l_rng::Stream;
 use wr2l_sim::{ActionSpace, DynamicsSpace, SimError, Simulator, SweepRange, Usual, Verdict};
 
-use crate::field::Op;
-use crate::file::{ActionMap, Distribution, Mistake, Operation, TaskFile};
+use crate::element::Element;
+use crate::file::{ActionMap, Mistake, ObserveTable, TaskFile, Varied};
 use crate::input::Input;
+use crate::inventory::{Inventory, SensedTerm};
 use crate::model::{RobotError, RobotModel};
 use crate::physics::{Choice, RobotPhysics, choose};
 use crate::quantity::Quantity;
-use crate::rules::{Drive, Moment, Referee, Rig, Rules};
-use crate::selector::Selector;
+use crate::rules::{Drive, Referee, Rig, Rules};
 use crate::start::Start;
 use crate::terms::{Terms, Work};
-use crate::vary::{Draw, Variation, Vary};
+use crate::vary::{Variation, Vary};
 
 /// How far the middle parameter may move in the ball, relative to its unit, if nobody says otherwise.
 const HALF_WIDTH: f64 = 0.3;
@@ -42,6 +42,8 @@ pub enum TaskError {
 pub struct RobotTask {
     file: TaskFile,
     model: RobotModel,
+    /// What the model consists of, and what the task observes.
+    inventory: Inventory,
     rules: Arc<TermRules>,
     start: (Vec<f64>, Vec<f64>),
     drives: Vec<Drive>,
@@ -73,15 +75,58 @@ impl RobotTask {
     /// [`TaskError`], if the model does not bear the file out.
     pub fn new(file: TaskFile, model: RobotModel) -> Result<Self, TaskError> {
         model.check()?;
-        let inventory = model.inventory();
-        let terms = Terms::compile(&file, inventory)?;
-        let start = Start::compile(&file, inventory)?;
-        let variation = variation(&file, &model)?;
+        let mut inventory = model.inventory().clone();
+        let sensed = |term: &ObserveTable| SensedTerm { name: term.name.clone(), noise: term.noise.size() };
+        inventory.observed = file.observe.iter().map(sensed).collect();
+        let terms = Terms::compile(&file, &inventory)?;
+        let start = Start::compile(&file, &inventory)?;
+        let variation = variation(&file, &inventory, &terms)?;
         let (sweep, usual) = (usual_sweep(&file, &variation), usual(&file, &variation));
         let (drives, actions) = drives(&file, &model, &terms)?;
-        let [qpos, qvel, _] = crate::terms::home(&file, inventory)?;
+        let [qpos, qvel, _] = crate::terms::home(&file, &inventory)?;
         let rules = Arc::new(TermRules { terms: Arc::new(terms), start });
-        Ok(Self { file, model, rules, start: (qpos, qvel), drives, actions, variation, sweep, usual })
+        Ok(Self {
+            file,
+            model,
+            inventory,
+            rules,
+            start: (qpos, qvel),
+            drives,
+            actions,
+            variation,
+            sweep,
+            usual,
+        })
+    }
+
+    /// The same task with more that may vary, each a word as [`Varied::ad_hoc`] reads it; and the names of these parameters.
+    ///
+    /// # Errors
+    /// A sentence with the word that does not fit, or the nearest name.
+    pub fn varied_by(&self, words: &[&str]) -> Result<(Self, Vec<String>), String> {
+        let mut file = self.file.clone();
+        let mut names = Vec::new();
+        for word in words {
+            let varied = Varied::ad_hoc(word)?;
+            if file.vary.iter().any(|known| known.name == varied.name) {
+                let name = &varied.name;
+                return Err(format!(
+                    "`{word}`: there is a parameter `{name}`; begin with another name, NAME:QUANTITY@…"
+                ));
+            }
+            names.push(varied.name.clone());
+            file.vary.push(varied);
+        }
+        let entries = file.variations().map_err(|mistake| mistake.message)?;
+        let resolved = Variation::resolve(&self.inventory, &entries);
+        let resolved = resolved.map_err(|error| {
+            let word = names.iter().position(|name| *name == error.name).map(|i| words[i]);
+            format!("`{}`: {}", word.unwrap_or(&error.name), error.reason)
+        })?;
+        drives_what_varies(&entries, &resolved, &self.inventory, self.terms())
+            .map_err(|(name, reason)| format!("{name}: {reason}"))?;
+        let task = Self::new(file, self.model.clone()).map_err(|error| error.to_string())?;
+        Ok((task, names))
     }
 
     /// Its file.
@@ -92,6 +137,11 @@ impl RobotTask {
     /// Its robot.
     pub fn model(&self) -> &RobotModel {
         &self.model
+    }
+
+    /// What selectors address: the elements of its robot, and the terms of its observation.
+    pub fn inventory(&self) -> &Inventory {
+        &self.inventory
     }
 
     /// What it observes and judges.
@@ -123,13 +173,14 @@ impl RobotTask {
             rules: Arc::clone(&self.rules) as Arc<dyn Rules>,
             actions: self.actions.clone(),
             drives: self.drives.clone(),
+            rest: self.rules.terms.home_controls().to_vec(),
             frame_skip: self.rules.terms.timing().frame_skip,
             episode_steps: self.file.robot.episode_steps,
             start: self.start.clone(),
             // The first body that moves is what carries the others.
             pushed: (1..self.model.inventory().bodies.len()).find(moves).into_iter().collect(),
             walks: false,
-            moment: Moment::Reached,
+            moment: self.file.robot.moment,
         }
     }
 
@@ -168,38 +219,43 @@ fn usual(file: &TaskFile, variation: &Variation) -> Vec<Usual> {
     let set = [("vary", Value::Array(names)), ("ball.half_width", Value::Float(HALF_WIDTH))];
     let set = set.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
     let unknown = Usual { learner: None, adversary: None, algorithm: None, varies: Some(true), set };
-    std::iter::once(unknown).chain(file.usual.iter().cloned()).collect()
+    // Who plays by chance plays in the ranges that the file gives.
+    let by_chance = ["uniform", "cvar"].map(|adversary| {
+        let set = [("adversary.region.shape".to_owned(), Value::from("range"))].into_iter().collect();
+        Usual { learner: None, adversary: Some(adversary.to_owned()), algorithm: None, varies: None, set }
+    });
+    std::iter::once(unknown).chain(by_chance).chain(file.usual.iter().cloned()).collect()
 }
 
 /// The uncertain quantities that a file names, on a model.
-fn variation(file: &TaskFile, model: &RobotModel) -> Result<Variation, Mistake> {
-    let mut entries = Vec::with_capacity(file.vary.len());
-    for entry in &file.vary {
-        let (name, table) = (&entry.name, &entry.table);
-        let at = |key: &str| format!("vary.{name}.{key}");
-        let select =
-            Selector::parse(&table.select).map_err(|error| file.mistake(&at("select"), error.to_string()))?;
-        let quantity =
-            Quantity::parse(&table.quantity).map_err(|reason| file.mistake(&at("quantity"), reason))?;
-        entries.push(Vary {
-            name: name.clone(),
-            select: vec![select],
-            quantity,
-            op: match table.op {
-                Operation::Scale => Op::Scale,
-                Operation::Add => Op::Add,
-                Operation::Set => Op::Set,
-            },
-            each: !table.elements.is_together(),
-            range: table.range,
-            draw: match table.distribution {
-                Distribution::Uniform => Draw::Uniform,
-                Distribution::LogUniform => Draw::LogUniform,
-            },
-        });
+fn variation(file: &TaskFile, inventory: &Inventory, terms: &Terms) -> Result<Variation, Mistake> {
+    let entries = file.variations()?;
+    let refused = |name: &str, reason: String| file.mistake(&format!("vary.{name}.select"), reason);
+    let variation =
+        Variation::resolve(inventory, &entries).map_err(|error| refused(&error.name, error.reason))?;
+    drives_what_varies(&entries, &variation, inventory, terms)
+        .map_err(|(name, reason)| refused(&name, reason))?;
+    Ok(variation)
+}
+
+/// Refuses what is about actions on an actuator that gets none: the entry's name, and why.
+fn drives_what_varies(
+    entries: &[Vary],
+    variation: &Variation,
+    inventory: &Inventory,
+    terms: &Terms,
+) -> Result<(), (String, String)> {
+    for (entry, elements) in variation.entries.iter().zip(&variation.elements) {
+        let Vary { name, quantity, .. } = &entries[*entry];
+        let sent = matches!(quantity, Quantity::Delay | Quantity::ActionNoise);
+        let held = |element: &&Element| sent && !terms.actuators().contains(&element.index());
+        if let Some(element) = elements.iter().find(held) {
+            let held = element.label(inventory);
+            let reason = format!("{quantity} is of actions, and the policy does not drive `{held}`");
+            return Err((name.clone(), reason));
+        }
     }
-    Variation::resolve(model.inventory(), &entries)
-        .map_err(|error| file.mistake(&format!("vary.{}.select", error.name), error.reason))
+    Ok(())
 }
 
 /// How the action becomes controls, and its bounds.
@@ -246,6 +302,10 @@ impl Rules for TermRules {
         self.terms.obs_dim()
     }
 
+    fn noise(&self) -> &[f64] {
+        self.terms.noise()
+    }
+
     fn memory_len(&self) -> usize {
         self.terms.memory_len()
     }
@@ -256,7 +316,13 @@ impl Rules for TermRules {
 
     fn referee(&self, lanes: usize) -> Box<dyn Referee> {
         let memory = vec![0.0; lanes * self.terms.memory_len()];
-        Box::new(TermReferee { work: self.terms.work(lanes), memory, terms: Arc::clone(&self.terms) })
+        Box::new(TermReferee {
+            work: self.terms.work(lanes),
+            alone: self.terms.work(1),
+            memory,
+            noise: self.terms.noise().repeat(lanes),
+            terms: Arc::clone(&self.terms),
+        })
     }
 }
 
@@ -265,6 +331,10 @@ impl Rules for TermRules {
 struct TermReferee {
     terms: Arc<Terms>,
     work: Work,
+    /// For a lane whose episode starts while those of others go on.
+    alone: Work,
+    /// Sizes of the noise of the observation's terms, `[lanes, terms]`.
+    noise: Vec<f64>,
     /// Of every lane, `[lanes, memory_len]`.
     memory: Vec<f64>,
 }
@@ -275,6 +345,11 @@ impl TermReferee {
         self.terms.evaluate(&mut self.work);
     }
 
+    fn noises(&self, lane: usize) -> std::ops::Range<usize> {
+        let terms = self.terms.noise().len();
+        lane * terms..(lane + 1) * terms
+    }
+
     fn range(&self, lane: usize) -> std::ops::Range<usize> {
         let length = self.terms.memory_len();
         lane * length..(lane + 1) * length
@@ -283,21 +358,50 @@ impl TermReferee {
 
 impl Referee for TermReferee {
     fn start(&mut self, inputs: &[f64], lane: usize, stream: Option<&mut Stream>) {
-        self.evaluate(inputs);
-        let range = self.range(lane);
+        let (range, lanes) = (self.range(lane), self.work.lanes());
+        for (own, row) in self.alone.inputs_mut().iter_mut().zip(inputs.chunks_exact(lanes)) {
+            *own = row[lane];
+        }
+        self.terms.evaluate(&mut self.alone);
         self.terms.begin(&mut self.memory[range.clone()], stream);
-        self.terms.remember(&self.work, lane, &mut self.memory[range]);
+        let noise = &self.noise[self.noises(lane)];
+        self.terms.remember(&self.alone, 0, noise, &mut self.memory[range]);
     }
 
     fn step(&mut self, inputs: &[f64], active: &[bool], verdicts: &mut [Verdict]) {
         self.evaluate(inputs);
         for lane in (0..active.len()).filter(|lane| active[*lane]) {
             let range = self.range(lane);
-            self.terms.remember(&self.work, lane, &mut self.memory[range]);
+            let noise = &self.noise[self.noises(lane)];
+            self.terms.remember(&self.work, lane, noise, &mut self.memory[range]);
             let sound = self.terms.fault(&self.work, lane).is_none();
             let reward = if sound { self.terms.reward(&self.work, lane) } else { f64::NAN };
             verdicts[lane] = Verdict { reward, terminated: self.terms.terminated(&self.work, lane) };
         }
+    }
+
+    fn reward_names(&self) -> &[String] {
+        self.terms.reward_names()
+    }
+
+    fn reward_terms(&self, lane: usize, out: &mut [f64]) {
+        for (term, out) in out.iter_mut().enumerate() {
+            *out = self.terms.reward_term(&self.work, term, lane);
+        }
+    }
+
+    fn complaint(&self, lane: usize) -> Option<String> {
+        self.terms.fault(&self.work, lane).map(|fault| fault.to_string())
+    }
+
+    fn set_noise_sizes(&mut self, lane: usize, sizes: &[f64]) {
+        let noises = self.noises(lane);
+        self.noise[noises].copy_from_slice(sizes);
+    }
+
+    fn set_noise(&mut self, lane: usize, number: u64) {
+        let range = self.range(lane);
+        self.terms.set_noise(&mut self.memory[range], number);
     }
 
     fn observe(&self, lane: usize, out: &mut [f64]) {

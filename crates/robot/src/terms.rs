@@ -11,6 +11,7 @@ use crate::file::{Clip, Mistake, Per, RewardTable, Shape, TaskFile};
 use crate::input::Input;
 use crate::inventory::Inventory;
 use crate::observation::{self, HEADER, Observed};
+use crate::quantity::Quantity;
 use crate::selector::Selector;
 use crate::timing::Timing;
 
@@ -28,6 +29,10 @@ pub struct Terms {
     home: Vec<f64>,
     home_controls: Vec<f64>,
     observed: Vec<Observed>,
+    /// Sizes of their noise.
+    noise: Vec<f64>,
+    /// Whether any of it is, or may become, more than nothing.
+    noisy: bool,
     rewards: Vec<String>,
     ends: Vec<String>,
     /// The first result of the program that is no observation: the reward's terms, the reward, the ends, whether any holds.
@@ -185,7 +190,22 @@ impl Terms {
         results.push(terminated);
         let program = compiler.program(&results).map_err(|error| task.mistake("", error.to_string()))?;
         let ends = task.terminate.iter().map(|end| end.name.clone()).collect();
-        Ok(Self { program, timing, actuators, home, home_controls, observed, rewards, ends, first })
+        let noise: Vec<f64> = observed.iter().map(|term| term.noise.size()).collect();
+        let varies = task.vary.iter().any(|varied| varied.table.quantity == Quantity::Noise.as_str());
+        let noisy = varies || noise.iter().any(|size| *size != 0.0);
+        Ok(Self {
+            program,
+            timing,
+            actuators,
+            home,
+            home_controls,
+            observed,
+            noise,
+            noisy,
+            rewards,
+            ends,
+            first,
+        })
     }
 
     /// The numbers that it reads, each once, in increasing order.
@@ -288,12 +308,24 @@ impl Terms {
     /// Begins a lane's episode in its memory (`[memory_len]`). If a term has noise, two numbers are drawn from `stream`, which
     /// key all noise of the episode; without a stream, the key is 0.
     pub fn begin(&self, memory: &mut [f64], stream: Option<&mut Stream>) {
-        observation::begin(&self.observed, memory, stream);
+        // Only what needs random numbers draws any.
+        observation::begin(memory, stream.filter(|_| self.noisy));
     }
 
-    /// Puts the state of a lane that was evaluated into its memory: once at the start of an episode, and once a step.
-    pub fn remember(&self, work: &Work, lane: usize, memory: &mut [f64]) {
-        observation::remember(&self.observed, memory, |i| self.result(work, i, lane));
+    /// Sizes of the noise of the observation's terms, as the task has it.
+    pub fn noise(&self) -> &[f64] {
+        &self.noise
+    }
+
+    /// Chooses which noise the lane of a memory has from here on; the same number gives the same.
+    pub fn set_noise(&self, memory: &mut [f64], number: u64) {
+        observation::set_noise(memory, number);
+    }
+
+    /// Puts the state of a lane that was evaluated into its memory: once at the start of an episode, and once a step. `noise`
+    /// are the sizes of its terms' noise, usually [`Terms::noise`].
+    pub fn remember(&self, work: &Work, lane: usize, noise: &[f64], memory: &mut [f64]) {
+        observation::remember(&self.observed, noise, memory, |i| self.result(work, i, lane));
     }
 
     /// Writes the observation (`[obs_dim]`) of a lane from its memory.

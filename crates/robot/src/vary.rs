@@ -21,17 +21,6 @@ pub enum Draw {
     LogUniform,
 }
 
-impl Draw {
-    /// The value at a share of the range, from 0 to 1.
-    pub fn value(self, [low, high]: [f64; 2], share: f64) -> f64 {
-        let value = match self {
-            Self::Uniform => low + share * (high - low),
-            Self::LogUniform => low * (high / low).powf(share),
-        };
-        value.clamp(low, high)
-    }
-}
-
 /// One entry of a task's `[vary]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Vary {
@@ -105,8 +94,11 @@ impl Variation {
             check_overlap(&effects, found.entries.iter().filter(|e| **e == index).count())
                 .map_err(refused)?;
         }
+        let logarithmic = found.draws.iter().map(|draw| *draw == Draw::LogUniform).collect();
         found.space = DynamicsSpace::new(parameters)
-            .map_err(|error| VaryError { name: error_name(&error), reason: error.to_string() })?;
+            .and_then(|space| space.with_logarithmic(logarithmic))
+            .map_err(|error| VaryError { name: error_name(&error), reason: error.to_string() })?
+            .with_ranges();
         found.effects = Effects::new(effects, inventory);
         Ok(found)
     }

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use wr2l_rng::{Purpose, StreamKey};
-use wr2l_robot::{RobotPhysics, RobotTask, TaskFile, feel};
+use wr2l_robot::{RobotPhysics, RobotTask, TaskFile, feel, rehearse};
 use wr2l_sim::{BatchSim, Outcome};
 
 fn models() -> PathBuf {
@@ -111,4 +111,123 @@ fn what_a_model_does_not_bear_out_is_said_with_its_place() {
         let error = task(&WALK.replace(from, to)).unwrap_err();
         assert!(error.contains(expected) && error.contains("walk.toml"), "{error}");
     }
+}
+
+/// What is observed in each of some steps of an episode, at φ.
+fn seen(task: &RobotTask, phi: &[f64], seed: u64) -> Vec<Vec<f64>> {
+    let simulator = task.simulator(Some(RobotPhysics::Lanes), &task.variation().space).unwrap();
+    let mut sim = simulator.batch(1).unwrap();
+    sim.set_dynamics(0, phi).unwrap();
+    sim.reset(0, &mut StreamKey::new(seed, Purpose::Test).stream());
+    let mut look = || {
+        let mut observation = vec![0.0; sim.spec().obs_dim];
+        sim.observe(0, &mut observation);
+        sim.step(&[0.3, -0.2, 0.5], &[true], &mut [0.0], &mut [Outcome::Running]);
+        observation
+    };
+    (0..40).map(|_| look()).collect()
+}
+
+#[test]
+fn noise_of_a_sensor_may_vary_and_no_other_hangs_on_it() {
+    let noisy = WALK.replace("value = \"gravity", "name = \"up\"\nvalue = \"gravity")
+        + "[vary.gyro]\nselect = \"observe:up\"\nquantity = \"noise\"\nop = \"set\"\nrange = [0.0, 0.5]\n";
+    let (plain, noisy) = (task(WALK).unwrap(), task(&noisy).unwrap());
+    let nominal = noisy.variation().space.nominal();
+    let with = |size: f64| [&nominal[..2], &[size]].concat();
+    let truth = seen(&plain, &nominal[..2], 5);
+    assert_eq!(seen(&noisy, &nominal, 5), truth, "at its nominal value it changes no bit");
+    let (small, large) = (seen(&noisy, &with(0.1), 5), seen(&noisy, &with(0.2), 5));
+    let mut noises = Vec::new();
+    for (t, truth) in truth.iter().enumerate() {
+        for k in 0..6 {
+            let (small, large) = (small[t][k] - truth[k], large[t][k] - truth[k]);
+            assert!((large - 2.0 * small).abs() < 1e-12, "the same noise, twice as large");
+            if k < 3 {
+                noises.push(small);
+            } else {
+                assert_eq!(small, 0.0, "the other term's noise stays");
+            }
+        }
+    }
+    // Uniform within 0.1: a third of the square, give or take six standard errors.
+    let square = noises.iter().map(|x| x * x).sum::<f64>() / noises.len() as f64;
+    assert!((square * 300.0 - 1.0).abs() < 6.0 * (0.8 / noises.len() as f64).sqrt(), "{square}");
+    assert!(noises.iter().all(|x| x.abs() <= 0.1));
+}
+
+#[test]
+fn what_surrounds_the_physics_is_felt_as_well() {
+    let text = WALK.to_owned()
+        + "[vary.late]\nselect = \"actuator@joint:fl_*\"\nquantity = \"delay\"\nop = \"set\"\nrange = [0.0, 0.03]\n"
+        + "[vary.shaky]\nselect = \"actuator@joint:fl_*\"\nquantity = \"action_noise\"\nop = \"set\"\nrange = [0.0, 0.1]\n"
+        + "[vary.shoved]\nselect = \"body:trunk\"\nquantity = \"push\"\nop = \"set\"\nrange = [0.0, 5.0]\n"
+        + "[vary.gyro]\nselect = \"observe[0]\"\nquantity = \"noise\"\nop = \"set\"\nrange = [0.0, 0.5]\n";
+    let built = task(&text).unwrap();
+    let felt = feel(&built.simulator(None, &built.variation().space).unwrap(), 7, 200).unwrap();
+    assert_eq!(felt.len(), 8);
+    assert!(felt.iter().all(|felt| felt.complaint().is_none()), "{felt:?}");
+    let undriven = task(
+        &text
+            .replace("[vary.late]\nselect = \"actuator@joint:fl_*\"", "[vary.late]\nselect = \"actuator:*\""),
+    );
+    assert!(undriven.unwrap_err().contains("does not drive"));
+    let misnamed = task(&text.replace("observe[0]", "observe:up")).unwrap_err();
+    assert!(misnamed.contains("terms of the observation"), "{misnamed}");
+}
+
+#[test]
+fn the_terms_of_a_rehearsal_add_up_to_its_reward() {
+    let text = WALK.to_owned()
+        + "[[reward]]\nname = \"effort\"\nweight = -0.1\nvalue = \"sum(sq(action))\"\n\
+           [[reward]]\nname = \"idle\"\nweight = 0.0\nvalue = \"1\"\n";
+    let built = task(&text).unwrap();
+    let simulator = built.simulator(None, &built.variation().space).unwrap();
+    let (random, idle) =
+        (rehearse(&simulator, 1, 5, 70, false).unwrap(), rehearse(&simulator, 1, 5, 70, true).unwrap());
+    let names: Vec<&str> = random.terms.iter().map(|term| term.name.as_str()).collect();
+    assert_eq!(
+        (names.as_slice(), random.steps, random.diverged.as_ref()),
+        (&["forward", "effort"][..], 350, None)
+    );
+    for course in [&random, &idle] {
+        let sum: f64 = course.terms.iter().map(|term| term.mean).sum();
+        assert!((sum - course.reward).abs() < 1e-12, "{course:?}");
+        assert!(course.terms.iter().all(|term| term.least <= term.mean && term.mean <= term.most));
+    }
+    assert!(random.terms[1].mean < -0.01, "{random:?}");
+    assert_eq!((idle.terms[1].least, idle.terms[1].most), (0.0, 0.0));
+    // Episodes of 50 steps: ten in 350 steps of five lanes.
+    assert_eq!(random.length, 35.0);
+    assert_eq!(random, rehearse(&simulator, 1, 5, 70, false).unwrap(), "it depends on the seed alone");
+}
+
+#[test]
+fn more_may_vary_by_a_word() {
+    let built = task(WALK).unwrap();
+    let (more, names) =
+        built.varied_by(&["mass@body:fl_calf=0.5..2", "late:delay@actuator@joint:fl_*=set:0..0.02"]).unwrap();
+    assert_eq!(names, ["mass_fl_calf", "late"]);
+    let all: Vec<&str> = more.variation().space.names().collect();
+    assert_eq!(all, ["payload", "pull", "mass_fl_calf", "late"]);
+    // Kept and read again it is the same task.
+    let kept = more.file().to_toml().unwrap();
+    let again = RobotTask::new(TaskFile::read(&kept, "kept.toml").unwrap(), built.model().clone()).unwrap();
+    assert_eq!(again.variation(), more.variation());
+    let refused = |word: &str| built.varied_by(&[word]).unwrap_err();
+    assert!(refused("late:delay@actuator:*=set:0..0.02").contains("does not drive"));
+    assert!(refused("mass@body:fl_calf=1.5..2").contains("has to contain"));
+    assert!(refused("mass@body:fl_claf=0.5..2").contains("did you mean `fl_calf`"));
+    assert!(refused("gravity.z@option=set:-12..-8").contains("changes what `pull` changes"));
+    assert!(refused("pull:mass@body:fl_calf=0.5..2").contains("there is a parameter `pull`"));
+}
+
+#[test]
+fn a_range_and_how_it_is_drawn_belong_to_the_space() {
+    let text = WALK.replace("range = [0.7, 1.5]", "range = [0.7, 1.5]\ndistribution = \"log-uniform\"");
+    let built = task(&text).unwrap();
+    let space = &built.variation().space;
+    assert!(space.has_ranges() && space.is_logarithmic(0) && !space.is_logarithmic(1));
+    let middle = space.draw(0, [0.7, 1.5], |low, high| 0.5 * (low + high));
+    assert!((middle - (0.7_f64 * 1.5).sqrt()).abs() < 1e-12, "{middle}");
 }

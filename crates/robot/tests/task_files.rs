@@ -5,7 +5,7 @@ mod leg;
 use leg::robot;
 use proptest::prelude::*;
 use wr2l_rng::{Purpose, StreamKey};
-use wr2l_robot::{Draw, Mistake, Op, Shape, Spread, Start, TaskFile, Terms};
+use wr2l_robot::{Draw, Mistake, Op, Operation, Shape, Spread, Start, TaskFile, Terms, Varied};
 
 const FILE: &str = r#"# A task.
 name = "walk"
@@ -286,6 +286,45 @@ fn files_that_extend_each_other_in_a_circle_are_refused() {
     let mistake =
         TaskFile::read_with(text, "one.toml", |_, _| Ok(("one.toml".into(), text.into()))).unwrap_err();
     assert!(mistake.message.contains("extend each other"), "{mistake}");
+}
+
+#[test]
+fn a_word_says_what_varies() {
+    let read = |word: &str| Varied::ad_hoc(word).unwrap_or_else(|error| panic!("{error}"));
+    let cases = [
+        ("mass@body:base=scale:0.7..1.5", "mass_base", "body:base", Operation::Scale, [0.7, 1.5]),
+        ("mass@body:base=0.7..1.5", "mass_base", "body:base", Operation::Scale, [0.7, 1.5]),
+        ("late:delay@actuator:*=set:0..0.03", "late", "actuator:*", Operation::Set, [0.0, 0.03]),
+        (
+            "friction.slide@geom@FL_*[collision]=set:.4..1.6",
+            "friction_slide_FL_collision",
+            "geom@FL_*[collision]",
+            Operation::Set,
+            [0.4, 1.6],
+        ),
+        ("com.x@body:base=add:-0.05..0.05", "com_x_base", "body:base", Operation::Add, [-0.05, 0.05]),
+        ("gravity.z@option=0.9..1.1", "gravity_z_option", "option", Operation::Scale, [0.9, 1.1]),
+    ];
+    for (word, name, select, op, range) in cases {
+        assert!(Varied::is_ad_hoc(word));
+        let Varied { name: own, table } = read(word);
+        assert_eq!((own.as_str(), table.select.as_str(), table.op, table.range), (name, select, op, range));
+        assert!(word.contains(&table.quantity));
+    }
+    assert!(!Varied::is_ad_hoc("payload") && !Varied::is_ad_hoc("foot_*"));
+    for (word, hint) in [
+        ("mass@body:base", "expected [NAME:]"),
+        ("mass=0.7..1.5", "expected [NAME:]"),
+        ("mas@body:base=1..2", "did you mean `mass`"),
+        ("mass@bdy:base=1..2", "did you mean `body`"),
+        ("mass@body:base=ad:1..2", "did you mean `add`"),
+        ("mass@body:base=1...2", "expected a range"),
+        ("mass@body:base=1..inf", "expected a range"),
+        ("a b:mass@body:base=1..2", "a name has letters"),
+    ] {
+        let error = Varied::ad_hoc(word).unwrap_err();
+        assert!(error.contains(hint) && error.contains(word), "{error}");
+    }
 }
 
 proptest! {

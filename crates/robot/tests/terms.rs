@@ -169,7 +169,7 @@ fn seen(terms: &Terms, steps: usize, seed: u64) -> Vec<Vec<f64>> {
             Input::Position(i) => (10 * step + i) as f64 * lane as f64,
             _ => 0.0,
         });
-        terms.remember(&work, 1, &mut memory);
+        terms.remember(&work, 1, terms.noise(), &mut memory);
         let mut out = vec![f64::NAN; terms.obs_dim()];
         terms.observe(&memory, &mut out);
         out
@@ -229,10 +229,10 @@ fn noise_is_keyed_by_the_episode_and_survives_a_snapshot() {
         let work = evaluated(&terms, 1, |_, _| 0.0);
         let mut memory = vec![0.0; terms.memory_len()];
         terms.begin(&mut memory, Some(&mut stream(3)));
-        terms.remember(&work, 0, &mut memory);
+        terms.remember(&work, 0, terms.noise(), &mut memory);
         let mut copy = memory.clone();
-        terms.remember(&work, 0, &mut memory);
-        terms.remember(&work, 0, &mut copy);
+        terms.remember(&work, 0, terms.noise(), &mut memory);
+        terms.remember(&work, 0, terms.noise(), &mut copy);
         assert_eq!(memory, copy);
         assert!(memory.iter().all(|number| number.is_finite()));
     }

@@ -51,6 +51,10 @@ fn name(path: &str, name: &str) -> Checked {
 fn names<'a>(list: &str, all: impl Iterator<Item = &'a str>) -> Checked {
     let mut known: Vec<&str> = Vec::new();
     for (i, given) in all.enumerate() {
+        // Those of the observation need none.
+        if list == "observe" && given.is_empty() {
+            continue;
+        }
         let path = format!("{list}[{i}].name");
         name(&path, given)?;
         if known.contains(&given) {
@@ -149,6 +153,7 @@ fn terms(task: &TaskFile) -> Checked {
             ends(&path("clip"), clip)?;
         }
     }
+    names("observe", task.observe.iter().map(|term| term.name.as_str()))?;
     names("reward", task.reward.iter().map(|term| term.name.as_str()))?;
     for (i, term) in task.reward.iter().enumerate() {
         number(&format!("reward[{i}].weight"), term.weight, term.weight.is_finite(), "a finite number")?;

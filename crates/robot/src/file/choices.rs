@@ -25,6 +25,11 @@ impl Spread {
         self.size() == 0.0
     }
 
+    /// Whether it is what stands where nothing is written: 0 of another shape may become more where it varies.
+    pub(super) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// The number that is written.
     pub fn size(&self) -> f64 {
         let (Self::Uniform(size) | Self::Normal(size)) = self;

@@ -1,5 +1,6 @@
 //! Task files: what a robot is to do, as TOML.
 
+mod ad_hoc;
 mod check;
 mod choices;
 mod document;
@@ -30,6 +31,8 @@ use document::{Node, Source};
 use messages::{About, readable};
 use source::Origin;
 
+/// What the name of a task of the project ends with in mistakes.
+const BUILT_IN: &str = " (built in)";
 /// Most files that extend each other.
 const MOST_FILES: usize = 8;
 /// Largest file that is opened, in bytes.
@@ -136,7 +139,7 @@ impl TaskFile {
 
     /// The file in which the model's path is written, and which that is relative to; `None` of a task that was not read.
     pub fn model_named_in(&self) -> Option<&str> {
-        self.origin.file_of("robot.mjcf")
+        self.origin.file_of("robot.mjcf").filter(|file| !file.ends_with(BUILT_IN))
     }
 
     /// A mistake in a value, by its path, such as `reward[2].weight` or `vary.payload.select`.
@@ -173,7 +176,7 @@ fn read_text(path: &Path) -> Result<String, String> {
 /// A built-in task, or a file beside the one that extends it.
 fn open(extended: &str, by: &str) -> Result<(String, String), String> {
     if let Some(text) = tasks::text(extended) {
-        return Ok((format!("{extended}.toml"), text.to_owned()));
+        return Ok((format!("{extended}.toml{BUILT_IN}"), text.to_owned()));
     }
     let path = Path::new(by).parent().unwrap_or(Path::new("")).join(extended);
     if !extended.ends_with(".toml") {

@@ -9,6 +9,7 @@ use super::choices::{
     ActionMap, Clip, Constant, Distribution, Elements, Intervals, Operation, Per, Shape, Spread,
 };
 use super::source::Origin;
+use crate::rules::Moment;
 
 /// A task on a model: what is observed, paid for and terminal, where episodes start, and what may vary. `docs/own-robot.md`
 /// explains every key.
@@ -75,6 +76,9 @@ pub struct RobotTable {
     /// Steps of the task after which an episode is truncated.
     #[serde(default = "episode_steps")]
     pub episode_steps: u32,
+    /// Of which moment places, velocities of bodies and forces are.
+    #[serde(default, skip_serializing_if = "Moment::is_reached")]
+    pub moment: Moment,
 }
 
 fn episode_steps() -> u32 {
@@ -161,10 +165,13 @@ impl Default for ActionTable {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ObserveTable {
+    /// Its name, for selectors (`observe:NAME`); it needs none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
     /// The expression.
     pub value: String,
     /// Noise of the sensor, in the value's unit.
-    #[serde(default, skip_serializing_if = "Spread::is_none")]
+    #[serde(default, skip_serializing_if = "Spread::is_default")]
     pub noise: Spread,
     /// What it is multiplied by, after the noise.
     #[serde(default = "one", skip_serializing_if = "is_one")]

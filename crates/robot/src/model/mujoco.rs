@@ -159,6 +159,7 @@ fn inventory(model: &MjModel) -> Result<Inventory, String> {
     let excluded = |signature: &i32| [(signature >> 16) as usize & 0xFFFF, *signature as usize & 0xFFFF];
     let keys = named(MjtObjBase::mjOBJ_KEY, model.nkey() as usize);
     Ok(Inventory {
+        observed: Vec::new(),
         timestep: opt.timestep,
         gravity: opt.gravity,
         density: opt.density,

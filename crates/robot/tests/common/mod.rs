@@ -141,6 +141,7 @@ pub fn rig(model: &RobotModel, inputs: Vec<Input>, noise: f64) -> Rig {
         rules: Arc::new(Plain { inputs, noise }),
         actions: ActionSpace::Continuous { low: vec![-1.0; count], high: vec![1.0; count] },
         drives: (0..count).map(|index| Drive::Driven { index, offset: 0.05, scale: 0.8 }).collect(),
+        rest: vec![0.0; count],
         frame_skip: 4,
         episode_steps: 1000,
         start: (inventory.reference.clone(), vec![0.0; inventory.velocities]),

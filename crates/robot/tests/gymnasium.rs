@@ -1,0 +1,107 @@
+//! The tasks after Gymnasium's beside the originals, in the Python that `cargo xtask test` names in `WR2L_PYTHON`. The models
+//! are those of its wheel.
+#![cfg(feature = "mujoco")]
+
+use std::process::Command;
+
+use wr2l_robot::{Op, RobotModel, RobotPhysics, RobotTask, TaskFile, Variation, Vary};
+use wr2l_sim::{BatchSim, Outcome, Simulator};
+
+mod common;
+use common::vary;
+
+/// How far states, observations and rewards may be apart after 15 steps, as a share of their size above 1: the order of a few
+/// sums differs, and a system that falls doubles a difference in each step or two.
+const TOLERANCE: f64 = 1e-9;
+
+/// A built-in task on a model of the wheel, by a file that extends it.
+fn task(name: &str, model: &str) -> RobotTask {
+    let text = format!("extends = \"{name}\"\n[robot]\nmjcf = \"model.xml\"\n");
+    let file = TaskFile::read(&text, "own.toml").unwrap_or_else(|mistake| panic!("{mistake}"));
+    RobotTask::new(file, RobotModel::load(model.as_ref()).unwrap()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Mass of all bodies that have any, gear of all motors, damping of all joints.
+fn simulator(task: &RobotTask) -> Simulator {
+    let inventory = task.model().inventory();
+    let select = |vary: &mut Vary, selectors: Vec<String>| {
+        vary.select = selectors.iter().map(|text| wr2l_robot::Selector::parse(text).unwrap()).collect();
+    };
+    let mut mass = vary("mass", "body:*", "mass", Op::Scale, [0.1, 10.0]);
+    let heavy = inventory.bodies.iter().enumerate().filter(|(_, body)| body.mass > 0.0);
+    select(&mut mass, heavy.map(|(b, _)| format!("body[{b}]")).collect());
+    let gear = vary("gear", "actuator:*", "gear", Op::Scale, [0.1, 10.0]);
+    let damping = vary("damping", "joint:*", "damping", Op::Add, [0.0, 1.0]);
+    let varied = Variation::resolve(inventory, &[mass, gear, damping]).unwrap();
+    task.rig().simulator(&varied.effects, &varied.space, Some(RobotPhysics::Mujoco)).unwrap()
+}
+
+fn apart(ours: &[f64], theirs: &[f64]) -> f64 {
+    assert_eq!(ours.len(), theirs.len());
+    let of = |(a, b): (&f64, &f64)| if a == b { 0.0 } else { (a - b).abs() / b.abs().max(1.0) };
+    ours.iter().zip(theirs).map(of).fold(0.0, f64::max)
+}
+
+#[test]
+fn they_are_gymnasiums_own() {
+    let Some(python) = std::env::var_os("WR2L_PYTHON") else {
+        println!("skipped: `cargo xtask test` sets WR2L_PYTHON");
+        return;
+    };
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/gymnasium/ask.py");
+    let output = Command::new(python).arg(script).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let (mut sim, mut name): (Option<(Simulator, Box<dyn BatchSim>)>, &str) = (None, "");
+    let (mut reward, mut outcome) = ([0.0], [Outcome::Running]);
+    let (mut steps, mut ends, mut systems) = (0, 0, 0);
+    let mut worst: Vec<(&str, f64)> = Vec::new();
+    for line in text.lines() {
+        let (word, rest) = line.split_once(' ').unwrap();
+        if word == "task" {
+            let (task_name, model) = rest.split_once(' ').unwrap();
+            let simulator = simulator(&task(task_name, model));
+            let batch = simulator.batch(1).unwrap();
+            (sim, name) = (Some((simulator, batch)), task_name);
+            worst.push((name, 0.0));
+            continue;
+        }
+        let numbers: Vec<f64> = rest.split(' ').map(|number| number.parse().unwrap()).collect();
+        let (_, sim) = sim.as_mut().unwrap();
+        let mut own = vec![0.0; numbers.len()];
+        match word {
+            "system" => {
+                sim.set_dynamics(0, &numbers).unwrap();
+                systems += 1;
+                continue;
+            }
+            "state" => {
+                sim.set_state(0, &numbers).unwrap();
+                continue;
+            }
+            "action" => {
+                sim.step(&numbers, &[true], &mut reward, &mut outcome);
+                steps += 1;
+                continue;
+            }
+            "step" => sim.state(0, &mut own),
+            "seen" => {
+                assert_eq!(sim.spec().obs_dim, numbers.len(), "{name}");
+                sim.observe(0, &mut own);
+            }
+            "judged" => {
+                let ended = outcome == [Outcome::Terminated];
+                ends += usize::from(ended);
+                own = vec![reward[0], f64::from(u8::from(ended))];
+            }
+            other => panic!("{other}"),
+        }
+        let apart = apart(&own, &numbers);
+        assert!(apart < TOLERANCE, "{name}, step {steps}, {word}: {apart}: {own:?} {numbers:?}");
+        let last = worst.last_mut().unwrap();
+        last.1 = last.1.max(apart);
+    }
+    println!("{steps} steps, {ends} of them terminal; largest differences: {worst:?}");
+    assert_eq!((worst.len(), systems, steps), (7, 7 * 21, 7 * 25 * 15));
+    assert!(ends > 0, "some episodes end");
+}
