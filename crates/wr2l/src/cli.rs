@@ -105,7 +105,8 @@ pub(crate) struct BallArgs {
 /// What `ball` and `train` have in common: the settings of an experiment.
 #[derive(Debug, Args)]
 pub(crate) struct ExperimentArgs {
-    /// Parameters to vary: names or patterns (`*_density`), or `all`.
+    /// Parameters to vary: names or patterns (`*_density`), or `all`; on a robot of one's own also elements and their range,
+    /// `mass@body:base=scale:0.7..1.5`.
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) vary: Option<Vec<String>>,
     /// Radius of the Wasserstein ball.
@@ -257,14 +258,16 @@ pub(crate) struct EvaluateArgs {
     /// Search the worst system for each policy, and evaluate on it.
     #[arg(long)]
     pub(crate) worst_case: bool,
-    /// Where random systems and the worst case lie: `box` around the nominal values, the `ball` of a run, or the `shell`
-    /// around that ball, out to twice its size (random systems only) [default: box].
+    /// Where random systems and the worst case lie: `box` around the nominal values, all of the `range` of each parameter,
+    /// the `ball` of a run, or the `shell` around that ball, out to twice its size (random systems only) [default: box; on
+    /// robots of one's own, range].
     #[arg(long, value_name = "REGION", value_enum)]
     pub(crate) within: Option<Within>,
     /// Half-width of the box, relative to the nominal values [default: 0.5].
     #[arg(long, value_name = "R", value_parser = number)]
     pub(crate) half_width: Option<f64>,
-    /// Parameters that vary in the box: names or patterns [default: all].
+    /// Parameters that vary in the box or range: names or patterns, on a robot of one's own also elements and their range,
+    /// `mass@body:base=scale:0.7..1.5` [default: all].
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) vary: Option<Vec<String>>,
     /// The run whose ball it is [default: the first RUN that was trained in one].
@@ -323,6 +326,7 @@ pub(crate) enum SearchHow {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Within {
     Box,
+    Range,
     Ball,
     Shell,
 }

@@ -87,3 +87,61 @@ fn mistakes_have_a_place_and_a_hint() {
     refused("dog.xml", "cat.xml", &["cat.xml"]);
     refused("control_dt = 0.02", "control_dt = 0.021", &["bad.toml:", "0.004"]);
 }
+
+#[test]
+fn a_word_of_the_command_line_varies_what_the_file_does_not_name() {
+    let folder = folder();
+    folder.done(&format!("train walk.toml {SHORT} --vary payload,late:delay@actuator:*=set:0..0.03 -o run"));
+    let plan = folder.read("run/plan.toml");
+    assert!(plan.contains("\"payload\"") && plan.contains("\"late\""), "{plan}");
+    let log = folder.read("run/metrics.csv");
+    let columns: Vec<&str> = log.lines().next().unwrap().split(',').collect();
+    assert!(columns.ends_with(&["reward/forward", "reward/upright", "reward/effort"]), "{columns:?}");
+    assert!(columns.contains(&"z_late"));
+    for row in log.lines().skip(1) {
+        let terms: Vec<f64> = row.split(',').rev().take(3).map(|cell| cell.parse().unwrap()).collect();
+        assert!(terms.iter().all(|term| term.is_finite()) && terms[0] <= 0.0, "{row}");
+    }
+    folder.done("resume run");
+    folder.done("evaluate run --random 3 --episodes 1 --vary mass@body:*_shank=0.5..2");
+    let table = folder.read("run/results/random-3-range-mass_shank.csv");
+    assert!(table.lines().next().unwrap().contains("mass_shank"), "{table}");
+    folder.done("evaluate run --random 3 --episodes 1 --vary late");
+    for (word, hint) in [
+        ("mas@body:trunk=0.5..2", "did you mean `mass`"),
+        ("mass@body:trnk=0.5..2", "did you mean `trunk`"),
+        ("mass@body:trunk=0.5", "expected a range"),
+        ("mass@body:trunk=sale:0.5..2", "did you mean `scale`"),
+        ("mass@body:trunk=1.5..2", "has to contain"),
+        ("mass@=1..2", "expected"),
+        ("payload:mass@body:front_left=0.5..2", "there is a parameter `payload`"),
+    ] {
+        for command in ["train walk.toml -o other", "ball walk.toml", "evaluate run --random 2"] {
+            let ran = folder.run(&format!("{command} --vary {word}"));
+            assert!(ran.code == 2 && ran.err.contains(hint), "{command} --vary {word}: {}", ran.err);
+        }
+    }
+    let ran = folder.run("train hopper -o other --vary mass@body:torso=0.5..2");
+    assert!(ran.code == 2 && ran.err.contains("robots of one's own"), "{}", ran.err);
+}
+
+#[test]
+fn a_check_shows_what_is_paid_and_doubts_what_is_odd() {
+    let folder = folder();
+    let checked = folder.done("check walk.toml");
+    for words in ["effort", "mean", "idle", "wr2l train walk.toml: wr2l for"] {
+        assert!(checked.contains(words), "{words}: {checked}");
+    }
+    let odd = folder.read("walk.toml")
+        + "\n[[reward]]\nname = \"gift\"\nweight = 1.0\nvalue = \"where(height(body:trunk) > 9, 1, 0)\"\n";
+    folder.write("odd.toml", &odd);
+    let ran = folder.run("check odd.toml");
+    assert!(ran.err.contains("`gift` was 0 in every step"), "{}", ran.err);
+    let broken = folder.read("walk.toml")
+        + "\n[[reward]]\nname = \"root\"\nweight = 1.0\nvalue = \"log(height(body:trunk) - 9)\"\n";
+    folder.write("broken.toml", &broken);
+    let ran = folder.run("check broken.toml");
+    assert!(ran.err.contains("reward term `root` is NaN"), "{}", ran.err);
+    let ran = folder.run("simulate broken.toml --steps 5 -o t.csv");
+    assert!(ran.err.contains("reward term `root` is NaN"), "{}", ran.err);
+}

@@ -7,7 +7,7 @@ use wr2l::robust::BallMeasure;
 use wr2l::run::{BallParameter, BallSummary, Layer, Measured, Plan, RunError, check_output, make_ball};
 
 use super::threads;
-use super::train::experiment_layers;
+use super::train::{experiment_layers, task_layers};
 use crate::cli::BallArgs;
 use crate::output::{aligned, print, warn};
 
@@ -16,7 +16,7 @@ pub(crate) fn run(args: &BallArgs) -> Result<(), RunError> {
     if let Some(path) = &args.experiment.plan {
         layers.push(Layer::file(path)?);
     }
-    layers.push(Layer::argument(format!("task {}", args.task), "task", args.task.as_str()));
+    layers.extend(task_layers(Some(&args.task), &args.experiment)?);
     layers.extend(experiment_layers(&args.experiment)?);
     let plan = Plan::resolve(&layers)?;
     if let Some(path) = &args.output {

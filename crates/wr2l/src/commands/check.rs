@@ -1,20 +1,22 @@
 //! `wr2l check`.
 
+use std::path::Path;
 use std::time::Instant;
 
-use wr2l::rng::{Purpose, StreamKey};
-use wr2l::robot::{RobotTask, feel};
-use wr2l::run::RunError;
-use wr2l::sim::{AnyTask, Outcome, SimError, Simulator};
+use wr2l::robot::{Course, Draw, RobotTask, doubts, feel, rehearse};
+use wr2l::run::{Layer, Plan, RunError};
+use wr2l::sim::AnyTask;
 
 use crate::cli::CheckArgs;
-use crate::output::{aligned, print, thousands, warn};
+use crate::output::{aligned, duration, print, thousands, warn};
 
 /// Steps of the effect test.
 const STEPS: u32 = 200;
 /// Lanes and steps of the random course.
 const LANES: usize = 64;
 const COURSE: u32 = 100;
+/// Steps of learning whose time is estimated.
+const LEARNING: f64 = 1e6;
 
 pub(crate) fn run(args: &CheckArgs) -> Result<(), RunError> {
     let usage = |error: String| RunError::Usage(error);
@@ -23,15 +25,19 @@ pub(crate) fn run(args: &CheckArgs) -> Result<(), RunError> {
     print(&description(&task))?;
     print(&varied(&task))?;
     let simulator = task.simulator(None, &task.variation().space)?;
-    let course = course(&simulator)?;
+    let began = Instant::now();
+    let random = rehearse(&simulator, 0, LANES, COURSE, false)?;
+    let speed = random.steps as f64 / began.elapsed().as_secs_f64();
+    let idle = rehearse(&simulator, 0, LANES, COURSE, true)?;
+    print(&rewards(&task, &random, &idle))?;
+    doubts(&random, &idle).iter().for_each(|doubt| warn(doubt));
     let physics = choice.physics.as_str();
     print(&format!(
-        "\nphysics: {physics} ({})\n{} steps/s on one thread, under random actions, which earned {:.3} a step; episodes of {:.0} steps\n",
+        "\nphysics: {physics} ({})\n{} steps/s on one thread under random actions, without learning\n",
         choice.reason,
-        thousands(course.speed as u64),
-        course.reward,
-        course.length,
+        thousands(speed as u64),
     ))?;
+    print(&defaults(&args.task, speed)?)?;
     let felt = feel(&simulator, 0, STEPS)?;
     let complaints: Vec<String> = felt.iter().filter_map(|felt| felt.complaint()).collect();
     let (errors, warnings): (Vec<_>, Vec<_>) =
@@ -51,7 +57,7 @@ fn description(task: &RobotTask) -> String {
     let inventory = task.model().inventory();
     format!(
         "{}: {}\nrobot {}: {} bodies, {} joints, {} degrees of freedom, {} actuators\n\
-         {} observations, {} actions, {} steps of {} s at most\nreward: {}\n",
+         {} observations, {} actions, {} steps of {} s at most\n",
         task.name(),
         task.description(),
         task.model().name(),
@@ -63,73 +69,77 @@ fn description(task: &RobotTask) -> String {
         spec.act_dim(),
         spec.episode_limit,
         spec.dt,
-        task.file()
-            .reward
-            .iter()
-            .map(|term| format!("{} ({})", term.name, term.weight))
-            .collect::<Vec<_>>()
-            .join(", "),
     )
 }
 
 /// What varies, and which elements each selector means.
 fn varied(task: &RobotTask) -> String {
     let variation = task.variation();
-    let mut rows = vec![["parameter", "nominal", "from", "to", "unit", "elements"].map(String::from)];
-    for (p, elements) in variation.space.parameters().iter().zip(&variation.elements) {
-        let names: Vec<String> =
-            elements.iter().map(|element| element.selector(task.model().inventory())).collect();
+    let mut rows =
+        vec![["parameter", "nominal", "from", "to", "unit", "drawn", "elements"].map(String::from)];
+    let each = variation.space.parameters().iter().zip(&variation.elements).zip(&variation.draws);
+    for ((p, elements), draw) in each {
+        let names: Vec<String> = elements.iter().map(|element| element.selector(task.inventory())).collect();
         let names = match names.as_slice() {
             [one, two, three, _, ..] => format!("{one}, {two}, {three} … ({} in all)", names.len()),
             few => few.join(", "),
         };
+        let drawn = if *draw == Draw::LogUniform { "log-uniform" } else { "uniform" };
         rows.push([
             p.name.clone(),
             p.nominal.to_string(),
             p.lower.to_string(),
             p.upper.to_string(),
             p.unit.clone(),
+            drawn.to_owned(),
             names,
         ]);
     }
     format!("\n{}", aligned(&rows))
 }
 
-/// How a policy of chance fares.
-struct Course {
-    speed: f64,
-    reward: f64,
-    length: f64,
+/// The reward's terms, a step.
+fn rewards(task: &RobotTask, random: &Course, idle: &Course) -> String {
+    let weight = |name: &str| {
+        let term = task.file().reward.iter().find(|term| term.name == name);
+        term.map_or_else(String::new, |term| term.weight.to_string())
+    };
+    let number = |x: f64| format!("{x:.4}");
+    let mut rows = vec![["reward", "weight", "mean", "least", "most", "idle"].map(String::from)];
+    for (term, still) in random.terms.iter().zip(&idle.terms) {
+        rows.push([
+            term.name.clone(),
+            weight(&term.name),
+            number(term.mean),
+            number(term.least),
+            number(term.most),
+            number(still.mean),
+        ]);
+    }
+    let [sum, still] = [random, idle].map(|course| number(course.reward));
+    rows.push(["sum".into(), String::new(), sum, String::new(), String::new(), still]);
+    format!(
+        "\n{}a step, under random actions ({} steps), and idle: under none; episodes of {:.0} steps, and {:.0}\n",
+        aligned(&rows),
+        thousands(random.steps),
+        random.length,
+        idle.length,
+    )
 }
 
-fn course(simulator: &Simulator) -> Result<Course, SimError> {
-    let mut sim = simulator.batch(LANES)?;
-    let spec = simulator.spec().clone();
-    let start = |episode: u64| StreamKey::new(0, Purpose::Reset).episode(episode).stream();
-    for lane in 0..LANES {
-        sim.reset(lane, &mut start(lane as u64));
-    }
-    let mut random = StreamKey::new(0, Purpose::Action).stream();
-    let mut actions = vec![0.0; LANES * spec.act_dim()];
-    let (mut rewards, mut outcomes) = (vec![0.0; LANES], vec![Outcome::Running; LANES]);
-    let (mut sum, mut episodes) = (0.0, LANES as u64);
-    let began = Instant::now();
-    for _ in 0..COURSE {
-        for action in actions.chunks_mut(spec.act_dim()) {
-            spec.actions.draw(|low, high| random.uniform(low, high), action);
-        }
-        sim.step(&actions, &[true; LANES], &mut rewards, &mut outcomes);
-        sum += rewards.iter().sum::<f64>();
-        for lane in (0..LANES).filter(|lane| outcomes[*lane].is_over()) {
-            sim.reset(lane, &mut start(episodes));
-            episodes += 1;
-        }
-    }
-    let steps = f64::from(COURSE) * LANES as f64;
-    Ok(Course {
-        speed: steps / began.elapsed().as_secs_f64(),
-        reward: sum / steps,
-        // Those that are not over count as one each.
-        length: steps / episodes as f64,
-    })
+/// What `wr2l train` does if nothing else is said.
+fn defaults(file: &Path, speed: f64) -> Result<String, RunError> {
+    let task = file.display().to_string();
+    let plan = Plan::resolve(&[Layer::argument(format!("task {task}"), "task", task.as_str())])?;
+    let radius = match plan.ball.half_width {
+        Some(half_width) => format!("in the ball in which the middle parameter may move by {half_width}"),
+        None => format!("in the ball of ε = {}", plan.ball.epsilon),
+    };
+    let varied = if plan.vary.is_empty() { "nothing".to_owned() } else { plan.vary.join(", ") };
+    Ok(format!(
+        "wr2l train {task}: {} for {} steps, varying {varied} {radius}; 1 million steps simulate in {} on one thread\n",
+        plan.method(),
+        thousands(plan.steps),
+        duration(LEARNING / speed),
+    ))
 }

@@ -14,6 +14,7 @@ use wr2l::run::{
 };
 use wr2l::sim::{AnyTask, DynamicsSpace, Physics};
 
+use super::ad_hoc::extended;
 use super::threads;
 use crate::cli::{EvaluateArgs, SearchHow, Within};
 use crate::interrupt;
@@ -41,12 +42,17 @@ pub(crate) fn run(args: &EvaluateArgs) -> Result<(), RunError> {
 /// The same, with what random systems say about all others stated as `certainty` says.
 pub(super) fn with_certainty(args: &EvaluateArgs, certainty: Certainty) -> Result<(), RunError> {
     refuse_unread(args)?;
-    let contestants = open_contestants(&args.runs)?;
-    let task = common_task(&contestants)?;
+    let mut contestants = open_contestants(&args.runs)?;
+    let mut task = common_task(&contestants)?;
+    let mut vary = args.vary.clone();
+    if let Some((extended, names)) = extended(|| Ok(task.clone()), args.vary.as_ref())? {
+        contestants.iter_mut().for_each(|contestant| contestant.task = extended.clone());
+        (task, vary) = (extended, Some(names));
+    }
     let physics: Option<Physics> = args.physics.as_deref().map(str::parse).transpose()?;
     let (tables, figures) = places(args, &contestants)?;
     let mut requests = Vec::new();
-    for (stem, request) in requests_of(args, &*task, &contestants)? {
+    for (stem, request) in requests_of(args, vary.as_deref(), &*task, &contestants)? {
         let destination =
             Destination { tables: tables.clone(), figures: figures.clone(), stem, force: args.force };
         // Before the work, not after it.
@@ -159,11 +165,12 @@ fn refuse_unread(args: &EvaluateArgs) -> Result<(), RunError> {
     let (drawn, searched) = (args.random.is_some(), args.worst_case);
     let placed = drawn || searched;
     let boxed = args.within.is_none_or(|within| within == Within::Box);
+    let straight = boxed || args.within == Some(Within::Range);
     let flags = [
         ("--within", args.within.is_some(), placed, "--random and --worst-case"),
         ("--half-width", args.half_width.is_some(), placed && boxed, "--random and --worst-case in the box"),
-        ("--vary", args.vary.is_some(), placed && boxed, "--random and --worst-case in the box"),
-        ("--ball", args.ball.is_some(), placed && !boxed, "--within ball and --within shell"),
+        ("--vary", args.vary.is_some(), placed && straight, "--random and --worst-case in the box or range"),
+        ("--ball", args.ball.is_some(), placed && !straight, "--within ball and --within shell"),
         ("--systems-seed", args.systems_seed.is_some(), drawn, "--random"),
         ("--budget", args.budget.is_some(), searched, "--worst-case"),
         ("--search", args.search.is_some(), searched, "--worst-case"),
@@ -179,6 +186,7 @@ fn refuse_unread(args: &EvaluateArgs) -> Result<(), RunError> {
 /// What is asked for, with the stem of its files.
 fn requests_of(
     args: &EvaluateArgs,
+    vary: Option<&[String]>,
     task: &dyn AnyTask,
     contestants: &[Contestant],
 ) -> Result<Vec<(String, Request)>, RunError> {
@@ -192,9 +200,9 @@ fn requests_of(
     if args.random.is_none() && !args.worst_case {
         return Ok(requests);
     }
-    let (region, space) = region(args, task, contestants)?;
+    let (region, space) = region(args, vary, task, contestants)?;
     let mut place = region.label().replace(' ', "-");
-    if args.vary.is_some() && space.dim() < task.space().dim() {
+    if vary.is_some() && space.dim() < task.space().dim() {
         place = match space.dim() {
             ..=SPELT_OUT => space.names().fold(place, |place, name| place + "-" + name),
             // Which ones: no file system takes twenty names in one.
@@ -231,14 +239,19 @@ fn requests_of(
 /// The region of random systems and of the search, and its parameters.
 fn region(
     args: &EvaluateArgs,
+    vary: Option<&[String]>,
     task: &dyn AnyTask,
     contestants: &[Contestant],
 ) -> Result<(Region, DynamicsSpace), RunError> {
-    let within = args.within.unwrap_or(Within::Box);
-    if within == Within::Box {
+    if matches!(args.within, None | Some(Within::Box | Within::Range)) {
         let space = task.space();
-        let space = args.vary.as_ref().map_or(Ok(space.clone()), |names| space.select(names))?;
-        return Ok((Region::Box(args.half_width.unwrap_or(HALF_WIDTH)), space));
+        let space = vary.map_or(Ok(space.clone()), |names| space.select(names))?;
+        let region = match args.within {
+            Some(Within::Range) => Region::Range,
+            Some(_) => Region::Box(args.half_width.unwrap_or(HALF_WIDTH)),
+            None => Region::usual(&space, args.half_width),
+        };
+        return Ok((region, space));
     }
     let ball: BallSummary = match &args.ball {
         Some(path) => Contestant::open(path)?.ball.ok_or_else(|| {
@@ -250,7 +263,7 @@ fn region(
     };
     let space = ball.space(task)?;
     let ball = ball.ball()?;
-    let region = if within == Within::Ball { Region::Ball(ball) } else { Region::Shell(ball) };
+    let region = if args.within == Some(Within::Ball) { Region::Ball(ball) } else { Region::Shell(ball) };
     Ok((region, space))
 }
 

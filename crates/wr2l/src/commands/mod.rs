@@ -1,5 +1,6 @@
 //! The commands: each turns what was typed into a request to the libraries, and their answer into text.
 
+mod ad_hoc;
 pub(crate) mod ball;
 pub(crate) mod bench;
 pub(crate) mod certify;

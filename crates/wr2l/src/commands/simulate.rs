@@ -70,8 +70,9 @@ pub(crate) fn run(args: &SimulateArgs) -> Result<(), RunError> {
     }
     match simulated.outcome {
         Outcome::Diverged(why) => Err(RunError::Diverged(format!(
-            "the physics diverged in step {} ({why}); the trajectory holds the {} steps before it",
+            "the physics diverged in step {} ({}); the trajectory holds the {} steps before it",
             simulated.steps + 1,
+            simulated.complaint.unwrap_or_else(|| why.to_string()),
             simulated.steps
         ))),
         _ => Ok(()),

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use wr2l::run::{Layer, Plan, RunError, RunFolder, Saved, train};
 
-use super::{Done, resume, training};
+use super::ad_hoc::extended;
+use super::{Done, open_task, resume, training};
 use crate::cli::{ExperimentArgs, TrainArgs};
 use crate::output::{print, thousands};
 
@@ -35,9 +36,7 @@ fn layers(args: &TrainArgs) -> Result<Vec<Layer>, RunError> {
     if let Some(path) = &args.experiment.plan {
         layers.push(Layer::file(path)?);
     }
-    if let Some(task) = &args.task {
-        layers.push(Layer::argument(format!("task {task}"), "task", task.as_str()));
-    }
+    layers.extend(task_layers(args.task.as_deref(), &args.experiment)?);
     if args.paper {
         layers.push(Layer::argument("--paper", "algorithm", "wr2l-paper"));
     }
@@ -59,12 +58,28 @@ fn layers(args: &TrainArgs) -> Result<Vec<Layer>, RunError> {
     Ok(layers)
 }
 
-/// The layers of the settings that several commands share, `--set` last.
+/// The task that was typed, with what `--vary` adds to it, and what varies.
+pub(super) fn task_layers(task: Option<&str>, args: &ExperimentArgs) -> Result<Vec<Layer>, RunError> {
+    let named = || {
+        let hint = "--vary selects elements of a robot: name its task on the command line";
+        open_task(task.ok_or_else(|| RunError::Usage(hint.into()))?)
+    };
+    let (handle, names) = match extended(named, args.vary.as_ref())? {
+        Some((task, names)) => (Some(task.handle().to_owned()), Some(names)),
+        None => (task.map(str::to_owned), args.vary.clone()),
+    };
+    let task = handle
+        .map(|handle| Layer::argument(format!("task {}", task.unwrap_or_default()), "task", handle.as_str()));
+    let vary = names.map(|names| {
+        let shown = format!("--vary {}", args.vary.as_deref().unwrap_or_default().join(","));
+        Layer::argument(shown, "vary", names)
+    });
+    Ok(task.into_iter().chain(vary).collect())
+}
+
+/// The layers of the other settings that several commands share, `--set` last.
 pub(super) fn experiment_layers(args: &ExperimentArgs) -> Result<Vec<Layer>, RunError> {
     let mut layers = Vec::new();
-    if let Some(names) = &args.vary {
-        layers.push(Layer::argument(format!("--vary {}", names.join(",")), "vary", names.clone()));
-    }
     for (flag, key, value) in
         [("--epsilon", "epsilon", args.epsilon), ("--half-width", "half_width", args.half_width)]
     {
