@@ -21,14 +21,14 @@ fn task(name: &str, model: &str) -> RobotTask {
     RobotTask::new(file, RobotModel::load(model.as_ref()).unwrap()).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Mass of all bodies that have any, gear of all motors, damping of all joints.
+/// Mass of all bodies that have more than a trace, gear of all motors, damping of all joints.
 fn simulator(task: &RobotTask) -> Simulator {
     let inventory = task.model().inventory();
     let select = |vary: &mut Vary, selectors: Vec<String>| {
         vary.select = selectors.iter().map(|text| wr2l_robot::Selector::parse(text).unwrap()).collect();
     };
     let mut mass = vary("mass", "body:*", "mass", Op::Scale, [0.1, 10.0]);
-    let heavy = inventory.bodies.iter().enumerate().filter(|(_, body)| body.mass > 0.0);
+    let heavy = inventory.bodies.iter().enumerate().filter(|(_, body)| body.mass > 1e-6);
     select(&mut mass, heavy.map(|(b, _)| format!("body[{b}]")).collect());
     let gear = vary("gear", "actuator:*", "gear", Op::Scale, [0.1, 10.0]);
     let damping = vary("damping", "joint:*", "damping", Op::Add, [0.0, 1.0]);

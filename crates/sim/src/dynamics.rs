@@ -382,8 +382,10 @@ mod tests {
             [0.0, 0.5, 1.0].map(|share| space.draw(i, range, |low, high| low + share * (high - low)))
         };
         assert_eq!(shares(0, [100.0, 400.0]), [100.0, 250.0, 400.0]);
-        let [low, middle, high] = shares(1, [100.0, 400.0]);
-        assert!(low == 100.0 && high == 400.0 && (middle - 200.0).abs() < 1e-9, "{middle}");
+        let drawn = shares(1, [100.0, 400.0]);
+        let error = |(value, right): (&f64, f64)| (value - right).abs();
+        assert!(drawn.iter().zip([100.0, 200.0, 400.0]).map(error).all(|error| error < 1e-9), "{drawn:?}");
+        assert!(drawn.iter().all(|value| (100.0..=400.0).contains(value)), "no rounding leaves the range");
         let short = space.clone().with_logarithmic(vec![true]);
         assert_eq!(short, Err(SpaceError::Dimension { expected: 3, got: 1 }));
         let zero = DynamicsSpace::new(vec![parameter("x", 1.0, 0.0, 2.0)]).unwrap();

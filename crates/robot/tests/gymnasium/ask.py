@@ -6,7 +6,7 @@ Needs gymnasium 1.4.0, mujoco 3.17.0 and numpy. Prints lines of words and number
 apart:
 
     task NAME MODEL             and for each of its systems
-    system MASS GEAR DAMPING    factors of all masses and gears, and what is added to all damping; then
+    system MASS GEAR DAMPING    factors of all masses above 1e-6 kg and of all gears, and what is added to all damping; then
     state QPOS… QVEL…           where a trajectory begins, and for each of its steps
     action …
     step QPOS… QVEL…
@@ -54,8 +54,9 @@ def varied(environment, mass, gear, damping):
     env = gymnasium.make(environment).unwrapped
     if (mass, gear, damping) != (1.0, 1.0, 0.0):
         model = env.model
-        model.body_mass *= mass
-        model.body_inertia *= mass
+        heavy = model.body_mass > 1e-6  # Pusher's goal weighs nothing to speak of
+        model.body_mass[heavy] *= mass
+        model.body_inertia[heavy] *= mass
         model.actuator_gear[:, 0] *= gear
         model.dof_damping += damping
         mujoco.mj_setConst(model, env.data)
