@@ -5,8 +5,8 @@ use std::path::Path;
 
 use pyo3::prelude::*;
 use wr2l::eval::{
-    Axis, Evaluation, EvaluationError, Grid, Journal, Region, Search, SearchKind, Subject,
-    Systems, Training, evaluate_on, search_worst_on,
+    Axis, Evaluation, EvaluationError, Grid, Journal, Region, Search, SearchKind, Subject, Systems, Training,
+    evaluate_on, search_worst_on,
 };
 use wr2l::nn::{Normaliser, Policy as Network};
 use wr2l::rl::{Actor, StopFlag, Threads};

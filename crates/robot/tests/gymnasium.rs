@@ -52,7 +52,7 @@ fn they_are_gymnasiums_own() {
     let output = Command::new(python).arg(script).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
-    let (mut sim, mut name): (Option<(Simulator, Box<dyn BatchSim>)>, &str) = (None, "");
+    let (mut sim, mut name): (Option<Box<dyn BatchSim>>, &str) = (None, "");
     let (mut reward, mut outcome) = ([0.0], [Outcome::Running]);
     let (mut steps, mut ends, mut systems) = (0, 0, 0);
     let mut worst: Vec<(&str, f64)> = Vec::new();
@@ -60,14 +60,12 @@ fn they_are_gymnasiums_own() {
         let (word, rest) = line.split_once(' ').unwrap();
         if word == "task" {
             let (task_name, model) = rest.split_once(' ').unwrap();
-            let simulator = simulator(&task(task_name, model));
-            let batch = simulator.batch(1).unwrap();
-            (sim, name) = (Some((simulator, batch)), task_name);
+            (sim, name) = (Some(simulator(&task(task_name, model)).batch(1).unwrap()), task_name);
             worst.push((name, 0.0));
             continue;
         }
         let numbers: Vec<f64> = rest.split(' ').map(|number| number.parse().unwrap()).collect();
-        let (_, sim) = sim.as_mut().unwrap();
+        let sim = sim.as_mut().unwrap();
         let mut own = vec![0.0; numbers.len()];
         match word {
             "system" => {
