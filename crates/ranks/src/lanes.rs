@@ -61,6 +61,7 @@ impl Travels for LaneBatch {
             to.floats(numbers);
         }
         to.reals(&self.rewards);
+        to.reals(&self.reward_terms);
         to.list(&self.outcomes, |to, outcome| outcome.write(to));
         to.counts(&self.successor_steps);
         to.list(&self.finished, |to, episode| episode.write(to));
@@ -77,6 +78,7 @@ impl Travels for LaneBatch {
             log_probs: from.floats()?,
             successors: from.floats()?,
             rewards: from.reals()?,
+            reward_terms: from.reals()?,
             outcomes: from.list(Outcome::read)?,
             successor_steps: from.counts()?,
             finished: from.list(FinishedEpisode::read)?,

@@ -111,8 +111,6 @@ pub struct LaneBatch {
     /// Sums of the terms of the task's rewards over the steps that did not diverge, in the order of
     /// [`BatchSim::reward_names`]; empty where the task names none.
     pub reward_terms: Vec<f64>,
-    /// Scratch: the terms of a step.
-    terms: Vec<f64>,
     /// Outcome of each step, `[n]`. A diverged step is not to be learnt from.
     pub outcomes: Vec<Outcome>,
     /// Steps whose successor state's value is needed: time limits, and the last step of a running episode.
@@ -139,7 +137,6 @@ impl LaneBatch {
             log_probs: Vec::new(),
             rewards: Vec::new(),
             reward_terms: Vec::new(),
-            terms: Vec::new(),
             outcomes: Vec::new(),
             successor_steps: Vec::new(),
             successors: Vec::new(),
@@ -280,11 +277,12 @@ struct LaneScript<'a> {
     noise: [Stream; 2],
     /// When chance acts, and how.
     chance: Stream,
-    /// Scratch: dynamics in z and in physical units, and inputs, raw and normalised.
+    /// Scratch: dynamics in z and in physical units, inputs, raw and normalised, and the terms of a step's reward.
     z: Vec<f64>,
     phi: Vec<f64>,
     obs: Vec<f64>,
     inputs: Vec<f32>,
+    terms: Vec<f64>,
 }
 
 impl<'a> LaneScript<'a> {
@@ -309,6 +307,7 @@ impl<'a> LaneScript<'a> {
             phi: vec![0.0; space.dim()],
             obs: Vec::new(),
             inputs: Vec::new(),
+            terms: Vec::new(),
             state,
             batch,
             source,
@@ -392,7 +391,7 @@ impl Script for LaneScript<'_> {
         self.inputs.resize(self.batch.obs_moments.dim(), 0.0);
         let terms = sim.reward_names().len();
         self.batch.reward_terms.resize(terms, 0.0);
-        self.batch.terms.resize(terms, 0.0);
+        self.terms.resize(terms, 0.0);
         self.plan();
         if !self.state.started {
             return self.start(sim, lane, memory);
@@ -460,8 +459,8 @@ impl Script for LaneScript<'_> {
         state.length += 1;
         if !matches!(outcome, Outcome::Diverged(_)) {
             state.ret += reward;
-            sim.reward_terms(lane, &mut batch.terms);
-            for (sum, term) in batch.reward_terms.iter_mut().zip(&batch.terms) {
+            sim.reward_terms(lane, &mut self.terms);
+            for (sum, term) in batch.reward_terms.iter_mut().zip(&self.terms) {
                 *sum += term;
             }
             state.discounted = self.options.discount * state.discounted + reward;
