@@ -185,7 +185,12 @@ fn compare(robot: &Robot) {
         }
         assert_eq!((beyond, failed), (0, 0), "{}", robot.name);
         // Its tolerance is one of the cost, whose root is that of accelerations: this shows where cones are elliptic.
-        let share = if model.compiled().options.cone == Cone::Elliptic { 25 } else { 200 };
+        // `scrum` alone has such cones between links that both move: one in 49 of 10,000 states.
+        let share = match model.compiled().options.cone {
+            Cone::Elliptic if robot.name == "scrum" => 25,
+            Cone::Elliptic => 50,
+            _ => 200,
+        };
         assert!(early * share <= systems * count, "{}: {early}", robot.name);
         assert!(crossing * 100 <= systems * count, "{}: {crossing}", robot.name);
     }
