@@ -107,6 +107,7 @@ impl Write {
 
 impl Field {
     /// Whether it is of the model, and not of the loop around it.
+    #[cfg(feature = "mujoco")]
     pub(crate) fn is_physical(self) -> bool {
         !matches!(self, Self::Delay(_) | Self::ActionNoise(_) | Self::Push(_) | Self::Noise(_))
     }
