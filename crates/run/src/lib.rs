@@ -23,10 +23,11 @@ pub use plan::{
     sweep_systems, usual_sweep,
 };
 pub use players::kinds::{AdversaryKind, LearnerKind};
+pub use studies::destination::Destination;
 pub use studies::estimate::Estimate;
 pub use studies::evaluation::{
-    Contestant, Destination, WorstCase, common_task, evaluate_all, evaluation_key, methods, open_contestants,
-    sweep_stem, worst_of_all, write_results,
+    Contestant, WorstCase, common_task, evaluate_all, evaluation_key, methods, open_contestants, sweep_stem,
+    worst_of_all, write_results,
 };
 pub use studies::experiment::{DynamicsRow, EvaluationPlan, Experiment, Method, Within, select_experiments};
 pub use studies::film::Film;

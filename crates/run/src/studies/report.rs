@@ -9,7 +9,8 @@ use wr2l_report::{Band, LearningRun, Quantity, learning_figure};
 use crate::error::RunError;
 use crate::formats::folder::RunFolder;
 use crate::plan::Plan;
-use crate::studies::evaluation::{Contestant, Destination, evaluate_all, write_results};
+use crate::studies::destination::Destination;
+use crate::studies::evaluation::{Contestant, evaluate_all, write_results};
 use crate::training::trained::Trained;
 
 /// Stem of the names of the evaluation's files.

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::entry::{EXIT, Entry};
 use super::file::Sweep;
 use crate::formats::folder::RunFolder;
-use crate::studies::evaluation::is_whole;
+use crate::studies::destination::is_whole;
 use crate::training::summary::Summary;
 
 /// Bytes of a log's end that are looked at.
