@@ -45,9 +45,9 @@ const ROWS: &[Row] = &[
         read: Plan::trains_in_ball,
         reader: || {
             let others = listed(names(|row| !row.needs.ball), "and");
-            let boxed = listed(names(has_region), "and");
+            let drawing = listed(names(has_region), "and");
             format!(
-                "an adversary that plays in the ball (any but {others}; {boxed} unless `adversary.region.shape = \"box\"`)"
+                "an adversary that plays in the ball (any but {others}; {drawing} where `adversary.region.shape = \"ball\"`)"
             )
         },
     },

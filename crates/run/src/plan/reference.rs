@@ -186,9 +186,12 @@ fn plans(settings: &[String]) -> Vec<(TaskName, Plan)> {
 fn default_of(key: &str, plans: &[(TaskName, Plan)]) -> String {
     let mut values: Vec<(String, Vec<String>)> = Vec::new();
     for (task, plan) in plans {
-        // All of a section has no value that a cell could hold.
-        let Some(value) = plan.get(key).filter(|value| !value.is_table()) else { continue };
-        let shown = format!("`{}`", value.to_string().trim());
+        let shown = match plan.get(key) {
+            // All of a section has no value that a cell could hold.
+            Some(value) if value.is_table() => continue,
+            Some(value) => format!("`{}`", value.to_string().trim()),
+            None => "–".to_owned(),
+        };
         match values.iter_mut().find(|(known, _)| *known == shown) {
             Some((_, tasks)) => tasks.push(task.to_string()),
             None => values.push((shown, vec![task.to_string()])),

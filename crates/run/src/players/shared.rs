@@ -61,7 +61,13 @@ pub(super) fn check_region(region: &RegionConfig, space: &DynamicsSpace) -> Resu
 pub(super) fn unread_of_region(region: &RegionConfig, vary: &[String]) -> Vec<Unread> {
     let boxed = "`adversary.region.shape = \"box\"`";
     match region.shape {
-        Shape::Ball => return vec![Unread::but_for(&["region.half_width", "region.ranges"], boxed)],
+        Shape::Ball => {
+            let ranged = "`adversary.region.shape = \"box\"` or `\"range\"`";
+            return vec![
+                Unread::but_for(&["region.half_width"], boxed),
+                Unread::but_for(&["region.ranges"], ranged),
+            ];
+        }
         Shape::Range => return vec![Unread::but_for(&["region.half_width"], boxed)],
         Shape::Box => {}
     }
