@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::folders::made_here;
+use crate::mujoco;
 use crate::process::{self, Failure, cargo};
 use crate::python;
 
@@ -65,11 +66,19 @@ fn answer(command: &mut Command) -> Result<String, Failure> {
     }
 }
 
-/// Builds `wr2l` and the launcher, optimised, and says how to use them.
+/// Builds `wr2l` with MuJoCo, whose robots are what wants several machines, and the launcher, optimised, and says how to use them.
 pub(crate) fn build(root: &Path) -> Result<(), Failure> {
+    mujoco::set_up(root)?;
     let mpi = Mpi::set_up(root)?;
     let mut wr2l = cargo(root);
-    process::run(wr2l.current_dir(root).args(["build", "--release", "--package", "wr2l"]))?;
+    process::run(wr2l.current_dir(root).args([
+        "build",
+        "--release",
+        "--package",
+        "wr2l",
+        "--features",
+        "mujoco",
+    ]))?;
     process::run(mpi.cargo(root, "build").arg("--release"))?;
     let [wr2l, launcher] = ["target/release/wr2l", "target/mpi/release/wr2l-mpi"].map(|path| root.join(path));
     println!("WR2L={} {} -n 2 {} train …", wr2l.display(), mpi.launcher.display(), launcher.display());

@@ -1,7 +1,7 @@
 //! `wr2l-mpi ARGUMENTS`: runs `wr2l ARGUMENTS` on all ranks of an MPI job.
 //!
 //! ```text
-//! mpirun -n 4 wr2l-mpi train ant --threads 8 -o runs/ant
+//! mpirun -n 4 wr2l-mpi train walker2d --threads 8 -o runs/walker
 //! ```
 //!
 //! Every rank starts a `wr2l` of its own: that of rank 0 runs the command, the others simulate for it. This program passes

@@ -10,8 +10,9 @@ use wr2l_rng::StreamKey;
 use wr2l_run::{Executors, RunError, Stage};
 use wr2l_sim::{SimError, Simulator};
 
-use crate::job::{self, DONE, OPEN, SHORT};
+use crate::job::{self, DONE, OPEN, SHORT, content};
 use crate::link::Link;
+use crate::pieces::Pieces;
 use crate::post::{Gone, Post};
 use crate::stage::{self, likeness};
 use crate::table::Table;
@@ -58,7 +59,7 @@ impl Executors for Ranks {
         let never = StopFlag::default();
         let (expected, answers) = self
             .post
-            .exchange(number, &requests, &never, || likeness(executor.own.simulator()))
+            .exchange(number, requests, &never, || likeness(executor.own.simulator()))
             .map_err(|Gone| RunError::Failed(GONE.into()))?;
         for (rank, answer) in (1..).zip(&answers) {
             let mut reader = Reader::new(answer);
@@ -110,22 +111,25 @@ impl Shared {
         n * rank / self.post.size()..n * (rank + 1) / self.post.size()
     }
 
+    /// Has `jobs` done by whoever is free: `ask` writes what another rank is sent, `run` does them here. Their results, in order.
+    fn spread<T, R>(
+        &mut self,
+        jobs: &[T],
+        ask: impl Fn(&[T]) -> Vec<u8>,
+        read: impl Fn(&mut Reader<'_>) -> Result<Vec<R>, Malformed>,
+        run: impl Fn(&mut Threads, &[T]) -> Result<Vec<R>, SimError>,
+    ) -> Result<Vec<R>, SimError> {
+        let stop = self.own.stop_flag().clone();
+        let mut pieces = Pieces::new(jobs, self.post.size(), &mut self.own, ask, read, run);
+        self.post.deal(self.stage, &stop, &mut pieces)?;
+        pieces.results()
+    }
+
     /// The ranks but this one that have a share in `n` things, and their shares.
     fn others(&self, n: usize) -> Vec<(usize, Range<usize>)> {
         let shares = (1..self.post.size()).map(|rank| (rank, self.share(n, rank)));
         shares.filter(|(_, share)| !share.is_empty()).collect()
     }
-}
-
-/// The content of an answer; `None` if the rank could not do its share.
-fn content<T>(answer: &[u8], read: impl FnOnce(&mut Reader<'_>) -> Result<T, Malformed>) -> Option<T> {
-    let mut reader = Reader::new(answer);
-    if reader.byte() != Ok(DONE) {
-        return None;
-    }
-    let content = read(&mut reader).ok()?;
-    reader.finish().ok()?;
-    Some(content)
 }
 
 impl Executor for Shared {
@@ -152,22 +156,13 @@ impl Executor for Shared {
         jobs: &[EpisodeJob],
         options: EpisodeOptions,
     ) -> Result<Vec<EpisodeResult>, SimError> {
-        let others = self.others(jobs.len());
-        let ask =
-            |share: &Range<usize>| job::ask_episodes(self.stage, actor, z, &jobs[share.clone()], options);
-        let requests: Vec<_> = others.iter().map(|(rank, share)| (*rank, ask(share))).collect();
-        let (mine, stop) = (self.share(jobs.len(), 0), self.own.stop_flag().clone());
-        let (own, answers) = self
-            .post
-            .exchange(self.stage, &requests, &stop, || self.own.episodes(actor, z, &jobs[mine], options))?;
-        let mut results = own?;
-        for ((_, share), answer) in others.into_iter().zip(&answers) {
-            match content(answer, job::read_episodes) {
-                Some(theirs) => results.extend(theirs),
-                None => results.extend(self.own.episodes(actor, z, &jobs[share], options)?),
-            }
-        }
-        Ok(results)
+        let stage = self.stage;
+        self.spread(
+            jobs,
+            |jobs| job::ask_episodes(stage, actor, z, jobs, options),
+            job::read_episodes,
+            |own, jobs| own.episodes(actor, z, jobs, options),
+        )
     }
 
     fn collect(
@@ -204,20 +199,13 @@ impl Executor for Shared {
         actor: Option<&Actor>,
         keys: &[StreamKey],
     ) -> Result<Vec<Trajectory>, SimError> {
-        let others = self.others(keys.len());
-        let ask = |share: &Range<usize>| job::ask_trajectories(self.stage, actor, &keys[share.clone()]);
-        let requests: Vec<_> = others.iter().map(|(rank, share)| (*rank, ask(share))).collect();
-        let (mine, stop) = (self.share(keys.len(), 0), self.own.stop_flag().clone());
-        let (own, answers) =
-            self.post.exchange(self.stage, &requests, &stop, || self.own.trajectories(actor, &keys[mine]))?;
-        let mut results = own?;
-        for ((_, share), answer) in others.into_iter().zip(&answers) {
-            match content(answer, job::read_trajectories) {
-                Some(theirs) => results.extend(theirs),
-                None => results.extend(self.own.trajectories(actor, &keys[share])?),
-            }
-        }
-        Ok(results)
+        let stage = self.stage;
+        self.spread(
+            keys,
+            |keys| job::ask_trajectories(stage, actor, keys),
+            job::read_trajectories,
+            |own, keys| own.trajectories(actor, keys),
+        )
     }
 
     fn transitions(
@@ -261,7 +249,7 @@ impl Executor for Shared {
         };
         let (own, answers) = self
             .post
-            .exchange(self.stage, &requests, &stop, || local(&mut self.own, &mine))
+            .exchange(self.stage, requests, &stop, || local(&mut self.own, &mine))
             .map_err(SimError::from)?;
         let mut put = |share: &Range<usize>, values: &[f64]| match by_rows {
             true => next[share.start * from.len * width..][..values.len()].copy_from_slice(values),
@@ -316,7 +304,7 @@ impl Shared {
             };
             let requests: Vec<_> = waiting.iter().map(|&i| (parts[i].0, ask(&parts[i].1))).collect();
             let first = own.take();
-            let (here, answers) = self.post.exchange(self.stage, &requests, &stop, || match first {
+            let (here, answers) = self.post.exchange(self.stage, requests, &stop, || match first {
                 Some((lanes, batch)) => {
                     let done = self.own.collect(players, source, lanes, options, batch);
                     Some((lanes, batch, done))

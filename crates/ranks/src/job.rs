@@ -138,6 +138,20 @@ pub(crate) fn carry_out(kind: u8, request: &mut Reader<'_>, threads: &mut Thread
     answer.map_or_else(|Malformed| vec![FAILED], Writer::into_bytes)
 }
 
+/// The content of an answer; `None` if the rank could not do its share.
+pub(crate) fn content<T>(
+    answer: &[u8],
+    read: impl FnOnce(&mut Reader<'_>) -> Result<T, Malformed>,
+) -> Option<T> {
+    let mut reader = Reader::new(answer);
+    if reader.byte() != Ok(DONE) {
+        return None;
+    }
+    let content = read(&mut reader).ok()?;
+    reader.finish().ok()?;
+    Some(content)
+}
+
 fn done() -> Writer {
     let mut to = Writer::default();
     to.byte(DONE);

@@ -1,8 +1,8 @@
 //! One run on several machines: an executor over ranks.
 //!
 //! A job has `size` processes, the ranks 0, 1, …. Rank 0 runs the command: it keeps the learner, the run's folder and the log. The
-//! others serve it: whenever rank 0 simulates, each rank takes a fixed share of the episodes, lanes, trajectories or pairs, and rank
-//! 0 puts the results together in their order. Random streams are keyed by what they are for, so that the results are those of
+//! others serve it: whenever rank 0 simulates, each rank takes a share of the lanes or pairs, or as many episodes or trajectories as it
+//! finishes, and rank 0 puts the results together in their order. Random streams are keyed by what they are for, so that the results are those of
 //! one process to the bit, whatever the number of ranks.
 //!
 //! Nothing here knows how messages travel: a [`Link`] is any stream of bytes to somebody who passes them on. `wr2l-mpi` in
@@ -18,6 +18,7 @@ mod frame;
 mod job;
 mod lanes;
 mod link;
+mod pieces;
 mod post;
 mod serve;
 mod stage;
