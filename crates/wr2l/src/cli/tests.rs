@@ -22,6 +22,19 @@ fn pages() -> Vec<PathBuf> {
     pages
 }
 
+/// What starts a `wr2l` with the arguments behind it.
+const STARTED_BY: [&str; 5] =
+    ["wr2l ", "wr2l-mpi ", "target/release/wr2l ", "cargo xtask run ", "cargo run --release -- "];
+
+/// The arguments of a line that starts a `wr2l`, whatever stands before it: `mpirun`, `srun`, a variable.
+fn arguments(line: &str) -> Option<&str> {
+    let begins = |at: usize| at == 0 || matches!(line.as_bytes()[at - 1], b' ' | b'/');
+    let places = STARTED_BY.iter().filter_map(|program| {
+        line.match_indices(program).find(|(at, _)| begins(*at)).map(|(at, _)| &line[at + program.len()..])
+    });
+    places.min_by_key(|rest| rest.len())
+}
+
 /// The commands in a page's code, a line each, without comments and placeholders.
 fn commands(text: &str) -> Vec<String> {
     let mut commands = Vec::new();
@@ -30,8 +43,8 @@ fn commands(text: &str) -> Vec<String> {
     for line in joined.lines() {
         if line.trim_start().starts_with("```") {
             code = !code;
-        } else if code && let Some(command) = line.trim_start().strip_prefix("wr2l ") {
-            let command = command.split(" #").next().unwrap_or_default();
+        } else if code && let Some(command) = arguments(line.trim_start().split('#').next().unwrap_or_default()) {
+            let command = command.trim().trim_end_matches(['&', ';']);
             let placeholder = |c: char| "…<>[]|{}$()".contains(c);
             // What a command prints is aligned, or a sentence.
             let printed = command.trim().contains("  ") || command.contains(" on ");
