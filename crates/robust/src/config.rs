@@ -305,4 +305,18 @@ mod tests {
         assert!(radii.windows(2).all(|w| w[0] <= w[1]));
         assert_eq!(AdversaryConfig::default().ramped(2.0, 0.0), 2.0);
     }
+
+    #[test]
+    fn the_radius_is_the_linear_one_rounded_up_to_a_twentieth_whatever_the_ramp() {
+        for epsilon_ramp in [0.05, 0.3, 0.5, 1.0] {
+            let config = AdversaryConfig { epsilon_ramp, ..AdversaryConfig::default() };
+            for i in 0..=1000 {
+                let progress = f64::from(i) / 1000.0;
+                let (radius, linear) = (config.ramped(2.0, progress), (progress / epsilon_ramp).min(1.0));
+                let share = radius / 2.0;
+                assert!(share > linear - 1e-9 && share < linear + 0.05 + 1e-9, "{epsilon_ramp} {progress}");
+                assert!((20.0 * share - (20.0 * share).round()).abs() < 1e-9, "{epsilon_ramp} {progress}");
+            }
+        }
+    }
 }

@@ -164,6 +164,15 @@ mod tests {
     }
 
     #[test]
+    fn a_step_that_ends_as_steep_as_it_began_grows_until_the_slope_has_flattened() {
+        // Straight down to a kink and then steeply up: a step of a half decreases enough, and ends too early.
+        for kink in [0.55, 0.6, 0.7] {
+            let step = step(|z| if z[0] < kink { -z[0] } else { 10.0 * (z[0] - kink) - kink }, 0.0, 1.0);
+            assert!(step.wolfe && step.alpha >= kink - 0.01 && step.alpha <= 0.75, "{kink}: {step:?}");
+        }
+    }
+
+    #[test]
     fn noise_that_hides_the_descent_takes_the_fall_back() {
         let ascending = step(|z| z[0], -1.0, 1.0);
         assert_eq!((ascending.alpha, ascending.wolfe, ascending.trials), (0.25, false, 0));

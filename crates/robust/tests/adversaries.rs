@@ -10,7 +10,8 @@ use wr2l_robust::adversary::{
 };
 use wr2l_robust::phase_one::{PhaseOne, SearchKind, Stop};
 use wr2l_robust::{
-    Adversary, AdversaryConfig, BallConfig, BallEstimate, Objective, RobustError, SimulatedReturn,
+    Adversary, AdversaryConfig, BallConfig, BallEstimate, BallMeasure, Objective, RobustError,
+    SimulatedReturn,
 };
 use wr2l_sim::{SimError, Simulator, TaskName};
 
@@ -73,6 +74,22 @@ fn adversaries_choose_within_the_ball_and_alike_on_any_number_of_threads() {
     let mut boundary = Boundary::new(estimate, ball.clone(), ramp).unwrap();
     let report = choose(&mut boundary, &simulator, 0, 1).report;
     assert!((report.epsilon.unwrap() - 0.055).abs() < 1e-12 && report.taylor.unwrap() < 0.056);
+}
+
+#[test]
+fn the_uniform_adversary_measures_its_ball_anew_only_when_the_radius_changes() {
+    let simulator = hopper();
+    let (estimate, ball) = ball(&simulator, &BallConfig { measure: BallMeasure::Measured, ..small() });
+    let ramp = AdversaryConfig { epsilon_ramp: 1.0, ..AdversaryConfig::default() };
+    let mut uniform = Uniform::new(ball, ramp).unwrap().measured_by(&estimate);
+    let (first, again) = (choose(&mut uniform, &simulator, 0, 1), choose(&mut uniform, &simulator, 1, 1));
+    assert!(first.simulator_steps > 0 && again.simulator_steps == 0);
+    assert_eq!(lanes(&first.source, 8, 2), lanes(&again.source, 8, 2));
+    let mut executor = Threads::new(&simulator, 1).unwrap();
+    let later = Turn { seed: 11, index: 2, progress: 0.9, current: &[0.0; 2] };
+    let later = uniform.choose(&later, &actor(&simulator), &mut executor).unwrap();
+    assert!(later.simulator_steps > 0 && later.report.epsilon > again.report.epsilon);
+    assert_ne!(lanes(&later.source, 8, 2), lanes(&again.source, 8, 2));
 }
 
 #[test]

@@ -242,3 +242,36 @@ impl DynamicsSource for TailSource {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::BallConfig;
+    use wr2l_sim::{Task, TaskName};
+
+    #[test]
+    fn the_border_has_the_share_of_the_points_it_is_made_from_on_its_lower_side() {
+        let space = Task::new(TaskName::HOPPER).space().select(&["torso_density", "friction"]).unwrap();
+        let estimate = BallEstimate::without_distance(&space);
+        let ball =
+            estimate.ball(&space, &BallConfig { half_width: Some(0.3), ..BallConfig::default() }).unwrap();
+        let inside = ball.uniform().unwrap();
+        for share in [0.01, 0.25, 0.9] {
+            let config = AdversaryConfig {
+                tail: TailConfig { share, ..TailConfig::default() },
+                ..AdversaryConfig::default()
+            };
+            let mut tail = Tail::new(estimate.clone(), ball.clone(), config).unwrap();
+            tail.seen =
+                (0..40).map(|k| inside.sample(&mut StreamKey::new(k, Purpose::Test).stream())).collect();
+            tail.values = tail.seen.iter().map(|z| z[0] - z[1]).collect();
+            let source = tail.prepare(ball.epsilon(), 3, 0).unwrap();
+            let key = StreamKey::new(3, Purpose::Starts).iteration(0).lane(u64::MAX);
+            let lower = (0..QUANTILE_POINTS).filter(|&k| {
+                let z = source.0.region.sample(&mut key.episode(k).stream());
+                source.0.level(&z) <= source.0.border
+            });
+            assert_eq!(lower.count() as f64, (share * QUANTILE_POINTS as f64).ceil(), "{share}");
+        }
+    }
+}

@@ -116,13 +116,30 @@ fn returns_that_are_no_numbers_and_options_that_make_no_sense_are_refused() {
 }
 
 #[test]
+fn a_round_of_more_points_chooses_each_of_them_from_more_candidates() {
+    let ball = ball(3, 1.0, 9.0);
+    let explorer = Explorer::new(&ball, StreamKey::new(5, Purpose::Test)).unwrap();
+    let points = (0..30).map(|k| explorer.first(k).unwrap()).collect();
+    let mut seen = Vec::new();
+    let mut j = FnObjective::new(3, |z: &[f64]| z[0] * z[1] - z[2]);
+    look(&mut j, points, 0, &mut seen).unwrap();
+    let first = |count, round| explorer.propose(&seen, count, round).unwrap()[0].z.clone();
+    // The lowest of eight times as many is another one seven times out of eight.
+    let others = (1..=24).filter(|&round| first(1, round) != first(8, round)).count();
+    assert!(others > 12, "{others} of 24");
+}
+
+#[test]
 fn a_comparison_spends_no_more_than_it_may_and_finds_the_lowest() {
-    let points: Vec<Vec<f64>> = (0..7).map(|i| vec![f64::from((i * 3) % 7)]).collect();
+    // The lowest is the last: an order that stays as it was finds another.
+    let points: Vec<Vec<f64>> = (0..7).map(|i| vec![f64::from((i * 3 + 3) % 7)]).collect();
     for budget in 0..60 {
         let function = |z: &[f64], draw: u64| Some(z[0] + if draw.is_multiple_of(2) { 0.2 } else { -0.2 });
         let mut j = Counted { dim: 1, function, evaluations: 0 };
         let compared = compare(&mut j, &points, budget, 1).unwrap();
         assert!(compared.evaluations <= budget && compared.evaluations == j.evaluations);
+        // Less is left than a last look at all who took part in it, at most four, would take.
+        assert!(budget - compared.evaluations < 4, "budget {budget}: {compared:?}");
         if budget >= 14 {
             assert_eq!(points[compared.lowest], [0.0], "budget {budget}");
         }

@@ -258,3 +258,27 @@ fn inverse_variance_weights_measure_in_standard_deviations() {
     assert_eq!(StateWeights::InverseVariance.weights(&states, 2), [1.0, 1e8]);
     assert_eq!(StateWeights::Unit.weights(&states, 2), [1.0, 1.0]);
 }
+
+#[test]
+fn the_stated_error_of_a_half_width_is_how_far_it_moves_when_the_curvature_does_by_its_own() {
+    let (curvature, error, cut, cut_error) = ([0.5, 40.0], [0.002, 0.8], [0.01, 0.0], [0.005, 0.0]);
+    let diagonal = |values: [f64; 2]| DMatrix::from_diagonal(&nalgebra::DVector::from_row_slice(&values));
+    let estimate = HessianEstimate {
+        matrix: diagonal(curvature),
+        standard_error: diagonal(error),
+        relative_error: 0.0,
+        samples: 100,
+        simulator_steps: 0,
+        cut: cut.to_vec(),
+        cut_error: cut_error.to_vec(),
+    };
+    let width = |curvature: f64| 1.0 / curvature.sqrt();
+    for (i, stated) in estimate.half_width_errors().into_iter().enumerate() {
+        let off = error[i] / curvature[i] + cut[i] + cut_error[i];
+        let moved = 0.5 * (width(curvature[i] * (1.0 - off)) - width(curvature[i] * (1.0 + off)));
+        let relative = moved / width(curvature[i]);
+        assert!((stated / relative - 1.0).abs() < 1e-2, "{i}: {stated} {relative}");
+    }
+    let free = HessianEstimate { cut: Vec::new(), cut_error: Vec::new(), ..estimate };
+    assert_eq!(free.half_width_errors(), [0.5 * 0.002 / 0.5, 0.5 * 0.8 / 40.0]);
+}

@@ -8,7 +8,8 @@ fn stream(seed: u64) -> Stream {
 fn trajectory(from: u64, len: u64) -> Trajectory {
     Trajectory {
         states: (from..from + len).map(|i| i as f64).collect(),
-        actions: (from..from + len).map(|i| -(i as f64)).collect(),
+        // Two numbers an action.
+        actions: (from..from + len).flat_map(|i| [-(i as f64), 2.0 * i as f64]).collect(),
         len,
     }
 }
@@ -17,13 +18,13 @@ fn trajectory(from: u64, len: u64) -> Trajectory {
 fn every_transition_is_as_likely_to_be_kept_as_any_other() {
     // Three of the same length: together every third of each is taken once.
     let wave: Vec<Trajectory> = (0..3).map(|_| trajectory(0, 10)).collect();
-    let (pairs, lengths) = thinned(&wave, 6, 3, 1, 1);
+    let (pairs, lengths) = thinned(&wave, 6, 3, 1, 2);
     let mut states = pairs.states.clone();
     states.sort_by(f64::total_cmp);
     assert_eq!(states, (0..10).map(f64::from).collect::<Vec<_>>());
     assert_eq!((lengths, pairs.len, pairs.simulator_steps), (vec![4, 3, 3], 10, 30));
-    assert!(pairs.states.iter().zip(&pairs.actions).all(|(s, a)| *s == -a));
-    assert_eq!(thinned(&wave, 0, 1, 1, 1).0.len, 30);
+    assert!(pairs.states.iter().zip(pairs.actions.chunks(2)).all(|(s, a)| *a == [-s, 2.0 * s]));
+    assert_eq!(thinned(&wave, 0, 1, 1, 2).0.len, 30);
 }
 
 #[test]

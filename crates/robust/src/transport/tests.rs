@@ -185,4 +185,6 @@ fn senseless_input_is_refused() {
     assert!(matches!(gaussians(&mean, &indefinite, &mean, &good), Err(RobustError::NotPositive { .. })));
     assert!(matches!(gaussians(&[nan, 0.0], &good, &mean, &good), Err(RobustError::NotFinite { .. })));
     assert!(matches!(gaussians(&[0.0], &good, &mean, &good), Err(RobustError::Dimension { .. })));
+    let wide = gaussians(&mean, &DMatrix::identity(3, 3), &mean, &good);
+    assert!(matches!(wide, Err(RobustError::Dimension { expected: 4, got: 9, .. })), "{wide:?}");
 }
