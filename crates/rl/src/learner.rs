@@ -258,3 +258,25 @@ impl Skip {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_reports_added_are_the_report_of_both() {
+        let part = |transitions: usize, term: f64, dropped, diverged| Improvement {
+            transitions,
+            reward_terms: vec![term, -term],
+            dropped,
+            diverged,
+            ..Improvement::default()
+        };
+        let mut sum = Improvement::default();
+        for more in [part(100, 1.0, 2, 3), part(300, 5.0, 4, 7), part(0, 9.0, 0, 0)] {
+            sum.add(more);
+        }
+        // The means of rewards are those over all steps.
+        assert_eq!(sum, part(400, 4.0, 6, 10));
+    }
+}

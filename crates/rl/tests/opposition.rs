@@ -244,6 +244,27 @@ fn keeping_all_episodes_is_not_selecting_bit_for_bit_and_keeping_fewer_is_someth
 }
 
 #[test]
+fn a_selection_begins_with_the_batch_that_spends_its_share_of_the_steps() {
+    let simulator = simulator(TaskName::CARTPOLE);
+    let source = Fixed(Vec::new());
+    let run = |fraction, share, progress, transition_share| {
+        let mut executor = Threads::new(&simulator, 1).unwrap();
+        let mut learner = ppo(&simulator, 12);
+        let selection = Selection { fraction, begin: Begin::Share(share) };
+        let experience = Experience::alone(&mut executor, &source, 5, 0, progress);
+        let report = learner.improve(Experience { selection, transition_share, ..experience }).unwrap();
+        (report.transitions, bits(learner.actor()))
+    };
+    for progress in [0.0, 0.5] {
+        let (transitions, all) = run(1.0, 0.0, progress, 0.0);
+        // The batch takes the run a quarter of its steps further.
+        let each = 0.25 / transitions as f64;
+        assert_eq!(run(0.1, progress + 0.26, progress, each).1, all, "from {progress}");
+        assert_ne!(run(0.1, progress + 0.24, progress, each).1, all, "from {progress}");
+    }
+}
+
+#[test]
 fn what_makes_no_sense_is_refused_with_a_sentence() {
     let simulator = simulator(TaskName::HOPPER);
     let mut executor = Threads::new(&simulator, 1).unwrap();

@@ -90,3 +90,35 @@ fn pairs_that_are_a_part_of_more_have_the_noise_of_the_whole_and_are_named_as_th
     let error = next(&mut executor, 2, 4, &wrong).unwrap_err();
     assert!(matches!(error, TransitionError::Diverged { row: 0, pair: 3, .. }), "{error}");
 }
+
+#[test]
+fn however_many_the_pairs_each_has_the_next_state_that_it_has_alone() {
+    let simulator = simulator().with_process_noise(&[0.01]).unwrap();
+    let (states, actions) = (simulator.spec().state_dim(), simulator.spec().act_dim());
+    let mut executor = Threads::new(&simulator, 2).unwrap();
+    let trajectory = executor.trajectories(None, &[StreamKey::new(1, Purpose::Test)]).unwrap().swap_remove(0);
+    let count = 150;
+    let repeated = |values: &[f64], width: usize| -> Vec<f64> {
+        (0..count).flat_map(|i| values[i % trajectory.len as usize * width..][..width].to_vec()).collect()
+    };
+    let (all_states, all_actions) =
+        (repeated(&trajectory.states, states), repeated(&trajectory.actions, actions));
+    let z = [0.0, 0.0, 0.1, -0.1];
+    let mut next = |first: usize, len: usize| {
+        let from = StepsFrom {
+            states: &all_states[first * states..][..len * states],
+            actions: &all_actions[first * actions..][..len * actions],
+            len,
+            first,
+        };
+        let mut next = vec![f64::NAN; 2 * len * states];
+        executor.transitions(&z, from, &mut next).unwrap();
+        next
+    };
+    let whole = next(0, count);
+    for pair in 0..count {
+        for (row, alone) in next(pair, 1).chunks(states).enumerate() {
+            assert_eq!(whole[(row * count + pair) * states..][..states], *alone, "pair {pair}, row {row}");
+        }
+    }
+}

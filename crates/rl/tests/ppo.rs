@@ -101,3 +101,17 @@ fn the_learning_rate_falls_to_zero_with_the_budget_and_steps_with_it() {
         assert_eq!(step(false, progress), (3e-4, whole.clone()), "without annealing");
     }
 }
+
+#[test]
+fn the_clip_fraction_is_the_share_of_samples_beyond_the_clip() {
+    let simulator = simulator();
+    let mut executor = Threads::new(&simulator, 1).unwrap();
+    let mut fraction = |clip: f64| {
+        let mut ppo = Ppo::new(PpoConfig { clip, ..config() }, simulator.spec(), 0, 1).unwrap();
+        improve(&mut ppo, &mut executor, 0, 0.0).clip_fraction
+    };
+    // In the last epoch the policy has moved: every ratio is off 1 by something, and none by nine tenths.
+    let (all, none) = (fraction(1e-9), fraction(0.9));
+    assert!(all > 0.9 && all <= 1.0, "{all}");
+    assert_eq!(none, 0.0);
+}

@@ -424,3 +424,16 @@ fn a_critic_that_sees_the_dynamics_tells_them_apart_and_the_policy_does_not() {
     assert!(told < 1e-3, "{told}");
     assert!((untold - 0.25).abs() < 0.05, "{untold}");
 }
+
+#[test]
+fn each_refuses_what_it_cannot_learn_from_in_its_own_name() {
+    let simulator = simulator(TaskName::INVERTED_PENDULUM);
+    let mut executor = Threads::new(&simulator, 1).unwrap();
+    let source = Fixed(Vec::new());
+    for (config, called) in [(small(), "`ddpg`"), (small_td3(), "`td3`")] {
+        let experience = Experience::alone(&mut executor, &source, 5, 0, 0.0);
+        let selection = crate::Selection { fraction: 0.5, ..crate::Selection::default() };
+        let error = ddpg(&simulator, config).improve(Experience { selection, ..experience }).unwrap_err();
+        assert!(error.to_string().contains(called), "{error}");
+    }
+}

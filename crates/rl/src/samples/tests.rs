@@ -54,3 +54,25 @@ fn scaled_rewards_are_clipped_at_ten_and_unscaled_ones_are_left_alone() {
     assert_eq!(prepared(&batch, Some(2.0)).rewards, scaled);
     assert_eq!(prepared(&batch, None).rewards, rewards);
 }
+
+#[test]
+fn the_explained_variance_is_the_share_that_the_critic_foresees_whatever_the_unit_of_returns() {
+    for unit in [1e-3, 1.0, 700.0] {
+        let returns = [3.0, -1.0, 0.5, 4.0, -2.5].map(|g| g * unit);
+        let explained = |values: [f32; 5]| {
+            let valid = (0..5).collect();
+            let (returns, values) = (returns.to_vec(), values.to_vec());
+            Samples { returns, values, valid, ..Samples::default() }.explained_variance()
+        };
+        // A critic that says half of it leaves a quarter of the variance; a constant error leaves none.
+        for (values, share) in [
+            (returns, 1.0),
+            (returns.map(|g| g + 2.0 * unit), 1.0),
+            (returns.map(|g| 0.5 * g), 0.75),
+            ([unit; 5], 0.0),
+            (returns.map(|g| -g), -3.0),
+        ] {
+            assert!((explained(values) - share).abs() < 1e-5, "{unit}: {} {share}", explained(values));
+        }
+    }
+}
