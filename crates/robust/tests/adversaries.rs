@@ -332,6 +332,10 @@ fn the_tail_is_the_share_of_the_ball_where_the_return_is_lowest_and_goes_on_from
     let second = choose(&mut adversary, &simulator, 1, 1);
     let stay = lanes(&second.source, 400, 1).iter().zip(&points).filter(|(a, b)| a == b).count();
     assert!(stay > 200, "most episodes go on: {stay} of 400");
+    let mut remembered = State::default();
+    adversary.save(&mut remembered);
+    // The 40 points of either turn, and the reference.
+    assert!(remembered.take_finite::<f64>("values", 2 * 41).is_ok());
     let mut state = State::default();
     adversary.save(&mut state);
     let mut state = state.into_owned();

@@ -6,8 +6,8 @@ use setting::{actor, ball, hopper, simulator, small};
 use wr2l_rl::{Learner, Ppo, PpoConfig, Threads};
 use wr2l_robust::hessian::{StateWeights, TransitionModel, ZeroOrder};
 use wr2l_robust::{
-    BallConfig, BallEstimate, HessianMethod, Objective, Pairs, PairsConfig, RobustError, SimulatedReturn,
-    SimulatedTransitions,
+    BallConfig, BallEstimate, BallMeasure, HessianMethod, Objective, Pairs, PairsConfig, RobustError,
+    SimulatedReturn, SimulatedTransitions,
 };
 use wr2l_sim::{ActionSpace, TaskName};
 
@@ -153,4 +153,19 @@ fn returns_share_their_random_numbers_between_points_and_not_between_draws() {
     assert_ne!(next_turn.evaluate(&[0.1, 0.2], 0).unwrap()[0], values[0]);
     let mut discounted = SimulatedReturn::new(&mut executor, &actor, 3, 0.9, 5, 0);
     assert!(discounted.evaluate(&[0.1, 0.2], 0).unwrap()[0] < values[0]);
+}
+
+#[test]
+fn the_return_at_a_point_of_the_measured_ball_is_that_at_the_point_it_stands_for() {
+    let simulator = hopper();
+    let (estimate, ball) = ball(&simulator, &BallConfig { measure: BallMeasure::Measured, ..small() });
+    let actor = actor(&simulator);
+    let mut executor = Threads::new(&simulator, 1).unwrap();
+    let points = ball.minimiser(&[1.0, 0.5]).unwrap().unwrap();
+    let fitted = estimate.fit(&mut executor, &ball, &points).unwrap();
+    assert_ne!(fitted.points, points);
+    let there =
+        SimulatedReturn::new(&mut executor, &actor, 3, 1.0, 5, 0).evaluate(&fitted.points, 0).unwrap();
+    let mut j = SimulatedReturn::new(&mut executor, &actor, 3, 1.0, 5, 0).in_ball(&estimate, &ball);
+    assert_eq!(j.evaluate(&points, 0).unwrap(), there);
 }

@@ -138,10 +138,12 @@ fn a_comparison_spends_no_more_than_it_may_and_finds_the_lowest() {
         let mut j = Counted { dim: 1, function, evaluations: 0 };
         let compared = compare(&mut j, &points, budget, 1).unwrap();
         assert!(compared.evaluations <= budget && compared.evaluations == j.evaluations);
+        assert_eq!(compared.value.is_some(), compared.evaluations > 0);
         // Less is left than a last look at all who took part in it, at most four, would take.
         assert!(budget - compared.evaluations < 4, "budget {budget}: {compared:?}");
         if budget >= 14 {
             assert_eq!(points[compared.lowest], [0.0], "budget {budget}");
+            assert!(compared.value.is_some_and(|value| value.abs() <= 0.2 + 1e-12), "{compared:?}");
         }
     }
 }

@@ -432,3 +432,24 @@ fn samples_are_the_same_for_the_same_key() {
     assert_ne!(sampler.sample(&mut stream(1)), sampler.sample(&mut stream(2)));
     assert_eq!(ball.boundary(&mut stream(1)), ball.boundary(&mut stream(1)));
 }
+
+#[test]
+fn a_point_beyond_the_ellipsoid_comes_to_its_surface_straight_and_one_within_stays() {
+    let mut stream = stream(77);
+    for (dim, epsilon) in [(1, 0.01), (2, 0.3), (3, 1.0), (5, 40.0)] {
+        let ball = unbounded(&hessian(dim, 2.0, &mut stream), epsilon);
+        for share in [0.5, 1.0 + 1e-9, 1.5, 30.0] {
+            let mut z = vec![0.0; dim];
+            stream.fill_normal(&mut z);
+            let stretch = share * (epsilon / ball.value(&z)).sqrt();
+            z.iter_mut().for_each(|z| *z *= stretch);
+            let pulled = ball.pull_inside(&z).unwrap();
+            assert!(ball.contains(&pulled));
+            let kept = f64::min(1.0, 1.0 / share);
+            assert!(
+                pulled.iter().zip(&z).all(|(p, z)| (p - kept * z).abs() <= 1e-9 * z.abs()),
+                "{dim} {share}"
+            );
+        }
+    }
+}

@@ -63,7 +63,8 @@ proptest! {
         // Small integers: many ties.
         let costs: Vec<f64> = (0..n * m).map(|_| stream.below(6) as f64).collect();
         let (ours, theirs) = (discrete(&p, &q, &costs).unwrap(), by_clarabel(&p, &q, &costs));
-        prop_assert!((ours - theirs).abs() < 1e-7, "{ours} {theirs}");
+        // The solver keeps to the marginals within 1e-8, which is up to some 1e-7 of its cost (5, 4, 5863).
+        prop_assert!((ours - theirs).abs() < 1e-6, "{ours} {theirs}");
     }
 
     #[test]
