@@ -292,6 +292,12 @@ pub trait BatchSim: Send + std::fmt::Debug {
         None
     }
 
+    /// Why nothing that was simulated lately can be used, if so: not the physics of a lane has broken down but what all lanes
+    /// depend on, a process or a program. A learner's batch is then given up.
+    fn failure(&self) -> Option<SimError> {
+        None
+    }
+
     /// Advances every lane with `active[lane]` by one step of the task.
     ///
     /// - `actions`: `[lanes, act_dim]`, passed to the physics as they are (the physics clamps controls; the

@@ -163,7 +163,9 @@ impl Executor for Threads {
         options: CollectOptions,
         batch: &mut Vec<LaneBatch>,
     ) -> Result<(), SimError> {
-        self.collect_lanes(players, source, lanes, options, batch)
+        self.collect_lanes(players, source, lanes, options, batch)?;
+        // Of lanes that all broke down at once nothing may be learnt.
+        self.sims.iter().find_map(|sim| sim.failure()).map_or(Ok(()), Err)
     }
 
     fn trajectories(
