@@ -21,6 +21,17 @@ const MAX_BYTES: u64 = 1 << 20;
 pub(crate) const KEPT: &str = "task";
 /// The task's own file there.
 const FILE: &str = "task.toml";
+/// The section of that file where the task is a program's, which alone can make it.
+const PROGRAM: &str = "program";
+
+/// What a run's folder keeps of a task that is code.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OfProgram {
+    name: String,
+    /// [`AnyTask::identity`].
+    identity: String,
+}
 
 /// A task as a plan names it. Equal are tasks of which no result can differ. Cheap to clone.
 ///
@@ -67,7 +78,7 @@ impl TaskRef {
                 )),
             };
         }
-        let handle = format!("{name} {print:016x}").into();
+        let handle = handle_of(name, print);
         Ok(Self { handle, known: false, print, task }.remembered())
     }
 
@@ -106,9 +117,18 @@ impl TaskRef {
         if is_path(name) { Self::open(name) } else { Self::find(name) }
     }
 
-    /// Lets go of a task of this program's: no plan that is put together from now on finds it by its handle.
+    /// Lets go of a task of this program's: no plan that is put together from now on finds it, by its handle or by a run
+    /// folder's file.
     pub fn forget(&self) {
-        OPENED.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.handle);
+        let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
+        opened.retain(|_, other| !Arc::ptr_eq(&other.task, &self.task));
+    }
+
+    /// Name and [`AnyTask::identity`] of the task of the run in `folder`, where that is a program's.
+    pub fn of_program(folder: &Path) -> Option<(String, String)> {
+        let text = read_text(&kept_in(folder), MAX_BYTES).ok().filter(|text| !is_too_deep(text))?;
+        let kept = of_program(&toml::from_str(&text).ok()?)?.ok()?;
+        Some((kept.name, kept.identity))
     }
 
     fn remembered(self) -> Self {
@@ -131,9 +151,22 @@ impl TaskRef {
         (!self.known).then(|| format!("{:016x}", self.print))
     }
 
-    /// The files that a run's folder keeps of it in [`KEPT`], so that the run needs nothing else.
+    /// The files that a run's folder keeps of it in [`KEPT`], so that the run needs nothing else; of a program's task what tells
+    /// it apart, so that the program can give it again.
     pub(crate) fn kept(&self) -> Vec<(String, Vec<u8>)> {
-        if self.known { Vec::new() } else { self.files() }
+        if self.known {
+            return Vec::new();
+        }
+        let files = self.files();
+        if !files.is_empty() {
+            return files;
+        }
+        let kept = OfProgram { name: self.name().to_owned(), identity: self.identity() };
+        let table = HashMap::from([(PROGRAM, kept)]);
+        let text = toml::to_string_pretty(&table).expect("a table has string keys");
+        let head =
+            "# The task is a program's, which has to make it again before this run is read or goes on.\n\n";
+        vec![(FILE.to_owned(), (head.to_owned() + &text).into_bytes())]
     }
 }
 
@@ -148,7 +181,22 @@ pub(crate) fn is_path(task: &str) -> bool {
 }
 
 fn print(task: &dyn AnyTask) -> u64 {
-    Fingerprint::lasting("task").text(task.name()).text(&task.identity()).key()
+    print_of(task.name(), &task.identity())
+}
+
+fn print_of(name: &str, identity: &str) -> u64 {
+    Fingerprint::lasting("task").text(name).text(identity).key()
+}
+
+/// What a program finds a task of its own by.
+fn handle_of(name: &str, print: u64) -> Arc<str> {
+    format!("{name} {print:016x}").into()
+}
+
+/// The program's task that a file stands for; none where it is a task itself.
+fn of_program(table: &Table) -> Option<Result<OfProgram, String>> {
+    let section = table.get(PROGRAM)?;
+    Some(section.clone().try_into().map_err(|error: toml::de::Error| error.message().to_owned()))
 }
 
 fn read(path: &Path) -> Result<Arc<dyn AnyTask>, String> {
@@ -159,6 +207,17 @@ fn read(path: &Path) -> Result<Arc<dyn AnyTask>, String> {
     }
     // A text that is no TOML is told of below, with its place.
     let table: Table = toml::from_str(&text).unwrap_or_default();
+    if let Some(kept) = of_program(&table) {
+        let OfProgram { name, identity } = kept.map_err(|reason| format!("`{shown}`: {reason}"))?;
+        let opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = opened.get(&handle_of(&name, print_of(&name, &identity))).map(|made| made.task.clone());
+        return made.ok_or_else(|| {
+            format!(
+                "`{shown}`: the task `{name}` is a program's, which has to make it again before this run is read or goes \
+                 on; an environment in Python is given to `wr2l.resume` or `wr2l.Policy.load`"
+            )
+        });
+    }
     let names = |key: &str| table.get("robot").and_then(|robot| robot.get(key)).is_some();
     if names("model") || names("equations") {
         let task = Task::read(&text).map_err(|error| format!("`{shown}`: {error}"))?;
