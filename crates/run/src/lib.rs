@@ -39,7 +39,7 @@ pub use studies::simulate::{Simulated, Simulation, parse_phi};
 pub use studies::sweep::entry::{EXIT, Entry};
 pub use studies::sweep::file::Sweep;
 pub use studies::sweep::standing::{EntryStanding, end_of_log};
-pub use studies::sweep::tables::Collected;
+pub use studies::sweep::tables::{Collected, CollectedTable};
 pub use task::TaskRef;
 pub use training::budget::Budget;
 pub use training::columns::{COLUMNS, TURN_COLUMNS, stop_word};

@@ -41,10 +41,16 @@ mod interrupt;
 #[cfg(feature = "cli")]
 mod output;
 #[cfg(feature = "cli")]
+mod program;
+#[cfg(feature = "cli")]
 mod ranks;
 
 #[cfg(feature = "cli")]
+pub use commands::sweep::{EntryDone, EntryEnding, Locally, run_entries};
+#[cfg(feature = "cli")]
 pub use entry::main_from;
+#[cfg(feature = "cli")]
+pub use program::{program, started_by};
 pub use wr2l_eval as eval;
 pub use wr2l_finite as finite;
 pub use wr2l_nn as nn;

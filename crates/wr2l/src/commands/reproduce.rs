@@ -3,10 +3,11 @@
 use wr2l::eval::summary;
 use wr2l::run::{Agenda, Event, Experiment, JobStatus, RunError, redraw, select_experiments, tables_of};
 
-use super::{sweep, threads};
+use super::threads;
 use crate::cli::ReproduceArgs;
 use crate::interrupt;
 use crate::output::{Bar, duration, print};
+use crate::program::program;
 
 pub(crate) fn run(args: &ReproduceArgs) -> Result<(), RunError> {
     if let Some(folder) = &args.redraw {
@@ -26,7 +27,7 @@ pub(crate) fn run(args: &ReproduceArgs) -> Result<(), RunError> {
         .unwrap_or_else(|| if args.quick { "reproduction-quick".into() } else { "reproduction".into() });
     let mut agenda = Agenda::new(experiments, &output)?;
     if args.print {
-        let program = sweep::program()?;
+        let program = program()?;
         let lines: String = agenda.entries()?.iter().map(|entry| entry.line(&program) + "\n").collect();
         return print(&lines);
     }

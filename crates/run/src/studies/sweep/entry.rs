@@ -30,12 +30,11 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The entry as one line for a POSIX shell, `program` being `wr2l`. Its exit code is that of the first command that
+    /// The entry as one line for a POSIX shell, `program` being the words that start `wr2l`. Its exit code is that of the first command that
     /// failed, or 0.
-    pub fn line(&self, program: &str) -> String {
+    pub fn line(&self, program: &[String]) -> String {
         let command = |words: &Vec<String>| {
-            let words = words.iter().map(|word| quoted(word));
-            std::iter::once(quoted(program)).chain(words).collect::<Vec<_>>().join(" ")
+            program.iter().chain(words).map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
         };
         let commands = self.commands.iter().map(command).collect::<Vec<_>>().join(" && ");
         let folder = quoted(&self.log.parent().unwrap_or(Path::new(".")).display().to_string());
@@ -151,7 +150,8 @@ mod tests {
                 log: log.clone(),
                 commands,
             };
-            let status = std::process::Command::new("sh").args(["-c", &entry.line("sh")]).status().unwrap();
+            let status =
+                std::process::Command::new("sh").args(["-c", &entry.line(&["sh".into()])]).status().unwrap();
             assert_eq!(status.code(), Some(code));
             let said = std::fs::read_to_string(&log).unwrap();
             assert!(said.ends_with(&format!("exit {code}\n")), "{said}");

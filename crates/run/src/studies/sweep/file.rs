@@ -83,19 +83,31 @@ impl Sweep {
         Self::parse(path, &text)
     }
 
+    /// The sweep that a table with the keys of a file describes. Its results lie in the folder `name`, if the table does not say
+    /// where.
+    ///
+    /// # Errors
+    /// [`RunError::Setting`] as of [`Sweep::read`], with `name` for the file's.
+    pub fn of_table(name: &str, table: toml::Table) -> Result<Self, RunError> {
+        let file = table.try_into().map_err(|error: toml::de::Error| unreadable(name.to_owned(), &error))?;
+        Self::of(name, PathBuf::from(name), name, &file)
+    }
+
     fn parse(path: &Path, text: &str) -> Result<Self, RunError> {
-        let refuse =
-            |place: String, message: String| RunError::Setting(SettingError::Syntax { place, message });
-        let in_file = |message: &str| refuse(path.display().to_string(), message.to_owned());
+        let shown = path.display().to_string();
         let file: File = toml::from_str(text).map_err(|error| {
             let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-            let place = match line {
-                Some(line) => format!("{}, line {line}", path.display()),
-                None => path.display().to_string(),
-            };
-            refuse(place, error.message().trim_end().replace('\n', "; "))
+            unreadable(line.map_or_else(|| shown.clone(), |line| format!("{shown}, line {line}")), &error)
         })?;
         let name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+        Self::of(&shown, path.with_extension(""), &name, &file)
+    }
+
+    /// The sweep of `file`, called `name`, whose mistakes are in `shown`; by default it goes to `folder`.
+    fn of(shown: &str, folder: PathBuf, name: &str, file: &File) -> Result<Self, RunError> {
+        let refuse =
+            |place: String, message: String| RunError::Setting(SettingError::Syntax { place, message });
+        let in_file = |message: &str| refuse(shown.to_owned(), message.to_owned());
         let seeds: Vec<u64> = match &file.seeds {
             Seeds::Count(count) => (0..(*count).min(MOST as u64 + 1)).collect(),
             Seeds::These(seeds) => seeds.clone(),
@@ -134,27 +146,27 @@ impl Sweep {
                 return Err(in_file(&format!("`tasks`: {task} is there twice")));
             }
             for evaluation in &file.evaluation {
-                let place = format!("{}, evaluation `{}`", path.display(), evaluation.name);
+                let place = format!("{shown}, evaluation `{}`", evaluation.name);
                 evaluation
                     .check(&**task)
                     .map_err(|message| refuse(place, format!("on {task}: {message}")))?;
             }
-            let asked = file.method.iter().map(|method| Ok((method, asked(path, &file, task, method)?)));
+            let asked = file.method.iter().map(|method| Ok((method, asked(shown, file, task, method)?)));
             tasks.push((task, asked.collect::<Result<_, RunError>>()?));
         }
-        let output = file.output.clone().unwrap_or_else(|| path.with_extension(""));
+        let output = file.output.clone().unwrap_or(folder);
         let mut entries = Vec::with_capacity(seeds.len() * file.tasks.len() * file.method.len());
         for &seed in &seeds {
             // A number that no plan can hold.
-            Layer::count(format!("{}, `seeds`", path.display()), "seed", seed)?;
+            Layer::count(format!("{shown}, `seeds`"), "seed", seed)?;
             for (_, methods) in &tasks {
                 for (method, asked) in methods {
-                    entries.push(entry(&file, &output, method, asked, seed));
+                    entries.push(entry(file, &output, method, asked, seed));
                 }
             }
         }
         let evaluations = file.evaluation.iter().map(|evaluation| evaluation.name.clone()).collect();
-        Ok(Self { name, output, threads: file.threads, evaluations, entries })
+        Ok(Self { name: name.to_owned(), output, threads: file.threads, evaluations, entries })
     }
 
     /// The entries of share `part` of `parts`: every `parts`th, so that what takes long is spread.
@@ -163,13 +175,19 @@ impl Sweep {
     }
 }
 
+/// What TOML says of a file that cannot be read.
+fn unreadable(place: String, error: &toml::de::Error) -> RunError {
+    let message = error.message().trim_end().replace('\n', "; ");
+    RunError::Setting(SettingError::Syntax { place, message })
+}
+
 fn is_part_of_names(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
 }
 
 /// What a method means on a task, checked as the command line would.
-fn asked(path: &Path, file: &File, task: &TaskRef, method: &MethodEntry) -> Result<Asked, RunError> {
-    let place = format!("{}, method `{}`", path.display(), method.name);
+fn asked(shown: &str, file: &File, task: &TaskRef, method: &MethodEntry) -> Result<Asked, RunError> {
+    let place = format!("{shown}, method `{}`", method.name);
     let mut words = vec!["train".to_owned(), task.handle().to_owned()];
     let mut layers = vec![Layer::argument(&place, "task", task.handle())];
     let named = [
@@ -270,6 +288,24 @@ mod tests {
             expected.sort_unstable();
             assert_eq!(names, expected, "{parts}");
         }
+    }
+
+    #[test]
+    fn a_table_is_the_sweep_of_the_file_that_says_the_same() {
+        let table = || GOOD.parse::<toml::Table>().unwrap();
+        let sweep = Sweep::of_table("in/study", table()).unwrap();
+        let of_file = parse(GOOD).unwrap();
+        assert_eq!((&sweep.output, &sweep.entries), (&of_file.output, &of_file.entries));
+        let mut elsewhere = table();
+        elsewhere.insert("output".into(), "there".into());
+        assert_eq!(Sweep::of_table("study", elsewhere).unwrap().output, PathBuf::from("there"));
+        let mut wrong = table();
+        wrong.insert("stepps".into(), 3.into());
+        let error = Sweep::of_table("study", wrong).unwrap_err();
+        assert!(
+            error.is_usage() && error.to_string().starts_with("study: unknown field `stepps`"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -20,8 +20,23 @@ const COLUMNS: &str = "name,task,method,seed,standing,ending,steps,simulator_ste
 pub struct Collected {
     /// The files, `runs.csv` first.
     pub files: Vec<PathBuf>,
+    /// The tables among them, one of each task and evaluation that something is finished of.
+    pub tables: Vec<CollectedTable>,
     /// Entries that are finished, of how many.
     pub finished: (usize, usize),
+}
+
+/// The results of one evaluation on one task.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CollectedTable {
+    /// The task.
+    pub task: String,
+    /// The evaluation's name.
+    pub evaluation: String,
+    /// The file with the tables of all policies.
+    pub results: PathBuf,
+    /// The file with the statistics across the seeds.
+    pub statistics: PathBuf,
 }
 
 impl Sweep {
@@ -45,27 +60,29 @@ impl Sweep {
         }
         let runs = folder.join("runs.csv");
         write_file(&runs, text.as_bytes())?;
-        let mut files = vec![runs];
+        let mut collected = Vec::new();
         let mut tasks: Vec<&str> = self.entries.iter().map(|entry| entry.task.as_str()).collect();
         tasks.sort_unstable();
         tasks.dedup();
         for task in tasks {
             for evaluation in &self.evaluations {
-                files.extend(self.tables(task, evaluation, &standings, &folder)?);
+                collected.extend(self.table(task, evaluation, &standings, &folder)?);
             }
         }
         let finished = standings.iter().filter(|&&standing| standing == EntryStanding::Finished).count();
-        Ok(Collected { files, finished: (finished, self.entries.len()) })
+        let of_tables = collected.iter().flat_map(|table| [&table.results, &table.statistics]);
+        let files = std::iter::once(&runs).chain(of_tables).cloned().collect();
+        Ok(Collected { files, tables: collected, finished: (finished, self.entries.len()) })
     }
 
-    /// The tables of one evaluation on one task.
-    fn tables(
+    /// The tables of one evaluation on one task, if something is finished of it.
+    fn table(
         &self,
         task: &str,
         evaluation: &str,
         standings: &[EntryStanding],
         to: &Path,
-    ) -> Result<Vec<PathBuf>, RunError> {
+    ) -> Result<Option<CollectedTable>, RunError> {
         let mut tables: Vec<Table> = Vec::new();
         let finished = |pair: &(_, &EntryStanding)| *pair.1 == EntryStanding::Finished;
         for (entry, _) in self.entries.iter().zip(standings).filter(finished) {
@@ -80,12 +97,14 @@ impl Sweep {
             }
         }
         if tables.is_empty() {
-            return Ok(Vec::new());
+            return Ok(None);
         }
-        let paths = ["", "-statistics"].map(|end| to.join(format!("{task}-{evaluation}{end}.csv")));
-        write_csv(&paths[0], &tables)?;
-        write_statistics(&paths[1], &tables)?;
-        Ok(paths.to_vec())
+        let [results, statistics] =
+            ["", "-statistics"].map(|end| to.join(format!("{task}-{evaluation}{end}.csv")));
+        write_csv(&results, &tables)?;
+        write_statistics(&statistics, &tables)?;
+        let (task, evaluation) = (task.to_owned(), evaluation.to_owned());
+        Ok(Some(CollectedTable { task, evaluation, results, statistics }))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is measured.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,7 @@ use wr2l::run::RunError;
 use wr2l::sim::{ActionSpace, Outcome, Physics, Simulator, Task, TaskName};
 
 use super::machine;
+use crate::program::program;
 
 /// What a number counts.
 #[derive(Clone, Copy, Debug)]
@@ -295,7 +296,7 @@ fn update_ddpg(width: usize) -> Result<Sampler, RunError> {
 
 /// `wr2l train hopper --algorithm ppo` from its start to its end, as a process of its own.
 fn training(physics: Physics, threads: usize) -> Result<Sampler, RunError> {
-    let program = std::env::current_exe().map_err(|e| RunError::io("find", &PathBuf::from("wr2l"), &e))?;
+    let program = program()?;
     let folder = std::env::temp_dir().join(format!("wr2l-bench-{}", std::process::id()));
     Ok(Box::new(move |budget| {
         // Whole batches, for a second or so. Less where it only warms up.
@@ -307,12 +308,13 @@ fn training(physics: Physics, threads: usize) -> Result<Sampler, RunError> {
             40
         };
         let steps: u64 = 2048 * batches;
-        let mut command = Command::new(&program);
+        let mut command = Command::new(&program[0]);
+        command.args(&program[1..]);
         command.args(["train", "hopper", "--algorithm", "ppo", "--quiet", "--no-report", "--force"]);
         command.args(["--physics", physics.as_str(), "--threads", &threads.to_string()]);
         command.args(["--steps", &steps.to_string(), "--output"]).arg(&folder).stdin(Stdio::null());
         let begun = Instant::now();
-        let failed = |error| RunError::io("run", &program, &error);
+        let failed = |error| RunError::io("run", Path::new("wr2l"), &error);
         let mut child = command.spawn().map_err(failed)?;
         let mut peak = None;
         let status = loop {

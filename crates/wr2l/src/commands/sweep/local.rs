@@ -11,18 +11,40 @@ use wr2l::rl::StopFlag;
 use wr2l::run::{EXIT, Entry, RunError};
 use wr2l_ranks::ENVIRONMENT;
 
-use super::super::Done;
-use crate::interrupt;
-use crate::output::say;
-
 /// Time between two looks at a process.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// How the commands of an entry ended.
-enum Ended {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EntryEnding {
+    /// All succeeded.
     Well,
+    /// One was interrupted, or another process was at it: the entry has to be called again.
+    PutOff,
+    /// One failed: why, in words.
     Badly(String),
-    Interrupted,
+}
+
+/// An entry whose commands have ended.
+#[derive(Clone, Debug)]
+pub struct EntryDone<'a> {
+    /// The entry.
+    pub entry: &'a Entry,
+    /// How many have ended by now, this one included.
+    pub ended: usize,
+    /// Of how many.
+    pub all: usize,
+    /// How this one ended.
+    pub how: EntryEnding,
+}
+
+/// What came of entries.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Locally {
+    /// Names of those that failed, in the order in which they did.
+    pub failed: Vec<String>,
+    /// Whether something has to be called again.
+    pub put_off: bool,
 }
 
 /// What is left, and what came of the rest.
@@ -30,17 +52,19 @@ enum Ended {
 struct Work<'a> {
     waiting: VecDeque<&'a Entry>,
     ended: usize,
-    failed: Vec<&'a str>,
-    /// Whether something has to be called again: it was interrupted, or another process was at it.
-    put_off: bool,
+    came: Locally,
 }
 
-/// Runs entries, `at_once` at a time. Where one fails the others go on; a signal makes all write their checkpoints.
-///
-/// # Errors
-/// [`RunError::Failed`] that names how many failed, when all have ended.
-pub(super) fn run(entries: &[&Entry], at_once: usize) -> Result<Done, RunError> {
-    let stop = interrupt::flag();
+/// Runs entries, `at_once` at a time, each command a process of `program` (the words that start `wr2l`), and tells `tell` of
+/// each that has ended. Where one fails the others go on. Once `stop` is raised nothing more is begun, and what is under way
+/// writes its checkpoints and ends.
+pub fn run_entries(
+    entries: &[&Entry],
+    at_once: usize,
+    program: &[String],
+    stop: &StopFlag,
+    tell: &(dyn Fn(&EntryDone<'_>) + Sync),
+) -> Locally {
     let work = Mutex::new(Work { waiting: entries.iter().copied().collect(), ..Work::default() });
     let lock = || work.lock().unwrap_or_else(PoisonError::into_inner);
     std::thread::scope(|scope| {
@@ -49,48 +73,37 @@ pub(super) fn run(entries: &[&Entry], at_once: usize) -> Result<Done, RunError> 
                 loop {
                     let next = if stop.is_raised() { None } else { lock().waiting.pop_front() };
                     let Some(entry) = next else { return };
-                    let ended = one(entry, &stop).unwrap_or_else(|error| Ended::Badly(error.to_string()));
+                    let how = one(entry, program, stop)
+                        .unwrap_or_else(|error| EntryEnding::Badly(error.to_string()));
                     let mut work = lock();
                     work.ended += 1;
-                    let (name, done) = (&entry.name, format!("{} of {}", work.ended, entries.len()));
-                    match ended {
-                        Ended::Well => say(&format!("{done}: {name}")),
-                        Ended::Interrupted => {
-                            say(&format!("{done}: {name} has to be called again"));
-                            work.put_off = true;
-                        }
-                        Ended::Badly(why) => {
-                            say(&format!("{done}: {name} failed ({why}): {}", entry.log.display()));
-                            work.failed.push(name);
-                        }
+                    match &how {
+                        EntryEnding::Well => {}
+                        EntryEnding::PutOff => work.came.put_off = true,
+                        EntryEnding::Badly(_) => work.came.failed.push(entry.name.clone()),
                     }
+                    tell(&EntryDone { entry, ended: work.ended, all: entries.len(), how });
                 }
             });
         }
     });
-    let work = work.into_inner().unwrap_or_else(PoisonError::into_inner);
-    if work.put_off || stop.is_raised() {
-        return Ok(Done::Interrupted);
-    }
-    let Some(first) = work.failed.first() else { return Ok(Done::Completely) };
-    Err(RunError::Failed(format!(
-        "{} of {} runs failed, {first} the first; `wr2l sweep status FILE` shows the ends of their logs",
-        work.failed.len(),
-        entries.len()
-    )))
+    work.into_inner().unwrap_or_else(PoisonError::into_inner).came
 }
 
 /// Runs the commands of an entry, one after the other, as its line would in a shell.
-fn one(entry: &Entry, stop: &StopFlag) -> Result<Ended, RunError> {
+fn one(entry: &Entry, program: &[String], stop: &StopFlag) -> Result<EntryEnding, RunError> {
+    let Some((file, before)) = program.split_first() else {
+        return Err(RunError::Failed("nothing says how `wr2l` is started".into()));
+    };
     let mut log = log_of(entry)?;
     let written = |error: std::io::Error| RunError::io("write", &entry.log, &error);
-    let mut ended = (Ended::Well, "0".to_owned());
+    let mut ended = (EntryEnding::Well, "0".to_owned());
     for words in &entry.commands {
         let output = || log.try_clone().map_err(written);
-        let mut command = Command::new(own()?);
+        let mut command = Command::new(file);
         // Each is a process of its own, whatever job this one may be a rank of.
         command.env_remove(ENVIRONMENT);
-        command.args(words).stdin(Stdio::null()).stdout(output()?).stderr(output()?);
+        command.args(before).args(words).stdin(Stdio::null()).stdout(output()?).stderr(output()?);
         // A signal from the terminal reaches this process alone, which passes it on, once.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
@@ -99,15 +112,15 @@ fn one(entry: &Entry, stop: &StopFlag) -> Result<Ended, RunError> {
         match status.code() {
             Some(0) => {}
             Some(code @ (75 | 130)) => {
-                ended = (Ended::Interrupted, code.to_string());
+                ended = (EntryEnding::PutOff, code.to_string());
                 break;
             }
             Some(code) => {
-                ended = (Ended::Badly(format!("exit code {code}")), code.to_string());
+                ended = (EntryEnding::Badly(format!("exit code {code}")), code.to_string());
                 break;
             }
             // Killed: nobody has said how it ended, and the same commands go on.
-            None => return Ok(Ended::Badly(status.to_string())),
+            None => return Ok(EntryEnding::Badly(status.to_string())),
         }
     }
     log.write_all(format!("{EXIT}{}\n", ended.1).as_bytes()).map_err(written)?;
@@ -119,12 +132,6 @@ fn log_of(entry: &Entry) -> Result<File, RunError> {
     std::fs::create_dir_all(folder).map_err(|error| RunError::io("create", folder, &error))?;
     let log = OpenOptions::new().create(true).append(true).open(&entry.log);
     log.map_err(|error| RunError::io("write", &entry.log, &error))
-}
-
-/// This program.
-fn own() -> Result<std::path::PathBuf, RunError> {
-    std::env::current_exe()
-        .map_err(|error| RunError::io("find", std::path::Path::new("this program"), &error))
 }
 
 /// Waits for a process, and asks it to stop when this one is.

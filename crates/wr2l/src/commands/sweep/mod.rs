@@ -3,7 +3,7 @@
 mod local;
 mod scheduler;
 
-pub(super) use scheduler::program;
+pub use local::{EntryDone, EntryEnding, Locally, run_entries};
 
 use serde_json::json;
 use wr2l::run::{Entry, EntryStanding, RunError, Sweep, end_of_log};
@@ -11,7 +11,8 @@ use wr2l::run::{Entry, EntryStanding, RunError, Sweep, end_of_log};
 use super::{Done, threads};
 use crate::cli::{SweepAction, SweepArgs, SweepCollectArgs, SweepStatusArgs};
 use crate::interrupt;
-use crate::output::{aligned, print};
+use crate::output::{aligned, print, say};
+use crate::program::program;
 
 /// Lines of a failed entry's log that are shown.
 const LINES: usize = 4;
@@ -35,7 +36,7 @@ pub(crate) fn run(args: &SweepArgs) -> Result<Done, RunError> {
     let left: Vec<&Entry> =
         sweep.part(part, parts).filter(|entry| sweep.standing(entry) != EntryStanding::Finished).collect();
     if args.print {
-        let program = scheduler::program()?;
+        let program = program()?;
         let lines: String = left.iter().map(|entry| entry.line(&program) + "\n").collect();
         return print(&lines).map(|()| Done::Completely);
     }
@@ -46,7 +47,32 @@ pub(crate) fn run(args: &SweepArgs) -> Result<Done, RunError> {
         return scheduler::slurm(&sweep, path, &left, tasks, args).map(|()| Done::Completely);
     }
     let usual = || (threads(None) / usize::try_from(sweep.threads).unwrap_or(1)).max(1);
-    local::run(&left, args.local.unwrap_or_else(usual))
+    locally(&left, args.local.unwrap_or_else(usual))
+}
+
+/// Runs entries here, and says how each ended.
+fn locally(entries: &[&Entry], at_once: usize) -> Result<Done, RunError> {
+    let tell = |done: &EntryDone<'_>| {
+        let (name, place) = (&done.entry.name, format!("{} of {}", done.ended, done.all));
+        say(&match &done.how {
+            EntryEnding::Well => format!("{place}: {name}"),
+            EntryEnding::PutOff => format!("{place}: {name} has to be called again"),
+            EntryEnding::Badly(why) => {
+                format!("{place}: {name} failed ({why}): {}", done.entry.log.display())
+            }
+        });
+    };
+    let stop = interrupt::flag();
+    let Locally { failed, put_off } = run_entries(entries, at_once, &program()?, &stop, &tell);
+    if put_off || stop.is_raised() {
+        return Ok(Done::Interrupted);
+    }
+    let Some(first) = failed.first() else { return Ok(Done::Completely) };
+    Err(RunError::Failed(format!(
+        "{} of {} runs failed, {first} the first; `wr2l sweep status FILE` shows the ends of their logs",
+        failed.len(),
+        entries.len()
+    )))
 }
 
 fn status(args: &SweepStatusArgs) -> Result<(), RunError> {

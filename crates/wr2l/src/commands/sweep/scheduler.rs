@@ -7,13 +7,7 @@ use wr2l::run::{Entry, RunError, Sweep, write_file};
 
 use crate::cli::SweepArgs;
 use crate::output::print;
-
-/// This program, as a scheduler's machines find it.
-pub(in crate::commands) fn program() -> Result<String, RunError> {
-    let path = std::env::current_exe();
-    let path = path.map_err(|error| RunError::io("find", Path::new("this program"), &error))?;
-    Ok(path.display().to_string())
-}
+use crate::program::program;
 
 /// Submits a task an entry to HyperQueue, which starts a task again whose worker is lost.
 ///
@@ -57,7 +51,8 @@ pub(super) fn slurm(
     in_output(sweep, "logs")?;
     let logs = sweep.output.join("logs");
     std::fs::create_dir_all(&logs).map_err(|error| RunError::io("create", &logs, &error))?;
-    let (name, logs, program, file) = (&sweep.name, logs.display(), quoted(&program()?), quoted_path(file));
+    let (name, logs, program, file) =
+        (&sweep.name, logs.display(), all_quoted(&program()?), quoted_path(file));
     let last = tasks - 1;
     let script = format!(
         "#!/bin/bash
@@ -108,6 +103,10 @@ fn submit(mut command: Command, needs: &str) -> Result<(), RunError> {
         Ok(status) => Err(RunError::Failed(format!("`{name}` refused ({status})"))),
         Err(error) => Err(RunError::Failed(format!("`{name}` did not start ({error}): this needs {needs}"))),
     }
+}
+
+fn all_quoted(words: &[String]) -> String {
+    words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
 }
 
 fn quoted_path(path: &Path) -> String {
