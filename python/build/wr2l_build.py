@@ -10,6 +10,7 @@ import os
 import pathlib
 import shutil
 import sys
+import sysconfig
 
 import maturin
 from maturin import build_sdist, get_requires_for_build_sdist, prepare_metadata_for_build_wheel  # noqa: F401
@@ -23,6 +24,10 @@ NAME, LINKED = (
 FOLDER = "MUJOCO_DYNAMIC_LINK_DIR"
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OWN = ROOT / "target" / "cargo-xtask-setup" / "mujoco"
+
+
+if sysconfig.get_config_var("Py_GIL_DISABLED"):
+    sys.exit("wr2l needs Python with its global interpreter lock: this is a free-threaded build, whose name ends with `t`")
 
 
 def get_requires_for_build_wheel(config_settings=None):

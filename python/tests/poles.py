@@ -83,3 +83,23 @@ class Stateful(CartPoleEnv):
 
     def set_params(self, pole_half_length: float) -> None:
         set_length(self, {"pole_half_length": pole_half_length})
+
+
+def at_nominal(_: Any, phi: dict[str, float]) -> None:
+    """Sets nothing."""
+
+
+class Shaky(CartPoleEnv):
+    """Fails while a file is there, once it has made some steps."""
+
+    flag = os.environ.get("WR2L_TEST_FLAG", "")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made = 0
+
+    def step(self, action: Any) -> Any:
+        self.made += 1
+        if self.made > 100 and os.path.exists(self.flag):
+            raise Own("mine")
+        return super().step(action)

@@ -69,6 +69,21 @@ def test_dynamics_may_be_options_of_the_reset() -> None:
     assert table["return_max"][0] == 20.0, "ours is the limit where it has none"
 
 
+def test_parameters_that_do_not_vary_are_set_to_their_nominal_values() -> None:
+    told = set()
+
+    def remember(env: Any, phi: dict[str, float]) -> None:
+        told.add(tuple(phi.items()))
+
+    two = {"a": (1.0, 0.5, 2.0), "b": (3.0, 2.0, 4.0)}
+    own = wr2l.from_gymnasium(make, remember, two, episode_limit=10)
+    wr2l.evaluate(push_back, own, sweep={"b": [2.5]}, episodes=1)
+    assert told == {(("a", 1.0), ("b", 2.5)), (("a", 1.0), ("b", 3.0))}
+    told.clear()
+    wr2l.train(own, algorithm="ppo", steps=100, ppo={"lanes": 2, "horizon": 50, "minibatch": 50})
+    assert told == {(("a", 1.0), ("b", 3.0))}
+
+
 def test_what_it_raises_comes_out_as_it_is() -> None:
     class Own(Exception):
         pass

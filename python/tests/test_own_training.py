@@ -155,7 +155,6 @@ def test_what_makes_no_sense_is_refused_with_a_sentence(tmp_path: pathlib.Path) 
         (lambda: without_states(workers=-1), "workers = -1"),
         (lambda: without_states(workers=2, start="thread"), "start = thread"),
         (lambda: without_states(get_state=poles.get_state), "give both"),
-        (lambda: wr2l.train(own, half_width=0.3, out=tmp_path / "run"), "stays in memory"),
         (lambda: wr2l.train(own, half_width=0.3, learner="td3"), "choices"),
         (lambda: wr2l.train(own, half_width=0.3, vary=["friction"]), "friction"),
         (lambda: wr2l.train(own, half_width=0.3, physics="planar"), "physics"),

@@ -1,22 +1,31 @@
 """Control policies that survive dynamics they were not trained on.
 
-Environments (`make_vec`, `Env`), judging (`evaluate`, `worst_case`) and training (`train`, `Session`).
+Environments (`make_vec`, `Env`), judging (`evaluate`, `worst_case`), training (`train`, `Session`, `resume`) and studies
+(`sweep`).
 `docs/python.md` has an example of each.
 """
 
 from importlib.util import find_spec as _find_spec
 
+from ._interpreter import check as _check
+
+_check()
+
+from . import onnx
 from ._errors import Error, FileError, SimulationError, UsageError
-from ._native import physics_of, tasks
 from .judging import Certificate, Table, certify, evaluate, worst_case
 from .networks import Network
 from .own import Simulator, from_gymnasium
-from .parameters import Parameter, parameters
+from .parameters import Parameter, parameters, physics_of, tasks
 from .policies import Player, Policy
-from .training import Run, Session, train
+from .sweeps import Collected, Columns, Entry, Standing, Sweep, sweep
+from .training import Run, Session, resume, train
 
 __all__ = [
     "Certificate",
+    "Collected",
+    "Columns",
+    "Entry",
     "Error",
     "FileError",
     "Network",
@@ -27,13 +36,18 @@ __all__ = [
     "Session",
     "SimulationError",
     "Simulator",
+    "Standing",
+    "Sweep",
     "Table",
     "UsageError",
     "certify",
     "evaluate",
     "from_gymnasium",
+    "onnx",
     "parameters",
     "physics_of",
+    "resume",
+    "sweep",
     "tasks",
     "train",
     "worst_case",

@@ -29,6 +29,12 @@ class VectorEnv(gymnasium.vector.VectorEnv[Array, Array, Array]):
     Observations are 64-bit, `[num_envs, obs_dim]`. An episode keeps the φ that it began with. `info["phi"]` is φ
     of every environment's episode, `[num_envs, parameters]`, in the order of `parameters`. Where the physics
     breaks down an episode is truncated, with a mark in `info["diverged"]` and the last sound observation.
+
+    `task` is a name or the path of a task's file, `vary` names the parameters that `phi` may change (usual: all), and
+    `autoreset` is `"NextStep"`, `"SameStep"` or `"Disabled"`. `threads` have no influence on what comes out. With
+    `copy=False` the arrays that a step returns are overwritten by the next.
+
+    Raises `UsageError` for a task, physics, parameter or number that there is not.
     """
 
     metadata: dict[str, Any]
@@ -89,7 +95,14 @@ class VectorEnv(gymnasium.vector.VectorEnv[Array, Array, Array]):
             self.set_phi(phi)
 
     def set_phi(self, phi: Phi, mask: npt.ArrayLike | None = None) -> None:
-        """Sets φ of all environments, or of those in `mask`, from their next episode on."""
+        """Sets φ of all environments, or of those in `mask`, from their next episode on.
+
+        `phi` is a mapping from names to a number or to `[num_envs]` of them, in the parameters' units, or an array
+        `[num_envs, parameters]` or `[parameters]`; `mask` holds truth values, `[num_envs]`.
+
+        Raises `UsageError` for a name that does not vary here, another shape, or values outside the bounds: then
+        nothing is set.
+        """
         which = self._mask(mask)
         wanted = rows(phi, self.parameters, self._next_phi)
         self._sim.set_phi(wanted, which)
@@ -98,10 +111,12 @@ class VectorEnv(gymnasium.vector.VectorEnv[Array, Array, Array]):
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Array, dict[str, Any]]:
-        """Begins new episodes.
+        """Begins new episodes, and returns the observations, `[num_envs, obs_dim]`, and `info`.
 
         `seed`: one for all, from which each environment draws differently, or a list of one for each. Options:
         `phi` sets the dynamics, `reset_mask` (bool, `[num_envs]`) chooses the environments.
+
+        Raises `UsageError` for other options, or a seed that is none from 0 to 2⁶⁴ − 1.
         """
         options = options or {}
         unknown = set(options) - {"phi", "reset_mask"}
@@ -116,7 +131,14 @@ class VectorEnv(gymnasium.vector.VectorEnv[Array, Array, Array]):
         return self._out(self._observations), {"phi": self._phi, "_phi": self._everybody}
 
     def step(self, actions: Array) -> tuple[Array, Array, Array, Array, dict[str, Any]]:
-        """Steps every environment; one whose episode ended in the step before begins the next one instead."""
+        """Steps every environment; under `NextStep` one whose episode ended begins the next one instead.
+
+        `actions` are `[num_envs, act_dim]`, or `[num_envs]` of choices. Returns observations `[num_envs, obs_dim]`,
+        rewards, whether terminated and whether truncated (`[num_envs]` each), and `info`.
+
+        Raises `UsageError` for another shape, an action that is not finite or no choice, and before the first reset;
+        `SimulationError` in a fork of the process.
+        """
         if not self._seeded:
             raise UsageError("reset the environment before its first step")
         sim = self._sim
@@ -162,8 +184,13 @@ class VectorEnv(gymnasium.vector.VectorEnv[Array, Array, Array]):
         return self._action_rows
 
     def set_states(self, states: npt.ArrayLike, mask: npt.ArrayLike | None = None) -> Array:
-        """Begins episodes in given physical states (positions, then velocities, `[num_envs, nq + nv]`), under the
-        dynamics that the environments have, and returns the observations."""
+        """Begins episodes in given physical states, under the dynamics that the environments have.
+
+        `states` are positions, then velocities, `[num_envs, nq + nv]`, in m, rad, m/s and rad/s. Returns the
+        observations, `[num_envs, obs_dim]`.
+
+        Raises `UsageError` for another shape, or numbers that are not finite.
+        """
         wanted = np.ascontiguousarray(numbers(states, "states"))
         if wanted.ndim != 2:
             raise UsageError(f"states: expected a row for each environment, got shape {wanted.shape}")
@@ -174,13 +201,13 @@ class VectorEnv(gymnasium.vector.VectorEnv[Array, Array, Array]):
         return self._out(self._observations)
 
     def states(self) -> Array:
-        """The physical states, positions then velocities, `[num_envs, nq + nv]`."""
+        """The physical states, positions then velocities, `[num_envs, nq + nv]`, in m, rad, m/s and rad/s."""
         out = np.empty((self.num_envs, sum(self._sim.state_dims)))
         self._sim.states(out)
         return out
 
     def close_extras(self, **kwargs: Any) -> None:
-        """Nothing is left open."""
+        """Nothing is left open. Raises nothing."""
 
     def __reduce__(self) -> Any:
         raise TypeError("an environment of wr2l cannot be pickled: make it in the process that uses it")
@@ -226,7 +253,10 @@ class VectorEnv(gymnasium.vector.VectorEnv[Array, Array, Array]):
 class Env(gymnasium.Env[Array, Any]):
     """One environment of a task, under the dynamics φ.
 
-    `reset(options={"phi": …})` sets φ, which `info["phi"]` echoes as a dictionary by name.
+    Observations are 64-bit, `[obs_dim]`. `reset(options={"phi": …})` sets φ, which `info["phi"]` echoes as a
+    dictionary by name. Arguments are as of `VectorEnv`.
+
+    Raises `UsageError` for a task, physics, parameter or number that there is not.
     """
 
     metadata: ClassVar[dict[str, Any]] = {"render_modes": []}  # type: ignore[misc]
@@ -253,50 +283,78 @@ class Env(gymnasium.Env[Array, Any]):
         self.observation_space = self._lane.single_observation_space
         self.action_space = self._lane.single_action_space
         self.task, self.physics, self.parameters = self._lane.task, self._lane.physics, self._lane.parameters
-        # φ by name, and the array that it was read from.
-        self._named: tuple[Any, dict[str, float]] = (None, {})
+        # The action as the native half reads it, and the same in the shape of the action space.
+        self._row = self._lane._action_rows[0]
+        self._shape = self.action_space.shape or ()
+        self._action = self._row.reshape(self._shape)
+        self._step = self._lane._sim.step_one
+        # φ of the episode, by name.
+        self._named: dict[str, float] = {}
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Array, dict[str, Any]]:
-        """Begins a new episode. Options: `phi` sets the dynamics."""
+        """Begins a new episode, and returns its observation `[obs_dim]` and `info`.
+
+        Options: `phi` sets the dynamics, by name or as an array `[parameters]`.
+
+        Raises `UsageError` for other options, a seed below 0, or dynamics outside the bounds.
+        """
         super().reset(seed=seed)
         observations, info = self._lane.reset(seed=None if seed is None else [seed], options=options)
-        return observations[0], self._info(info)
+        self._read_phi()
+        return observations[0], {"phi": self._named.copy()}
 
     def step(self, action: Any) -> tuple[Array, float, bool, bool, dict[str, Any]]:
-        """A step of the task."""
+        """A step of the task: observation `[obs_dim]`, reward, whether terminated and whether truncated, and `info`.
+
+        `action` is `[act_dim]`, or a choice.
+
+        Raises `UsageError` for another shape, numbers that are not finite, after the end of an episode, and before the
+        first reset.
+        """
+        # Not by way of the lane's own `step`: this is five times as fast.
         array = action if isinstance(action, np.ndarray) else numbers(action, "actions")
-        observations, rewards, terminated, truncated, info = self._lane.step(array[None])
-        single = self._info(info)
-        if "diverged" in info:
-            single["diverged"] = True
-        return observations[0], rewards.item(), terminated.item(), truncated.item(), single
+        if array.shape != self._shape:
+            raise UsageError(f"actions: expected an array of shape {self._shape}, got {array.shape}")
+        if array.dtype.kind not in "buif":
+            array = numbers(array, "actions")
+        if not self._lane._seeded:
+            raise UsageError("reset the environment before its first step")
+        self._action[...] = array
+        observation, reward, terminated, truncated, diverged = self._step(self._row)
+        info: dict[str, Any] = {"phi": self._named.copy()}
+        if diverged:
+            info["diverged"] = True
+        return observation, reward, terminated, truncated, info
 
     def set_state(self, state: npt.ArrayLike) -> Array:
-        """Begins an episode in a physical state, positions then velocities, and returns the observation."""
+        """Begins an episode in a physical state, and returns the observation, `[obs_dim]`.
+
+        `state` is positions, then velocities, `[nq + nv]`, in m, rad, m/s and rad/s.
+
+        Raises `UsageError` for another shape, or numbers that are not finite.
+        """
         observations = self._lane.set_states(numbers(state, "state")[None])
+        self._read_phi()
         return np.array(observations[0])
 
     def state(self) -> Array:
-        """The physical state, positions then velocities."""
+        """The physical state, positions then velocities, `[nq + nv]`, in m, rad, m/s and rad/s."""
         return np.array(self._lane.states()[0])
 
-    def _info(self, info: dict[str, Any]) -> dict[str, Any]:
-        phi, named = self._named
-        if phi is not info["phi"]:
-            names = [parameter.name for parameter in self.parameters]
-            phi, named = self._named = info["phi"], dict(zip(names, info["phi"][0].tolist(), strict=True))
-        return {"phi": named.copy()}
+    def _read_phi(self) -> None:
+        names = [parameter.name for parameter in self.parameters]
+        self._named = dict(zip(names, self._lane._phi[0].tolist(), strict=True))
 
 
 def make_vec(task: str, num_envs: int = 1, **options: Any) -> VectorEnv:
-    """Many environments of a task: `VectorEnv`, whose keyword arguments these are."""
+    """Many environments of a task: `VectorEnv`, whose keyword arguments these are. Raises `UsageError` as that does."""
     return VectorEnv(task, num_envs, **options)
 
 
 def make(task: str, **options: Any) -> Env:
-    """One environment of a task: `Env`, whose keyword arguments these are."""
+    """One environment of a task: `Env`, whose keyword arguments these are. Raises `UsageError` as that does."""
     return Env(task, **options)
 
 

@@ -66,17 +66,20 @@ class Table:
         return len(self._native)
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
-        """Writes the CSV file that `wr2l evaluate` writes; its columns are defined in `docs/evaluation.md`."""
+        """Writes the CSV file that `wr2l evaluate` writes; its columns are defined in `docs/evaluation.md`.
+
+        Raises `FileError` where it cannot be written.
+        """
         self._native.to_csv(os.fspath(path))
 
     def to_pandas(self) -> Any:
-        """A data frame of parameters and results; needs pandas."""
+        """A data frame of parameters and results. Raises `ImportError` without pandas."""
         import pandas
 
         return pandas.DataFrame({name: self[name] for name in [*self.parameters, *self.columns]})
 
     def plot(self, ax: Any = None, *, column: str = "return_mean") -> Any:
-        """Draws a column over the systems (`wr2l.plots`); needs matplotlib."""
+        """Draws a column over the systems (`wr2l.plots.plot`). Raises `UsageError` as that does."""
         from .plots import plot
 
         return plot(self, ax, column=column)
@@ -113,7 +116,10 @@ def evaluate(
     `sweep` is `{"friction": (low, high, count)}` as texts, `{"friction": "0.5:3:11"}`, or lists of values; several
     parameters make a grid. `random` systems are drawn from the box of `half_width` around the nominal values of
     `vary`, the ball of the run `ball`, or the shell around it. Without either, the parameters that are usually
-    varied are swept. Each system is measured on `episodes` episodes.
+    varied are swept. Each system is measured on `episodes` episodes, with means of the actions unless `stochastic`.
+
+    Raises `UsageError` for what makes no sense, and for actions of another shape or not finite; `FileError` for a file
+    that holds no policy; and what the function or a simulator of your own raises.
     """
     if sweep is not None and random is not None:
         raise UsageError("ask for a sweep or for random systems, not for both in one table")
@@ -155,7 +161,9 @@ def worst_case(
 
     The search spends up to `budget` episodes in the box of `half_width` around the nominal values of `vary`, or in
     the ball of the run `ball`. Then each system found is measured on `episodes` fresh ones, as by `evaluate`. `policy`
-    is as there.
+    is as there. `search` is `"surrogate"`, or `"gradient"` as in the paper.
+
+    Raises `UsageError`, `FileError` and what functions raise, as `evaluate` does.
     """
     if not 1 <= budget < 2**32:
         raise UsageError(f"budget = {budget}: expected at least 1 episode")
@@ -217,6 +225,8 @@ def certify(
     `systems` of them are drawn, and judged by `evaluate`, whose keyword arguments `options` are (`vary`, `half_width`,
     `ball`, `shell`, `systems_seed`, `episodes` and so on). Bounds on means need `lowest`, the lowest return that the
     task can give.
+
+    Raises `UsageError` for a confidence outside [0.5, 1), and if a return was below `lowest`; else as `evaluate` does.
     """
     if not 0.5 <= confidence < 1.0:
         raise UsageError(f"confidence = {confidence}: expected a number in [0.5, 1)")
@@ -265,7 +275,7 @@ def _judged(policy: Any, task: str | Simulator | None, name: str | None) -> tupl
     if isinstance(policy, (str, os.PathLike)):
         path = os.fspath(policy)
         if not path.endswith((".onnx", ".pth", ".pt", ".zip")):
-            return _judged(Policy.load(path), task, name)
+            return _judged(Policy.load(path, task if isinstance(task, Simulator) else None), task, name)
         name = name or os.path.splitext(os.path.basename(path))[0]
         policy = onnx.load(path) if path.endswith(".onnx") else network(torch_files.read(path), **_bounds(task))
     if isinstance(policy, Policy):

@@ -22,7 +22,10 @@ class Network:
 
     Inputs are normalised, (x − mean) · inverse_deviation within ± clip; `activation` (`"tanh"` or `"relu"`) follows
     every layer but the last. What comes out is clipped to `low` and `high`, after tanh and scaling to them where
-    `bounded`; without `low` and `high` the largest output is chosen.
+    `bounded`; without `low` and `high` the largest output is chosen. Weights are `[outputs, inputs]` of each layer,
+    biases `[outputs]`.
+
+    Raises `UsageError` for layers that do not fit one another, or numbers that are not finite.
     """
 
     def __init__(
@@ -78,12 +81,18 @@ class Network:
         return np.asarray(np.clip(actions, self.low, self.high))
 
     def to_onnx(self, path: str | os.PathLike[str], about: dict[str, Any] | None = None, *, force: bool = False) -> None:
-        """Writes an ONNX file as `Policy.to_onnx` does; `about` goes into its metadata as JSON."""
+        """Writes an ONNX file as `Policy.to_onnx` does; `about` goes into its metadata as JSON.
+
+        Raises `FileError` where it cannot be written, or exists (unless `force`).
+        """
         metadata = [(f"wr2l.{key}", json.dumps(value)) for key, value in (about or {}).items()]
         _write(path, _native.network_onnx(self._parts(), metadata), force)
 
     def to_c(self, path: str | os.PathLike[str], about: dict[str, Any] | None = None, *, force: bool = False) -> None:
-        """Writes a C99 header as `Policy.to_c` does; `about` goes into the comment at its top."""
+        """Writes a C99 header as `Policy.to_c` does; `about` goes into the comment at its top.
+
+        Raises `FileError` where it cannot be written, or exists (unless `force`).
+        """
         lines = [f"{key}: {json.dumps(value)}" for key, value in (about or {}).items()]
         _write(path, _native.network_c(self._parts(), lines).encode(), force)
 

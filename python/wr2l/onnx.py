@@ -32,7 +32,10 @@ class _Node(NamedTuple):
 
 
 class OnnxPolicy:
-    """The network of an ONNX file: observations `[rows, inputs]` to its first output."""
+    """The network of an ONNX file: observations `[rows, inputs]` to its first output.
+
+    Raises `FileError` for a file that is damaged or too large, `UsageError` for one that is no plain network.
+    """
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -180,7 +183,10 @@ class OnnxPolicy:
 
 
 def load(path: str) -> OnnxPolicy:
-    """The network of an ONNX file with one input, as a function on batches."""
+    """The network of an ONNX file with one input, as a function on batches.
+
+    Raises `FileError` for a file that is damaged or too large, `UsageError` for one that is no plain network.
+    """
     return OnnxPolicy(path)
 
 

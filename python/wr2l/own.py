@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -55,9 +56,10 @@ def from_gymnasium(
 
     `parameters` gives nominal value, lower and upper bound of each. Before each reset they are set, by name, in one
     of three ways: by `set_params(env, phi)`; else by the environment's own method `set_params(**phi)`, if it has
-    one; else by `reset(options={"phi": phi})`. An environment is reset with a seed and must repeat itself when it is
-    given the same seed, dynamics and actions. Episodes end at the environment's own limit, or after `episode_limit`
-    steps (usual: that of its specification, else 1,000).
+    one; else by `reset(options={"phi": phi})`. `phi` has all of them, those that do not vary with their nominal
+    values. An environment is reset with a seed and must repeat itself when it is given the same seed, dynamics and
+    actions. Episodes end at the environment's own limit, or after `episode_limit` steps (usual: that of its
+    specification, else 1,000).
 
     `get_state(env)` returns the state as an array `[state_dim]`, and `set_state(env, state)` puts the environment
     into it, right after a reset: all that the next step depends on, dynamics apart. With both, WR²L's ball is the
@@ -67,6 +69,9 @@ def from_gymnasium(
     With `workers` above 0 the environments live in so many processes, begun by `start` (`"spawn"`, `"forkserver"` or
     `"fork"`). But for `"fork"` the functions must be importable by name, and a program needs
     `if __name__ == "__main__":`. What a function raises is raised here; a process that dies is a `SimulationError`.
+
+    Raises `UsageError` for spaces, parameters or numbers that make no sense, and for functions that cannot be sent to
+    a process; and what `make` and the functions raise, which are tried once.
     """
     if not parameters:
         raise UsageError("parameters: at least one is needed, as name: (nominal, lower, upper)")
@@ -119,8 +124,16 @@ def from_gymnasium(
         high,
         int(limit),
         state_dim,
+        [(role, _name(function)) for role, function in recipe._asdict().items()],
     )
     return Simulator(native, name, listed, state_dim > 0, (low, high, None if choices is None else int(choices)))
+
+
+def _name(function: Any) -> str:
+    """What a function is called: all that two processes can compare of it."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return "(none)" if function is None else getattr(function, "__qualname__", type(function).__qualname__)
 
 
 def _parameter(name: str, values: Any) -> Parameter:

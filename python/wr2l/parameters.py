@@ -19,16 +19,38 @@ class Parameter(NamedTuple):
     """A physical parameter that may vary."""
 
     name: str
+    """Its name."""
     unit: str
+    """Its unit, which the numbers are in."""
     nominal: float
+    """Its value in the reference dynamics φ₀."""
     lower: float
+    """The least value that it may have."""
     upper: float
+    """The largest."""
     description: str
+    """What it is, in a sentence."""
 
 
 def parameters(task: str) -> list[Parameter]:
-    """The parameters of a task that may vary."""
+    """The parameters of a task that may vary; `task` is a name or the path of a file.
+
+    Raises `UsageError` for a task that there is not.
+    """
     return [Parameter(*parameter) for parameter in _native.parameters_of(task)]
+
+
+def tasks() -> list[str]:
+    """The names of the tasks that every build has."""
+    return _native.tasks()
+
+
+def physics_of(task: str) -> list[str]:
+    """The physics that a task runs on in this build, the usual one first.
+
+    Raises `UsageError` for a task that there is not.
+    """
+    return _native.physics_of(task)
 
 
 def rows(phi: Phi, space: Sequence[Parameter], current: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

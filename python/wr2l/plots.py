@@ -18,6 +18,8 @@ def plot(tables: Table | Sequence[Table], ax: Any = None, *, column: str = "retu
 
     Over one parameter each table is a line, with a band of two standard errors for mean returns; over two parameters
     one table is a map.
+
+    Raises `UsageError` for tables that are not of the same one or two parameters, and `ImportError` without matplotlib.
     """
     import matplotlib.pyplot as plt
 

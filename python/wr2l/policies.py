@@ -25,12 +25,18 @@ class Policy:
     def load(cls, path: str | os.PathLike[str], simulator: Simulator | None = None) -> Policy:
         """The policy of a run folder, a policy file (`policy.safetensors`) or a checkpoint.
 
-        The file of one that was trained on a simulator of your own (`from_gymnasium`) needs that simulator.
+        One that was trained on a simulator of your own (`from_gymnasium`) needs that simulator, and is read from a run
+        folder or a policy file.
+
+        Raises `FileError` for what holds no policy, and `UsageError` for one of another simulator.
         """
         return cls(_native.Policy.open(os.fspath(path), None if simulator is None else simulator._native))
 
     def save(self, path: str | os.PathLike[str], *, force: bool = False) -> None:
-        """Writes a policy file; `docs/policy-format.md` describes it."""
+        """Writes a policy file; `docs/policy-format.md` describes it.
+
+        Raises `FileError` where it cannot be written, or exists (unless `force`).
+        """
         self._native.save(os.fspath(path), force)
 
     def to_onnx(self, path: str | os.PathLike[str], *, force: bool = False) -> None:
@@ -38,12 +44,17 @@ class Policy:
 
         Normalisation and bounds are within. Its metadata says where the policy comes from, what it was trained
         to bear, and the seconds between two actions (`dt`).
+
+        Raises `FileError` where it cannot be written, or exists (unless `force`).
         """
         metadata = [(f"wr2l.{key}", json.dumps(value)) for key, value in self._about().items()]
         self._native.to_onnx(os.fspath(path), metadata, force)
 
     def to_c(self, path: str | os.PathLike[str], *, force: bool = False) -> None:
-        """Writes a C99 header with the weights and the function `wr2l_act(observation, action)`."""
+        """Writes a C99 header with the weights and the function `wr2l_act(observation, action)`.
+
+        Raises `FileError` where it cannot be written, or exists (unless `force`).
+        """
         about = [f"{key}: {json.dumps(value)}" for key, value in self._about().items()]
         self._native.to_c(os.fspath(path), about, force)
 
@@ -68,6 +79,8 @@ class Policy:
 
         Means, clipped to their bounds, or the most probable choices. A policy that remembers (`history > 0`)
         acts by a `Player`.
+
+        Raises `UsageError` for observations of another shape, and where it remembers.
         """
         if self.history:
             raise UsageError(
@@ -76,7 +89,7 @@ class Policy:
         return self._act(observations)
 
     def player(self, lanes: int) -> Player:
-        """The policy in so many lanes, with what it remembers of each one's episode."""
+        """The policy in so many lanes, with what it remembers of each one's episode. Raises `ValueError` below 0."""
         return Player(self, lanes)
 
     def __call__(self, observations: npt.ArrayLike) -> npt.NDArray[Any]:
@@ -94,7 +107,7 @@ class Policy:
 
     @property
     def parameters(self) -> npt.NDArray[np.float32]:
-        """All weights, flat: a copy."""
+        """All weights, flat, `[weights]`: a copy."""
         return self._native.parameters()
 
     @property
@@ -152,9 +165,13 @@ class Policy:
 
 
 class Player:
-    """A policy at play in several lanes, with what it remembers of each one's episode."""
+    """A policy at play in several lanes, with what it remembers of each one's episode.
+
+    Raises `ValueError` for fewer than 0 lanes.
+    """
 
     def __init__(self, policy: Policy, lanes: int) -> None:
+        #: The policy.
         self.policy = policy
         frame = policy.obs_dim + policy.act_dim
         self._memory = np.zeros((lanes, policy.history * frame))
@@ -163,13 +180,16 @@ class Player:
         self._acted = np.zeros(lanes, dtype=np.bool_)
 
     def reset(self, mask: npt.ArrayLike | None = None) -> None:
-        """Forgets the episodes of all lanes, or of those in `mask`."""
+        """Forgets the episodes of all lanes, or of those in `mask`, `[lanes]`. Raises `IndexError` for another length."""
         which = slice(None) if mask is None else np.asarray(mask, dtype=np.bool_)
         self._memory[which] = 0.0
         self._acted[which] = False
 
     def act(self, observations: npt.ArrayLike) -> npt.NDArray[Any]:
-        """The actions for the next observation of every lane, `[lanes, obs_dim]`."""
+        """The actions for the next observation of every lane, `[lanes, obs_dim]`.
+
+        Raises `UsageError` for observations of another shape.
+        """
         observed = numbers(observations, "observations")
         if observed.shape != self._before.shape:
             raise UsageError(f"observations: expected shape {self._before.shape}, got {observed.shape}")

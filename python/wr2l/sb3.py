@@ -26,7 +26,10 @@ class VecEnv(_Base):
     """A `wr2l.VectorEnv` by the interface of Stable-Baselines3's `VecEnv`.
 
     Observations and rewards are 32-bit, as there. A finished episode's last observation is
-    `info["terminal_observation"]`, and `info["TimeLimit.truncated"]` tells whether it was cut off.
+    `info["terminal_observation"]`, and `info["TimeLimit.truncated"]` tells whether it was cut off. `options` are
+    keyword arguments of `VectorEnv`.
+
+    Raises `UsageError` as that does, and for `autoreset`.
     """
 
     def __init__(self, task: str, num_envs: int = 1, **options: Any) -> None:
@@ -50,14 +53,14 @@ class VecEnv(_Base):
             super().__init__(num_envs, observed, self.env.single_action_space)  # type: ignore[call-arg]
 
     def seed(self, seed: int | None = None) -> Sequence[int | None]:
-        """Seeds the next reset: environment i by `seed + i`."""
+        """Seeds the next reset: environment i by `seed + i`. Raises nothing; a seed below 0 is refused by the reset."""
         if seed is None:
             seed = int(np.random.randint(0, 2**31 - 1))
         self._seeds = [seed + i for i in range(self.num_envs)]
         return self._seeds
 
     def set_options(self, options: dict[str, Any] | list[dict[str, Any]] | None = None) -> None:
-        """Options of the next reset, `{"phi": …}`."""
+        """Options of the next reset, `{"phi": …}`. Raises `UsageError` for a list of different ones."""
         if isinstance(options, list):
             if any(one != options[0] for one in options):
                 raise UsageError("give φ of all environments in one array, not in options of each")
@@ -65,18 +68,18 @@ class VecEnv(_Base):
         self._options = options or None
 
     def reset(self) -> Array:
-        """Begins new episodes."""
+        """Begins new episodes, and returns the observations, `[num_envs, obs_dim]`."""
         observations, info = self.env.reset(seed=self._seeds, options=self._options)
         self._seeds = self._options = None
         self.reset_infos = [{"phi": phi} for phi in info["phi"]]
         return observations.astype(np.float32)
 
     def step_async(self, actions: Array) -> None:
-        """Takes the actions of the next step."""
+        """Takes the actions of the next step, `[num_envs, act_dim]`. Raises nothing; the step checks them."""
         self._actions = actions
 
     def step_wait(self) -> tuple[Array, Array, Array, list[dict[str, Any]]]:
-        """Steps all environments."""
+        """Steps all environments: observations `[num_envs, obs_dim]`, rewards and ends `[num_envs]`, and infos."""
         observations, rewards, terminated, truncated, info = self.env.step(self._actions)
         done = terminated | truncated
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
@@ -90,7 +93,10 @@ class VecEnv(_Base):
         return observations.astype(np.float32), rewards.astype(np.float32), done, infos
 
     def step(self, actions: Array) -> tuple[Array, Array, Array, list[dict[str, Any]]]:
-        """Steps all environments."""
+        """Steps all environments by `actions`, `[num_envs, act_dim]`, as `step_wait` does.
+
+        Raises `UsageError` as `VectorEnv.step` does.
+        """
         self.step_async(actions)
         return self.step_wait()
 
@@ -98,21 +104,21 @@ class VecEnv(_Base):
         """Nothing is left open."""
 
     def get_attr(self, attr_name: str, indices: int | Iterable[int] | None = None) -> list[Any]:
-        """An attribute, the same for every environment."""
+        """An attribute, the same for every environment. Raises `AttributeError` where there is none."""
         return [getattr(self.env, attr_name)] * len(self._chosen(indices))
 
     def set_attr(self, attr_name: str, value: Any, indices: int | Iterable[int] | None = None) -> None:
-        """Refused: environments here have nothing of their own but φ."""
+        """Refused: environments here have nothing of their own but φ. Raises `UsageError`."""
         raise UsageError("environments of wr2l have nothing of their own to set but φ: `env.set_phi`")
 
     def env_method(
         self, method_name: str, *args: Any, indices: int | Iterable[int] | None = None, **kwargs: Any
     ) -> list[Any]:
-        """Calls a method of the whole; its answer for every environment."""
+        """Calls a method of the whole; its answer for every environment. Raises what that raises."""
         return [getattr(self.env, method_name)(*args, **kwargs)] * len(self._chosen(indices))
 
     def env_is_wrapped(self, wrapper_class: type, indices: int | Iterable[int] | None = None) -> list[bool]:
-        """Nothing is wrapped."""
+        """Nothing is wrapped. Raises nothing."""
         return [False] * len(self._chosen(indices))
 
     def get_images(self) -> list[None]:
@@ -129,6 +135,8 @@ def export(model: Any, path: str | os.PathLike[str] | None = None, *, force: boo
     """The policy of a model with an `MlpPolicy`, as a network of ours; with `path` written to `….onnx` or `….h`.
 
     The bounds of actions are within, and what a `VecNormalize` around its environments does to observations.
+
+    Raises `UsageError` for what is no such model, and `FileError` where the file cannot be written.
     """
     policy, space = getattr(model, "policy", None), getattr(model, "action_space", None)
     if policy is None or not hasattr(policy, "state_dict") or space is None:

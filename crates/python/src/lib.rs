@@ -17,8 +17,10 @@ mod own;
 mod own_batch;
 mod plan;
 mod policy;
+mod program;
 mod raised;
 mod session;
+mod sweep;
 mod table;
 mod task;
 mod vector;
@@ -31,10 +33,13 @@ use pyo3::prelude::*;
 /// Runs the command line `arguments`, the first of which is the program's name, and returns its exit code.
 #[pyfunction]
 fn command(py: Python<'_>, arguments: Vec<OsString>) -> u8 {
+    // Only commands that start others need it, and they say what they miss.
+    let _ = program::say(py);
     py.detach(|| wr2l::main_from(arguments))
 }
 
-#[pymodule]
+// Other interpreters are refused before this is loaded (`wr2l/__init__.py`).
+#[pymodule(gil_used = true)]
 mod _native {
     #[pymodule_export]
     use super::{
@@ -43,7 +48,8 @@ mod _native {
         network::{network_c, network_onnx},
         own::OwnSimulator,
         policy::Policy,
-        session::{Session, train_into},
+        session::{Session, resume_into, train_into},
+        sweep::{Sweep, read_tables},
         table::Table,
         task::{parameters_of, physics_of, tasks},
         vector::VectorSim,

@@ -1,11 +1,11 @@
 //! A simulator from Python: environments of somebody else's making, to judge on and to train on.
 
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use pyo3::prelude::*;
 use toml::{Table, Value};
-use wr2l::run::TaskRef;
+use wr2l::run::{RunFolder, TaskRef};
 use wr2l::sim::{
     ActionSpace, AnyTask, DynamicsSpace, Parameter, Physics, SimError, SimSpec, Simulator, SweepRange, Usual,
 };
@@ -24,9 +24,10 @@ pub(crate) struct OwnSimulator {
 #[pymethods]
 impl OwnSimulator {
     /// `group()` gives a group of environments; `parameters` are name, unit, nominal value, lower and upper bound, description;
-    /// `choices`, or `low` and `high`, are the actions; `state_dim` is 0 where states can be neither read nor set.
+    /// `choices`, or `low` and `high`, are the actions; `state_dim` is 0 where states can be neither read nor set; `functions` are
+    /// the names of what it was made of.
     #[new]
-    #[pyo3(signature = (name, group, parameters, obs_dim, choices, low, high, episode_limit, state_dim))]
+    #[pyo3(signature = (name, group, parameters, obs_dim, choices, low, high, episode_limit, state_dim, functions))]
     #[expect(clippy::too_many_arguments, reason = "each is a number of the environment's")]
     fn new(
         name: String,
@@ -38,6 +39,7 @@ impl OwnSimulator {
         high: Vec<f64>,
         episode_limit: u32,
         state_dim: usize,
+        functions: Vec<(String, String)>,
     ) -> PyResult<Self> {
         let actions = match choices {
             Some(n) => ActionSpace::Discrete { n },
@@ -61,7 +63,63 @@ impl OwnSimulator {
             walks: false,
         };
         let usual = usual(&space);
-        Ok(Self { made: Arc::new(Made { name, group, spec, space, usual }) })
+        let identity = identity(&functions, &spec, &space);
+        Ok(Self { made: Arc::new(Made { name, identity, group, spec, space, usual }) })
+    }
+}
+
+fn identity(functions: &[(String, String)], spec: &SimSpec, space: &DynamicsSpace) -> String {
+    let mut lines: Vec<String> = functions.iter().map(|(role, name)| format!("{role}: {name}")).collect();
+    lines.push(format!("observations: {} numbers", spec.obs_dim));
+    lines.push(match &spec.actions {
+        ActionSpace::Discrete { n } => format!("actions: {n} choices"),
+        ActionSpace::Continuous { low, high } => format!("actions: from {low:?} to {high:?}"),
+    });
+    lines.push(format!("episode_limit: {} steps", spec.episode_limit));
+    lines.push(format!("state: {} numbers", spec.state_dim()));
+    lines.extend(space.parameters().iter().map(|p| {
+        format!("parameter `{}`: nominal {:?}, from {:?} to {:?}", p.name, p.nominal, p.lower, p.upper)
+    }));
+    lines.join("\n")
+}
+
+/// What differs between two identities, a line each.
+fn differences(before: &str, after: &str) -> Vec<String> {
+    fn entries(text: &str) -> Vec<(&str, &str)> {
+        text.lines().filter_map(|line| line.split_once(": ")).collect()
+    }
+    let (before, after) = (entries(before), entries(after));
+    let value = |of: &[(&str, &str)], key: &str| {
+        of.iter()
+            .find(|(other, _)| *other == key)
+            .map_or("(none)".to_owned(), |(_, value)| (*value).to_owned())
+    };
+    let new = after.iter().filter(|(key, _)| !before.iter().any(|(other, _)| other == key));
+    let mut lines = Vec::new();
+    for (key, _) in before.iter().chain(new) {
+        let (was, is) = (value(&before, key), value(&after, key));
+        if was != is {
+            lines.push(format!("  {key}: {was} → {is}"));
+        }
+    }
+    if lines.is_empty() {
+        lines.push("  its parameters are in another order".to_owned());
+    }
+    lines
+}
+
+/// A simulator of the user's own as a task that plans of this process find, as long as this lives.
+pub(crate) struct Given(TaskRef);
+
+impl Given {
+    pub(crate) fn task(&self) -> &TaskRef {
+        &self.0
+    }
+}
+
+impl Drop for Given {
+    fn drop(&mut self) {
+        self.0.forget();
     }
 }
 
@@ -107,21 +165,44 @@ impl OwnSimulator {
     }
 
     /// The same as a task that a plan of this process can name by its handle.
-    pub(crate) fn task(&self, raised: &Raised) -> PyResult<TaskRef> {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
+    pub(crate) fn task(&self, raised: &Raised) -> PyResult<Given> {
         let fits = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
         let name = self.made.name.chars().map(fits).collect();
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let task = OwnTask { name, number, made: self.made.clone(), raised: raised.clone() };
-        TaskRef::new(task).map_err(error::usage)
+        let task = OwnTask { name, made: self.made.clone(), raised: raised.clone() };
+        TaskRef::new(task).map(Given).map_err(error::usage)
+    }
+
+    /// The same for the run in `folder`, which it was begun on, or a sentence says what differs.
+    pub(crate) fn task_of_run(&self, folder: &Path, raised: &Raised) -> PyResult<Given> {
+        RunFolder::open(folder).map_err(error::of_run)?;
+        let given = self.task(raised)?;
+        let (shown, name) = (folder.display(), given.task().name());
+        let Some((was, before)) = TaskRef::of_program(folder) else {
+            return Err(error::usage(format!(
+                "`{shown}` holds a run on a task that needs no environment of yours: leave the simulator out"
+            )));
+        };
+        let mut lines = Vec::new();
+        if was != name {
+            lines.push(format!("  name: {was} → {name}"));
+        }
+        if before != self.made.identity {
+            lines.extend(differences(&before, &self.made.identity));
+        }
+        if lines.is_empty() {
+            return Ok(given);
+        }
+        let lines = lines.join("\n");
+        Err(error::usage(format!(
+            "`{shown}` was begun on another environment; what that was → what is given:\n{lines}"
+        )))
     }
 }
 
-/// An own simulator as a task, of one session: what is raised belongs to that.
+/// An own simulator as a task, of one session or run: what is raised belongs to that.
 #[derive(Debug)]
 struct OwnTask {
     name: String,
-    number: u64,
     made: Arc<Made>,
     raised: Raised,
 }
@@ -137,7 +218,7 @@ impl AnyTask for OwnTask {
 
     fn identity(&self) -> String {
         // What its functions do nobody can compare.
-        format!("own {} {:?}", self.number, self.made.spec)
+        self.made.identity.clone()
     }
 
     fn spec(&self) -> SimSpec {

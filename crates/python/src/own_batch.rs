@@ -24,6 +24,8 @@ pub(crate) const LANES: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Made {
     pub(crate) name: String,
+    /// What of it can be compared across processes, a line each: names of its functions, shapes, limits, parameters.
+    pub(crate) identity: String,
     /// `group()` gives a group of so many environments.
     pub(crate) group: Py<PyAny>,
     pub(crate) spec: SimSpec,
@@ -34,7 +36,7 @@ pub(crate) struct Made {
 /// The simulator that varies `vary`, some of the parameters; what Python raises goes to `raised`.
 pub(crate) fn simulator(made: &Arc<Made>, vary: DynamicsSpace, raised: &Raised) -> Simulator {
     let engine = OwnEngine { made: made.clone(), space: vary.clone(), raised: raised.clone() };
-    let identity = format!("{} {:?} {:?}", made.name, made.spec, made.space);
+    let identity = format!("{}\n{}", made.name, made.identity);
     Simulator::with_engine(made.name.clone(), identity, vary, engine)
 }
 
@@ -149,7 +151,7 @@ impl OwnBatch {
 
     /// Resets a lane's environment under its dynamics.
     fn begin(&mut self, lane: usize, seed: f64) -> PyResult<()> {
-        let phi = self.named(&self.lanes[lane].phi);
+        let phi = named(&self.made.space, &self.space, &self.lanes[lane].phi);
         Python::attach(|py| {
             let group = self.group(py)?;
             let OwnLane { phi: wanted, episode } = &mut self.lanes[lane];
@@ -162,10 +164,6 @@ impl OwnBatch {
             (episode.seed, episode.over) = (seed, false);
             Ok(())
         })
-    }
-
-    fn named(&self, phi: &[f64]) -> Vec<(String, f64)> {
-        self.space.names().map(str::to_owned).zip(phi.iter().copied()).collect()
     }
 
     /// Steps the environments of `lanes` by `actions`, one row each.
@@ -187,8 +185,7 @@ impl OwnBatch {
             for (&lane, &place) in lanes.iter().zip(&places) {
                 let OwnLane { phi, episode } = &mut self.lanes[lane];
                 if std::mem::take(&mut episode.to_set) {
-                    let phi = self.space.names().map(str::to_owned).zip(phi.iter().copied());
-                    let phi: Vec<(String, f64)> = phi.collect();
+                    let phi = named(&self.made.space, &self.space, phi);
                     starts.set_item(place, (phi, PyArray1::from_slice(py, &episode.state)))?;
                 }
             }
@@ -230,6 +227,14 @@ impl OwnBatch {
     fn refused(&self, reason: &str) -> SimError {
         SimError::Model { task: self.made.name.clone(), reason: reason.to_owned() }
     }
+}
+
+/// All parameters by name: those that vary have the values `phi`, the others their nominal ones, which a function may ask for as
+/// well.
+fn named(all: &DynamicsSpace, varied: &DynamicsSpace, phi: &[f64]) -> Vec<(String, f64)> {
+    let value =
+        |name: &str, nominal: f64| varied.names().position(|other| other == name).map_or(nominal, |i| phi[i]);
+    all.parameters().iter().map(|p| (p.name.clone(), value(&p.name, p.nominal))).collect()
 }
 
 impl Drop for OwnBatch {
@@ -298,6 +303,10 @@ impl BatchSim for OwnBatch {
 
     fn observe(&self, lane: usize, out: &mut [f64]) {
         out.copy_from_slice(&self.lanes[lane].episode.observation);
+    }
+
+    fn failure(&self) -> Option<SimError> {
+        self.raised.is_there().then_some(SimError::Interrupted)
     }
 
     fn save(&self, lane: usize, out: &mut [f64]) {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
-use toml::Value;
+use toml::{Table, Value};
 use wr2l::run::{Layer, Plan, parse_count};
 
 use crate::error;
@@ -81,7 +81,7 @@ fn leaf(key: &str, value: &Bound<'_, PyAny>) -> PyResult<Value> {
             _ => Value::from(text),
         });
     }
-    plain(value)?.ok_or_else(|| {
+    plain(value, 0)?.ok_or_else(|| {
         let kind = value.get_type();
         let kind = kind.name().map_or_else(|_| "that".to_owned(), |name| name.to_string());
         error::usage(format!(
@@ -90,8 +90,46 @@ fn leaf(key: &str, value: &Bound<'_, PyAny>) -> PyResult<Value> {
     })
 }
 
+/// Lists and dictionaries within one another, at most: they may hold themselves.
+const DEEPEST: usize = 16;
+
+/// A dictionary of Python as a table of TOML; `what` names it in errors.
+pub(crate) fn table(what: &str, dict: &Bound<'_, PyDict>) -> PyResult<Table> {
+    match within(what, dict.as_any(), 0)? {
+        Value::Table(table) => Ok(table),
+        _ => Ok(Table::new()),
+    }
+}
+
+fn within(what: &str, value: &Bound<'_, PyAny>, depth: usize) -> PyResult<Value> {
+    let refused = |what: &str| {
+        error::usage(format!("{what}: expected numbers, texts, truth values, lists and dictionaries"))
+    };
+    if depth > DEEPEST {
+        return Err(error::usage(format!("{what}: too many lists and dictionaries within one another")));
+    }
+    if let Ok(dict) = value.cast::<PyDict>() {
+        let mut table = Table::new();
+        for (key, value) in dict {
+            let key: String = key.extract().map_err(|_| error::usage(format!("{what}: a key is a text")))?;
+            if !value.is_none() {
+                table.insert(key.clone(), within(&format!("{what}: `{key}`"), &value, depth + 1)?);
+            }
+        }
+        return Ok(Value::Table(table));
+    }
+    if value.cast::<PyList>().is_ok() || value.cast::<PyTuple>().is_ok() {
+        let items = value.try_iter()?.map(|item| within(what, &item?, depth + 1));
+        return Ok(Value::Array(items.collect::<PyResult<_>>()?));
+    }
+    plain(value, depth)?.ok_or_else(|| refused(what))
+}
+
 /// A value of Python as one of TOML; none if there is no such.
-fn plain(value: &Bound<'_, PyAny>) -> PyResult<Option<Value>> {
+fn plain(value: &Bound<'_, PyAny>, depth: usize) -> PyResult<Option<Value>> {
+    if depth > DEEPEST {
+        return Ok(None);
+    }
     if let Ok(truth) = value.cast::<PyBool>() {
         return Ok(Some(Value::Boolean(truth.is_true())));
     }
@@ -109,7 +147,7 @@ fn plain(value: &Bound<'_, PyAny>) -> PyResult<Option<Value>> {
     if value.cast::<PyList>().is_ok() || value.cast::<PyTuple>().is_ok() {
         let mut items = Vec::new();
         for item in value.try_iter()? {
-            match plain(&item?)? {
+            match plain(&item?, depth + 1)? {
                 Some(Value::Array(_)) | None => return Ok(None),
                 Some(item) => items.push(item),
             }
@@ -120,7 +158,7 @@ fn plain(value: &Bound<'_, PyAny>) -> PyResult<Option<Value>> {
     let item = value.call_method0("item");
     match item {
         Ok(item) if !item.is(value) && (item.cast::<PyInt>().is_ok() || item.cast::<PyFloat>().is_ok()) => {
-            plain(&item)
+            plain(&item, depth + 1)
         }
         _ => Ok(None),
     }

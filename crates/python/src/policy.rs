@@ -58,14 +58,19 @@ impl Policy {
 #[pymethods]
 impl Policy {
     /// Reads the policy of a run folder, a policy file or a checkpoint; one that was trained on a simulator of the user's own,
-    /// from a file.
+    /// from a folder or a policy file.
     #[staticmethod]
     #[pyo3(signature = (path, own=None))]
     fn open(path: &str, own: Option<Bound<'_, OwnSimulator>>) -> PyResult<Self> {
+        if let Some(own) = own.as_ref().filter(|_| Path::new(path).is_dir()) {
+            let given = own.get().task_of_run(Path::new(path), &Raised::default())?;
+            let contestant = Contestant::open(Path::new(path)).map_err(error::of_run)?;
+            drop(given);
+            return Ok(Self { contestant: Arc::new(contestant) });
+        }
         if let Some(own) = own {
             let (actor, origin) = read_policy(Path::new(path)).map_err(error::of_run)?;
-            let task = own.get().task(&Raised::default())?;
-            task.forget();
+            let task = own.get().task(&Raised::default())?.task().clone();
             if origin.task != task.name() {
                 let (trained, asked) = (origin.task, task.name());
                 return Err(error::usage(format!("the policy was trained on {trained}, not on {asked}")));

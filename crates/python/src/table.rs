@@ -89,6 +89,8 @@ impl Table {
         for (name, text) in texts {
             dict.set_item(name, text)?;
         }
+        dict.set_item("algorithm", &from.training.algorithm)?;
+        dict.set_item("training_seed", from.training.seed)?;
         dict.set_item("seed", from.seed)?;
         dict.set_item("stochastic", from.stochastic)?;
         Ok(dict)

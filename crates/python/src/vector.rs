@@ -37,6 +37,9 @@ type Results<'py> = (
     Bound<'py, PyArray1<bool>>,
 );
 
+/// Observation `[obs_dim]`, reward, terminated, truncated, diverged.
+type One<'py> = (Bound<'py, PyArray1<f64>>, f64, bool, bool, bool);
+
 /// Many lanes of a task, each with its own dynamics, on threads of their own.
 ///
 /// All arrays are C-contiguous with one row a lane. Whatever they are called with is checked; the classes of
@@ -112,6 +115,25 @@ impl VectorSim {
             }
         }
         Ok(())
+    }
+
+    /// Steps all lanes by `actions`, by lane.
+    fn advance(&mut self, py: Python<'_>, actions: &[f64]) -> PyResult<()> {
+        let (mode, act_dim) = (self.autoreset, self.lanes().spec().act_dim());
+        check_actions(&self.lanes().spec().actions, actions)?;
+        for (range, shard) in self.lanes().shards()? {
+            if mode == Autoreset::Disabled
+                && let Some(lane) = shard.over.iter().position(|&over| over)
+            {
+                let lane = range.start + lane;
+                return Err(error::usage(format!(
+                    "the episode of lane {lane} is over: reset it before the next step"
+                )));
+            }
+            shard.actions.copy_from_slice(&actions[range.start * act_dim..range.end * act_dim]);
+        }
+        let lanes = self.lanes();
+        Ok(py.detach(|| lanes.step(mode))?)
     }
 
     /// Copies the observations of all lanes.
@@ -306,26 +328,24 @@ impl VectorSim {
     /// Steps all lanes by `actions`, `[lanes, act_dim]`. Returns whether any episode ended; what came of it is asked for next,
     /// by `results` or `fresh_results`.
     fn step(&mut self, py: Python<'_>, actions: PyReadonlyArray2<'_, f64>) -> PyResult<bool> {
-        let mode = self.autoreset;
         let (count, act_dim) = (self.lanes().count(), self.lanes().spec().act_dim());
         expect("actions", actions.shape(), &[count, act_dim])?;
-        let actions = slice!(actions, "actions");
-        check_actions(&self.lanes().spec().actions, actions)?;
-        for (range, shard) in self.lanes().shards()? {
-            if mode == Autoreset::Disabled
-                && let Some(lane) = shard.over.iter().position(|&over| over)
-            {
-                let lane = range.start + lane;
-                return Err(error::usage(format!(
-                    "the episode of lane {lane} is over: reset it before the next step"
-                )));
-            }
-            shard.actions.copy_from_slice(&actions[range.start * act_dim..range.end * act_dim]);
-        }
-        let lanes = self.lanes();
-        py.detach(|| lanes.step(mode))?;
+        self.advance(py, slice!(actions, "actions"))?;
         let mut shards = self.lanes().shards()?;
         Ok(shards.any(|(_, shard)| shard.outcomes.iter().any(|outcome| outcome.is_over())))
+    }
+
+    /// Steps the only lane by `action`, `[act_dim]`, and returns all that came of it in one call.
+    fn step_one<'py>(&mut self, py: Python<'py>, action: PyReadonlyArray1<'py, f64>) -> PyResult<One<'py>> {
+        expect("action", &[self.lanes().count(), action.len()], &[1, self.lanes().spec().act_dim()])?;
+        self.advance(py, slice!(action, "action"))?;
+        let (_, shard) = self.lanes().shards()?.next().ok_or(LanesError::Lost)?;
+        let (outcome, reward) = (shard.outcomes[0], shard.rewards[0]);
+        let terminated = outcome == Outcome::Terminated;
+        let truncated = outcome.is_over() && !terminated;
+        let diverged = matches!(outcome, Outcome::Diverged(_));
+        let observation = PyArray1::from_slice(py, &shard.observations);
+        Ok((observation, reward, terminated, truncated, diverged))
     }
 
     /// Writes what came of the last step: observations `[lanes, obs_dim]`, and by lane rewards, whether its episode terminated,
