@@ -14,4 +14,4 @@ def push_back(observations: np.ndarray) -> np.ndarray:
 table = wr2l.evaluate(push_back, "cartpole", sweep={"pole_half_length": [0.25, 0.5, 1.0, 2.0]})
 print("mean returns", table["return_mean"])
 worst = wr2l.worst_case(push_back, "cartpole", budget=100)
-print("worst found", dict(zip(worst.parameters, worst.phi[0].round(3), strict=True)), worst["return_mean"][0])
+print("worst found", dict(zip(worst.parameters, worst.phi[0].round(3).tolist(), strict=True)), worst["return_mean"][0])

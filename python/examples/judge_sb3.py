@@ -34,7 +34,7 @@ except ImportError:
 table = wr2l.evaluate(model, "cartpole", sweep={"pole_half_length": "0.2:2.5:6"})
 print("mean returns", table["return_mean"].round())
 worst = wr2l.worst_case(model, "cartpole", budget=100)
-print("worst found", dict(zip(worst.parameters, worst.phi[0].round(3), strict=True)), worst["return_mean"][0])
+print("worst found", dict(zip(worst.parameters, worst.phi[0].round(3).tolist(), strict=True)), worst["return_mean"][0])
 print(wr2l.certify(model, "cartpole", systems=100, episodes=3, half_width=0.3, lowest=0.0))
 # With PyTorch there, its weights become a file that runs without it.
 if hasattr(model, "policy"):

@@ -39,4 +39,4 @@ if __name__ == "__main__":
     run = wr2l.resume("runs/pole", pole, steps=6000)
     print("steps in all", run.progress["steps"])
     worst = wr2l.worst_case(run.policy, pole, budget=30, episodes=5, half_width=0.5)
-    print("worst found", dict(zip(worst.parameters, worst.phi[0].round(2), strict=True)), worst["return_mean"][0])
+    print("worst found", dict(zip(worst.parameters, worst.phi[0].round(2).tolist(), strict=True)), worst["return_mean"][0])

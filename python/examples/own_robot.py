@@ -17,7 +17,7 @@ MODEL = """
     </body>
   </worldbody>
   <actuator>
-    <motor name="motor" joint="shoulder" gear="3" ctrlrange="-1 1"/>
+    <motor name="motor" joint="shoulder" gear="6" ctrlrange="-1 1"/>
   </actuator>
 </mujoco>
 """

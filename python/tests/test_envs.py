@@ -300,3 +300,41 @@ def test_stable_baselines_interface_gets_last_observations_and_truncation() -> N
             assert infos[lane]["TimeLimit.truncated"] == expected[3][lane]
     assert ended > 4
     assert env.get_attr("task", [0, 1]) == ["hopper"] * 2 and env.env_is_wrapped(object) == [False] * 4
+
+
+def test_a_single_environment_takes_what_the_vector_of_one_takes_and_refuses_the_rest() -> None:
+    rng = np.random.default_rng(3)
+    for task, draw in (("hopper", lambda: rng.uniform(-1, 1, 3)), ("cartpole", lambda: int(rng.integers(2)))):
+        single, vector = wr2l.make(task), wr2l.make_vec(task, 1, autoreset="Disabled")
+        ask: dict[str, Any] = {"options": {"phi": {wr2l.parameters(task)[0].name: wr2l.parameters(task)[0].nominal}}}
+        first, info = single.reset(seed=5, **ask)
+        expected, other = vector.reset(seed=[5], **ask)
+        np.testing.assert_array_equal(first, expected[0])
+        over = False
+        while not over:
+            action = draw()
+            observation, reward, terminated, truncated, info = single.step(action)
+            expected, rewards, ended, cut, other = vector.step(np.asarray(action)[None])
+            np.testing.assert_array_equal(observation, expected[0])
+            assert (reward, terminated, truncated) == (rewards[0], ended[0], cut[0])
+            assert [type(one) for one in (reward, terminated, truncated)] == [float, bool, bool]
+            assert list(info["phi"].values()) == other["phi"][0].tolist()
+            over = terminated or truncated
+        with pytest.raises(wr2l.UsageError, match="is over"):
+            single.step(draw())
+    pole, hopper = wr2l.make("cartpole"), wr2l.make("hopper")
+    with pytest.raises(wr2l.UsageError, match="reset"):
+        pole.step(0)
+    pole.reset(seed=1)
+    hopper.reset(seed=1)
+    for wrong in (2, -1, 10**400, 0.5, "left", None, np.zeros(1), np.array(np.nan)):
+        with pytest.raises(wr2l.UsageError, match="actions"):
+            pole.step(wrong)
+    for wrong in (0, np.zeros(2), np.full(3, np.inf), np.zeros((1, 3)), ["a"] * 3):
+        with pytest.raises(wr2l.UsageError, match="actions"):
+            hopper.step(wrong)
+    # An array of another kind, or with gaps, is as good; and one step's array is not the next one's.
+    before = hopper.step(np.zeros(6, dtype=np.int8)[::2])[0]
+    kept = before.copy()
+    hopper.step(np.ones(3))
+    np.testing.assert_array_equal(before, kept)
