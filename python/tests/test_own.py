@@ -80,7 +80,7 @@ def test_parameters_that_do_not_vary_are_set_to_their_nominal_values() -> None:
     wr2l.evaluate(push_back, own, sweep={"b": [2.5]}, episodes=1)
     assert told == {(("a", 1.0), ("b", 2.5)), (("a", 1.0), ("b", 3.0))}
     told.clear()
-    wr2l.train(own, algorithm="ppo", steps=100, ppo={"lanes": 2, "horizon": 50, "minibatch": 50})
+    wr2l.train(own, algorithm="ppo", steps=100, ppo={"lanes": 2, "horizon": 50})
     assert told == {(("a", 1.0), ("b", 3.0))}
 
 
