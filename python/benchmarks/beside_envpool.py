@@ -48,7 +48,7 @@ def main() -> None:
         rng = np.random.default_rng(1)
         shape = ours.action_space.shape
         single = [rng.uniform(-1.0, 1.0, shape).astype(np.float32) for _ in range(16)]
-        double = [actions.astype(np.float64) for actions in single]
+        double = [actions.astype(pool.action_space.dtype) for actions in single]
         for _ in range(3):
             ours.step(single[0])
             pool.step(double[0])
