@@ -153,6 +153,17 @@ impl Normaliser {
         Ok(Self { mean, inverse_deviation, clip })
     }
 
+    /// Moments of `count` rows, at least two, that freeze into this map up to rounding, but for its limit: what a stream that
+    /// was normalised by it goes on from.
+    ///
+    /// # Errors
+    /// [`NnError::Value`] for deviations so large that the moments would not be finite.
+    pub fn moments(&self, count: u64) -> Result<RunningMoments, NnError> {
+        let count = count.max(2);
+        let m2 = |inverse: &f64| (1.0 / (inverse * inverse) - VARIANCE_FLOOR).max(0.0) * count as f64;
+        RunningMoments::from_parts(count, self.mean.clone(), self.inverse_deviation.iter().map(m2).collect())
+    }
+
     /// Length of a row.
     pub fn dim(&self) -> usize {
         self.mean.len()
@@ -255,6 +266,21 @@ mod tests {
             prop_assert!(close(&left, &outer));
             prop_assert!(close(&left, &seen(&all, 3)));
         }
+    }
+
+    #[test]
+    fn a_frozen_map_gives_back_the_moments_that_it_was_made_of() {
+        let moments = seen(&[vec![1.0, -3.0], vec![2.5, -3.0], vec![2.0, -3.0]], 2);
+        let normaliser = moments.normaliser(10.0);
+        let back = normaliser.moments(3).unwrap();
+        assert!(close(&back, &moments), "{back:?} of {moments:?}");
+        let again = back.normaliser(10.0);
+        for (a, b) in again.inverse_deviation().iter().zip(normaliser.inverse_deviation()) {
+            assert!((a - b).abs() <= 1e-9 * b, "{a} {b}");
+        }
+        assert_eq!(normaliser.moments(0).unwrap().count(), 2, "one row says nothing of a deviation");
+        let wide = Normaliser::from_parts(vec![0.0], vec![1e-200], 10.0).unwrap();
+        assert!(matches!(wide.moments(3), Err(NnError::Value { .. })));
     }
 
     #[test]

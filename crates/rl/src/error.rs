@@ -4,6 +4,8 @@ use thiserror::Error;
 use wr2l_nn::NnError;
 use wr2l_sim::SimError;
 
+use crate::start::Misfit;
+
 /// Why a rollout or an improvement step failed.
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum RlError {
@@ -74,6 +76,9 @@ pub enum RlError {
         /// What would help.
         remedy: &'static str,
     },
+    /// A learner cannot begin with a policy that it was given.
+    #[error(transparent)]
+    Misfit(#[from] Misfit),
     /// Weights do not fit the networks they are meant for.
     #[error("{what}: expected {expected} numbers, got {got}")]
     Shape {

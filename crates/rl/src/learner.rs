@@ -3,8 +3,8 @@
 use wr2l_sim::Outcome;
 
 use crate::{
-    Actor, Disturbance, DynamicsSource, Executor, FinishedEpisode, Interference, LaneBatch, Player, Players,
-    RlError, Selection, State, StateError,
+    Actor, Disturbance, DynamicsSource, Executor, FinishedEpisode, Interference, LaneBatch, Misfit, Player,
+    Players, RlError, Selection, Start, State, StateError,
 };
 
 /// Where a learner gets its experience from: simulators, and the dynamics that the adversary has chosen.
@@ -124,6 +124,28 @@ pub trait Learner: std::fmt::Debug + Send {
     /// [`SimError::Interrupted`](wr2l_sim::SimError::Interrupted) if the executor's [`StopFlag`](crate::StopFlag) is raised
     /// and its patience at an end: then the learner is in an unspecified state and must not be used.
     fn improve(&mut self, experience: Experience<'_>) -> Result<Improvement, RlError>;
+
+    /// Begins with the policy of `start`, and with a normaliser that goes on from the policy's. To be called on a learner freshly
+    /// made, before its first improvement or [`Learner::restore`]. A critic is still one that chance made: it learns alone at
+    /// first, unless [`Learner::take_over`] brings another.
+    ///
+    /// # Errors
+    /// [`RlError::Misfit`] for a policy that is not such as this learner learns, and always of a learner that begins with its
+    /// own alone; it is then in an unspecified state and must not be used.
+    fn begin_with(&mut self, start: &Start<'_>) -> Result<(), RlError> {
+        let _ = start;
+        Err(RlError::Misfit(Misfit::Learner))
+    }
+
+    /// After [`Learner::begin_with`], takes over what the learner of that policy had learnt besides: critics, optimisers and
+    /// running moments, of what [`Learner::save`] wrote those that [`is_learnt`](crate::is_learnt) names.
+    ///
+    /// # Errors
+    /// [`StateError`] for networks of other shapes, another learner's among them; it is then in an unspecified state and must not be
+    /// used.
+    fn take_over(&mut self, learnt: &mut State<'_>) -> Result<(), StateError> {
+        Err(learnt.unusable("critic", "this learner takes over nothing"))
+    }
 
     /// The policy as it stands.
     fn actor(&self) -> &Actor;

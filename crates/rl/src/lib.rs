@@ -18,6 +18,7 @@ mod policy;
 mod ppo;
 mod rollout;
 mod samples;
+mod start;
 mod state;
 mod trpo;
 
@@ -42,6 +43,7 @@ pub use rollout::collect::{
 pub use rollout::dynamics_source::{DynamicsSource, Fixed};
 pub use rollout::players::{Acting, Disturbance, Interference, Player, Players};
 pub use rollout::selection::{Begin, Selection};
+pub use start::{Misfit, Start, is_learnt};
 pub use state::{Array, Number, Persist, State, StateError};
 pub use trpo::Trpo;
 pub use trpo::config::TrpoConfig;

@@ -33,7 +33,7 @@ use crate::ddpg::networks::{CriticStep, Net, QFunction, Role, finite, follow};
 use crate::ddpg::replay::{Draw, Replay, Transition};
 use crate::{
     Acting, Actor, CollectOptions, DdpgConfig, Disturbance, Experience, History, Improvement, Interference,
-    LaneBatch, Lanes, Learner, Mixing, Opposition, Player, Players, RlError, Skip, State, StateError,
+    LaneBatch, Lanes, Learner, Mixing, Opposition, Player, Players, RlError, Skip, Start, State, StateError,
     Stretch,
 };
 
@@ -59,6 +59,10 @@ pub struct Ddpg {
     /// Transitions collected, and gradient steps made.
     transitions: u64,
     updates: u64,
+    /// Whether the policy was there before: then it acts from the first step.
+    begun_with_policy: bool,
+    /// Gradient steps at the beginning of a run in which the actor stays as it is.
+    critic_alone: u64,
     /// The last batch, and scratch.
     batch: Vec<LaneBatch>,
     draw: Draw,
@@ -122,6 +126,8 @@ impl Ddpg {
             },
             transitions: 0,
             updates: 0,
+            begun_with_policy: false,
+            critic_alone: 0,
             batch: Vec::new(),
             draw: Draw::default(),
             config,
@@ -218,6 +224,10 @@ impl Ddpg {
         let disturbed = game.as_mut().map(|(mixing, opponent)| (&mut **opponent, mixing.means));
         let step = critic.learn(draw, mover, disturbed, config, stream);
         self.updates += 1;
+        if self.updates <= self.critic_alone {
+            follow(critic.nets_mut(), config.tau);
+            return step;
+        }
         let every = u64::from(config.actor_every.max(1));
         if !self.updates.is_multiple_of(every) {
             return step;
@@ -309,7 +319,7 @@ impl Learner for Ddpg {
             let mut weights_noise = key.stream();
             let by_weights = self.explorers.is_some();
             let acting = match &self.explorers {
-                _ if self.transitions < warm_up => Acting::Random,
+                _ if self.transitions < warm_up && !self.begun_with_policy => Acting::Random,
                 // Their noise is within them.
                 Some(_) => Acting::Mode,
                 None => Acting::Sample,
@@ -378,6 +388,37 @@ impl Learner for Ddpg {
             *nothing = f64::NAN;
         }
         Ok(report)
+    }
+
+    fn begin_with(&mut self, start: &Start<'_>) -> Result<(), RlError> {
+        start.fits(name(&self.config), &self.actor, self.config.normalise_observations)?;
+        if self.config.normalise_observations {
+            self.observations = start.moments()?;
+            self.inputs.clone_from(start.actor.normaliser());
+        }
+        self.mover.begin_with(start.actor.params());
+        // What is drawn around it is the plan's.
+        self.actor.renew_network(self.mover.params());
+        self.actor.renew_normaliser(&self.inputs);
+        if self.explorers.is_some() {
+            self.explorers = Some(ParameterNoise::new(self.config.exploration, &self.actor));
+        }
+        self.begun_with_policy = true;
+        self.critic_alone = self.config.warm_up;
+        Ok(())
+    }
+
+    fn take_over(&mut self, learnt: &mut State<'_>) -> Result<(), StateError> {
+        learnt.restore("mover", &mut self.mover)?;
+        learnt.restore("critic", &mut self.critic.net)?;
+        if let Some(twin) = &mut self.critic.twin {
+            learnt.restore("twin", twin)?;
+        }
+        if self.config.normalise_observations {
+            learnt.restore("observations", &mut self.observations)?;
+        }
+        self.critic_alone = 0;
+        Ok(())
     }
 
     fn actor(&self) -> &Actor {

@@ -63,6 +63,13 @@ impl Net {
         &self.params
     }
 
+    /// Begins with the first of `weights`, and with a slow copy of them.
+    pub(crate) fn begin_with(&mut self, weights: &[f32]) {
+        let network = self.params.len();
+        self.params.copy_from_slice(&weights[..network]);
+        self.target.copy_from_slice(&weights[..network]);
+    }
+
     /// The gradient of the last step.
     pub(crate) fn gradient(&self) -> &[f32] {
         &self.gradient

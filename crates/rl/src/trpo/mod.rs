@@ -25,10 +25,11 @@ use crate::critic::Critic;
 use crate::learner::transitions;
 use crate::rollout::selection::kept;
 use crate::samples::{Estimation, Samples};
+use crate::start::CRITIC_ALONE;
 use crate::trpo::conjugate_gradient::{conjugate_gradient, dot};
 use crate::{
     Acting, Actor, CollectOptions, Experience, History, Improvement, LaneBatch, Lanes, Learner, Opposition,
-    RlError, Skip, State, StateError, TrpoConfig,
+    RlError, Skip, Start, State, StateError, TrpoConfig,
 };
 
 /// Normalised observations are clipped to ± this.
@@ -47,6 +48,8 @@ pub struct Trpo {
     observations: RunningMoments,
     /// Moments of the discounted sums of past rewards, whose deviation scales rewards.
     reward_moments: RunningMoments,
+    /// Improvements at the beginning of a run in which the policy stays as it is.
+    critic_alone: u64,
     /// The last batch, and scratch.
     batch: Vec<LaneBatch>,
     samples: Samples,
@@ -169,6 +172,7 @@ impl Trpo {
             lanes: Lanes::new(config.lanes().0, spec, dim),
             observations: RunningMoments::new(inputs),
             reward_moments: RunningMoments::new(1),
+            critic_alone: 0,
             batch: Vec::new(),
             samples: Samples::default(),
             config,
@@ -360,7 +364,11 @@ impl Learner for Trpo {
             Err(error) => return Err(error),
             Ok(()) => {
                 report.explained_variance = self.samples.explained_variance();
-                let (stepped, norm) = self.step();
+                let (stepped, norm) = match iteration < self.critic_alone {
+                    // The critic knows nothing of the policy yet.
+                    true => (Err(Skip::WarmUp), f64::NAN),
+                    false => self.step(),
+                };
                 report.gradient_norm = norm;
                 let trial = match stepped {
                     Ok(stepped) => {
@@ -403,6 +411,24 @@ impl Learner for Trpo {
             self.actor.renew(&params, self.observations.normaliser(OBSERVATION_CLIP));
         }
         Ok(report)
+    }
+
+    fn begin_with(&mut self, start: &Start<'_>) -> Result<(), RlError> {
+        start.fits("trpo", &self.actor, self.config.normalise_observations)?;
+        if self.config.normalise_observations {
+            self.observations = start.moments()?;
+        }
+        self.actor = start.actor.clone();
+        self.critic_alone = CRITIC_ALONE;
+        Ok(())
+    }
+
+    fn take_over(&mut self, learnt: &mut State<'_>) -> Result<(), StateError> {
+        learnt.restore("critic", &mut self.critic)?;
+        learnt.restore("observations", &mut self.observations)?;
+        learnt.restore("rewards", &mut self.reward_moments)?;
+        self.critic_alone = 0;
+        Ok(())
     }
 
     fn actor(&self) -> &Actor {
