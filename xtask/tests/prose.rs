@@ -9,20 +9,10 @@ use std::path::{Path, PathBuf};
 const LONGEST: usize = 40;
 
 /// Pages that are not held to short sentences yet.
-const EXEMPT: &[&str] = &[
-    "reproduction.md",
-    "physics.md",
-    "speed.md",
-    "mutants.md",
-    "machines.md",
-    "methods/README.md",
-    "methods/ppo.md",
-    "results/",
-];
+const EXEMPT: &[&str] = &["mutants.md", "results/"];
 
 /// Pages whose tables still have numbers such as `2539`.
-const WITHOUT_SEPARATORS: &[&str] =
-    &["results/", "methods/paper.md", "speed.md", "own-robot.md", "settings.md"];
+const WITHOUT_SEPARATORS: &[&str] = &["results/", "methods/paper.md", "own-robot.md", "settings.md"];
 
 /// One word for one thing: what the first stands for is not called by the others.
 const ONE_WORD: &[(&str, &[&str])] = &[
