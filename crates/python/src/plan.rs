@@ -68,6 +68,8 @@ fn full(name: &str) -> &str {
         "epsilon" => "ball.epsilon",
         "half_width" => "ball.half_width",
         "adversary" => "adversary.kind",
+        // `from` is a word of Python's own.
+        "from_" => "from",
         other => other,
     }
 }

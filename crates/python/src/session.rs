@@ -236,6 +236,7 @@ impl Session {
             algorithm,
             seed,
             steps,
+            steps_before: self.plan.from.as_ref().map_or(0, |start| start.origin().steps_in_all()),
             varied,
         };
         Policy::new(game.policy().clone(), origin, task)

@@ -6,6 +6,7 @@ mod executors;
 mod formats;
 mod plan;
 mod players;
+mod start;
 mod studies;
 mod task;
 mod training;
@@ -23,6 +24,7 @@ pub use plan::{
     sweep_systems, usual_sweep,
 };
 pub use players::kinds::{AdversaryKind, LearnerKind};
+pub use start::StartRef;
 pub use studies::destination::Destination;
 pub use studies::estimate::Estimate;
 pub use studies::evaluation::{

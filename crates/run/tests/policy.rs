@@ -48,6 +48,7 @@ fn a_policy_that_normalises_and_explored_by_its_weights_acts_from_its_file_as_it
             algorithm: "ddpg".into(),
             seed: 1,
             steps: 384,
+            steps_before: 0,
             varied: VariedParameter::all(&Task::new(TaskName::HOPPER).space()),
         };
         write_policy(&path, learner.actor(), &origin).unwrap();

@@ -166,6 +166,7 @@ pub(crate) struct TrainingArgs {
                         wr2l train hopper --algorithm ppo --steps 1M --seed 1 -o runs/plain\n           \
                         wr2l train hopper --learner trpo --adversary wasserstein\n           \
                         wr2l train walker2d --vary torso_density,friction --half-width 0.3\n           \
+                        wr2l train hopper --from runs/plain -o runs/robust  # a plain policy, made robust\n           \
                         wr2l train --plan runs/plain/plan.toml -o runs/again\n           \
                         wr2l train hopper --resume --requeue -o runs/a     # for a scheduler")]
 pub(crate) struct TrainArgs {
@@ -189,6 +190,10 @@ pub(crate) struct TrainArgs {
     /// Policy steps to train for, e.g. 2M.
     #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) steps: Option<u64>,
+    /// Begin with the policy of a run folder, a checkpoint or a policy's file, instead of one that chance makes. The run
+    /// keeps a copy of it.
+    #[arg(long, value_name = "RUN")]
+    pub(crate) from: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) experiment: ExperimentArgs,
     /// The run folder [default: a new one under runs/].
@@ -248,6 +253,9 @@ pub(crate) struct EvaluateArgs {
     /// Run folders or policy files.
     #[arg(required = true, value_name = "RUN")]
     pub(crate) runs: Vec<PathBuf>,
+    /// Of each run folder take the policy that did best in training (docs/runs.md says by what), not the last one.
+    #[arg(long)]
+    pub(crate) best: bool,
     /// A parameter, its range and the number of points, `name=low:high:n`, or its values, `name=1,2,5`. Repeat it for a
     /// grid. Without --sweep, --random and --worst-case, the parameters of the task that are usually varied.
     #[arg(long, value_name = "P=LO:HI:N")]

@@ -21,6 +21,8 @@ use crate::task::KEPT;
 /// | `events.out.tfevents.wr2l` | the same for TensorBoard |
 /// | `checkpoints/` | everything that determines how the run goes on, at the last few moments |
 /// | `policy.safetensors` | the policy |
+/// | `policy.best.safetensors` | the policy that did best in training so far |
+/// | `from/` | the policy that it began with, if it began with one |
 /// | `summary.json` | what the run came to, once it is finished |
 /// | `results/`, `figures/` | tables and pictures of evaluations |
 /// | `evaluations/` | those of a sweep, a folder each |
@@ -35,9 +37,21 @@ pub struct RunFolder {
 }
 
 /// Everything that a run writes, and therefore all that `--force` removes.
-const FILES: [&str; 7] =
-    ["plan.toml", "metrics.csv", "adversary.csv", "ball.toml", "policy.safetensors", "summary.json", EVENTS];
-const FOLDERS: [&str; 5] = ["results", "figures", "checkpoints", "evaluations", KEPT];
+const FILES: [&str; 8] = [
+    "plan.toml",
+    "metrics.csv",
+    "adversary.csv",
+    "ball.toml",
+    "policy.safetensors",
+    BEST,
+    "summary.json",
+    EVENTS,
+];
+const FOLDERS: [&str; 6] = ["results", "figures", "checkpoints", "evaluations", KEPT, FROM];
+/// The policy that did best in training so far.
+pub(crate) const BEST: &str = "policy.best.safetensors";
+/// Where a run keeps the policy that it began with.
+pub(crate) const FROM: &str = "from";
 /// The file that is locked; nothing is in it, and it may stay.
 const LOCK: &str = ".lock";
 /// Where the run that is being replaced waits until the new one has done an iteration.

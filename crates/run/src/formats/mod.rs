@@ -9,4 +9,4 @@ pub(crate) mod log;
 pub(crate) mod number;
 pub(crate) mod policy_file;
 pub(crate) mod rows;
-mod tensors;
+pub(crate) mod tensors;

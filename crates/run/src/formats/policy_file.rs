@@ -36,6 +36,9 @@ pub struct PolicyOrigin {
     pub seed: u64,
     /// Policy steps it was trained for.
     pub steps: u64,
+    /// Those of the policy that this training began with, and of those before it; 0 if it began with a new one.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub steps_before: u64,
     /// The dynamics parameters that could vary in training.
     pub varied: Vec<VariedParameter>,
 }
@@ -55,6 +58,13 @@ pub struct VariedParameter {
     pub upper: f64,
     /// Size of one unit of z.
     pub scale: f64,
+}
+
+impl PolicyOrigin {
+    /// Policy steps of all training that led to it.
+    pub fn steps_in_all(&self) -> u64 {
+        self.steps.saturating_add(self.steps_before)
+    }
 }
 
 impl VariedParameter {
@@ -97,6 +107,10 @@ fn is_zero(frames: &usize) -> bool {
     *frames == 0
 }
 
+fn is_none(steps: &u64) -> bool {
+    *steps == 0
+}
+
 #[derive(Clone, Copy, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Hidden {
@@ -117,6 +131,16 @@ enum Actions {
 /// # Errors
 /// [`RunError::Io`].
 pub fn write_policy(path: &Path, actor: &Actor, origin: &PolicyOrigin) -> Result<(), RunError> {
+    let bytes = policy_bytes(actor, origin, Vec::new());
+    write_file(path, &bytes.map_err(|reason| RunError::content(path, None, reason))?)
+}
+
+/// The content of a policy's file, with more arrays, which readers of policies pass over.
+pub(crate) fn policy_bytes(
+    actor: &Actor,
+    origin: &PolicyOrigin,
+    more: Vec<Tensor>,
+) -> Result<Vec<u8>, String> {
     let normaliser = actor.normaliser();
     let header = Header {
         format: FORMAT,
@@ -144,12 +168,11 @@ pub fn write_policy(path: &Path, actor: &Actor, origin: &PolicyOrigin) -> Result
             bytes: f64s(values),
         });
     }
-    let failed = |reason: String| RunError::content(path, None, reason);
-    let text = serde_json::to_string(&header).map_err(|error| failed(error.to_string()))?;
+    tensors.extend(more);
+    let text = serde_json::to_string(&header).map_err(|error| error.to_string())?;
     let metadata = HashMap::from([(KEY.to_owned(), text)]);
     let named = tensors.iter().map(|tensor| (tensor.name.as_str(), tensor));
-    let bytes = safetensors::serialize(named, Some(metadata)).map_err(|error| failed(error.to_string()))?;
-    write_file(path, &bytes)
+    safetensors::serialize(named, Some(metadata)).map_err(|error| error.to_string())
 }
 
 /// Reads a policy written by [`write_policy`].
@@ -158,16 +181,25 @@ pub fn write_policy(path: &Path, actor: &Actor, origin: &PolicyOrigin) -> Result
 /// [`RunError::Io`]; [`RunError::Content`] for anything that is not a complete policy for its task. No content of
 /// the file can cause a panic, or an allocation larger than a few times the file.
 pub fn read_policy(path: &Path) -> Result<(Actor, PolicyOrigin), RunError> {
-    let io = |error: std::io::Error| RunError::io("read", path, &error);
-    let wrong = |reason: String| RunError::content(path, None, format!("not a usable policy: {reason}"));
-    let meta = path.metadata().map_err(io)?;
-    if !meta.is_file() || meta.len() > MAX_BYTES {
-        return Err(wrong("it is no regular file of reasonable size".into()));
-    }
-    parse(&std::fs::read(path).map_err(io)?).map_err(wrong)
+    let bytes = read_bytes(path)?;
+    parse(&bytes).map_err(|reason| unusable(path, reason))
 }
 
-fn parse(bytes: &[u8]) -> Result<(Actor, PolicyOrigin), String> {
+/// The bytes of what may be a policy's file.
+pub(crate) fn read_bytes(path: &Path) -> Result<Vec<u8>, RunError> {
+    let io = |error: std::io::Error| RunError::io("read", path, &error);
+    let meta = path.metadata().map_err(io)?;
+    if !meta.is_file() || meta.len() > MAX_BYTES {
+        return Err(unusable(path, "it is no regular file of reasonable size".into()));
+    }
+    std::fs::read(path).map_err(io)
+}
+
+pub(crate) fn unusable(path: &Path, reason: String) -> RunError {
+    RunError::content(path, None, format!("not a usable policy: {reason}"))
+}
+
+pub(crate) fn parse(bytes: &[u8]) -> Result<(Actor, PolicyOrigin), String> {
     let file = SafeTensors::deserialize(bytes)
         .map_err(|error| format!("damaged, or not a safetensors file ({error})"))?;
     let header = read_header(bytes)?;
@@ -335,6 +367,7 @@ mod tests {
             algorithm: "wr2l".into(),
             seed: u64::MAX,
             steps: 3,
+            steps_before: 0,
             varied: VariedParameter::all(&Task::new(task).space()),
         };
         (actor, origin)

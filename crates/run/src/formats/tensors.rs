@@ -1,10 +1,11 @@
-//! A policy's parameters as the tensors of its file.
+//! A policy's parameters, and arrays of a learner's state, as the tensors of a file.
 
 use std::borrow::Cow;
 
-use safetensors::Dtype;
 use safetensors::tensor::View;
+use safetensors::{Dtype, SafeTensors};
 use wr2l_nn::Policy;
+use wr2l_rl::{Array, State};
 
 /// The flat parameters as named tensors.
 pub(super) fn weights(policy: &Policy, params: &[f32]) -> Vec<Tensor> {
@@ -37,8 +38,48 @@ pub(super) fn weights(policy: &Policy, params: &[f32]) -> Vec<Tensor> {
     tensors
 }
 
+/// Arrays of a state, by their names in it.
+pub(crate) fn arrays(state: &State<'_>) -> Vec<Tensor> {
+    let tensor = |(name, array): (&str, &Array<'_>)| {
+        let (dtype, bytes) = match array {
+            Array::F32(values) => (Dtype::F32, values.iter().flat_map(|v| v.to_le_bytes()).collect()),
+            Array::F64(values) => (Dtype::F64, values.iter().flat_map(|v| v.to_le_bytes()).collect()),
+            Array::U64(values) => (Dtype::U64, values.iter().flat_map(|v| v.to_le_bytes()).collect()),
+            Array::U8(values) => (Dtype::U8, values.to_vec()),
+        };
+        Tensor { name: name.to_owned(), dtype, shape: vec![array.len()], bytes }
+    };
+    state.arrays().map(tensor).collect()
+}
+
+/// The arrays of a file whose names begin with `prefix`, without it; of kinds that a state has.
+pub(crate) fn state_of(file: &SafeTensors<'_>, prefix: &str) -> State<'static> {
+    let mut state = State::default();
+    for (name, tensor) in file.iter() {
+        let Some(name) = name.strip_prefix(prefix) else { continue };
+        let data = tensor.data();
+        match tensor.dtype() {
+            Dtype::F32 => {
+                let numbers = data.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
+                state.put(name, numbers.collect::<Vec<f32>>());
+            }
+            Dtype::F64 => {
+                let numbers = data.as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes));
+                state.put(name, numbers.collect::<Vec<f64>>());
+            }
+            Dtype::U64 => {
+                let numbers = data.as_chunks().0.iter().map(|bytes| u64::from_le_bytes(*bytes));
+                state.put(name, numbers.collect::<Vec<u64>>());
+            }
+            Dtype::U8 => state.put(name, data.to_vec()),
+            _ => {}
+        }
+    }
+    state
+}
+
 /// Numbers with a name and a shape.
-pub(super) struct Tensor {
+pub(crate) struct Tensor {
     pub(super) name: String,
     pub(super) dtype: Dtype,
     pub(super) shape: Vec<usize>,

@@ -1,8 +1,8 @@
 //! Whether the values of a plan make sense, by themselves and together.
 
-use wr2l_rl::{History, RlError};
+use wr2l_rl::{History, Learner, RlError};
 use wr2l_robust::BallMeasure;
-use wr2l_sim::ActionSpace;
+use wr2l_sim::{ActionSpace, SimSpec};
 
 use super::Plan;
 use super::layers::Complaint;
@@ -10,7 +10,7 @@ use super::readers::listed;
 use super::sheet::{ADVERSARY, Sheet};
 use crate::players::LEARNERS;
 use crate::players::adversary::checked;
-use crate::players::learner::{Abilities, Scale};
+use crate::players::learner::{Abilities, Scale, Seat};
 use crate::players::options::{Mistake, Options};
 
 /// Most numbers that a plan may ask to be held in memory at once: a guard against typing slips, at 8 GB.
@@ -56,6 +56,18 @@ impl Plan {
         } else {
             None
         }
+    }
+}
+
+impl Plan {
+    /// The learner before its first improvement, on a task of these shapes with `dim` parameters that vary.
+    ///
+    /// # Errors
+    /// [`RlError`], never for a plan from [`Plan::resolve`].
+    pub(crate) fn new_learner(&self, spec: &SimSpec, dim: usize) -> Result<Box<dyn Learner>, RlError> {
+        let seat = Seat { spec, dim, history: self.policy.history, seed: self.seed };
+        let make = || self.learner.options().build(&seat);
+        self.from.as_ref().map_or_else(make, |start| start.begin(make))
     }
 }
 
@@ -124,9 +136,13 @@ impl Sheet {
         if plan.report.episodes == 0 {
             return complain("report.episodes", "must be at least 1".into());
         }
-        match plan.sweep() {
-            Err(error) => complain("report.sweep", error.to_string()),
-            Ok(_) => Ok(()),
+        if let Err(error) = plan.sweep() {
+            return complain("report.sweep", error.to_string());
+        }
+        // What else keeps a learner from being made is said elsewhere.
+        match plan.from.as_ref().map(|_| plan.new_learner(&spec, space.dim())) {
+            Some(Err(RlError::Misfit(misfit))) => complain("from", misfit.to_string()),
+            _ => Ok(()),
         }
     }
 

@@ -174,10 +174,13 @@ impl Layer {
 
 /// Paths in a plan's file are from its own folder.
 fn from_folder(table: &mut Table, folder: Option<&Path>) {
-    if let (Some(folder), Some(Value::String(task))) = (folder, table.get_mut("task"))
-        && is_path(task)
-    {
-        *task = folder.join(&*task).display().to_string();
+    let Some(folder) = folder else { return };
+    for key in ["task", "from"] {
+        if let Some(Value::String(path)) = table.get_mut(key)
+            && (key == "from" || is_path(path))
+        {
+            *path = folder.join(&*path).display().to_string();
+        }
     }
 }
 

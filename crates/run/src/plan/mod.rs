@@ -36,6 +36,7 @@ pub use preset::{Algorithm, usual_sweep};
 use crate::error::RunError;
 use crate::executors::Stage;
 use crate::formats::files::write_file;
+use crate::start::StartRef;
 use crate::task::TaskRef;
 use earlier::{Whole, whole};
 use keys::{leaves, lookup, remove};
@@ -66,6 +67,8 @@ pub struct Plan {
     pub seed: u64,
     /// Policy steps to train for; the last iteration may go beyond.
     pub steps: u64,
+    /// The policy to begin with, instead of one that chance makes.
+    pub from: Option<StartRef>,
     /// When to stop before that.
     pub stop: Stop,
     /// Who chooses the dynamics, and when.
@@ -151,6 +154,9 @@ impl Plan {
             let message =
                 format!("the file of `{task}`, or its robot, is not what it was when this was written");
             return Err(layer.complain(Complaint::new("task_hash", message)));
+        }
+        if let Some((layer, from)) = last("from") {
+            begin_with(layer, from).map_err(|complaint| layer.complain(complaint))?;
         }
         let algorithm = match last("algorithm") {
             Some((layer, value)) => {
@@ -238,6 +244,9 @@ impl Plan {
         let mut table = self.to_table();
         self.keep_the_read(&mut table);
         table.insert("task".into(), self.task.in_a_plan().into());
+        if self.from.is_some() {
+            table.insert("from".into(), StartRef::in_a_plan().into());
+        }
         for group in EXCLUSIVE {
             // The last of them has no value unless it counts; the others do not then.
             if let Some((last, others)) = group.split_last()
@@ -317,6 +326,22 @@ pub fn sweep_systems(task: &dyn AnyTask, sweep: &[String]) -> Result<Option<Syst
     }
     let axes = sweep.iter().map(|text| text.parse()).collect::<Result<Vec<Axis>, _>>()?;
     Ok(Some(Grid::new(&task.space(), axes)?.systems()))
+}
+
+/// Opens the policy to begin with, which the sheet of the plan finds then. What `layer` says of its content has to be true.
+fn begin_with(layer: &Layer, from: &Value) -> Result<(), Complaint> {
+    let complain = |key: &str, message: String| Err(Complaint::new(key, message));
+    let Some(path) = from.as_str() else {
+        return complain(
+            "from",
+            "expected a text: the path of a run, a checkpoint or a policy's file".into(),
+        );
+    };
+    let start = StartRef::open(path).map_err(|message| Complaint::new("from", message))?;
+    match layer.get("from_hash").is_some_and(|hash| hash.as_str() != Some(start.hash().as_str())) {
+        true => complain("from_hash", format!("`{path}` is not what it was when this was written")),
+        false => Ok(()),
+    }
 }
 
 /// A whole number, also written as `1e6`.

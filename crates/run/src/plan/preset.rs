@@ -196,6 +196,7 @@ pub(super) fn defaults(
         vary: Vec::new(),
         seed: 0,
         steps: USUAL_STEPS,
+        from: None,
         stop: Stop { entropy_below: f64::NEG_INFINITY },
         adversary: AdversaryPlan {
             lane_steps: usual_lane_steps() * learner.row().lane_steps_factor,

@@ -33,6 +33,16 @@ const ROWS: &[Row] = &[
         },
     },
     Row {
+        keys: &["from_hash"],
+        read: |plan| plan.from.is_some(),
+        reader: || "a run that begins with a policy (`from`)".to_owned(),
+    },
+    Row {
+        keys: &["ppo.initial_std"],
+        read: |plan| plan.from.is_none(),
+        reader: || "a run that begins with a new policy (without `from`)".to_owned(),
+    },
+    Row {
         keys: &["vary"],
         read: Plan::draws_dynamics,
         reader: || {
@@ -142,15 +152,16 @@ impl Plan {
             unread.find(|row| row.keys.iter().any(|at| is_within(key, at))).map(|row| row.reader)
         };
         let (section, rest) = key.split_once('.').unwrap_or((key, ""));
-        if let Some(row) = LEARNERS.iter().find(|row| row.name == section) {
-            if row.name != self.learner.as_str() {
-                return Some(format!("the learner `{}`", row.name));
-            }
-            return among(self.learner.options().unread(self.draws_dynamics()), rest);
+        let learner = LEARNERS.iter().find(|row| row.name == section);
+        if let Some(other) = learner.filter(|row| row.name != self.learner.as_str()) {
+            return Some(format!("the learner `{}`", other.name));
         }
         let mut rows = ROWS.iter().filter(|row| row.keys.iter().any(|at| is_within(key, at)));
         if let Some(row) = rows.find(|row| !(row.read)(self)) {
             return Some((row.reader)());
+        }
+        if learner.is_some() {
+            return among(self.learner.options().unread(self.draws_dynamics()), rest);
         }
         if section != ADVERSARY || rest.is_empty() {
             return None;

@@ -44,6 +44,16 @@ const RUN: &[Words] = &[
         usual: "1e6–1e7",
     },
     Words {
+        keys: &["from"],
+        meaning: "the policy to begin with: a run folder, a checkpoint or a policy's file ([`--from`](runs.md#beginning-with-a-policy))",
+        usual: "not set",
+    },
+    Words {
+        keys: &["from_hash"],
+        meaning: "its fingerprint; written into plans, so that a changed file is refused",
+        usual: "not set by hand",
+    },
+    Words {
         keys: &["stop.entropy_below"],
         meaning: "nats; training stops once the policy's entropy falls below",
         usual: "−∞: never",
@@ -168,8 +178,15 @@ const ADVERSARY: &[Words] = &[
 ];
 
 /// Keys without a value unless somebody sets them.
-const UNSET: &[&str] =
-    &["instructions", "task_hash", "ball.half_width", "adversary.every", "ball.pairs.samples"];
+const UNSET: &[&str] = &[
+    "instructions",
+    "task_hash",
+    "from",
+    "from_hash",
+    "ball.half_width",
+    "adversary.every",
+    "ball.pairs.samples",
+];
 
 /// The plans of `wr2l train TASK` on every task that `settings` fit.
 fn plans(settings: &[String]) -> Vec<(TaskName, Plan)> {

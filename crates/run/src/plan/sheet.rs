@@ -16,6 +16,7 @@ use crate::players::kinds::{AdversaryKind, LearnerKind};
 use crate::players::learner::LearnerOptions;
 use crate::players::options::{Unreadable, read};
 use crate::players::{ADVERSARIES, LEARNERS};
+use crate::start::StartRef;
 use crate::task::TaskRef;
 
 /// Where the options of adversaries stand.
@@ -44,6 +45,11 @@ struct Common {
     vary: Vec<String>,
     seed: u64,
     steps: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    from: Option<StartRef>,
+    /// That of `from`, which was compared with it when that was opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    from_hash: Option<String>,
     stop: Stop,
     adversary: CommonAdversary,
     ball: BallConfig,
@@ -110,6 +116,7 @@ impl Sheet {
             vary,
             seed,
             steps,
+            from,
             stop,
             ball,
             policy,
@@ -129,6 +136,7 @@ impl Sheet {
             vary,
             seed,
             steps,
+            from,
             stop,
             adversary: AdversaryPlan {
                 lane_steps,
@@ -156,6 +164,7 @@ pub(super) fn table_of(plan: &Plan) -> Table {
         vary,
         seed,
         steps,
+        from,
         stop,
         adversary,
         ball,
@@ -172,6 +181,8 @@ pub(super) fn table_of(plan: &Plan) -> Table {
         vary: vary.clone(),
         seed: *seed,
         steps: *steps,
+        from: from.clone(),
+        from_hash: from.as_ref().map(StartRef::hash),
         stop: stop.clone(),
         adversary: CommonAdversary {
             kind: adversary.kind(),

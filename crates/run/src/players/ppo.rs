@@ -72,7 +72,7 @@ const WORDS: &[Words] = &[
     },
     Words {
         keys: &["initial_std"],
-        meaning: "standard deviation of real actions before training",
+        meaning: "standard deviation of real actions before training; with `from` it is the policy's",
         usual: "0.1–1",
     },
     Words {

@@ -16,7 +16,7 @@ use crate::error::RunError;
 use crate::executors::{Stage, executor};
 use crate::formats::ball_file::BallSummary;
 use crate::formats::checkpoint::is_checkpoint;
-use crate::formats::folder::RunFolder;
+use crate::formats::folder::{BEST, RunFolder};
 use crate::formats::policy_file::{PolicyOrigin, read_policy};
 use crate::plan::Plan;
 use crate::studies::destination::Destination;
@@ -78,13 +78,34 @@ impl Contestant {
         Ok(Self { actor, origin, task, name: name_of(path), folder, plan, ball, method })
     }
 
+    /// The policy of its run folder that did best in training, instead of the last one.
+    ///
+    /// # Errors
+    /// [`RunError::Usage`] without a run folder; [`RunError::Content`] if there is none yet.
+    pub fn best(self) -> Result<Self, RunError> {
+        let Some(folder) = &self.folder else {
+            return Err(RunError::Usage(format!(
+                "`{}` is no run folder, which alone has a best policy",
+                self.name
+            )));
+        };
+        let policy = folder.file(BEST);
+        if !policy.exists() {
+            let reason =
+                "the run has no best policy yet: it takes a hundred episodes, or a turn of the adversary";
+            return Err(RunError::content(folder.path(), None, reason));
+        }
+        let (actor, origin) = read_policy(&policy)?;
+        Ok(Self { actor, origin, name: format!("{}-best", self.name), ..self })
+    }
+
     /// How the policy came about, for the tables.
     pub fn training(&self) -> Training {
         Training {
             algorithm: self.origin.algorithm.clone(),
             seed: Some(self.origin.seed),
             epsilon: self.ball.as_ref().map(|ball| ball.epsilon),
-            policy_steps: Some(self.origin.steps),
+            policy_steps: Some(self.origin.steps_in_all()),
             simulator_steps: self.folder.as_ref().and_then(simulator_steps),
         }
     }
@@ -157,6 +178,9 @@ fn name_of(path: &Path) -> String {
         full.file_name()
     } else if full.file_name() == Some("policy.safetensors".as_ref()) {
         full.parent().and_then(Path::file_name)
+    } else if full.file_name() == Some(BEST.as_ref()) {
+        let run = full.parent().and_then(Path::file_name).unwrap_or_default();
+        return format!("{}-best", run.to_string_lossy());
     } else {
         full.file_stem()
     };
@@ -171,7 +195,10 @@ fn name_of(path: &Path) -> String {
 /// Which method each policy stands for in tables and figures: the one it was given, else its algorithm, if all runs of that algorithm here
 /// differ in nothing but their seed; else every one of them stands for itself.
 pub fn methods(contestants: &[Contestant]) -> Vec<String> {
-    let comparable = |plan: &Option<Plan>| plan.as_ref().map(|plan| Plan { seed: 0, ..plan.clone() });
+    // Each seed of a method may begin with a policy of its own.
+    let comparable = |plan: &Option<Plan>| {
+        plan.as_ref().map(|plan| (plan.from.is_some(), Plan { seed: 0, from: None, ..plan.clone() }))
+    };
     contestants
         .iter()
         .map(|one| {

@@ -104,6 +104,11 @@ impl Counters {
         }
     }
 
+    /// Mean return of the last hundred episodes, once there are as many.
+    pub(crate) fn return_of_a_hundred(&self) -> Option<f64> {
+        (self.recent.len() == SHOWN_EPISODES).then(|| self.recent_return())
+    }
+
     /// Mean return of the last hundred episodes; NaN before the first.
     pub(crate) fn recent_return(&self) -> f64 {
         self.recent.iter().sum::<f64>() / self.recent.len() as f64

@@ -1,5 +1,6 @@
 //! Training, in memory or into a folder.
 
+pub(crate) mod best;
 pub(crate) mod budget;
 pub(crate) mod changed_steps;
 pub(crate) mod columns;

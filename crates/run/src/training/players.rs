@@ -8,14 +8,28 @@ use wr2l_sim::{SimSpec, Simulator};
 use crate::error::RunError;
 use crate::formats::ball_file::{BallSummary, make_ball};
 use crate::formats::files::is_too_deep;
+use crate::formats::policy_file::{PolicyOrigin, VariedParameter};
 use crate::plan::Plan;
 use crate::players::adversary::Field;
 use crate::players::learner::Seat;
 
-/// A learner freshly made by the plan.
+/// A learner freshly made by the plan, with the policy that the plan begins with.
 pub(crate) fn learner(plan: &Plan, simulator: &Simulator) -> Result<Box<dyn Learner>, RunError> {
-    let seat = seat(plan, simulator.spec(), simulator.space().dim());
-    Ok(plan.learner.options().build(&seat)?)
+    Ok(plan.new_learner(simulator.spec(), simulator.space().dim())?)
+}
+
+/// Where a policy comes from that a run of `plan` has trained for so many steps.
+pub(crate) fn origin(plan: &Plan, steps: u64) -> Result<PolicyOrigin, RunError> {
+    Ok(PolicyOrigin {
+        task: plan.task.to_string(),
+        task_hash: plan.task.hash(),
+        physics: plan.physics,
+        algorithm: plan.method(),
+        seed: plan.seed,
+        steps,
+        steps_before: plan.from.as_ref().map_or(0, |start| start.origin().steps_in_all()),
+        varied: VariedParameter::all(&plan.space()?),
+    })
 }
 
 fn seat<'a>(plan: &Plan, spec: &'a SimSpec, dim: usize) -> Seat<'a> {

@@ -11,10 +11,10 @@ use crate::error::RunError;
 use crate::formats::checkpoint::{Checkpoints, read};
 use crate::formats::files::remove_temporaries;
 use crate::formats::folder::RunFolder;
-use crate::formats::policy_file::{PolicyOrigin, VariedParameter};
+use crate::formats::policy_file::PolicyOrigin;
 use crate::plan::{Layer, Plan};
 use crate::training::counters::Counters;
-use crate::training::players::{RestoreError, learner};
+use crate::training::players::{RestoreError, learner, origin};
 use crate::training::summary::Summary;
 use crate::training::train::{Run, TrainOptions, begin};
 use crate::training::trained::Trained;
@@ -176,6 +176,10 @@ impl Saved {
             // The run keeps a copy of its task's file, at another path.
             there.task = plan.task.clone();
         }
+        if there.from == plan.from {
+            // Likewise of the policy that it began with.
+            there.from.clone_from(&plan.from);
+        }
         let differences = there.differences(plan);
         if !differences.is_empty() {
             let (path, differences) = (path.display().to_string(), differences.join("\n"));
@@ -240,15 +244,7 @@ pub(crate) fn policy_of_checkpoint(path: &Path) -> Result<(Actor, PolicyOrigin),
     if course.iteration == 0 {
         return Err(wrong("it is of the moment before training began".into()));
     }
-    let origin = PolicyOrigin {
-        task: plan.task.to_string(),
-        task_hash: plan.task.hash(),
-        physics: plan.physics,
-        algorithm: plan.method(),
-        seed: plan.seed,
-        steps: course.steps,
-        varied: VariedParameter::all(simulator.space()),
-    };
+    let origin = origin(&plan, course.steps)?;
     Ok((learner.actor().clone(), origin))
 }
 

@@ -13,15 +13,17 @@ use crate::executors::executor;
 use crate::formats::ball_file::BallSummary;
 use crate::formats::checkpoint::{Checkpoints, Header, Keep};
 use crate::formats::files::write_file;
-use crate::formats::folder::RunFolder;
-use crate::formats::policy_file::{PolicyOrigin, VariedParameter, write_policy};
+use crate::formats::folder::{BEST, FROM, RunFolder};
+use crate::formats::policy_file::{PolicyOrigin, write_policy};
 use crate::plan::Plan;
+use crate::start::StartRef;
 use crate::task::KEPT;
+use crate::training::best::Best;
 use crate::training::changed_steps::steps_to_course;
 use crate::training::counters::Counters;
 use crate::training::guard;
 use crate::training::logs::Logs;
-use crate::training::players::{ESTIMATE, Opponent, RestoreError, learner};
+use crate::training::players::{ESTIMATE, Opponent, RestoreError, learner, origin};
 use crate::training::session::Session;
 use crate::training::summary::Summary;
 use crate::training::trained::Trained;
@@ -103,6 +105,7 @@ pub(crate) struct Run<'a> {
     session: Session,
     /// What a checkpoint keeps of the ball.
     estimate: Option<String>,
+    best: Best,
     logs: Logs,
     pace: Pace,
     keep: Option<Keep>,
@@ -150,6 +153,9 @@ impl<'a> Run<'a> {
             folder.subfolder(KEPT)?;
             write_file(&folder.file(KEPT).join(name), &bytes)?;
         }
+        if let Some((name, bytes)) = plan.from.as_ref().map(StartRef::kept) {
+            write_file(&folder.subfolder(FROM)?.join(name), bytes)?;
+        }
         plan.write(&folder.file("plan.toml"))?;
         let mut session = against_nobody(plan, options)?;
         let estimate = begin_game(plan, folder, &mut session, observer)?;
@@ -160,6 +166,7 @@ impl<'a> Run<'a> {
             folder,
             session,
             estimate,
+            best: Best::default(),
             logs,
             pace,
             keep: options.keep,
@@ -186,7 +193,7 @@ impl<'a> Run<'a> {
             }
         }
         let same = plan.same_game(old);
-        let mut estimate = None;
+        let (mut estimate, mut best) = (None, Best::default());
         if !same {
             estimate = begin_game(plan, folder, &mut session, observer)?;
         } else if !plan.adversary.kind().is_nobody() {
@@ -196,6 +203,7 @@ impl<'a> Run<'a> {
         }
         if same {
             session.restore_source(&mut state)?;
+            best = Best::restore(&mut state, session.policy())?;
             state.finish()?;
         }
         let logs = Logs::resume(plan, folder, session.course(), observer)?;
@@ -208,6 +216,7 @@ impl<'a> Run<'a> {
             folder,
             session,
             estimate,
+            best,
             logs,
         })
     }
@@ -266,15 +275,20 @@ impl<'a> Run<'a> {
                 Err(error) if error.is_interruption() => return Ok(Some(Ending::Interrupted)),
                 turn => {
                     if let Some(turn) = turn? {
+                        self.best.turn(&turn, self.session.policy());
                         self.logs.turn(&turn, self.plan.vary.len())?;
                         observer.turn(&turn);
                     }
                 }
             }
+            let (before, steps) = (self.session.policy().clone(), self.session.course().steps);
             let done = match self.session.improve() {
                 Err(error) if error.is_interruption() => return Ok(None),
                 done => done?,
             };
+            if let Some(mean_return) = self.session.course().return_of_a_hundred() {
+                self.best.episodes(mean_return, before, steps);
+            }
             self.logs.iteration(&done, self.plan.vary.len())?;
             done.warnings.iter().for_each(|warning| observer.warning(warning));
             observer.iteration(&done.progress, &done.improvement);
@@ -302,6 +316,7 @@ impl<'a> Run<'a> {
             };
             let mut state = State::default();
             self.session.save(&mut state);
+            self.best.save(&mut state);
             if let Some(estimate) = &self.estimate {
                 state.put(ESTIMATE, estimate.as_bytes());
             }
@@ -322,16 +337,15 @@ impl<'a> Run<'a> {
     }
 
     fn write_policy(&mut self) -> Result<(), RunError> {
-        let origin = PolicyOrigin {
-            task: self.plan.task.to_string(),
-            task_hash: self.plan.task.hash(),
-            physics: self.plan.physics,
-            algorithm: self.plan.method(),
-            seed: self.plan.seed,
-            steps: self.session.course().steps,
-            varied: VariedParameter::all(self.session.executor().space()),
-        };
-        write_policy(&self.folder.file("policy.safetensors"), self.session.policy(), &origin)
+        let origin = origin(self.plan, self.session.course().steps)?;
+        write_policy(&self.folder.file("policy.safetensors"), self.session.policy(), &origin)?;
+        match self.best.take_fresh() {
+            Some(best) => {
+                let origin = PolicyOrigin { steps: best.steps, ..origin };
+                write_policy(&self.folder.file(BEST), &best.actor, &origin)
+            }
+            None => Ok(()),
+        }
     }
 }
 

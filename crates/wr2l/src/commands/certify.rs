@@ -12,6 +12,7 @@ pub(crate) fn run(args: &CertifyArgs) -> Result<(), RunError> {
         return Err(RunError::Usage(format!("--confidence {}: it lies in [0.5, 1)", args.confidence)));
     }
     let evaluation = EvaluateArgs {
+        best: false,
         runs: args.runs.clone(),
         random: Some(args.systems),
         within: args.within,

@@ -43,6 +43,9 @@ pub(crate) fn run(args: &EvaluateArgs) -> Result<(), RunError> {
 pub(super) fn with_certainty(args: &EvaluateArgs, certainty: Certainty) -> Result<(), RunError> {
     refuse_unread(args)?;
     let mut contestants = open_contestants(&args.runs)?;
+    if args.best {
+        contestants = contestants.into_iter().map(Contestant::best).collect::<Result<_, _>>()?;
+    }
     let mut task = common_task(&contestants)?;
     let mut vary = args.vary.clone();
     if let Some((extended, names)) = extended(|| Ok(task.clone()), args.vary.as_ref())? {
@@ -52,7 +55,10 @@ pub(super) fn with_certainty(args: &EvaluateArgs, certainty: Certainty) -> Resul
     let physics: Option<Physics> = args.physics.as_deref().map(str::parse).transpose()?;
     let (tables, figures) = places(args, &contestants)?;
     let mut requests = Vec::new();
-    for (stem, request) in requests_of(args, vary.as_deref(), &*task, &contestants)? {
+    for (mut stem, request) in requests_of(args, vary.as_deref(), &*task, &contestants)? {
+        if args.best {
+            stem += "-best";
+        }
         let destination =
             Destination { tables: tables.clone(), figures: figures.clone(), stem, force: args.force };
         // Before the work, not after it.

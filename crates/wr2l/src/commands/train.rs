@@ -54,6 +54,10 @@ fn layers(args: &TrainArgs) -> Result<Vec<Layer>, RunError> {
     if let Some(steps) = args.steps {
         layers.push(Layer::count(format!("--steps {steps}"), "steps", steps)?);
     }
+    if let Some(from) = &args.from {
+        let from = from.display().to_string();
+        layers.push(Layer::argument(format!("--from {from}"), "from", from));
+    }
     layers.extend(experiment_layers(&args.experiment)?);
     Ok(layers)
 }
@@ -105,8 +109,13 @@ fn name(plan: &Plan) -> String {
 
 fn introduction(plan: &Plan, folder: &RunFolder, threads: usize) -> String {
     let varied = if plan.vary.is_empty() { "nothing".to_owned() } else { plan.vary.join(", ") };
+    let from = plan.from.as_ref().map_or_else(String::new, |from| {
+        let origin = from.origin();
+        let steps = thousands(origin.steps_in_all());
+        format!("beginning with a policy of {}, {steps} steps: {}\n", origin.algorithm, from.handle())
+    });
     format!(
-        "{} on {} ({}), varying {varied}; {} steps, seed {}, {threads} threads\nrun folder: {}\n",
+        "{} on {} ({}), varying {varied}; {} steps, seed {}, {threads} threads\n{from}run folder: {}\n",
         plan.method(),
         plan.task,
         plan.physics,

@@ -150,8 +150,15 @@ fn next(folder: &RunFolder) -> String {
 
 /// The files of the run that exist.
 fn files(folder: &RunFolder) -> Vec<PathBuf> {
-    let names =
-        ["plan.toml", "ball.toml", "metrics.csv", "adversary.csv", "policy.safetensors", "summary.json"];
+    let names = [
+        "plan.toml",
+        "ball.toml",
+        "metrics.csv",
+        "adversary.csv",
+        "policy.safetensors",
+        "policy.best.safetensors",
+        "summary.json",
+    ];
     names.map(|name| folder.file(name)).into_iter().filter(|path| path.exists()).collect()
 }
 
