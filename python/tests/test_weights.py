@@ -318,6 +318,47 @@ def test_a_model_of_sb3_is_exported_with_its_normalisation(normalised: bool, tmp
         wr2l.sb3.export(model, tmp_path / "p.pt")
 
 
+@pytest.mark.parametrize("normalised", [False, True])
+def test_a_network_of_sb3_becomes_a_policy_file_that_acts_alike(normalised: bool, tmp_path: pathlib.Path) -> None:
+    prefixes = ["mlp_extractor.policy_net.0", "mlp_extractor.policy_net.2", "action_net"]
+    weights = {**named(prefixes), "log_std": np.array([-1.0, 0.0, -2.0], "f4")}
+    mean, inverse = np.linspace(-1, 1, 11), np.linspace(0.5, 2.0, 11)
+    scaled: dict[str, Any] = {"mean": mean, "inverse_deviation": inverse, "clip": 10.0} if normalised else {}
+    network = state_dicts.network(weights, low=[-1.0] * 3, high=[1.0] * 3, **scaled)
+    path = tmp_path / "policy.safetensors"
+    network.to_policy(path, "hopper", steps=5000)
+    policy = wr2l.Policy.load(path)
+    np.testing.assert_allclose(policy.act(seen()), network(seen()), rtol=0, atol=2e-6)
+    np.testing.assert_array_equal(policy.parameters[-3:], weights["log_std"])
+    assert (policy.task, policy.steps) == ("hopper", 5000)
+    with pytest.raises(wr2l.FileError, match="exists already"):
+        network.to_policy(path, "hopper")
+    settings: dict[str, Any] = {"algorithm": "ppo", "steps": 2048, "ppo": {"hidden": list(WIDTHS[1:-1])}}
+    settings["ppo"]["normalise_observations"] = normalised
+    session = wr2l.Session("hopper", from_=path, threads=1, **settings)
+    np.testing.assert_array_equal(session.policy.parameters, policy.parameters)
+    session.step()
+    np.testing.assert_array_equal(session.policy.parameters, policy.parameters)
+    with pytest.raises(wr2l.UsageError, match="normalise_observations"):
+        settings["ppo"]["normalise_observations"] = not normalised
+        wr2l.Session("hopper", from_=path, threads=1, **settings)
+
+
+def test_policy_files_of_choices_and_of_bounded_actions_act_alike(tmp_path: pathlib.Path) -> None:
+    choices = wr2l.Network(*zip(*layers((4, 8, 2)), strict=True))
+    choices.to_policy(tmp_path / "choices", "cartpole")
+    inputs = seen(width=4)
+    np.testing.assert_array_equal(wr2l.Policy.load(tmp_path / "choices").act(inputs), choices(inputs))
+    pairs = zip(*layers(), strict=True)
+    bounded = wr2l.Network(*pairs, "relu", low=-1.0, high=1.0, bounded=True)
+    bounded.to_policy(tmp_path / "bounded", "hopper", std=0.5)
+    policy = wr2l.Policy.load(tmp_path / "bounded")
+    np.testing.assert_allclose(policy.act(seen()), bounded(seen()), rtol=0, atol=2e-6)
+    np.testing.assert_allclose(policy.parameters[-3:], np.log(0.5), rtol=1e-6)
+    with pytest.raises(wr2l.UsageError, match="std = 0"):
+        bounded.to_policy(tmp_path / "none", "hopper", std=0.0)
+
+
 def test_a_model_that_is_no_plain_network_is_not_exported() -> None:
     weights = named(["mlp_extractor.policy_net.0", "mlp_extractor.policy_net.2", "action_net"])
 

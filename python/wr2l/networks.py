@@ -23,7 +23,7 @@ class Network:
     Inputs are normalised, (x − mean) · inverse_deviation within ± clip; `activation` (`"tanh"` or `"relu"`) follows
     every layer but the last. What comes out is clipped to `low` and `high`, after tanh and scaling to them where
     `bounded`; without `low` and `high` the largest output is chosen. Weights are `[outputs, inputs]` of each layer,
-    biases `[outputs]`.
+    biases `[outputs]`. `log_std` is what training drew actions with.
 
     Raises `UsageError` for layers that do not fit one another, or numbers that are not finite.
     """
@@ -40,6 +40,7 @@ class Network:
         mean: npt.ArrayLike | None = None,
         inverse_deviation: npt.ArrayLike | None = None,
         clip: float = np.inf,
+        log_std: npt.ArrayLike | None = None,
     ) -> None:
         if activation not in ("tanh", "relu"):
             raise UsageError(f"activation = {activation}: expected `tanh` or `relu`")
@@ -57,6 +58,7 @@ class Network:
         self.mean = np.zeros(self.inputs) if mean is None else _vector(mean, "mean", self.inputs)
         one = np.ones(self.inputs)
         self.inverse_deviation = one if inverse_deviation is None else _vector(inverse_deviation, "deviation", one.size)
+        self.log_std = None if log_std is None else _vector(np.ravel(log_std), "log_std", width)
         if (low is None) != (high is None):
             raise UsageError("give both `low` and `high`, or neither")
         self.low = None if low is None else _vector(np.broadcast_to(numbers(low, "low"), (width,)), "low", width)
@@ -96,6 +98,40 @@ class Network:
         lines = [f"{key}: {json.dumps(value)}" for key, value in (about or {}).items()]
         _write(path, _native.network_c(self._parts(), lines).encode(), force)
 
+    def to_policy(
+        self, path: str | os.PathLike[str], task: str, *, std: float = 0.3, steps: int = 1_000_000, force: bool = False
+    ) -> None:
+        """Writes a policy file (`docs/policy-format.md`) for a task of the project: `wr2l train TASK --from` begins with it.
+
+        `std` is the standard deviation of drawn actions where the network has no `log_std`. `steps` says how much it was
+        trained for: the more, the slower its normaliser moves on. The task's bounds of actions have to be the network's.
+        """
+        if not 0.0 < std < np.inf:
+            raise UsageError(f"std = {std}: expected a number above 0")
+        tensors = {"observation.mean": self.mean, "observation.inverse_deviation": self.inverse_deviation}
+        for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            tensors[f"policy.{i}.weight"], tensors[f"policy.{i}.bias"] = weight, bias
+        header: dict[str, Any] = {
+            "format": 1,
+            "task": task,
+            "physics": _native.physics_of(task)[0],
+            "algorithm": "network",
+            "seed": 0,
+            "steps": steps,
+            "varied": [],
+            "hidden": self.activation,
+            "bounded": self.bounded,
+        }
+        if np.isfinite(self.clip):
+            header["observation_clip"] = self.clip
+        if self.low is None or self.high is None:
+            header["actions"] = {"discrete": {"n": self.outputs}}
+        else:
+            header["actions"] = {"continuous": {"low": self.low.tolist(), "high": self.high.tolist()}}
+            log_std = np.full(self.outputs, np.log(std)) if self.log_std is None else self.log_std
+            tensors["policy.log_std"] = log_std.astype(np.float32)
+        _write(path, _safetensors(tensors, {"wr2l": json.dumps(header)}), force)
+
     def _parts(self) -> dict[str, Any]:
         return {
             "mean": self.mean.tolist(),
@@ -126,6 +162,21 @@ def _vector(value: npt.ArrayLike, what: str, length: int) -> npt.NDArray[np.floa
     if array.shape != (length,) or not np.isfinite(array).all():
         raise UsageError(f"{what}: expected {length} finite numbers, got shape {array.shape}")
     return array
+
+
+def _safetensors(tensors: dict[str, npt.NDArray[Any]], metadata: dict[str, str]) -> bytes:
+    """The content of a safetensors file; wide numbers come first, so that all are aligned."""
+    kinds = {"float64": "F64", "float32": "F32"}
+    entries: dict[str, Any] = {"__metadata__": metadata}
+    content = b""
+    for name, array in sorted(tensors.items(), key=lambda item: (-item[1].itemsize, item[0])):
+        data = np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<")).tobytes()
+        offsets = [len(content), len(content) + len(data)]
+        entries[name] = {"dtype": kinds[array.dtype.name], "shape": list(array.shape), "data_offsets": offsets}
+        content += data
+    text = json.dumps(entries).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + content
 
 
 def _write(path: str | os.PathLike[str], content: bytes, force: bool) -> None:

@@ -91,6 +91,7 @@ def network(
         mean=mean,
         inverse_deviation=inverse_deviation,
         clip=clip,
+        log_std=weights.get("log_std", weights.get("actor_logstd")) if ending == "clip" else None,
     )
 
 

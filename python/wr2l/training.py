@@ -22,8 +22,8 @@ class Session:
     """A learner and an adversary at play, in memory, a step at a time.
 
     Keyword arguments are the keys of `plan.toml`: nested (`ppo={"learning_rate": 1e-4}`) or with dots
-    (`**{"ppo.learning_rate": 1e-4}`), and `epsilon`, `half_width`, `learner`, `adversary` as the flags of these
-    names. `plan` is a file of them, which they change. The same plan and seed give the same policy for any number of
+    (`**{"ppo.learning_rate": 1e-4}`), and `epsilon`, `half_width`, `learner`, `adversary`, `from_` as the flags of
+    these names. `plan` is a file of them, which they change. The same plan and seed give the same policy for any number of
     threads.
 
     Raises `UsageError` for a setting that makes no sense, with its key; `FileError` for a plan that cannot be read.
@@ -39,7 +39,7 @@ class Session:
     ) -> None:
         file = None if plan is None else os.fspath(plan)
         on = task._native if isinstance(task, Simulator) else task
-        self._native = _native.Session(on, file, settings, _threads(threads))
+        self._native = _native.Session(on, file, _paths_as_text(settings), _threads(threads))
 
     def step(self) -> list[dict[str, Any]]:
         """The adversary's turn, if that is due, and one improvement of the policy.
@@ -132,7 +132,7 @@ def train(
         file = None if plan is None else os.fspath(plan)
         own = task if isinstance(task, Simulator) else None
         on = task._native if isinstance(task, Simulator) else task
-        ending, progress = _native.train_into(on, file, settings, _threads(threads), folder, force, told)
+        ending, progress = _native.train_into(on, file, _paths_as_text(settings), _threads(threads), folder, force, told)
         return Run(Policy.load(folder, own), ending, progress, events, folder)
     session = Session(task, plan=plan, threads=threads, **settings)
     go_on = True
@@ -179,6 +179,10 @@ def _telling(events: list[dict[str, Any]], callback: Callback | None) -> Callabl
         return callback is None or callback(event) is not False
 
     return told
+
+
+def _paths_as_text(settings: dict[str, Any]) -> dict[str, Any]:
+    return {key: os.fspath(value) if isinstance(value, os.PathLike) else value for key, value in settings.items()}
 
 
 def _threads(threads: int | None) -> int:
