@@ -4,8 +4,8 @@ use std::path::Path;
 
 use wr2l_rl::{Improvement, StopFlag};
 use wr2l_run::{
-    Contestant, Ending, Layer, Observer, Plan, Progress, RunFolder, Saved, Session, TrainOptions,
-    read_policy, train,
+    Agenda, Contestant, Ending, Layer, Observer, Plan, Progress, RunFolder, Saved, Session, TrainOptions,
+    read_policy, select_experiments, train,
 };
 
 /// Raises the flag after so many iterations.
@@ -212,6 +212,26 @@ fn what_does_not_fit_or_is_not_there_is_refused_with_its_place() {
     assert!(resolve("ppo", &[&from(root.path())]).unwrap_err().contains("no run"));
     std::fs::write(root.path().join("x"), "x").unwrap();
     assert!(resolve("ppo", &[&from(&root.path().join("x"))]).unwrap_err().contains("not a usable policy"));
+}
+
+#[test]
+fn an_experiment_s_plan_for_a_scheduler_needs_nothing_but_its_folder() {
+    let root = tempfile::tempdir().unwrap();
+    let plain = root.path().join("plain");
+    trained(&resolve("ppo", &[]).unwrap(), &plain, None);
+    let file = root.path().join("hardened.toml");
+    let text = format!(
+        "figure = \"none\"\ntitle = \"t\"\ntask = \"inverted-pendulum\"\nsteps = 1000\nseeds = 1\n\n[[method]]\nname = \"hardened\"\n\
+         algorithm = \"ppo\"\nset = {{ {}, \"ppo.hidden\" = [8] }}\n",
+        from(&plain)
+    );
+    std::fs::write(&file, text).unwrap();
+    let selected = select_experiments(&[file.display().to_string()], false, None).unwrap();
+    let agenda = Agenda::new(selected, &root.path().join("out")).unwrap();
+    let entries = agenda.entries().unwrap();
+    std::fs::rename(&plain, root.path().join("gone")).unwrap();
+    let place = Path::new(&entries[0].commands[0][2]);
+    assert_eq!(Plan::read(place).unwrap(), agenda.jobs[0].plan);
 }
 
 #[test]

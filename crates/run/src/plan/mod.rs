@@ -17,7 +17,7 @@ mod reference;
 mod sheet;
 mod turns;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -36,8 +36,9 @@ pub use preset::{Algorithm, usual_sweep};
 use crate::error::RunError;
 use crate::executors::Stage;
 use crate::formats::files::write_file;
+use crate::formats::folder::FROM;
 use crate::start::StartRef;
-use crate::task::TaskRef;
+use crate::task::{KEPT, TaskRef};
 use earlier::{Whole, whole};
 use keys::{leaves, lookup, remove};
 use layers::{Complaint, resolve};
@@ -275,6 +276,29 @@ impl Plan {
     /// [`RunError::Io`].
     pub fn write(&self, path: &Path) -> Result<(), RunError> {
         write_file(path, self.to_toml().as_bytes())
+    }
+
+    /// What the plan needs besides itself, as paths from its own folder and content: a task from a file, and the policy to begin
+    /// with.
+    pub(crate) fn kept(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let within = |folder: &str, name: &str| Path::new(folder).join(name);
+        let task = self.task.kept().into_iter().map(|(name, bytes)| (within(KEPT, &name), bytes));
+        let from = self.from.as_ref().map(StartRef::kept);
+        task.chain(from.map(|(name, bytes)| (within(FROM, name), bytes.to_vec()))).collect()
+    }
+
+    /// Writes the plan into a folder, as `plan.toml`, and what it needs besides itself.
+    ///
+    /// # Errors
+    /// [`RunError::Io`].
+    pub(crate) fn write_whole(&self, folder: &Path) -> Result<(), RunError> {
+        for (path, bytes) in self.kept() {
+            let path = folder.join(path);
+            let parent = path.parent().unwrap_or(folder);
+            std::fs::create_dir_all(parent).map_err(|error| RunError::io("create", parent, &error))?;
+            write_file(&path, &bytes)?;
+        }
+        self.write(&folder.join("plan.toml"))
     }
 
     /// The dynamics parameters that vary.

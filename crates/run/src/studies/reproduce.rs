@@ -187,8 +187,15 @@ impl Agenda {
         std::fs::create_dir_all(&plans).map_err(|error| RunError::io("create", &plans, &error))?;
         let left = self.jobs.iter().filter(|job| job.status != JobStatus::Done);
         left.map(|job| {
-            let file = plans.join(format!("{}.toml", job.name));
-            job.plan.write(&file)?;
+            let mut file = plans.join(format!("{}.toml", job.name));
+            if job.plan.kept().is_empty() {
+                job.plan.write(&file)?;
+            } else {
+                // A folder of its own, with what it needs beside it.
+                let folder = plans.join(&job.name);
+                job.plan.write_whole(&folder)?;
+                file = folder.join("plan.toml");
+            }
             let path = |path: &Path| path.display().to_string();
             let fixed = ["--threads", "1", "--no-report", "--quiet", "--resume", "--requeue"];
             let places =

@@ -12,12 +12,9 @@ use crate::error::RunError;
 use crate::executors::executor;
 use crate::formats::ball_file::BallSummary;
 use crate::formats::checkpoint::{Checkpoints, Header, Keep};
-use crate::formats::files::write_file;
-use crate::formats::folder::{BEST, FROM, RunFolder};
+use crate::formats::folder::{BEST, RunFolder};
 use crate::formats::policy_file::{PolicyOrigin, write_policy};
 use crate::plan::Plan;
-use crate::start::StartRef;
-use crate::task::KEPT;
 use crate::training::best::Best;
 use crate::training::changed_steps::steps_to_course;
 use crate::training::counters::Counters;
@@ -149,14 +146,7 @@ impl<'a> Run<'a> {
         options: &TrainOptions,
         observer: &mut dyn Observer,
     ) -> Result<Self, RunError> {
-        for (name, bytes) in plan.task.kept() {
-            folder.subfolder(KEPT)?;
-            write_file(&folder.file(KEPT).join(name), &bytes)?;
-        }
-        if let Some((name, bytes)) = plan.from.as_ref().map(StartRef::kept) {
-            write_file(&folder.subfolder(FROM)?.join(name), bytes)?;
-        }
-        plan.write(&folder.file("plan.toml"))?;
+        plan.write_whole(folder.path())?;
         let mut session = against_nobody(plan, options)?;
         let estimate = begin_game(plan, folder, &mut session, observer)?;
         let logs = Logs::create(plan, folder)?;
