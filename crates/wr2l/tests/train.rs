@@ -57,20 +57,21 @@ fn the_same_plan_gives_the_same_bytes_for_any_number_of_threads() {
 #[test]
 fn a_run_begins_with_a_policy_repeats_without_it_and_has_a_best_one() {
     let folder = Folder::new();
-    let longer = SHORT.replace("1000", "6000");
+    let longer = SHORT.replace("1000", "16000");
     folder.done(&format!("train cartpole {longer} --no-report --quiet -o plain"));
     let next = format!("train cartpole {longer} --from plain --no-report -o next");
     let out = folder.done(&next);
-    assert!(out.contains("beginning with a policy of ppo, 6,144 steps: plain"), "{out}");
+    assert!(out.contains("beginning with a policy of ppo, 16,384 steps: plain"), "{out}");
     assert!(folder.done(&format!("{next} --resume")).contains("finished"));
-    let other = next.replace("plain", "plain/checkpoints/0000000012.ckpt");
+    let other = next.replace("plain", "plain/checkpoints/0000000032.ckpt");
     folder.done(&format!("{other} --resume"));
     folder.refused(&format!("{next} --resume").replace("plain", "next"), 2, &["another plan", "from"]);
     folder.refused("train hopper --algorithm ppo --from plain", 2, &["--from plain", "sees 4 numbers"]);
     folder.refused("train cartpole --from none", 2, &["--from none", "no such folder or file"]);
-    folder.done("evaluate next --best --sweep pole_half_length=0.5,1 --episodes 2");
-    assert!(folder.read("next/results/sweep-pole_half_length-best.csv").contains("next-best"));
-    folder.done("evaluate next/policy.best.safetensors --sweep pole_half_length=1,2 --episodes 2 -o by-file");
+    folder.done("evaluate plain --best --sweep pole_half_length=0.5,1 --episodes 2");
+    assert!(folder.read("plain/results/sweep-pole_half_length-best.csv").contains("plain-best"));
+    folder
+        .done("evaluate plain/policy.best.safetensors --sweep pole_half_length=1,2 --episodes 2 -o by-file");
     std::fs::remove_dir_all(folder.path("plain")).unwrap();
     folder.done("train --plan next/plan.toml --no-report --quiet -o again");
     assert!(policy(&folder, "next") == policy(&folder, "again"));
