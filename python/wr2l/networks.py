@@ -105,6 +105,9 @@ class Network:
 
         `std` is the standard deviation of drawn actions where the network has no `log_std`. `steps` says how much it was
         trained for: the more, the slower its normaliser moves on. The task's bounds of actions have to be the network's.
+
+        Raises `UsageError` where task or bounds do not fit the network, and `FileError` where the file cannot be
+        written, or exists (unless `force`).
         """
         if not 0.0 < std < np.inf:
             raise UsageError(f"std = {std}: expected a number above 0")
