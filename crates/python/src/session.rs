@@ -227,6 +227,7 @@ impl Session {
     fn policy(&mut self) -> Policy {
         let task = self.plan.task.clone();
         let (physics, algorithm, seed) = (self.plan.physics, self.plan.method(), self.plan.seed);
+        let steps_before = self.plan.from.as_ref().map_or(0, |start| start.origin().steps_in_all());
         let game = self.game();
         let (steps, varied) = (game.progress().steps, VariedParameter::all(game.executor().space()));
         let origin = PolicyOrigin {
@@ -236,7 +237,7 @@ impl Session {
             algorithm,
             seed,
             steps,
-            steps_before: self.plan.from.as_ref().map_or(0, |start| start.origin().steps_in_all()),
+            steps_before,
             varied,
         };
         Policy::new(game.policy().clone(), origin, task)

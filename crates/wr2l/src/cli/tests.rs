@@ -43,7 +43,9 @@ fn commands(text: &str) -> Vec<String> {
     for line in joined.lines() {
         if line.trim_start().starts_with("```") {
             code = !code;
-        } else if code && let Some(command) = arguments(line.trim_start().split('#').next().unwrap_or_default()) {
+        } else if code
+            && let Some(command) = arguments(line.trim_start().split('#').next().unwrap_or_default())
+        {
             let command = command.trim().trim_end_matches(['&', ';']);
             let placeholder = |c: char| "…<>[]|{}$()".contains(c);
             // What a command prints is aligned, or a sentence.
