@@ -65,7 +65,8 @@ where
         if left == 0 || self.failed.is_some() {
             return None;
         }
-        let size = (left / (PART * self.ranks)).max(self.places).min(left);
+        // Never more than an equal share: few jobs are everybody's, too.
+        let size = (left / (PART * self.ranks)).max(self.places).min(left.div_ceil(self.ranks));
         self.next += size;
         Some(self.next - size..self.next)
     }

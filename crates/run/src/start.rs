@@ -13,7 +13,9 @@ use wr2l_rl::{Actor, Learner, RlError, Start, State, StateError, is_learnt};
 use crate::error::RunError;
 use crate::formats::checkpoint::{self, Checkpoints, is_checkpoint};
 use crate::formats::folder::{FROM, RunFolder};
-use crate::formats::policy_file::{PolicyOrigin, parse, policy_bytes, read_bytes, read_policy, unusable};
+use crate::formats::policy_file::{
+    PolicyOrigin, VariedParameter, parse, policy_bytes, read_bytes, read_policy, unusable,
+};
 use crate::formats::tensors::{arrays, state_of};
 
 /// The file in [`FROM`].
@@ -103,19 +105,26 @@ impl StartRef {
     }
 
     /// A learner that `make` makes, begun with this policy; with what another of its kind has learnt besides, where that is there
-    /// and fits.
+    /// and fits. `sees` tells whether its critic could have been at work where these parameters vary.
     ///
     /// # Errors
     /// Those of `make`; [`RlError::Misfit`].
     pub(crate) fn begin(
         &self,
         make: impl Fn() -> Result<Box<dyn Learner>, RlError>,
+        sees: impl Fn(&[VariedParameter]) -> bool,
     ) -> Result<Box<dyn Learner>, RlError> {
         let Content { actor, origin, learnt, .. } = &*self.content;
         let start = Start { actor, observations: origin.steps_in_all() };
         let mut learner = make()?;
         learner.begin_with(&start)?;
-        match learner.take_over(&mut learnt.clone()) {
+        // A critic that saw other parameters knows nothing of these; and what is left over is another kind of learner's.
+        let mut learnt = learnt.clone();
+        let taken = match sees(&origin.varied) {
+            true => learner.take_over(&mut learnt).and_then(|()| learnt.finish()),
+            false => Err(learnt.unusable("critic", "it saw other parameters")),
+        };
+        match taken {
             Ok(()) => Ok(learner),
             Err(_) => {
                 // It may have taken over half.
@@ -133,14 +142,12 @@ fn read(path: &Path) -> Result<Vec<u8>, RunError> {
     if path.is_file() && !is_checkpoint(path) {
         return read_bytes(path);
     }
+    let Ok(whole) = path.canonicalize() else { return Err(wrong("no such folder or file".into())) };
     // Of a checkpoint the run is two folders above it.
     let run = match path.is_dir() {
         true => path,
-        false => path.parent().and_then(Path::parent).unwrap_or(Path::new("")),
+        false => whole.parent().and_then(Path::parent).unwrap_or(path),
     };
-    if !path.exists() {
-        return Err(wrong("no such folder or file".into()));
-    }
     let folder = RunFolder::open(run)?;
     let policy = folder.file(FILE);
     if !policy.exists() {
@@ -152,7 +159,11 @@ fn read(path: &Path) -> Result<Vec<u8>, RunError> {
     };
     let Some(mut state) = state else { return read_bytes(&policy) };
     // The file says what network it is; the weights are those of the checkpoint.
-    let (mut actor, origin) = read_policy(&policy)?;
+    let (mut actor, mut origin) = read_policy(&policy)?;
+    let counts = state.within("course", |state| state.take_any::<u64>("counts"));
+    let counts = counts.map_err(|error| wrong(error.to_string()))?;
+    // Iterations, policy steps, and more.
+    origin.steps = *counts.get(1).ok_or_else(|| wrong("it does not say how far training had come".into()))?;
     let state = state.within("learner", |state| {
         state.restore("actor", &mut actor)?;
         let mut learnt = State::default();

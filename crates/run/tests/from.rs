@@ -148,15 +148,69 @@ fn what_the_learner_has_learnt_besides_is_taken_over_from_a_run_and_not_from_a_f
     let kept = |name: &str, source: &Path| {
         let path = root.path().join(name);
         trained(&resolve("ppo", &[&from(source)]).unwrap(), &path, None);
-        let metrics = String::from_utf8(bytes(&path, "metrics.csv")).unwrap();
-        let warm = metrics.lines().filter(|line| line.contains("warm-up")).count();
-        (bytes(&path, "from/policy.safetensors"), warm)
+        (bytes(&path, "from/policy.safetensors"), alone(&path))
     };
-    let (file, alone) = kept("file", &plain.join("policy.safetensors"));
-    assert_eq!((file, alone), (bytes(&plain, "policy.safetensors"), 5));
+    let (file, critic_alone) = kept("file", &plain.join("policy.safetensors"));
+    assert_eq!((file, critic_alone), (bytes(&plain, "policy.safetensors"), 5));
     let (whole, at_once) = kept("run", &plain);
     assert!(at_once == 0 && whole.windows(21).any(|bytes| bytes == b"learner.critic.params"));
     assert!(!whole.windows(13).any(|bytes| bytes == b"learner.lanes"), "not where its episodes stand");
+}
+
+/// Iterations of a run in which its critic learnt alone.
+fn alone(run: &Path) -> usize {
+    let metrics = String::from_utf8(bytes(run, "metrics.csv")).unwrap();
+    metrics.lines().filter(|line| line.contains("warm-up")).count()
+}
+
+#[test]
+fn a_critic_of_another_learner_or_of_other_parameters_is_not_taken_over() {
+    let root = tempfile::tempdir().unwrap();
+    let at = |name: &str| root.path().join(name);
+    for (before, after) in [("ppo", "trpo"), ("trpo", "ppo")] {
+        let normalising = |name: &str| format!("{name}.normalise_observations=true");
+        trained(&resolve(before, &[&normalising(before)]).unwrap(), &at(before), None);
+        let run = at(&format!("{after}-of-{before}"));
+        trained(&resolve(after, &[&from(&at(before)), &normalising(after)]).unwrap(), &run, None);
+        assert_eq!(alone(&run), 5, "{before} to {after}");
+    }
+    let varied = |parameter: &str, more: &[&str]| {
+        let vary = format!("vary=[{parameter:?}]");
+        let own = [&vary, "ppo.critic_sees_dynamics=true", "adversary.region.shape=box"];
+        resolve("ppo-uniform", &own.iter().chain(more).copied().collect::<Vec<_>>()).unwrap()
+    };
+    trained(&varied("pole_length", &[]), &at("long"), None);
+    for (parameter, expected) in [("pole_length", 0), ("cart_density", 5)] {
+        let plan = varied(parameter, &[&from(&at("long")), "seed=3"]);
+        trained(&plan, &at(parameter), None);
+        assert_eq!(alone(&at(parameter)), expected, "{parameter}");
+    }
+}
+
+#[test]
+fn of_a_checkpoint_the_steps_are_its_own_as_well() {
+    let root = tempfile::tempdir().unwrap();
+    let run = root.path().join("run");
+    assert_eq!(trained(&resolve("ppo", &[]).unwrap(), &run, Some(3)), Ending::Interrupted);
+    let checkpoints = std::fs::read_dir(run.join("checkpoints")).unwrap().map(|entry| entry.unwrap().path());
+    let earliest = checkpoints.min().unwrap();
+    let plan = resolve("ppo", &[&from(&earliest)]).unwrap();
+    let steps = plan.from.unwrap().origin().steps;
+    let (_, last) = read_policy(&run.join("policy.safetensors")).unwrap();
+    assert!(0 < steps && steps < last.steps, "{steps} of {}", last.steps);
+}
+
+#[test]
+fn a_folder_in_which_a_run_was_killed_before_its_plan_was_written_is_begun_again() {
+    let root = tempfile::tempdir().unwrap();
+    let at = |name: &str| root.path().join(name);
+    trained(&resolve("ppo", &[]).unwrap(), &at("plain"), None);
+    let plan = resolve("ppo", &[&from(&at("plain"))]).unwrap();
+    trained(&plan, &at("whole"), None);
+    std::fs::create_dir_all(at("killed").join("from")).unwrap();
+    std::fs::write(at("killed").join("from/policy.safetensors"), b"half").unwrap();
+    trained(&plan, &at("killed"), None);
+    same(&at("whole"), &at("killed"), "begun again");
 }
 
 #[test]
@@ -222,7 +276,8 @@ fn an_experiment_s_plan_for_a_scheduler_needs_nothing_but_its_folder() {
     let file = root.path().join("hardened.toml");
     let text = format!(
         "figure = \"none\"\ntitle = \"t\"\ntask = \"inverted-pendulum\"\nsteps = 1000\nseeds = 1\n\n[[method]]\nname = \"hardened\"\n\
-         algorithm = \"ppo\"\nset = {{ {}, \"ppo.hidden\" = [8] }}\n",
+         algorithm = \"ppo\"\nset = {{ {}, \"ppo.hidden\" = [8] }}\n\n[[evaluation]]\nname = \"far\"\nrandom = 2\n\
+         half_width = 0.1\nepisodes = 1\n",
         from(&plain)
     );
     std::fs::write(&file, text).unwrap();

@@ -146,6 +146,10 @@ impl BatchSim for NoisyBatch {
         self.inner.complaint(lane)
     }
 
+    fn failure(&self) -> Option<SimError> {
+        self.inner.failure()
+    }
+
     fn reset(&mut self, lane: usize, stream: &mut Stream) {
         self.inner.reset(lane, stream);
         let number = stream.below(NUMBERS) as u64;

@@ -221,10 +221,15 @@ impl RunFolder {
         Ok(())
     }
 
+    /// Removes one of its files, if that is there.
+    pub(crate) fn remove(&self, name: &str) -> Result<(), RunError> {
+        let path = self.file(name);
+        absent(std::fs::remove_file(&path), "remove", &path)
+    }
+
     fn clear(&self) -> Result<(), RunError> {
         for name in FILES {
-            let path = self.file(name);
-            absent(std::fs::remove_file(&path), "remove", &path)?;
+            self.remove(name)?;
         }
         for name in FOLDERS {
             let path = self.file(name);
@@ -292,9 +297,12 @@ fn make_folders(path: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(made)
 }
 
+/// Folders that are written before the plan. Another run writes over them; whatever else lies there stays.
+const BEFORE_PLAN: [&str; 2] = [KEPT, FROM];
+
 /// Whether a file may be left of a run that was killed before its plan was written: nothing is lost with it.
 fn is_trace(name: &str) -> bool {
-    name == LOCK || (name.starts_with(".plan.toml.") && name.ends_with(".tmp"))
+    name == LOCK || BEFORE_PLAN.contains(&name) || (name.starts_with(".plan.toml.") && name.ends_with(".tmp"))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use super::Plan;
 use super::layers::Complaint;
 use super::readers::listed;
 use super::sheet::{ADVERSARY, Sheet};
+use crate::formats::policy_file::VariedParameter;
 use crate::players::LEARNERS;
 use crate::players::adversary::checked;
 use crate::players::learner::{Abilities, Scale, Seat};
@@ -67,7 +68,12 @@ impl Plan {
     pub(crate) fn new_learner(&self, spec: &SimSpec, dim: usize) -> Result<Box<dyn Learner>, RlError> {
         let seat = Seat { spec, dim, history: self.policy.history, seed: self.seed };
         let make = || self.learner.options().build(&seat);
-        self.from.as_ref().map_or_else(make, |start| start.begin(make))
+        let Some(start) = &self.from else { return make() };
+        let key = format!("{}.critic_sees_dynamics", self.learner.kind().as_str());
+        let informed = self.get(&key) == Some(true.into());
+        start.begin(make, |varied| {
+            !informed || self.space().is_ok_and(|space| varied == VariedParameter::all(&space))
+        })
     }
 }
 

@@ -14,6 +14,8 @@ use crate::training::watch::TurnDone;
 pub(crate) struct Best {
     /// Whether the adversary's turns tell.
     by_turns: bool,
+    /// Radius of the ball as it was last told; 0 where there is none.
+    epsilon: f64,
     found: Option<Found>,
     /// Whether it has changed since it was last written.
     fresh: bool,
@@ -27,30 +29,30 @@ pub(crate) struct Found {
     pub(crate) steps: u64,
     /// What it is judged by.
     value: f64,
-    /// Radius of the ball in which that was measured; 0 where there is none.
-    epsilon: f64,
 }
 
 impl Best {
     /// Takes in a turn of the adversary against `actor`.
     pub(crate) fn turn(&mut self, turn: &TurnDone, actor: &Actor) {
+        let epsilon = turn.report.epsilon.unwrap_or(0.0);
+        // What did well in a smaller ball has not shown what it does in this one.
+        if epsilon > self.epsilon {
+            self.found = None;
+        }
+        self.epsilon = epsilon;
         let Some(value) = turn.report.value else { return };
         if !self.by_turns {
             // Returns of episodes were something else.
-            *self = Self { by_turns: true, ..Self::default() };
+            *self = Self { by_turns: true, epsilon, ..Self::default() };
         }
-        let epsilon = turn.report.epsilon.unwrap_or(0.0);
-        // What did well in a smaller ball has not shown what it does in this one.
-        if self.found.as_ref().is_some_and(|found| epsilon > found.epsilon) {
-            self.found = None;
-        }
-        self.offer(Found { actor: actor.clone(), steps: turn.steps, value, epsilon });
+        self.offer(Found { actor: actor.clone(), steps: turn.steps, value });
     }
 
-    /// Takes in the mean return of training episodes, the last of which `actor` has played, after so many steps of training.
-    pub(crate) fn episodes(&mut self, mean_return: f64, actor: Actor, steps: u64) {
-        if !self.by_turns {
-            self.offer(Found { actor, steps, value: mean_return, epsilon: 0.0 });
+    /// Takes in the mean return of the last training episodes after `actor` has played, which was trained for so many steps;
+    /// unless none of its episodes has ended, so that the mean says nothing of it.
+    pub(crate) fn episodes(&mut self, mean_return: f64, ended: bool, actor: Actor, steps: u64) {
+        if ended && !self.by_turns {
+            self.offer(Found { actor, steps, value: mean_return });
         }
     }
 
@@ -71,10 +73,11 @@ impl Best {
     pub(crate) fn save<'a>(&'a self, state: &mut State<'a>) {
         state.within("best", |state| {
             state.put("by_turns", u64::from(self.by_turns));
+            state.put("epsilon", vec![self.epsilon]);
             if let Some(found) = &self.found {
                 state.save("actor", &found.actor);
                 state.put("steps", found.steps);
-                state.put("measure", vec![found.value, found.epsilon]);
+                state.put("value", vec![found.value]);
             }
         });
     }
@@ -86,16 +89,16 @@ impl Best {
                 return Ok(Self::default());
             }
             let by_turns = state.one::<u64>("by_turns")? != 0;
+            let epsilon = state.take_finite::<f64>("epsilon", 1)?[0];
             if !state.holds("steps") {
-                return Ok(Self { by_turns, ..Self::default() });
+                return Ok(Self { by_turns, epsilon, ..Self::default() });
             }
             let mut actor = like.clone();
             state.restore("actor", &mut actor)?;
-            let measure = state.take_finite::<f64>("measure", 2)?;
-            let steps = state.count("steps")?;
-            let found = Found { actor, steps, value: measure[0], epsilon: measure[1] };
+            let value = state.take_finite::<f64>("value", 1)?[0];
+            let found = Found { actor, steps: state.count("steps")?, value };
             // Its file may be older than the checkpoint.
-            Ok(Self { by_turns, found: Some(found), fresh: true })
+            Ok(Self { by_turns, epsilon, found: Some(found), fresh: true })
         })
     }
 }
@@ -128,25 +131,40 @@ mod tests {
         assert!(best.take_fresh().is_none());
         for (at, value) in [(1, 3.0), (2, 7.0), (3, f64::NAN), (4, 7.0), (5, f64::INFINITY), (6, 6.0)] {
             best.turn(&turn(at, None, 0.1), &actor(9.0));
-            best.episodes(value, actor(at as f32), at);
+            best.episodes(value, true, actor(at as f32), at);
         }
         let found = best.take_fresh().unwrap();
         assert_eq!((found.steps, found.actor.params()[0]), (4, 4.0));
+        best.episodes(8.0, false, actor(7.0), 7);
+        assert_eq!(steps(&best), Some(4), "no episode of its own has ended");
         assert!(best.take_fresh().is_none(), "nothing new");
     }
 
     #[test]
     fn where_turns_measure_the_worst_case_the_returns_of_episodes_do_not_count() {
         let mut best = Best::default();
-        best.episodes(1e6, actor(0.0), 5);
+        best.episodes(1e6, true, actor(0.0), 5);
         best.turn(&turn(10, Some(3.0), 0.1), &actor(1.0));
         assert_eq!(steps(&best), Some(10), "another measure");
-        best.episodes(1e6, actor(2.0), 15);
+        best.episodes(1e6, true, actor(2.0), 15);
         best.turn(&turn(20, Some(2.0), 0.1), &actor(3.0));
         best.turn(&turn(25, Some(f64::NAN), 0.1), &actor(3.0));
         assert_eq!(steps(&best), Some(10));
         best.turn(&turn(30, Some(1.0), 0.2), &actor(4.0));
         assert_eq!(steps(&best), Some(30), "the ball has grown: what was before has not been tried in it");
+    }
+
+    #[test]
+    fn in_a_larger_ball_the_comparison_begins_anew_whoever_plays() {
+        let mut best = Best::default();
+        best.turn(&turn(0, None, 0.1), &actor(0.0));
+        best.episodes(9.0, true, actor(1.0), 10);
+        best.turn(&turn(20, None, 0.1), &actor(0.0));
+        best.episodes(8.0, true, actor(2.0), 20);
+        assert_eq!(steps(&best), Some(10), "the same ball");
+        best.turn(&turn(30, None, 0.2), &actor(0.0));
+        best.episodes(5.0, true, actor(3.0), 30);
+        assert_eq!(steps(&best), Some(30));
     }
 
     #[test]
@@ -156,7 +174,7 @@ mod tests {
             if by_turns {
                 best.turn(&turn(10, Some(3.0), 0.5), &actor(1.5));
             } else {
-                best.episodes(3.0, actor(1.5), 10);
+                best.episodes(3.0, true, actor(1.5), 10);
             }
             let mut state = State::default();
             best.save(&mut state);
@@ -165,7 +183,7 @@ mod tests {
             state.finish().unwrap();
             let found = back.take_fresh().unwrap();
             assert_eq!((found.steps, found.actor.params()[0]), (10, 1.5));
-            back.episodes(4.0, actor(2.5), 20);
+            back.episodes(4.0, true, actor(2.5), 20);
             assert_eq!(steps(&back), Some(if by_turns { 10 } else { 20 }));
             back.turn(&turn(30, Some(2.0), 0.4), &actor(3.5));
             assert_eq!(steps(&back), Some(if by_turns { 10 } else { 30 }));

@@ -17,7 +17,7 @@ use crate::formats::policy_file::{PolicyOrigin, write_policy};
 use crate::plan::Plan;
 use crate::training::best::Best;
 use crate::training::changed_steps::steps_to_course;
-use crate::training::counters::Counters;
+use crate::training::counters::{Counters, mean_over_sound};
 use crate::training::guard;
 use crate::training::logs::Logs;
 use crate::training::players::{ESTIMATE, Opponent, RestoreError, learner, origin};
@@ -185,6 +185,8 @@ impl<'a> Run<'a> {
         let same = plan.same_game(old);
         let (mut estimate, mut best) = (None, Best::default());
         if !same {
+            // The best of another game is not the best of this one.
+            folder.remove(BEST)?;
             estimate = begin_game(plan, folder, &mut session, observer)?;
         } else if !plan.adversary.kind().is_nobody() {
             let opponent = Opponent::restore(plan, session.executor(), &mut state)?;
@@ -277,7 +279,8 @@ impl<'a> Run<'a> {
                 done => done?,
             };
             if let Some(mean_return) = self.session.course().return_of_a_hundred() {
-                self.best.episodes(mean_return, before, steps);
+                let ended = mean_over_sound(&done.improvement.finished, |episode| episode.ret).is_finite();
+                self.best.episodes(mean_return, ended, before, steps);
             }
             self.logs.iteration(&done, self.plan.vary.len())?;
             done.warnings.iter().for_each(|warning| observer.warning(warning));
