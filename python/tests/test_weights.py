@@ -355,8 +355,19 @@ def test_policy_files_of_choices_and_of_bounded_actions_act_alike(tmp_path: path
     policy = wr2l.Policy.load(tmp_path / "bounded")
     np.testing.assert_allclose(policy.act(seen()), bounded(seen()), rtol=0, atol=2e-6)
     np.testing.assert_allclose(policy.parameters[-3:], np.log(0.5), rtol=1e-6)
+    none = tmp_path / "none"
     with pytest.raises(wr2l.UsageError, match="std = 0"):
-        bounded.to_policy(tmp_path / "none", "hopper", std=0.0)
+        bounded.to_policy(none, "hopper", std=0.0)
+    for steps in (-1, 1e6):
+        with pytest.raises(wr2l.UsageError, match="steps = "):
+            bounded.to_policy(none, "hopper", steps=steps)  # type: ignore[arg-type]
+    with pytest.raises(wr2l.UsageError, match="17 numbers"):
+        bounded.to_policy(none, "half-cheetah")
+    with pytest.raises(wr2l.UsageError, match=r"in \[-1.0.* to \[0.5.*, those of hopper in \[-1.0"):
+        wr2l.Network(*zip(*layers(), strict=True), "relu", low=-1.0, high=0.5).to_policy(none, "hopper")
+    with pytest.raises(wr2l.UsageError, match="those of cartpole one of 2 choices"):
+        wr2l.Network(*zip(*layers((4, 8, 3)), strict=True)).to_policy(none, "cartpole")
+    assert not none.exists()
 
 
 def test_a_model_that_is_no_plain_network_is_not_exported() -> None:

@@ -111,16 +111,19 @@ class Network:
         """
         if not 0.0 < std < np.inf:
             raise UsageError(f"std = {std}: expected a number above 0")
+        if not isinstance(steps, (int, np.integer)) or not 0 <= steps < 2**63:
+            raise UsageError(f"steps = {steps}: expected a whole number, 0 or more")
+        physics = self._fits(task)
         tensors = {"observation.mean": self.mean, "observation.inverse_deviation": self.inverse_deviation}
         for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             tensors[f"policy.{i}.weight"], tensors[f"policy.{i}.bias"] = weight, bias
         header: dict[str, Any] = {
             "format": 1,
             "task": task,
-            "physics": _native.physics_of(task)[0],
+            "physics": physics,
             "algorithm": "network",
             "seed": 0,
-            "steps": steps,
+            "steps": int(steps),
             "varied": [],
             "hidden": self.activation,
             "bounded": self.bounded,
@@ -134,6 +137,19 @@ class Network:
             log_std = np.full(self.outputs, np.log(std)) if self.log_std is None else self.log_std
             tensors["policy.log_std"] = log_std.astype(np.float32)
         _write(path, _safetensors(tensors, {"wr2l": json.dumps(header)}), force)
+
+    def _fits(self, task: str) -> str:
+        """Compares the network with a task of the project, whose usual physics comes back."""
+        sim = _native.VectorSim(task, 1, None, [], 1, "Disabled")
+        if self.inputs != sim.obs_dim:
+            raise UsageError(f"the network has {self.inputs} inputs, an observation of {task} {sim.obs_dim} numbers")
+        own = None if self.low is None or self.high is None else (self.low.tolist(), self.high.tolist())
+        wanted = None if sim.choices is not None else tuple(sim.bounds)
+        if own != wanted or (sim.choices is not None and sim.choices != self.outputs):
+            actions = f"one of {sim.choices} choices" if wanted is None else f"in {wanted[0]} to {wanted[1]}"
+            got = f"one of {self.outputs} choices" if own is None else f"in {own[0]} to {own[1]}"
+            raise UsageError(f"the network's actions are {got}, those of {task} {actions}")
+        return sim.physics
 
     def _parts(self) -> dict[str, Any]:
         return {
