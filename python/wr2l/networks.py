@@ -114,7 +114,8 @@ class Network:
         if not isinstance(steps, (int, np.integer)) or not 0 <= steps < 2**63:
             raise UsageError(f"steps = {steps}: expected a whole number, 0 or more")
         physics = self._fits(task)
-        tensors = {"observation.mean": self.mean, "observation.inverse_deviation": self.inverse_deviation}
+        tensors: dict[str, npt.NDArray[Any]] = {"observation.mean": self.mean}
+        tensors["observation.inverse_deviation"] = self.inverse_deviation
         for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             tensors[f"policy.{i}.weight"], tensors[f"policy.{i}.bias"] = weight, bias
         header: dict[str, Any] = {
