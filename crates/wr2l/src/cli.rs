@@ -112,7 +112,7 @@ pub(crate) struct ExperimentArgs {
     /// Radius of the Wasserstein ball.
     #[arg(long, value_name = "E", value_parser = number, allow_negative_numbers = true, conflicts_with = "half_width")]
     pub(crate) epsilon: Option<f64>,
-    /// Choose the radius by its effect: how far the middle parameter may move alone, relative to its nominal value
+    /// Choose the radius by its effect: how far the middle parameter may move alone (of two, their mean), relative to its nominal value
     /// (0.3 is 30 %).
     #[arg(long, value_name = "R", value_parser = number, allow_negative_numbers = true)]
     pub(crate) half_width: Option<f64>,

@@ -79,7 +79,7 @@ const BALL: &[Words] = &[
     },
     Words {
         keys: &["ball.half_width"],
-        meaning: "instead of ε: how far the middle parameter may move alone, in units of its nominal value (`--half-width`)",
+        meaning: "instead of ε: how far the middle parameter may move alone, in units of its nominal value; of two, their mean (`--half-width`)",
         usual: "0.1–1",
     },
     Words {
