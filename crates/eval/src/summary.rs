@@ -82,16 +82,29 @@ fn across(values: impl Iterator<Item = f64>) -> String {
     if values.len() == 1 { number(estimate) } else { format!("{estimate:.1} [{low:.0}, {high:.0}]") }
 }
 
-/// The values of a system, or its number where they would fill the line.
+/// The values of a system, or where they would fill the line its number and what is furthest from the nominal system.
 fn system(table: &Table, row: &Row) -> String {
     if table.parameters.len() > 4 {
         let number = table.rows.iter().position(|other| other.phi == row.phi);
-        return number.map_or_else(|| "–".into(), |number| format!("system {number}"));
+        return number
+            .map_or_else(|| "–".into(), |number| format!("system {number}{}", furthest(table, row)));
     }
     // Four significant digits name a cell; the file has the exact value.
     let round = |v: f64| format!("{v:.3e}").parse::<f64>().unwrap_or(v);
     let pairs = table.parameters.iter().zip(&row.phi).map(|(name, &v)| format!("{name}={}", round(v)));
     pairs.collect::<Vec<_>>().join(", ")
+}
+
+/// The three parameters that are furthest from the nominal system, in percent of it; nothing where that is not known.
+fn furthest(table: &Table, row: &Row) -> String {
+    let Some(nominal) = &table.nominal else { return String::new() };
+    let changes = row.phi.iter().zip(&nominal.phi).map(|(value, nominal)| 100.0 * (value / nominal - 1.0));
+    let mut changes: Vec<(&String, f64)> =
+        table.parameters.iter().zip(changes).filter(|(_, change)| change.is_finite()).collect();
+    changes.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
+    let shown: Vec<String> =
+        changes.iter().take(3).map(|(name, change)| format!("{name} {change:+.0} %")).collect();
+    if shown.is_empty() { String::new() } else { format!(": {}, …", shown.join(", ")) }
 }
 
 /// Columns of equal width, two spaces apart: text to the left, numbers to the right.
@@ -160,11 +173,14 @@ mod tests {
     }
 
     #[test]
-    fn a_system_of_many_parameters_is_named_by_its_number() {
+    fn a_system_of_many_parameters_is_named_by_its_number_and_its_largest_changes() {
         let row = |ret: f64| Row::new(vec![ret, 1.0, 2.0, 3.0, 4.0], &episodes(&[ret]));
         let names = ["a", "b", "c", "d", "e"].map(String::from).to_vec();
-        let table =
-            Table { parameters: names, rows: vec![row(9.0), row(8.0), row(5.0)], ..small("ppo", "0", 1.0) };
+        let nominal = Some(Row::new(vec![10.0, 1.0, 0.0, 4.0, 3.2], &episodes(&[9.0])));
+        let rows = vec![row(9.0), row(8.0), row(5.0)];
+        let mut table = Table { parameters: names, rows, nominal, ..small("ppo", "0", 1.0) };
+        assert_eq!(system(&table, &table.rows[2]), "system 2: a -50 %, d -25 %, e +25 %, …");
+        table.nominal = None;
         assert_eq!(system(&table, &table.rows[2]), "system 2");
         assert_eq!(system(&table, &row(7.0)), "–", "none of its systems");
     }
