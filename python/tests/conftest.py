@@ -1,10 +1,14 @@
-"""What the tests share: policies, trained once."""
+"""What the tests share: policies, trained once, and that Ctrl-C is heard."""
 
 import pathlib
+import signal
 
 import pytest
 
 import wr2l
+
+# A shell starts what runs in its background deaf to Ctrl-C, and so would be every process that a test starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
