@@ -30,10 +30,8 @@ type Listed = (String, String, String, u64, String, String);
 type Ended = (usize, usize, String, &'static str, String);
 
 impl Sweep {
-    /// What is not finished: calling that again would only say so.
     fn left(&self) -> Vec<&Entry> {
-        let finished = |entry: &&Entry| self.study.standing(entry) == EntryStanding::Finished;
-        self.study.entries.iter().filter(|entry| !finished(entry)).collect()
+        self.study.left(self.study.entries.iter())
     }
 }
 
@@ -117,10 +115,7 @@ impl Sweep {
         at_once: Option<usize>,
         callback: Py<PyAny>,
     ) -> PyResult<(Vec<String>, bool)> {
-        let usual = || {
-            let cores = available_parallelism().map_or(1, usize::from);
-            (cores / usize::try_from(self.study.threads).unwrap_or(1)).max(1)
-        };
+        let usual = || self.study.at_once(available_parallelism().map_or(1, usize::from));
         let at_once = at_once.unwrap_or_else(usual);
         if !(1..=1024).contains(&at_once) {
             return Err(error::usage(format!("local = {at_once}: expected 1 to 1024 runs at a time")));

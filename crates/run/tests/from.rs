@@ -207,10 +207,24 @@ fn a_folder_in_which_a_run_was_killed_before_its_plan_was_written_is_begun_again
     trained(&resolve("ppo", &[]).unwrap(), &at("plain"), None);
     let plan = resolve("ppo", &[&from(&at("plain"))]).unwrap();
     trained(&plan, &at("whole"), None);
-    std::fs::create_dir_all(at("killed").join("from")).unwrap();
-    std::fs::write(at("killed").join("from/policy.safetensors"), b"half").unwrap();
+    // The plan cannot be written.
+    let in_the_way = at("killed").join("plan.toml");
+    let folder = RunFolder::create(&at("killed"), false).unwrap();
+    std::fs::create_dir(&in_the_way).unwrap();
+    train(&plan, &folder, &TrainOptions::default(), &mut Stopper::default()).unwrap_err();
+    drop(folder);
+    std::fs::remove_dir(&in_the_way).unwrap();
+    assert!(at("killed").join("from/policy.safetensors").exists(), "written before the plan");
     trained(&plan, &at("killed"), None);
     same(&at("whole"), &at("killed"), "begun again");
+    let left = std::fs::read_dir(at("killed")).unwrap().map(|entry| entry.unwrap().file_name());
+    assert!(!left.into_iter().any(|name| name.to_string_lossy().ends_with(".tmp")));
+    // A folder of the user's own of such a name is nothing that a run left.
+    for name in ["from", "task"] {
+        std::fs::create_dir_all(at("own").join(name)).unwrap();
+        assert!(RunFolder::create(&at("own"), false).unwrap_err().to_string().contains("is not empty"));
+        std::fs::remove_dir(at("own").join(name)).unwrap();
+    }
 }
 
 #[test]

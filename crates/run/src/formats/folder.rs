@@ -77,9 +77,16 @@ impl RunFolder {
         if !path.is_dir() {
             return exists(" and is not a folder");
         }
-        let mut content = std::fs::read_dir(path).map_err(io)?;
-        if content.all(|entry| entry.is_ok_and(|entry| is_trace(&entry.file_name().to_string_lossy()))) {
+        let content = std::fs::read_dir(path).map_err(io)?;
+        let names = content.map(|entry| entry.map(|entry| entry.file_name().to_string_lossy().into_owned()));
+        let names = names.collect::<Result<Vec<String>, _>>().map_err(io)?;
+        let begun = names.iter().any(|name| name == BEGUN);
+        if names.iter().all(|name| is_trace(name) || (begun && BEFORE_PLAN.contains(&name.as_str()))) {
             let folder = folder.locked()?;
+            for name in BEFORE_PLAN.iter().filter(|_| begun) {
+                let kept = folder.file(name);
+                absent(std::fs::remove_dir_all(&kept), "remove", &kept)?;
+            }
             remove_temporaries(path);
             return Ok(folder);
         }
@@ -297,12 +304,15 @@ fn make_folders(path: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(made)
 }
 
-/// Folders that are written before the plan. Another run writes over them; whatever else lies there stays.
+/// Folders that are written before the plan.
 const BEFORE_PLAN: [&str; 2] = [KEPT, FROM];
+
+/// Stands in a folder from before they are written until the plan is: only then are they a run's, and not the user's own.
+pub(crate) const BEGUN: &str = ".plan.toml.begun.tmp";
 
 /// Whether a file may be left of a run that was killed before its plan was written: nothing is lost with it.
 fn is_trace(name: &str) -> bool {
-    name == LOCK || BEFORE_PLAN.contains(&name) || (name.starts_with(".plan.toml.") && name.ends_with(".tmp"))
+    name == LOCK || (name.starts_with(".plan.toml.") && name.ends_with(".tmp"))
 }
 
 #[cfg(test)]

@@ -61,12 +61,17 @@ impl Plan {
 }
 
 impl Plan {
+    /// What a learner is made for, on a task of these shapes with `dim` parameters that vary.
+    pub(crate) fn seat<'a>(&self, spec: &'a SimSpec, dim: usize) -> Seat<'a> {
+        Seat { spec, dim, history: self.policy.history, seed: self.seed }
+    }
+
     /// The learner before its first improvement, on a task of these shapes with `dim` parameters that vary.
     ///
     /// # Errors
     /// [`RlError`], never for a plan from [`Plan::resolve`].
     pub(crate) fn new_learner(&self, spec: &SimSpec, dim: usize) -> Result<Box<dyn Learner>, RlError> {
-        let seat = Seat { spec, dim, history: self.policy.history, seed: self.seed };
+        let seat = self.seat(spec, dim);
         let make = || self.learner.options().build(&seat);
         let Some(start) = &self.from else { return make() };
         let key = format!("{}.critic_sees_dynamics", self.learner.kind().as_str());

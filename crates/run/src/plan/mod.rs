@@ -36,7 +36,7 @@ pub use preset::{Algorithm, usual_sweep};
 use crate::error::RunError;
 use crate::executors::Stage;
 use crate::formats::files::write_file;
-use crate::formats::folder::FROM;
+use crate::formats::folder::{BEGUN, FROM};
 use crate::start::StartRef;
 use crate::task::{KEPT, TaskRef};
 use earlier::{Whole, whole};
@@ -292,13 +292,22 @@ impl Plan {
     /// # Errors
     /// [`RunError::Io`].
     pub(crate) fn write_whole(&self, folder: &Path) -> Result<(), RunError> {
-        for (path, bytes) in self.kept() {
-            let path = folder.join(path);
-            let parent = path.parent().unwrap_or(folder);
-            std::fs::create_dir_all(parent).map_err(|error| RunError::io("create", parent, &error))?;
-            write_file(&path, &bytes)?;
+        let create =
+            |path: &Path| std::fs::create_dir_all(path).map_err(|error| RunError::io("create", path, &error));
+        let (kept, begun) = (self.kept(), folder.join(BEGUN));
+        if !kept.is_empty() {
+            create(folder)?;
+            write_file(&begun, b"")?;
         }
-        self.write(&folder.join("plan.toml"))
+        for (path, bytes) in &kept {
+            let path = folder.join(path);
+            create(path.parent().unwrap_or(folder))?;
+            write_file(&path, bytes)?;
+        }
+        self.write(&folder.join("plan.toml"))?;
+        // Where it stays it says nothing: the plan is there.
+        let _ = std::fs::remove_file(&begun);
+        Ok(())
     }
 
     /// The dynamics parameters that vary.

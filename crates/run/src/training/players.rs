@@ -3,7 +3,7 @@
 use wr2l_rl::{Executor, Learner, State};
 use wr2l_robust::ball::Ball;
 use wr2l_robust::{Adversary, BallEstimate};
-use wr2l_sim::{SimSpec, Simulator};
+use wr2l_sim::Simulator;
 
 use crate::error::RunError;
 use crate::formats::ball_file::{BallSummary, make_ball};
@@ -11,7 +11,6 @@ use crate::formats::files::is_too_deep;
 use crate::formats::policy_file::{PolicyOrigin, VariedParameter};
 use crate::plan::Plan;
 use crate::players::adversary::Field;
-use crate::players::learner::Seat;
 
 /// A learner freshly made by the plan, with the policy that the plan begins with.
 pub(crate) fn learner(plan: &Plan, simulator: &Simulator) -> Result<Box<dyn Learner>, RunError> {
@@ -30,10 +29,6 @@ pub(crate) fn origin(plan: &Plan, steps: u64) -> Result<PolicyOrigin, RunError> 
         steps_before: plan.from.as_ref().map_or(0, |start| start.origin().steps_in_all()),
         varied: VariedParameter::all(&plan.space()?),
     })
-}
-
-fn seat<'a>(plan: &Plan, spec: &'a SimSpec, dim: usize) -> Seat<'a> {
-    Seat { spec, dim, history: plan.policy.history, seed: plan.seed }
 }
 
 /// The adversary, unless it is `nominal`, with what it knows of the ball that it plays in, if it does.
@@ -105,7 +100,7 @@ impl Opponent {
 
 /// The adversary of the plan.
 fn built(plan: &Plan, executor: &dyn Executor, ball: Option<Field>) -> Result<Box<dyn Adversary>, RunError> {
-    let seat = seat(plan, executor.spec(), executor.space().dim());
+    let seat = plan.seat(executor.spec(), executor.space().dim());
     plan.adversary.options().build(&seat, ball)
 }
 

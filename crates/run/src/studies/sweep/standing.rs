@@ -50,6 +50,16 @@ impl Sweep {
         self.entries.iter().map(|entry| self.standing(entry)).collect()
     }
 
+    /// What of these is not finished: calling the rest again would only say so.
+    pub fn left<'a>(&'a self, entries: impl Iterator<Item = &'a Entry>) -> Vec<&'a Entry> {
+        entries.filter(|entry| self.standing(entry) != EntryStanding::Finished).collect()
+    }
+
+    /// How many entries fill so many cores.
+    pub fn at_once(&self, cores: usize) -> usize {
+        (cores / usize::try_from(self.threads).unwrap_or(1)).max(1)
+    }
+
     /// Where an entry stands.
     pub fn standing(&self, entry: &Entry) -> EntryStanding {
         let whole = |name: &String| is_whole(&entry.evaluation(name));

@@ -32,9 +32,7 @@ pub(crate) fn run(args: &SweepArgs) -> Result<Done, RunError> {
     interrupt::flag();
     let sweep = Sweep::read(path)?;
     let (part, parts) = args.part.unwrap_or((0, 1));
-    // What is finished is left out: starting it again would say so, ten thousand times.
-    let left: Vec<&Entry> =
-        sweep.part(part, parts).filter(|entry| sweep.standing(entry) != EntryStanding::Finished).collect();
+    let left = sweep.left(sweep.part(part, parts));
     if args.print {
         let program = program()?;
         let lines: String = left.iter().map(|entry| entry.line(&program) + "\n").collect();
@@ -46,8 +44,7 @@ pub(crate) fn run(args: &SweepArgs) -> Result<Done, RunError> {
     if let Some(tasks) = args.slurm {
         return scheduler::slurm(&sweep, path, &left, tasks, args).map(|()| Done::Completely);
     }
-    let usual = || (threads(None) / usize::try_from(sweep.threads).unwrap_or(1)).max(1);
-    locally(&left, args.local.unwrap_or_else(usual))
+    locally(&left, args.local.unwrap_or_else(|| sweep.at_once(threads(None))))
 }
 
 /// Runs entries here, and says how each ended.
