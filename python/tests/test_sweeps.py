@@ -158,14 +158,17 @@ except KeyboardInterrupt:
     print("interrupted", [one.standing for one in made.status()])
 """
     child = subprocess.Popen([sys.executable, "-c", lines], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert child.stdout is not None and child.stdout.readline() == "ready\n"
     runs = [tmp_path / "out/runs" / name for name in ("cartpole-plain-s0", "cartpole-near-s0")]
-    for _ in range(600):
-        if all((run / "policy.safetensors").exists() for run in runs):
-            break
-        time.sleep(0.1)
-    child.send_signal(signal.SIGINT)
-    out, err = child.communicate(timeout=60)
+    try:
+        assert child.stdout is not None and child.stdout.readline() == "ready\n"
+        for _ in range(600):
+            if all((run / "policy.safetensors").exists() for run in runs):
+                break
+            time.sleep(0.1)
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=60)
+    finally:
+        child.kill()
     assert out == "interrupted ['stopped', 'stopped']\n", err
     # No process is left that trains there.
     short = wr2l.resume(runs[0], callback=lambda event: False)

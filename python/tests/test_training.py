@@ -126,10 +126,14 @@ def interrupted(lines: str) -> subprocess.CompletedProcess[str]:
     child = subprocess.Popen(
         [sys.executable, "-c", lines], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    assert child.stdout is not None and child.stdout.readline() == "ready\n"
-    time.sleep(0.5)
-    child.send_signal(signal.SIGINT)
-    out, err = child.communicate(timeout=60)
+    try:
+        assert child.stdout is not None and child.stdout.readline() == "ready\n"
+        time.sleep(0.5)
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=60)
+    finally:
+        # One that does not hear it would go on after the tests.
+        child.kill()
     return subprocess.CompletedProcess([], child.returncode, out, err)
 
 
