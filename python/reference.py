@@ -28,6 +28,7 @@ CHAPTERS = [
     ("Environments", "wr2l", "envs"),
     ("Tasks and their parameters", "wr2l", "parameters"),
     ("Judging", "wr2l", "judging"),
+    ("Figures and pages", "wr2l", "figures"),
     ("Training", "wr2l", "training"),
     ("Policies", "wr2l", "policies"),
     ("Networks from elsewhere", "wr2l", "networks"),

@@ -1,5 +1,6 @@
 """Policies judged on environments that this project did not make."""
 
+import pathlib
 from typing import Any
 
 import gymnasium
@@ -131,3 +132,14 @@ def test_what_makes_no_sense_is_refused_with_a_sentence() -> None:
     for call, words in refused:
         with pytest.raises(wr2l.UsageError, match=words):
             call()
+
+
+def test_results_on_an_environment_of_ones_own_are_drawn_and_have_a_page(tmp_path: pathlib.Path) -> None:
+    theirs = wr2l.from_gymnasium(make, set_length, POLE, episode_limit=50)
+    table = wr2l.evaluate(push_back, theirs, sweep={"pole_half_length": "0.2:2:3"}, episodes=2, name="push back")
+    wr2l.figure(tmp_path / "sweep.svg", table)
+    wr2l.report(tmp_path / "page.html", table)
+    for path in ("sweep.svg", "page.html"):
+        text = (tmp_path / path).read_text()
+        assert "push back" in text and "pole" in text
+    assert "wr2l on CartPole-v1" in (tmp_path / "page.html").read_text()

@@ -1,7 +1,7 @@
 """Control policies that survive dynamics they were not trained on.
 
-Environments (`make_vec`, `Env`), judging (`evaluate`, `worst_case`), training (`train`, `Session`, `resume`) and studies
-(`sweep`).
+Environments (`make_vec`, `Env`), judging (`evaluate`, `worst_case`), training (`train`, `Session`, `resume`), figures and
+pages (`figure`, `report`), and studies (`sweep`).
 `docs/python.md` has an example of each.
 """
 
@@ -13,6 +13,7 @@ _check()
 
 from . import onnx
 from ._errors import Error, FileError, SimulationError, UsageError
+from .figures import figure, report
 from .judging import Certificate, Table, certify, evaluate, worst_case
 from .networks import Network
 from .own import Simulator, from_gymnasium
@@ -42,10 +43,12 @@ __all__ = [
     "UsageError",
     "certify",
     "evaluate",
+    "figure",
     "from_gymnasium",
     "onnx",
     "parameters",
     "physics_of",
+    "report",
     "resume",
     "sweep",
     "tasks",

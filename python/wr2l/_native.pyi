@@ -1,6 +1,6 @@
 """The native half: arguments are positional as the other half passes them, arrays C-contiguous."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, final
 
 import numpy as np
@@ -21,11 +21,13 @@ __all__ = [
     "VectorSim",
     "command",
     "evaluate",
+    "figure",
     "network_c",
     "network_onnx",
     "parameters_of",
     "physics_of",
     "read_tables",
+    "report",
     "resume_into",
     "tasks",
     "train_into",
@@ -36,6 +38,15 @@ def command(arguments: list[str]) -> int: ...
 def tasks() -> list[str]: ...
 def parameters_of(task: str) -> _Parameters: ...
 def physics_of(task: str) -> list[str]: ...
+def figure(path: str, tables: Sequence[Table], runs: Sequence[str | Policy], force: bool) -> None: ...
+def report(
+    path: str,
+    tables: Sequence[Table],
+    runs: Sequence[str | Policy],
+    title: str,
+    physics: str | None,
+    force: bool,
+) -> None: ...
 def evaluate(
     policy: Any,
     task: str | OwnSimulator | None,

@@ -10,7 +10,7 @@ use wr2l::eval::{
 };
 use wr2l::nn::{Normaliser, Policy as Network};
 use wr2l::rl::{Actor, StopFlag, Threads};
-use wr2l::run::{Contestant, RunError, TaskRef, WorstCase, evaluate_all, usual_sweep, worst_of_all};
+use wr2l::run::{Contestant, RunError, Setting, TaskRef, WorstCase, evaluate_all, usual_sweep, worst_of_all};
 use wr2l::sim::{ActionSpace, DynamicsSpace, Physics, SimSpec, Simulator};
 
 use crate::callable::Callable;
@@ -108,6 +108,22 @@ impl Stage<'_> {
             Self::Task(task) => task.space(),
             Self::Own(own) => own.get().space().clone(),
         }
+    }
+
+    /// What tables are about that are made here.
+    fn setting(&self) -> Setting {
+        match self {
+            Self::Task(task) => Setting::from(task),
+            Self::Own(own) => {
+                let (name, space) = (own.get().name().to_owned(), own.get().space().clone());
+                Setting { name, description: String::new(), space }
+            }
+        }
+    }
+
+    /// A table of it.
+    fn table(&self, results: wr2l::eval::Table) -> Table {
+        Table { results, setting: Some(self.setting()) }
     }
 
     fn simulator(
@@ -235,10 +251,9 @@ fn with_own<T: Send>(
 }
 
 /// The one table of one policy of ours.
-fn only(tables: Result<Vec<wr2l::eval::Table>, RunError>, raised: &Raised) -> PyResult<Table> {
+fn only(tables: Result<Vec<wr2l::eval::Table>, RunError>, raised: &Raised) -> PyResult<wr2l::eval::Table> {
     let tables = tables.map_err(|failure| raised.take().unwrap_or_else(|| error::of_run(failure)))?;
-    let results = tables.into_iter().next().ok_or_else(|| error::broken("no table came of it"))?;
-    Ok(Table { results })
+    tables.into_iter().next().ok_or_else(|| error::broken("no table came of it"))
 }
 
 /// Runs a policy on systems: those of a sweep (`name=low:high:n` or `name=1,2,5` each), random ones, or where neither is
@@ -277,7 +292,7 @@ pub(crate) fn evaluate(
                 let mut progress = |_| go_on(raised);
                 evaluate_on(executor, subject, &systems, options, &mut Journal::none(), &mut progress)
             })?;
-            Ok(Table { results })
+            Ok(stage.table(results))
         }
         (Judged::Ours(policy), Stage::Task(_)) => {
             let raised = Raised::default();
@@ -286,7 +301,7 @@ pub(crate) fn evaluate(
                 let mut progress = |_| go_on(&raised);
                 evaluate_all(&one, physics, &systems, options, &mut Journal::none(), &mut progress)
             });
-            only(tables, &raised)
+            Ok(stage.table(only(tables, &raised)?))
         }
         (Judged::Function(function, name), _) => {
             let raised = Raised::default();
@@ -296,7 +311,7 @@ pub(crate) fn evaluate(
                     let mut progress = |_| go_on(raised);
                     evaluate_on(executor, subject, &systems, options, &mut Journal::none(), &mut progress)
                 })?;
-            Ok(Table { results })
+            Ok(stage.table(results))
         }
     }
 }
@@ -347,7 +362,7 @@ pub(crate) fn worst_case(
                 let systems = found.labelled(format!("worst in {label}"));
                 evaluate_on(executor, subject, &systems, options, journal, &mut progress)
             })?;
-            Ok(Table { results })
+            Ok(stage.table(results))
         }
         (Judged::Ours(policy), Stage::Task(_)) => {
             let raised = Raised::default();
@@ -357,7 +372,7 @@ pub(crate) fn worst_case(
                 let mut progress = |_| go_on(&raised);
                 worst_of_all(&one, physics, &worst, options, &mut Journal::none(), &mut progress)
             });
-            only(tables, &raised)
+            Ok(stage.table(only(tables, &raised)?))
         }
         (Judged::Function(function, name), _) => {
             let raised = Raised::default();
@@ -370,7 +385,7 @@ pub(crate) fn worst_case(
                     let systems = found.labelled(format!("worst in {label}"));
                     evaluate_on(executor, subject, &systems, options, journal, &mut progress)
                 })?;
-            Ok(Table { results })
+            Ok(stage.table(results))
         }
     }
 }

@@ -8,6 +8,7 @@
 mod c_header;
 mod callable;
 mod error;
+mod figures;
 mod judge;
 mod lanes;
 mod layers;
@@ -44,6 +45,7 @@ mod _native {
     #[pymodule_export]
     use super::{
         command,
+        figures::{figure, report},
         judge::{evaluate, worst_case},
         network::{network_c, network_onnx},
         own::OwnSimulator,

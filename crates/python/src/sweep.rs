@@ -166,5 +166,5 @@ impl Sweep {
 #[pyfunction]
 pub(crate) fn read_tables(py: Python<'_>, path: &str) -> PyResult<Vec<Table>> {
     let tables = py.detach(|| read_csv(Path::new(path))).map_err(error::of_csv)?;
-    Ok(tables.into_iter().map(|results| Table { results }).collect())
+    Ok(tables.into_iter().map(|results| Table { results, setting: None }).collect())
 }

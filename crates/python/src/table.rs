@@ -6,6 +6,7 @@ use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use wr2l::eval::{Bound as Share, Certainty, Certificate, Row, Table as Results, summary, write_csv};
+use wr2l::run::Setting;
 
 use crate::error;
 
@@ -13,6 +14,8 @@ use crate::error;
 #[pyclass(module = "wr2l._native", frozen)]
 pub(crate) struct Table {
     pub(crate) results: Results,
+    /// What they are about; `None` where a file has only its name.
+    pub(crate) setting: Option<Setting>,
 }
 
 /// A column's name, and its number in a row.

@@ -29,7 +29,7 @@ pub use studies::destination::Destination;
 pub use studies::estimate::Estimate;
 pub use studies::evaluation::{
     Contestant, WorstCase, common_task, evaluate_all, evaluation_key, methods, open_contestants, sweep_stem,
-    worst_of_all, write_results,
+    worst_of_all, write_figure, write_results,
 };
 pub use studies::experiment::{DynamicsRow, EvaluationPlan, Experiment, Method, Within, select_experiments};
 pub use studies::film::Film;
@@ -37,6 +37,7 @@ pub use studies::page::{PageSources, page};
 pub use studies::redraw::redraw;
 pub use studies::report::{Reported, report};
 pub use studies::reproduce::{Agenda, Event, Job, JobStatus, tables_of};
+pub use studies::setting::Setting;
 pub use studies::simulate::{Simulated, Simulation, parse_phi};
 pub use studies::sweep::entry::{EXIT, Entry};
 pub use studies::sweep::file::Sweep;

@@ -1,5 +1,6 @@
 //! Policies from run folders, swept over dynamics: tables and figures.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -20,6 +21,7 @@ use crate::formats::folder::{BEST, RunFolder};
 use crate::formats::policy_file::{PolicyOrigin, read_policy};
 use crate::plan::Plan;
 use crate::studies::destination::Destination;
+use crate::studies::setting::Setting;
 use crate::task::{TaskRef, kept_in};
 use crate::training::resume::policy_of_checkpoint;
 
@@ -193,7 +195,8 @@ fn name_of(path: &Path) -> String {
 }
 
 /// Which method each policy stands for in tables and figures: the one it was given, else its algorithm, if all runs of that algorithm here
-/// differ in nothing but their seed; else every one of them stands for itself.
+/// are seeds of one plan; else every one of them stands for itself. Two runs with one seed are not two seeds: they began with
+/// different policies.
 pub fn methods(contestants: &[Contestant]) -> Vec<String> {
     // Each seed of a method may begin with a policy of its own.
     let comparable = |plan: &Option<Plan>| {
@@ -209,7 +212,9 @@ pub fn methods(contestants: &[Contestant]) -> Vec<String> {
             let mut rivals =
                 contestants.iter().filter(|other| other.origin.algorithm == one.origin.algorithm);
             let alone = rivals.clone().count() == 1;
-            if alone || (plan.is_some() && rivals.all(|other| comparable(&other.plan) == plan)) {
+            let seeds: BTreeSet<u64> = rivals.clone().map(|other| other.origin.seed).collect();
+            let distinct = seeds.len() == rivals.clone().count();
+            if alone || (plan.is_some() && distinct && rivals.all(|other| comparable(&other.plan) == plan)) {
                 one.origin.algorithm.clone()
             } else {
                 one.name.clone()
@@ -358,6 +363,36 @@ pub fn write_results(
     Ok(if drawn { vec![csv, svg] } else { vec![csv] })
 }
 
+/// Draws the figure that suits tables over the same systems, as [`write_results`] does; `setting` is what they are about, where
+/// no contestant says it. `false` if none suits: for what a search found.
+///
+/// # Errors
+/// [`RunError::Figure`] for tables over different systems or of different tasks; [`RunError`].
+pub fn write_figure(
+    tables: &[Table],
+    contestants: &[Contestant],
+    setting: Option<&Setting>,
+    svg: &Path,
+) -> Result<bool, RunError> {
+    let names = methods(contestants);
+    let mut tables = tables.to_vec();
+    tables.iter_mut().for_each(|table| name_method(table, contestants, &names));
+    let outline = |x: &str, y: &str| common_outline(x, y, contestants);
+    let space = match contestants.first() {
+        Some(one) => Some(one.task.space()),
+        None => setting.map(|setting| setting.space.clone()),
+    };
+    draw_tables(&tables, space, svg, &outline)
+}
+
+/// Gives a table of one of the contestants the method that it stands for.
+pub(crate) fn name_method(table: &mut Table, contestants: &[Contestant], names: &[String]) {
+    let of = contestants.iter().zip(names).find(|(one, _)| one.name == table.provenance.policy);
+    if let Some((_, name)) = of {
+        table.provenance.method.clone_from(name);
+    }
+}
+
 /// The outline of the ball over two parameters by name, in physical units; empty for none.
 pub(crate) type Outlines<'a> = dyn Fn(&str, &str) -> Vec<(f64, f64)> + 'a;
 
@@ -375,7 +410,7 @@ pub(crate) fn draw_tables(
     }
     let space = match space {
         Some(space) => space,
-        None => TaskRef::from(first.provenance.task.parse::<TaskName>()?).space(),
+        None => Setting::named(&first.provenance.task)?.space,
     };
     let mut quantities = Vec::with_capacity(first.parameters.len());
     for name in &first.parameters {

@@ -10,6 +10,7 @@ pub(crate) mod redraw;
 pub(crate) mod replay;
 pub(crate) mod report;
 pub(crate) mod reproduce;
+pub(crate) mod setting;
 pub(crate) mod simulate;
 pub(crate) mod skeleton;
 pub(crate) mod sweep;

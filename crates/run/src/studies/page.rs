@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use wr2l_eval::{Table, read_csv};
 use wr2l_report::page::{AdversaryPath, Curve, Page, ParameterInfo, SystemSet};
 use wr2l_report::{Band, FigureError, LearningRun, Quantity, learning_figure};
-use wr2l_sim::{Physics, TaskName};
+use wr2l_sim::Physics;
 
 use crate::error::RunError;
 use crate::formats::ball_file::BallSummary;
-use crate::studies::evaluation::{Contestant, common_outline, methods};
+use crate::studies::evaluation::{Contestant, common_outline, methods, name_method};
 use crate::studies::replay::{notable_dynamics, record};
+use crate::studies::setting::Setting;
 use crate::studies::skeleton::skeleton;
 
 /// What a page is made of.
@@ -20,6 +21,10 @@ pub struct PageSources<'a> {
     pub contestants: &'a [Contestant],
     /// Further tables as `wr2l evaluate -o` writes them: files, or folders of them.
     pub results: &'a [PathBuf],
+    /// Further tables.
+    pub tables: &'a [Table],
+    /// What it is about, where no run says it; found by the name of the project's task if `None`.
+    pub setting: Option<&'a Setting>,
     /// The physics of the replay; that of each policy's training if `None`.
     pub physics: Option<Physics>,
     /// Heading; made from the task if empty.
@@ -38,6 +43,8 @@ pub fn page(sources: &PageSources<'_>) -> Result<Page, RunError> {
     for folder in sources.results {
         sets.extend(tables_in(folder)?);
     }
+    add_tables(&mut sets, sources.tables, contestants, &names)?;
+    tell_apart(&mut sets);
     let mut tasks: Vec<String> = contestants.iter().map(|one| one.task.to_string()).collect();
     tasks.extend(sets.iter().flat_map(|(_, tables)| tables.iter().map(|t| t.provenance.task.clone())));
     let Some(first) = tasks.first() else {
@@ -46,10 +53,12 @@ pub fn page(sources: &PageSources<'_>) -> Result<Page, RunError> {
     if let Some(other) = tasks.iter().find(|task| *task != first) {
         return Err(RunError::Usage(format!("a page is about one task, not both {first} and {other}")));
     }
-    let task = match contestants.first() {
-        Some(one) => one.task.clone(),
-        None => first.parse::<TaskName>()?.into(),
+    let setting = match (contestants.first(), sources.setting) {
+        (Some(one), _) => Setting::from(&one.task),
+        (None, Some(setting)) => setting.clone(),
+        (None, None) => Setting::named(first)?,
     };
+    let drawn = contestants.first().and_then(|one| one.task.drawn());
 
     let mut all_methods = names.clone();
     all_methods
@@ -60,18 +69,16 @@ pub fn page(sources: &PageSources<'_>) -> Result<Page, RunError> {
             distinct.push(name);
         }
     }
-    let space = task.space();
-    let parameters = space.parameters().iter().map(|p| {
+    let parameters = setting.space.parameters().iter().map(|p| {
         let (nominal, lower, upper) = (p.nominal, p.lower, p.upper);
         (p.name.clone(), ParameterInfo { unit: p.unit.clone(), nominal, lower, upper, scale: p.scale })
     });
     let (curves_label, curves) = curves(contestants, &names)?;
     let paths = contestants.iter().map(path_of).collect::<Result<Vec<_>, _>>()?;
-    let replay = match contestants {
-        [] => None,
+    let replay = match drawn {
         // What is not drawn is not played.
-        _ if task.drawn().is_none() => None,
-        _ => Some(record(contestants, &names, sources.physics, notable_dynamics(&sets))?),
+        None => None,
+        Some(_) => Some(record(contestants, &names, sources.physics, notable_dynamics(&sets))?),
     };
     let mut shown = Vec::with_capacity(sets.len());
     for (name, tables) in &sets {
@@ -82,12 +89,12 @@ pub fn page(sources: &PageSources<'_>) -> Result<Page, RunError> {
         shown.push(SystemSet::new(name.clone(), tables, outline)?);
     }
     let title = match sources.title {
-        "" => format!("wr2l on {task}"),
+        "" => format!("wr2l on {}", setting.name),
         title => title.to_owned(),
     };
     Ok(Page {
         title,
-        about: format!("{} {}", task.description(), trained(contestants, &names)),
+        about: format!("{} {}", setting.description, trained(contestants, &names)),
         summary_note: "Each number is the mean across a method's policies (training seeds) with its 95 % bootstrap \
                        interval. Mean, interquartile mean (IQM), mean of the worst tenth (CVaR₁₀) and worst are over \
                        the systems; nominal is the reference system; still is the share of policies that stand still \
@@ -99,7 +106,7 @@ pub fn page(sources: &PageSources<'_>) -> Result<Page, RunError> {
         curves,
         curves_label,
         paths: paths.into_iter().flatten().collect(),
-        skeleton: task.drawn().filter(|_| replay.is_some()).map(skeleton),
+        skeleton: drawn.map(skeleton),
         replay,
     })
 }
@@ -169,6 +176,35 @@ pub(crate) fn tables_in(folder: &Path) -> Result<Vec<(String, Vec<Table>)>, RunE
     Ok(sets)
 }
 
+/// Adds tables to those over the same systems. One of a run here has the run's method; what its folder has already counts once.
+///
+/// # Errors
+/// [`RunError::Usage`] for two of them with one name over the same systems.
+fn add_tables(
+    sets: &mut Vec<(String, Vec<Table>)>,
+    tables: &[Table],
+    contestants: &[Contestant],
+    names: &[String],
+) -> Result<(), RunError> {
+    let named = |a: &Table, b: &Table| a.provenance.policy == b.provenance.policy && belong_together(a, b);
+    for (i, table) in tables.iter().enumerate() {
+        if tables[..i].iter().any(|other| named(other, table)) {
+            let name = &table.provenance.policy;
+            return Err(RunError::Usage(format!(
+                "two tables of `{name}` over the same systems: give each policy a name of its own"
+            )));
+        }
+        let mut table = table.clone();
+        name_method(&mut table, contestants, names);
+        match sets.iter_mut().find(|(_, others)| belong_together(&others[0], &table)) {
+            Some((_, others)) if others.iter().any(|other| named(other, &table)) => {}
+            Some((_, others)) => others.push(table),
+            None => sets.push((set_name(&table), vec![table])),
+        }
+    }
+    Ok(())
+}
+
 fn belong_together(a: &Table, b: &Table) -> bool {
     let (p, q) = (&a.provenance, &b.provenance);
     let alike = p.systems == q.systems
@@ -190,6 +226,48 @@ fn set_name(table: &Table) -> String {
         _ if table.provenance.searched() => format!("{systems}, {names}"),
         _ => format!("{} random systems in the {systems}, {names}", table.rows.len()),
     }
+}
+
+/// Gives sets of one name what they differ in, else a number.
+fn tell_apart(sets: &mut [(String, Vec<Table>)]) {
+    let traits = |tables: &[Table]| {
+        let (table, from) = (&tables[0], &tables[0].provenance);
+        let episodes = table.rows.first().map_or(0, |row| row.episodes);
+        [
+            format!("{} systems", table.rows.len()),
+            reach(table),
+            format!("{} physics", from.physics),
+            format!("{} actions", if from.stochastic { "sampled" } else { "mean" }),
+            format!("{episodes} episodes"),
+            format!("seed {}", from.seed),
+        ]
+    };
+    let named: Vec<String> = sets.iter().map(|(name, _)| name.clone()).collect();
+    let of: Vec<_> = sets.iter().map(|(_, tables)| traits(tables)).collect();
+    for i in 0..sets.len() {
+        let alike: Vec<usize> = (0..sets.len()).filter(|&j| named[j] == named[i]).collect();
+        if alike.len() == 1 {
+            continue;
+        }
+        let differs = |k: &usize| alike.iter().any(|&j| of[j][*k] != of[i][*k]);
+        let mut parts: Vec<String> = (0..of[i].len()).filter(differs).map(|k| of[i][k].clone()).collect();
+        let same = |j: &&usize| (0..of[i].len()).all(|k| of[**j][k] == of[i][k]);
+        if alike.iter().filter(same).count() > 1 {
+            parts.push(format!("no. {}", alike.iter().filter(same).filter(|&&j| j <= i).count()));
+        }
+        sets[i].0 = format!("{}: {}", named[i], parts.join(", "));
+    }
+}
+
+/// From where to where the first parameters go.
+fn reach(table: &Table) -> String {
+    let of = |k: usize| {
+        let values = || table.rows.iter().map(|row| row.phi[k]);
+        let (low, high) =
+            (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max));
+        format!("{low} to {high}")
+    };
+    (0..table.parameters.len().min(3)).map(of).collect::<Vec<_>>().join(" × ")
 }
 
 /// The CSV files of a folder in the order of their names; none if there is no such folder.

@@ -257,8 +257,8 @@ impl Agenda {
             let sources = PageSources {
                 contestants: &contestants,
                 results: &files,
-                physics: None,
                 title: &experiment.title,
+                ..PageSources::default()
             };
             page(&sources)?.write(&path)?;
             tell(Event::Wrote(&path));

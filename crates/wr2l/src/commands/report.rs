@@ -13,8 +13,13 @@ pub(crate) fn run(args: &ReportArgs) -> Result<(), RunError> {
     let physics = args.physics.as_deref().map(str::parse).transpose()?;
     // Before the work, not after it.
     check_output(&args.output, args.force)?;
-    let sources =
-        PageSources { contestants: &contestants, results: &args.results, physics, title: &args.title };
+    let sources = PageSources {
+        contestants: &contestants,
+        results: &args.results,
+        physics,
+        title: &args.title,
+        ..PageSources::default()
+    };
     page(&sources)?.write(&args.output)?;
     print(&format!("  {}\n", args.output.display()))
 }
