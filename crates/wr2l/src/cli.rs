@@ -253,7 +253,8 @@ pub(crate) struct EvaluateArgs {
     /// Run folders or policy files.
     #[arg(required = true, value_name = "RUN")]
     pub(crate) runs: Vec<PathBuf>,
-    /// Of each run folder take the policy that did best in training (docs/runs.md says by what), not the last one.
+    /// Of each run folder take the policy that did best in training (docs/runs.md says by what), not the last one;
+    /// policies from files stay as they are.
     #[arg(long)]
     pub(crate) best: bool,
     /// A parameter, its range and the number of points, `name=low:high:n`, or its values, `name=1,2,5`. Repeat it for a

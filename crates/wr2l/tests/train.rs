@@ -72,6 +72,24 @@ fn a_run_begins_with_a_policy_repeats_without_it_and_has_a_best_one() {
     assert!(folder.read("plain/results/sweep-pole_half_length-best.csv").contains("plain-best"));
     folder
         .done("evaluate plain/policy.best.safetensors --sweep pole_half_length=1,2 --episodes 2 -o by-file");
+    folder.refused("evaluate plain/policy.best.safetensors --best", 2, &["--best is about run folders"]);
+    folder
+        .done("evaluate next/policy.safetensors plain --best --sweep pole_half_length=1 --episodes 2 -o two");
+    assert!(folder.read("two/sweep-pole_half_length-best.csv").contains("plain-best"));
+    // The same seed from another policy is another method, not another seed.
+    folder.done(&format!("train cartpole {longer} --from next --no-report --quiet -o third"));
+    folder.done("evaluate next third --sweep pole_half_length=1,2 --episodes 3 -o apart");
+    let apart = folder.read("apart/sweep-pole_half_length.csv");
+    let header: Vec<&str> = apart.lines().next().unwrap().split(',').collect();
+    let method = header.iter().position(|name| *name == "method").unwrap();
+    let methods: Vec<_> = apart.lines().skip(1).map(|line| line.split(',').nth(method).unwrap()).collect();
+    assert!(methods.contains(&"next") && methods.contains(&"third"), "{methods:?}");
+    // Sets of one name on a page say what they differ in.
+    folder.done("report plain --results by-file --results apart -o page.html");
+    let page = folder.read("page.html");
+    for name in ["0.5 to 1, 2 episodes", "1 to 2, 2 episodes", "1 to 2, 3 episodes"] {
+        assert!(page.contains(&format!("pole half length: {name}")), "{name}");
+    }
     std::fs::remove_dir_all(folder.path("plain")).unwrap();
     folder.done("train --plan next/plan.toml --no-report --quiet -o again");
     assert!(policy(&folder, "next") == policy(&folder, "again"));

@@ -39,12 +39,21 @@ pub(crate) fn run(args: &EvaluateArgs) -> Result<(), RunError> {
     with_certainty(args, Certainty::default())
 }
 
+/// The best policies of runs; a policy from a file is what it is.
+fn best_of(contestants: Vec<Contestant>) -> Result<Vec<Contestant>, RunError> {
+    if contestants.iter().all(|one| one.folder.is_none()) {
+        return Err(RunError::Usage("--best is about run folders: none of these policies is one's".into()));
+    }
+    let best = |one: Contestant| if one.folder.is_some() { one.best() } else { Ok(one) };
+    contestants.into_iter().map(best).collect()
+}
+
 /// The same, with what random systems say about all others stated as `certainty` says.
 pub(super) fn with_certainty(args: &EvaluateArgs, certainty: Certainty) -> Result<(), RunError> {
     refuse_unread(args)?;
     let mut contestants = open_contestants(&args.runs)?;
     if args.best {
-        contestants = contestants.into_iter().map(Contestant::best).collect::<Result<_, _>>()?;
+        contestants = best_of(contestants)?;
     }
     let mut task = common_task(&contestants)?;
     let mut vary = args.vary.clone();

@@ -126,15 +126,20 @@ fn listing(folder: &RunFolder, reported: Option<&Reported>) -> String {
         text += &format!("  {}\n", path.display());
     }
     if folder.file("policy.safetensors").exists() {
-        text += &next(folder);
+        text += &next(folder, table.map_or(&[], |table| &table.parameters));
     }
     text
 }
 
-/// What one may want to know of a new policy, as commands to paste.
-fn next(folder: &RunFolder) -> String {
+/// What one may want to know of a new policy, as commands to paste: in its ball, else where the parameters vary over which
+/// it was evaluated.
+fn next(folder: &RunFolder, evaluated: &[String]) -> String {
     let run = folder.path().display();
-    let within = if folder.file("ball.toml").exists() { "ball" } else { "box" };
+    let within = match evaluated {
+        _ if folder.file("ball.toml").exists() => "ball".to_owned(),
+        [] => "box".to_owned(),
+        names => format!("box --vary {}", names.join(",")),
+    };
     let commands = [
         (format!("wr2l report {run} -o report.html"), "a page with figures and a replay"),
         (
