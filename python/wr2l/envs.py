@@ -141,18 +141,18 @@ class VectorEnv(gymnasium.vector.VectorEnv[Array, Array, Array]):
         """
         if not self._seeded:
             raise UsageError("reset the environment before its first step")
-        sim = self._sim
-        ended = sim.step(self._taken(actions))
+        sim, taken = self._sim, self._taken(actions)
+        if self.copy:
+            ended, (observations, rewards, terminated, truncated) = sim.step_fresh(taken)
+        else:
+            ended = sim.step(taken)
+            observations, rewards = self._observations, self._rewards
+            terminated, truncated = self._terminated, self._truncated
+            sim.results(observations, rewards, terminated, truncated)
         begun = ended if self._mode == AutoresetMode.SAME_STEP else self._waiting
         self._waiting = ended
         if begun:
             self._read_phi()
-        if self.copy:
-            observations, rewards, terminated, truncated = sim.fresh_results()
-        else:
-            observations, rewards = self._observations, self._rewards
-            terminated, truncated = self._terminated, self._truncated
-            sim.results(observations, rewards, terminated, truncated)
         # Neither can be written to, so that a step without a new episode makes no copies.
         info: dict[str, Any] = {"phi": self._phi, "_phi": self._everybody}
         if ended:

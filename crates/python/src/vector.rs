@@ -2,9 +2,10 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use numpy::ndarray::Array2;
 use numpy::{
-    PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyReadwriteArray1,
-    PyReadwriteArray2, PyUntypedArrayMethods,
+    PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2, PyReadwriteArray1, PyReadwriteArray2,
+    PyUntypedArrayMethods,
 };
 use pyo3::prelude::*;
 use wr2l::sim::{ActionSpace, Outcome};
@@ -326,13 +327,44 @@ impl VectorSim {
     }
 
     /// Steps all lanes by `actions`, `[lanes, act_dim]`. Returns whether any episode ended; what came of it is asked for next,
-    /// by `results` or `fresh_results`.
+    /// by `results`.
     fn step(&mut self, py: Python<'_>, actions: PyReadonlyArray2<'_, f64>) -> PyResult<bool> {
         let (count, act_dim) = (self.lanes().count(), self.lanes().spec().act_dim());
         expect("actions", actions.shape(), &[count, act_dim])?;
         self.advance(py, slice!(actions, "actions"))?;
         let mut shards = self.lanes().shards()?;
         Ok(shards.any(|(_, shard)| shard.outcomes.iter().any(|outcome| outcome.is_over())))
+    }
+
+    /// The same, and what came of it in arrays of their own: one call, because a step of one lane takes a microsecond.
+    fn step_fresh<'py>(
+        &mut self,
+        py: Python<'py>,
+        actions: PyReadonlyArray2<'py, f64>,
+    ) -> PyResult<(bool, Results<'py>)> {
+        let ended = self.step(py, actions)?;
+        let (count, width) = (self.lanes().count(), self.lanes().spec().obs_dim);
+        let mut observations = Vec::with_capacity(count * width);
+        let mut rewards = Vec::with_capacity(count);
+        let (mut terminated, mut truncated) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        for (_, shard) in self.lanes().shards()? {
+            observations.extend_from_slice(&shard.observations);
+            rewards.extend_from_slice(&shard.rewards);
+            for outcome in &shard.outcomes {
+                let terminal = *outcome == Outcome::Terminated;
+                terminated.push(terminal);
+                truncated.push(outcome.is_over() && !terminal);
+            }
+        }
+        let observations = Array2::from_shape_vec([count, width], observations)
+            .map_err(|failure| error::broken(failure.to_string()))?;
+        let results = (
+            PyArray2::from_owned_array(py, observations),
+            PyArray1::from_vec(py, rewards),
+            PyArray1::from_vec(py, terminated),
+            PyArray1::from_vec(py, truncated),
+        );
+        Ok((ended, results))
     }
 
     /// Steps the only lane by `action`, `[act_dim]`, and returns all that came of it in one call.
@@ -360,21 +392,6 @@ impl VectorSim {
         let observations = slice_mut!(observations, "observations");
         let (rewards, terminated) = (slice_mut!(rewards, "rewards"), slice_mut!(terminated, "terminated"));
         self.write(observations, rewards, terminated, slice_mut!(truncated, "truncated"))
-    }
-
-    /// The same as arrays of their own.
-    fn fresh_results<'py>(&mut self, py: Python<'py>) -> PyResult<Results<'py>> {
-        let (count, width) = (self.lanes().count(), self.lanes().spec().obs_dim);
-        let observations = PyArray2::zeros(py, [count, width], false);
-        let rewards = PyArray1::zeros(py, count, false);
-        let (terminated, truncated) = (PyArray1::zeros(py, count, false), PyArray1::zeros(py, count, false));
-        self.results(
-            observations.readwrite(),
-            rewards.readwrite(),
-            terminated.readwrite(),
-            truncated.readwrite(),
-        )?;
-        Ok((observations, rewards, terminated, truncated))
     }
 
     /// Writes of the last step which lanes' physics broke down, and under `SameStep` the last observations of the episodes
