@@ -1,5 +1,7 @@
 //! What can be wrong with the shape or content of what a caller passes.
 
+use crate::image::{Convolution, Image};
+
 /// What was wrong with the arguments of a constructor or an update.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum NnError {
@@ -29,4 +31,17 @@ pub enum NnError {
         /// The number found.
         value: f64,
     },
+    /// A convolution does not fit its image.
+    #[error("{shape:?} over {from:?}: {reason}")]
+    Convolution {
+        /// The convolution.
+        shape: Convolution,
+        /// The image.
+        from: Image,
+        /// What has to hold.
+        reason: &'static str,
+    },
+    /// Convolutions were put before a network that cannot have them.
+    #[error("convolutions come once, and before dense layers without layer normalisation")]
+    Nested,
 }

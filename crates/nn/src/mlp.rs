@@ -9,7 +9,7 @@ use std::ops::Range;
 
 mod initial;
 mod layer_norm;
-mod layers;
+pub(crate) mod layers;
 mod tangent;
 
 use layer_norm::{Denormalise, Normalise};

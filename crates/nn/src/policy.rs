@@ -1,8 +1,10 @@
 //! Stochastic policies: a network and the distribution that its outputs describe.
 
+use crate::convolutions::Convolutions;
 use crate::error::NnError;
 use crate::lanes::InstructionSet;
-use crate::mlp::{Activation, Mlp, MlpCache};
+use crate::mlp::{Activation, Mlp};
+use crate::network::{Network, NetworkCache};
 use crate::tanh::tanh_in_place;
 use crate::{categorical, gaussian};
 use wr2l_rng::Stream;
@@ -53,7 +55,7 @@ pub enum Head {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Policy {
-    mlp: Mlp,
+    network: Network,
     head: Head,
 }
 
@@ -61,7 +63,7 @@ pub struct Policy {
 /// made once by [`Policy::cache`].
 #[derive(Clone, Debug)]
 pub struct PolicyCache {
-    mlp: MlpCache,
+    network: NetworkCache,
     /// One over the standard deviations of a Gaussian, as of the last forward pass; empty otherwise.
     inverse_std: Vec<f32>,
     log_probs: Vec<f32>,
@@ -72,12 +74,12 @@ pub struct PolicyCache {
 impl PolicyCache {
     /// What the last [`Policy::forward`] came to: means, or logits, `[rows, outputs]`.
     pub fn outputs(&self) -> &[f32] {
-        self.mlp.outputs()
+        self.network.outputs()
     }
 
     /// Rows of the last [`Policy::forward`].
     pub fn rows(&self) -> usize {
-        self.mlp.rows()
+        self.network.rows()
     }
 
     /// Log-probabilities (densities) of the actions given to the last [`Policy::evaluate`], `[rows]`.
@@ -119,7 +121,15 @@ impl Policy {
     /// The same policy with another kind of hidden layers.
     #[must_use]
     pub fn with_activation(self, activation: Activation) -> Self {
-        Self { mlp: self.mlp.with_activation(activation), ..self }
+        Self { network: self.network.map_dense(|dense| dense.with_activation(activation)), ..self }
+    }
+
+    /// The same policy behind convolutions of the image at the head of its observations ([`Network::with_convolutions`]).
+    ///
+    /// # Errors
+    /// As [`Network::with_convolutions`].
+    pub fn with_convolutions(self, convolutions: Convolutions) -> Result<Self, NnError> {
+        Ok(Self { network: self.network.with_convolutions(convolutions)?, ..self })
     }
 
     /// A policy whose network has `outputs` outputs, on a chosen instruction set.
@@ -134,7 +144,7 @@ impl Policy {
         instructions: InstructionSet,
     ) -> Result<Self, NnError> {
         let sizes = [&[observations], hidden, &[outputs]].concat();
-        Ok(Self { mlp: Mlp::with_instructions(&sizes, instructions)?, head })
+        Ok(Self { network: Mlp::with_instructions(&sizes, instructions)?.into(), head })
     }
 
     /// The kind of distribution.
@@ -143,14 +153,19 @@ impl Policy {
     }
 
     /// The network.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// The dense layers of the network: all of it, where it has no convolutions.
     pub fn mlp(&self) -> &Mlp {
-        &self.mlp
+        self.network.dense()
     }
 
     /// Length of an action row: the number of real actions, or 1 for a choice.
     pub fn action_dim(&self) -> usize {
         match self.head {
-            Head::Gaussian | Head::Bounded => self.mlp.outputs(),
+            Head::Gaussian | Head::Bounded => self.network.outputs(),
             Head::Categorical => 1,
         }
     }
@@ -158,8 +173,8 @@ impl Policy {
     /// Length of the parameter vector.
     pub fn parameters(&self) -> usize {
         match self.head {
-            Head::Gaussian | Head::Bounded => self.mlp.parameters() + self.mlp.outputs(),
-            Head::Categorical => self.mlp.parameters(),
+            Head::Gaussian | Head::Bounded => self.network.parameters() + self.network.outputs(),
+            Head::Categorical => self.network.parameters(),
         }
     }
 
@@ -170,7 +185,7 @@ impl Policy {
 
     fn split<'a>(&self, params: &'a [f32]) -> (&'a [f32], &'a [f32]) {
         assert_eq!(params.len(), self.parameters(), "parameter vector");
-        params.split_at(self.mlp.parameters())
+        params.split_at(self.network.parameters())
     }
 
     /// Writes initial parameters: orthogonal weights with gain √2, in the output layer 0.01, so that the
@@ -180,19 +195,19 @@ impl Policy {
     /// If `params` is not `[parameters]`.
     pub fn initialise(&self, stream: &mut Stream, params: &mut [f32]) {
         assert_eq!(params.len(), self.parameters(), "parameter vector");
-        let (mlp, log_std) = params.split_at_mut(self.mlp.parameters());
-        self.mlp.initialise(0.01, stream, mlp);
+        let (network, log_std) = params.split_at_mut(self.network.parameters());
+        self.network.initialise(0.01, stream, network);
         log_std.fill(0.0);
     }
 
     /// Scratch for batches of up to `capacity` rows.
     pub fn cache(&self, capacity: usize) -> PolicyCache {
         PolicyCache {
-            mlp: self.mlp.cache(capacity),
-            inverse_std: Vec::with_capacity(self.mlp.outputs()),
+            network: self.network.cache(capacity),
+            inverse_std: Vec::with_capacity(self.network.outputs()),
             log_probs: Vec::with_capacity(capacity),
             entropies: Vec::with_capacity(capacity),
-            d_outputs: Vec::with_capacity(capacity * self.mlp.outputs()),
+            d_outputs: Vec::with_capacity(capacity * self.network.outputs()),
         }
     }
 
@@ -211,9 +226,9 @@ impl Policy {
     /// As [`Mlp::forward`].
     pub fn forward(&self, params: &[f32], observations: &[f32], cache: &mut PolicyCache) {
         let (params, log_std) = self.split(params);
-        self.mlp.forward(params, observations, &mut cache.mlp);
+        self.network.forward(params, observations, &mut cache.network);
         if self.head == Head::Bounded {
-            tanh_in_place(self.mlp.instructions(), cache.mlp.outputs_mut());
+            tanh_in_place(self.network.instructions(), cache.network.outputs_mut());
         }
         gaussian::invert(log_std, &mut cache.inverse_std);
     }
@@ -237,7 +252,7 @@ impl Policy {
         assert_eq!(actions.len(), rows * width, "actions");
         assert_eq!(log_probs.len(), rows, "log-probabilities");
         let log_std = self.log_std(params);
-        let outputs = cache.outputs().chunks_exact(self.mlp.outputs());
+        let outputs = cache.outputs().chunks_exact(self.network.outputs());
         for (i, (outputs, log_prob)) in outputs.zip(log_probs).enumerate() {
             let action = &mut actions[i * width..(i + 1) * width];
             let noise = &noise[i * width..(i + 1) * width];
@@ -266,7 +281,7 @@ impl Policy {
             Head::Gaussian | Head::Bounded => actions.copy_from_slice(cache.outputs()),
             Head::Categorical => {
                 for (action, logits) in
-                    actions.iter_mut().zip(cache.outputs().chunks_exact(self.mlp.outputs()))
+                    actions.iter_mut().zip(cache.outputs().chunks_exact(self.network.outputs()))
                 {
                     *action = categorical::mode(logits) as f32;
                 }
@@ -282,14 +297,14 @@ impl Policy {
     pub fn evaluate(&self, params: &[f32], actions: &[f32], cache: &mut PolicyCache) {
         assert_eq!(actions.len(), cache.rows() * self.action_dim(), "actions");
         let log_std = self.log_std(params);
-        let PolicyCache { mlp, inverse_std, log_probs, entropies, .. } = cache;
+        let PolicyCache { network, inverse_std, log_probs, entropies, .. } = cache;
         log_probs.clear();
         entropies.clear();
-        let rows = mlp.outputs().chunks_exact(self.mlp.outputs());
+        let rows = network.outputs().chunks_exact(self.network.outputs());
         match self.head {
             Head::Gaussian | Head::Bounded => {
                 let entropy = gaussian::entropy(log_std);
-                entropies.resize(mlp.rows(), entropy);
+                entropies.resize(network.rows(), entropy);
                 let actions = actions.chunks_exact(self.action_dim());
                 let log_prob = |(mean, action)| gaussian::log_prob(mean, log_std, inverse_std, action);
                 log_probs.extend(rows.zip(actions).map(log_prob));
@@ -320,17 +335,17 @@ impl Policy {
         cache: &mut PolicyCache,
         gradient: &mut [f32],
     ) {
-        let (rows, width, outputs) = (cache.rows(), self.action_dim(), self.mlp.outputs());
+        let (rows, width, outputs) = (cache.rows(), self.action_dim(), self.network.outputs());
         assert_eq!(gradient.len(), self.parameters(), "gradient");
         assert_eq!(actions.len(), rows * width, "actions");
         assert_eq!(d_log_probs.len(), rows, "derivatives by log-probabilities");
         assert_eq!(d_entropies.len(), rows, "derivatives by entropies");
         let params = self.split(params).0;
-        let (gradient, d_log_std) = gradient.split_at_mut(self.mlp.parameters());
-        let PolicyCache { mlp, inverse_std, d_outputs, .. } = cache;
+        let (gradient, d_log_std) = gradient.split_at_mut(self.network.parameters());
+        let PolicyCache { network, inverse_std, d_outputs, .. } = cache;
         d_outputs.resize(rows * outputs, 0.0);
         for i in 0..rows {
-            let output = &mlp.outputs()[i * outputs..(i + 1) * outputs];
+            let output = &network.outputs()[i * outputs..(i + 1) * outputs];
             let action = &actions[i * width..(i + 1) * width];
             let d_output = &mut d_outputs[i * outputs..(i + 1) * outputs];
             let (d_log_prob, d_entropy) = (d_log_probs[i], d_entropies[i]);
@@ -353,9 +368,9 @@ impl Policy {
             }
         }
         if self.head == Head::Bounded {
-            through_tanh(mlp.outputs(), d_outputs);
+            through_tanh(network.outputs(), d_outputs);
         }
-        self.mlp.backward(params, observations, d_outputs, mlp, gradient, None);
+        self.network.backward(params, observations, d_outputs, network, gradient);
     }
 
     /// The mean over the rows of the Kullback–Leibler divergence KL(old ‖ new), in nats, of two policies of
@@ -367,7 +382,7 @@ impl Policy {
     pub fn mean_kl(&self, old: (&[f32], &PolicyCache), new: (&[f32], &PolicyCache)) -> f64 {
         assert_eq!(old.1.rows(), new.1.rows(), "rows");
         let (old_log_std, new_log_std) = (self.log_std(old.0), self.log_std(new.0));
-        let outputs = self.mlp.outputs();
+        let outputs = self.network.outputs();
         let rows = old.1.outputs().chunks_exact(outputs).zip(new.1.outputs().chunks_exact(outputs));
         let sum: f64 = rows
             .map(|(old, new)| match self.head {

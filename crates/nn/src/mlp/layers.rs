@@ -3,11 +3,11 @@
 use crate::lanes::{LANES, Lanes, Op};
 
 /// Writes the transpose of `from`, whose rows have `columns` numbers, with rows `stride` apart.
-pub(super) struct Transpose<'a> {
-    pub(super) from: &'a [f32],
-    pub(super) columns: usize,
-    pub(super) to: &'a mut [f32],
-    pub(super) stride: usize,
+pub(crate) struct Transpose<'a> {
+    pub(crate) from: &'a [f32],
+    pub(crate) columns: usize,
+    pub(crate) to: &'a mut [f32],
+    pub(crate) stride: usize,
 }
 
 impl Op for Transpose<'_> {
@@ -41,7 +41,7 @@ impl Op for Transpose<'_> {
 }
 
 /// Replaces every number by the larger of itself and 0; NaN stays NaN.
-pub(super) struct ReluInPlace<'a>(pub(super) &'a mut [f32]);
+pub(crate) struct ReluInPlace<'a>(pub(crate) &'a mut [f32]);
 
 impl Op for ReluInPlace<'_> {
     type Output = ();
@@ -59,11 +59,11 @@ impl Op for ReluInPlace<'_> {
 /// Turns the gradient with respect to y into the one with respect to u, for y = max(u, 0) if `RELU` and y = tanh(u)
 /// otherwise, where it is δ·(1 − y²); and adds its sum over the rows, in order, to the gradient of the biases (to as many
 /// of them as there are).
-pub(super) struct Backward<'a, const RELU: bool> {
-    pub(super) delta: &'a mut [f32],
-    pub(super) y: &'a [f32],
-    pub(super) d_biases: &'a mut [f32],
-    pub(super) stride: usize,
+pub(crate) struct Backward<'a, const RELU: bool> {
+    pub(crate) delta: &'a mut [f32],
+    pub(crate) y: &'a [f32],
+    pub(crate) d_biases: &'a mut [f32],
+    pub(crate) stride: usize,
 }
 
 impl<const RELU: bool> Op for Backward<'_, RELU> {
@@ -120,6 +120,23 @@ impl<const RELU: bool> Backward<'_, RELU> {
         }
         for c in 0..C {
             lanes.store_partial(&mut self.d_biases[j + c * LANES..], sums[c]);
+        }
+    }
+}
+
+/// Turns the tangent of u into that of y = max(u, 0).
+pub(crate) struct ReluTangent<'a> {
+    pub(crate) d_u: &'a mut [f32],
+    pub(crate) y: &'a [f32],
+}
+
+impl Op for ReluTangent<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, _lanes: L) {
+        for (d_u, y) in self.d_u.iter_mut().zip(self.y) {
+            *d_u = if *y > 0.0 { *d_u } else { 0.0 };
         }
     }
 }

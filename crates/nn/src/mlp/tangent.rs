@@ -1,5 +1,6 @@
 //! Forward-mode derivatives: how outputs move when parameters do.
 
+use super::layers::ReluTangent;
 use super::{Activation, Mlp, MlpCache, padded};
 use crate::dots::Dots;
 use crate::lanes::{Lanes, Op};
@@ -23,6 +24,19 @@ impl Mlp {
         cache: &mut MlpCache,
         d_outputs: &mut [f32],
     ) {
+        self.tangent_of(params, direction, inputs, None, cache, d_outputs);
+    }
+
+    /// The same where the inputs move as well, by `moved` `[rows, inputs]`.
+    pub(crate) fn tangent_of(
+        &self,
+        params: &[f32],
+        direction: &[f32],
+        inputs: &[f32],
+        moved: Option<&[f32]>,
+        cache: &mut MlpCache,
+        d_outputs: &mut [f32],
+    ) {
         let rows = cache.rows;
         assert!(!self.layer_norm(), "no tangents through layer normalisation");
         assert_eq!(params.len(), self.parameters(), "parameter vector");
@@ -31,6 +45,7 @@ impl Mlp {
         assert_eq!(d_outputs.len(), rows * self.outputs(), "tangents of the outputs");
         let MlpCache { activations, deltas: [d_x, d_y], tangents, .. } = cache;
         let mut x = Matrix { data: inputs, stride: self.inputs() };
+        let moved = moved.map(|data| Matrix { data, stride: self.inputs() });
         for (l, layer) in self.hidden_layers().iter().enumerate() {
             let stride = padded(layer.outputs);
             let product = |a: Matrix<'_>, weights: &[f32], start: Start<'_>, into: &mut [f32]| {
@@ -47,8 +62,8 @@ impl Mlp {
             let d_u = &mut d_y[..rows * stride];
             let start = Start::Bias(&direction[layer.biases.clone()]);
             product(x, &direction[layer.weights.clone()], start, d_u);
-            if l > 0 {
-                let moved = Matrix { data: d_x, stride: padded(layer.inputs) };
+            let below = Matrix { data: d_x, stride: padded(layer.inputs) };
+            if let Some(moved) = if l > 0 { Some(below) } else { moved } {
                 product(moved, &params[layer.weights.clone()], Start::Destination, d_u);
             }
             let y = &activations[l][..rows * stride];
@@ -65,12 +80,12 @@ impl Mlp {
         };
         let biases = &direction[layer.biases.clone()];
         dots(x, &direction[layer.weights.clone()], biases, d_outputs);
-        if !self.hidden_layers().is_empty() {
+        let below = Matrix { data: d_x, stride: padded(layer.inputs) };
+        if let Some(d_x) = if self.hidden_layers().is_empty() { moved } else { Some(below) } {
             // What the moved inputs of the layer add; its own biases have been counted.
             tangents.resize(d_outputs.len() + layer.outputs, 0.0);
             let (zero, moved) = tangents.split_at_mut(layer.outputs);
             zero.fill(0.0);
-            let d_x = Matrix { data: d_x, stride: padded(layer.inputs) };
             dots(d_x, &params[layer.weights.clone()], zero, moved);
             d_outputs.iter_mut().zip(moved).for_each(|(sum, part)| *sum += *part);
         }
@@ -90,23 +105,6 @@ impl Op for TanhTangent<'_> {
     fn run<L: Lanes>(self, _lanes: L) {
         for (d_u, y) in self.d_u.iter_mut().zip(self.y) {
             *d_u *= 1.0 - y * y;
-        }
-    }
-}
-
-/// Turns the tangent of u into that of y = max(u, 0).
-struct ReluTangent<'a> {
-    d_u: &'a mut [f32],
-    y: &'a [f32],
-}
-
-impl Op for ReluTangent<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<L: Lanes>(self, _lanes: L) {
-        for (d_u, y) in self.d_u.iter_mut().zip(self.y) {
-            *d_u = if *y > 0.0 { *d_u } else { 0.0 };
         }
     }
 }

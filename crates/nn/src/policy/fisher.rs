@@ -24,15 +24,15 @@ impl Policy {
         product: &mut [f32],
     ) {
         assert_eq!(product.len(), self.parameters(), "product");
-        let (rows, outputs) = (cache.rows(), self.mlp.outputs());
+        let (rows, outputs) = (cache.rows(), self.network.outputs());
         let params = self.split(params).0;
         let (vector, along_log_std) = self.split(vector);
-        let (product, product_log_std) = product.split_at_mut(self.mlp.parameters());
-        let PolicyCache { mlp, inverse_std, d_outputs, .. } = cache;
+        let (product, product_log_std) = product.split_at_mut(self.network.parameters());
+        let PolicyCache { network, inverse_std, d_outputs, .. } = cache;
         d_outputs.resize(rows * outputs, 0.0);
-        self.mlp.tangent(params, vector, observations, mlp, d_outputs);
+        self.network.tangent(params, vector, observations, network, d_outputs);
         if self.head == Head::Bounded {
-            through_tanh(mlp.outputs(), d_outputs);
+            through_tanh(network.outputs(), d_outputs);
         }
         match self.head {
             Head::Gaussian | Head::Bounded => {
@@ -46,15 +46,15 @@ impl Policy {
                 }
             }
             Head::Categorical => {
-                let logits = mlp.outputs().chunks_exact(outputs);
+                let logits = network.outputs().chunks_exact(outputs);
                 for (row, logits) in d_outputs.chunks_exact_mut(outputs).zip(logits) {
                     categorical::fisher(logits, row);
                 }
             }
         }
         if self.head == Head::Bounded {
-            through_tanh(mlp.outputs(), d_outputs);
+            through_tanh(network.outputs(), d_outputs);
         }
-        self.mlp.backward(params, observations, d_outputs, mlp, product, None);
+        self.network.backward(params, observations, d_outputs, network, product);
     }
 }

@@ -1,7 +1,7 @@
 //! The same networks written plainly in f64: what the fast ones are checked against.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
-use wr2l_nn::{Activation, Head, Mlp, Policy};
+use wr2l_nn::{Activation, Convolutions, Head, Mlp, Network, Policy};
 use wr2l_rng::{Purpose, Stream, StreamKey};
 
 /// A test stream.
@@ -82,10 +82,57 @@ pub(crate) fn distribution(head: Head, outputs: &[f64], log_std: &[f64], action:
     }
 }
 
+/// Features of an image, by the sum over channels and offsets that defines a convolution.
+pub(crate) fn convolutions(layers: &Convolutions, params: &[f64], image: &[f64]) -> Vec<f64> {
+    let (mut from, mut x, mut rest) = (layers.image(), image.to_vec(), params);
+    for shape in layers.shapes() {
+        let (n, kernel, channels) = (shape.filters, shape.kernel, from.channels);
+        let (weights, after) = rest.split_at(kernel * kernel * channels * n);
+        let (biases, after) = after.split_at(n);
+        rest = after;
+        let reach = |size: usize| size as isize + 2 * shape.padding as isize - kernel as isize;
+        let pixel = |row: isize, column: isize, channel: usize| {
+            let inside =
+                (0..from.height as isize).contains(&row) && (0..from.width as isize).contains(&column);
+            if inside { x[(row as usize * from.width + column as usize) * channels + channel] } else { 0.0 }
+        };
+        let mut y = Vec::new();
+        for top in (0..=reach(from.height)).step_by(shape.stride) {
+            for left in (0..=reach(from.width)).step_by(shape.stride) {
+                for filter in 0..n {
+                    let mut sum = biases[filter];
+                    for i in 0..kernel * kernel * channels {
+                        let (row, column) = (i / channels / kernel, i / channels % kernel);
+                        let (row, column) = (top + row as isize, left + column as isize);
+                        let pad = shape.padding as isize;
+                        sum += weights[i * n + filter] * pixel(row - pad, column - pad, i % channels);
+                    }
+                    y.push(sum.max(0.0));
+                }
+            }
+        }
+        from.height = (reach(from.height) as usize) / shape.stride + 1;
+        from.width = (reach(from.width) as usize) / shape.stride + 1;
+        from.channels = n;
+        x = y;
+    }
+    assert_eq!(from, layers.features());
+    x
+}
+
+/// Outputs of a network for one input row.
+pub(crate) fn network(network: &Network, params: &[f64], input: &[f64]) -> Vec<f64> {
+    let Some(layers) = network.convolutions() else { return mlp(network.dense(), params, input) };
+    let (before, params) = params.split_at(layers.parameters());
+    let (image, beside) = input.split_at(layers.image().numbers());
+    let seen = [convolutions(layers, before, image), beside.to_vec()].concat();
+    mlp(network.dense(), params, &seen)
+}
+
 /// Log-probability and entropy of a policy for one row.
 pub(crate) fn policy(policy: &Policy, params: &[f64], observation: &[f64], action: &[f64]) -> (f64, f64) {
-    let (mlp_params, log_std) = params.split_at(policy.mlp().parameters());
-    let mut outputs = mlp(policy.mlp(), mlp_params, observation);
+    let (weights, log_std) = params.split_at(policy.network().parameters());
+    let mut outputs = network(policy.network(), weights, observation);
     if policy.head() == Head::Bounded {
         outputs.iter_mut().for_each(|y| *y = y.tanh());
     }
