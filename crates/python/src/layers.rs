@@ -38,7 +38,7 @@ impl Layers {
     /// None of a policy whose network is no plain one.
     pub(crate) fn of(actor: &Actor) -> Option<Self> {
         let mlp = actor.policy().mlp();
-        if mlp.layer_norm() {
+        if mlp.layer_norm() || actor.policy().network().convolutions().is_some() {
             return None;
         }
         let sizes = mlp.sizes();

@@ -1,6 +1,8 @@
 //! Policies on the way.
 
-use wr2l_nn::{Activation, Head, InstructionSet, Normaliser, Policy};
+use wr2l_nn::{
+    Activation, Convolution, Convolutions, Head, Image, InstructionSet, NnError, Normaliser, Policy,
+};
 use wr2l_rl::Actor;
 use wr2l_sim::ActionSpace;
 
@@ -34,6 +36,27 @@ impl Travels for ActionSpace {
     }
 }
 
+/// Convolutions in numbers: the image, and four for each.
+fn numbers_of(convolutions: &Convolutions) -> Vec<usize> {
+    let Image { height, width, channels } = convolutions.image();
+    let shapes = convolutions.shapes().flat_map(|c| [c.filters, c.kernel, c.stride, c.padding]);
+    [height, width, channels].into_iter().chain(shapes).collect()
+}
+
+/// The convolutions that some numbers stand for; none by none.
+fn convolutions_of(numbers: &[usize]) -> Result<Option<Convolutions>, NnError> {
+    let [height, width, channels, rest @ ..] = numbers else { return Ok(None) };
+    let image = Image { height: *height, width: *width, channels: *channels };
+    let shapes = rest.as_chunks().0.iter();
+    let shapes = shapes.map(|[filters, kernel, stride, padding]| Convolution {
+        filters: *filters,
+        kernel: *kernel,
+        stride: *stride,
+        padding: *padding,
+    });
+    Convolutions::new(image, &shapes.collect::<Vec<_>>()).map(Some)
+}
+
 impl Travels for Actor {
     fn write(&self, to: &mut Writer) {
         let mlp = self.policy().mlp();
@@ -46,7 +69,12 @@ impl Travels for Actor {
             Activation::Tanh => 0,
             Activation::Relu => 1,
         });
-        to.counts(mlp.sizes());
+        let network = self.policy().network();
+        let numbers = network.convolutions().map_or_else(Vec::new, numbers_of);
+        to.counts(&numbers);
+        let mut sizes = mlp.sizes().to_vec();
+        sizes[0] = network.inputs();
+        to.counts(&sizes);
         to.floats(self.params());
         let normaliser = self.normaliser();
         to.reals(normaliser.mean());
@@ -69,16 +97,23 @@ impl Travels for Actor {
             1 => Activation::Relu,
             _ => return Err(Malformed),
         };
+        let numbers = from.counts()?;
         let sizes = from.counts()?;
         let [inputs, hidden @ .., outputs] = &sizes[..] else { return Err(Malformed) };
         let params = from.floats()?;
         // No larger than what is there: every layer has at least as many parameters as inputs and outputs.
-        if sizes.iter().any(|size| *size > params.len()) {
+        // Of an image each pixel has not.
+        let most = if numbers.is_empty() { params.len() } else { u32::MAX as usize };
+        if *inputs > most || sizes[1..].iter().any(|size| *size > params.len()) {
             return Err(Malformed);
         }
         let policy = Policy::new(head, *inputs, hidden, *outputs, InstructionSet::detect())
             .map_err(|_| Malformed)?
             .with_activation(activation);
+        let policy = match convolutions_of(&numbers).map_err(|_| Malformed)? {
+            Some(convolutions) => policy.with_convolutions(convolutions).map_err(|_| Malformed)?,
+            None => policy,
+        };
         let (mean, inverse, clip) = (from.reals()?, from.reals()?, from.real()?);
         let normaliser = Normaliser::from_parts(mean, inverse, clip).map_err(|_| Malformed)?;
         let actions = ActionSpace::read(from)?;
@@ -86,5 +121,36 @@ impl Travels for Actor {
         Self::new(policy, params, normaliser, actions)
             .and_then(|actor| actor.with_history(frames))
             .map_err(|_| Malformed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_over_images_arrives_with_its_convolutions() {
+        let image = Image { height: 9, width: 8, channels: 2 };
+        let shapes = [
+            Convolution { filters: 3, kernel: 4, stride: 2, padding: 1 },
+            Convolution { filters: 2, kernel: 2, stride: 1, padding: 0 },
+        ];
+        let convolutions = Convolutions::new(image, &shapes).unwrap();
+        let policy = Policy::categorical(image.numbers() + 1, &[2], 2).unwrap();
+        let policy = policy.with_convolutions(convolutions).unwrap();
+        let params: Vec<f32> = (0..policy.parameters()).map(|i| i as f32).collect();
+        let normaliser = Normaliser::identity(image.numbers() + 1);
+        let sent = Actor::new(policy, params, normaliser, ActionSpace::Discrete { n: 2 }).unwrap();
+        let mut to = Writer::default();
+        sent.write(&mut to);
+        let bytes = to.into_bytes();
+        let got = Actor::read(&mut Reader::new(&bytes)).unwrap();
+        let convolutions = got.policy().network().convolutions().unwrap();
+        assert_eq!(
+            (convolutions.image(), convolutions.shapes().collect::<Vec<_>>()),
+            (image, shapes.to_vec())
+        );
+        assert_eq!((got.input_dim(), got.params()), (sent.input_dim(), sent.params()));
+        assert_eq!(got.policy().mlp().sizes(), sent.policy().mlp().sizes());
     }
 }

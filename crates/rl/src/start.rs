@@ -38,6 +38,12 @@ impl Start<'_> {
         if (own.policy().head() == Head::Bounded) != (actor.policy().head() == Head::Bounded) {
             return Err(Misfit::Bounded { learner, got: actor.policy().head() == Head::Bounded });
         }
+        let eyes = |actor: &Actor| {
+            actor.policy().network().convolutions().map(|c| (c.image(), c.shapes().collect::<Vec<_>>()))
+        };
+        if eyes(own) != eyes(actor) {
+            return Err(Misfit::Convolutions { learner });
+        }
         let hidden = |actor: &Actor| {
             let sizes = actor.policy().mlp().sizes();
             sizes[1..sizes.len() - 1].to_vec()
@@ -116,6 +122,12 @@ pub enum Misfit {
         learner: &'static str,
         /// Whether the policy's actions are bounded by tanh.
         got: bool,
+    },
+    /// It sees images through other convolutions, or through none.
+    #[error("the policy's convolutions are not those of `{learner}` here")]
+    Convolutions {
+        /// The learner.
+        learner: &'static str,
     },
     /// Its network has other hidden layers.
     #[error("the policy's hidden layers are {got:?}, and `{learner}.hidden` is {expected:?}")]

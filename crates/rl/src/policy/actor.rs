@@ -33,15 +33,15 @@ impl Actor {
             false => Err(RlError::Shape { what, expected, got }),
         };
         shape("policy weights", policy.parameters(), params.len())?;
-        shape("observation normaliser", policy.mlp().inputs(), normaliser.dim())?;
+        shape("observation normaliser", policy.network().inputs(), normaliser.dim())?;
         shape("action", policy.action_dim(), actions.dim())?;
         if let ActionSpace::Discrete { n } = actions {
-            shape("choices", policy.mlp().outputs(), n)?;
+            shape("choices", policy.network().outputs(), n)?;
         }
         if params.iter().any(|w| !w.is_finite()) {
             return Err(RlError::NotFinite { what: "a policy weight", iteration: 0 });
         }
-        let history = History::none(policy.mlp().inputs(), policy.action_dim());
+        let history = History::none(policy.network().inputs(), policy.action_dim());
         Ok(Self { policy, params, normaliser, actions, history })
     }
 
@@ -86,7 +86,7 @@ impl Actor {
 
     /// Length of its inputs: of an observation and the memory behind it.
     pub fn input_dim(&self) -> usize {
-        self.policy.mlp().inputs()
+        self.policy.network().inputs()
     }
 
     /// Length of an action.

@@ -11,14 +11,14 @@ pub(crate) mod networks;
 
 use std::time::Instant;
 
-use wr2l_nn::{Normaliser, RunningMoments, clip_scale};
+use wr2l_nn::{Convolutions, Normaliser, RunningMoments, clip_scale};
 use wr2l_rng::{Purpose, StreamKey};
 use wr2l_sim::SimSpec;
 
 use crate::helper::with_helper;
 use crate::learner::transitions;
 use crate::ppo::loss::{Losses, Minibatch};
-use crate::ppo::networks::{CriticHalf, Half, PolicyHalf};
+use crate::ppo::networks::{Body, CriticHalf, Half, PolicyHalf};
 use crate::rollout::selection::kept;
 use crate::samples::{Estimation, Samples};
 use crate::start::CRITIC_ALONE;
@@ -69,11 +69,39 @@ impl Ppo {
         frames: usize,
         seed: u64,
     ) -> Result<Self, RlError> {
+        Self::with_body(config, spec, dim, frames, None, seed)
+    }
+
+    /// A learner whose policy and critic see each observation, or the image at its head, through `convolutions` of their own;
+    /// `config.hidden` are the dense layers behind them. Pixels are better scaled by whoever draws them than by running
+    /// moments: set `normalise_observations` to false.
+    ///
+    /// # Errors
+    /// As [`Ppo::new`]; [`RlError::Network`] if an observation has fewer numbers than the image.
+    pub fn over_images(
+        config: PpoConfig,
+        spec: &SimSpec,
+        dim: usize,
+        convolutions: &Convolutions,
+        seed: u64,
+    ) -> Result<Self, RlError> {
+        Self::with_body(config, spec, dim, 0, Some(convolutions), seed)
+    }
+
+    fn with_body(
+        config: PpoConfig,
+        spec: &SimSpec,
+        dim: usize,
+        frames: usize,
+        convolutions: Option<&Convolutions>,
+        seed: u64,
+    ) -> Result<Self, RlError> {
         config.validate()?;
         let history = History::of(spec, frames)?;
         let (inputs, told) = (history.inputs(), if config.critic_sees_dynamics { dim } else { 0 });
-        let policy = PolicyHalf::new(inputs, &spec.actions, &config.hidden, config.initial_std, seed)?;
-        let critic = CriticHalf::new(inputs, told, &config.hidden, seed)?;
+        let body = Body { inputs, convolutions, hidden: &config.hidden };
+        let policy = PolicyHalf::new(body, &spec.actions, config.initial_std, seed)?;
+        let critic = CriticHalf::new(body, told, seed)?;
         let actor = Actor::new(
             policy.policy().clone(),
             policy.params().to_vec(),

@@ -1,7 +1,9 @@
 //! PPO's two networks, each with its optimiser and all scratch that learning needs: two halves of an update that
 //! have nothing in common but the norm of their gradients, so that two threads can do one each.
 
-use wr2l_nn::{Adam, AdamConfig, Mlp, MlpCache, Policy, PolicyCache, squared_norm};
+use wr2l_nn::{
+    Adam, AdamConfig, Convolutions, Mlp, Network, NetworkCache, NnError, Policy, PolicyCache, squared_norm,
+};
 use wr2l_rng::{Purpose, StreamKey};
 use wr2l_sim::ActionSpace;
 
@@ -13,6 +15,39 @@ use crate::{Persist, PpoConfig, RlError, State, StateError};
 const ADAM_EPSILON: f64 = 1e-5;
 /// Rows whose activations are in memory at once: they fit into the second-level cache together with the weights.
 const CHUNK: usize = 64;
+
+/// What policy and critic are made of, between what they see and their outputs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Body<'a> {
+    /// Numbers that the policy sees.
+    pub(crate) inputs: usize,
+    /// Convolutions of the image at their head, if they begin with one.
+    pub(crate) convolutions: Option<&'a Convolutions>,
+    /// Widths of the hidden layers.
+    pub(crate) hidden: &'a [usize],
+}
+
+impl Body<'_> {
+    fn policy(self, actions: &ActionSpace) -> Result<Policy, NnError> {
+        let policy = match actions {
+            ActionSpace::Continuous { low, .. } => Policy::gaussian(self.inputs, self.hidden, low.len())?,
+            ActionSpace::Discrete { n } => Policy::categorical(self.inputs, self.hidden, *n)?,
+        };
+        match self.convolutions {
+            Some(convolutions) => policy.with_convolutions(convolutions.clone()),
+            None => Ok(policy),
+        }
+    }
+
+    /// Values of states that have `dim` numbers more.
+    fn critic(self, dim: usize) -> Result<Network, NnError> {
+        let dense = Network::from(Mlp::new(&[&[self.inputs + dim], self.hidden, &[1]].concat())?);
+        match self.convolutions {
+            Some(convolutions) => dense.with_convolutions(convolutions.clone()),
+            None => Ok(dense),
+        }
+    }
+}
 
 /// Half of an update.
 pub(crate) trait Half: Send {
@@ -114,18 +149,9 @@ pub(crate) struct PolicyHalf {
 }
 
 impl PolicyHalf {
-    /// A freshly initialised policy of so many inputs, whose real actions have standard deviation `std`.
-    pub(crate) fn new(
-        inputs: usize,
-        actions: &ActionSpace,
-        hidden: &[usize],
-        std: f64,
-        seed: u64,
-    ) -> Result<Self, RlError> {
-        let policy = match actions {
-            ActionSpace::Continuous { low, .. } => Policy::gaussian(inputs, hidden, low.len())?,
-            ActionSpace::Discrete { n } => Policy::categorical(inputs, hidden, *n)?,
-        };
+    /// A freshly initialised policy of such a body, whose real actions have standard deviation `std`.
+    pub(crate) fn new(body: Body<'_>, actions: &ActionSpace, std: f64, seed: u64) -> Result<Self, RlError> {
+        let policy = body.policy(actions)?;
         let mut params = vec![0.0; policy.parameters()];
         policy.initialise(&mut StreamKey::new(seed, Purpose::Initialisation).lane(0).stream(), &mut params);
         let weights = params.len() - policy.log_std(&params).len();
@@ -169,7 +195,7 @@ impl Half for PolicyHalf {
         let clip = config.clip as f32;
         gradient.fill(0.0);
         for rows in minibatch.rows.chunks(CHUNK) {
-            gather(&samples.inputs, policy.mlp().inputs(), rows, inputs);
+            gather(&samples.inputs, policy.network().inputs(), rows, inputs);
             gather(&samples.actions, policy.action_dim(), rows, actions);
             policy.forward(params, inputs, cache);
             policy.evaluate(params, actions, cache);
@@ -207,18 +233,18 @@ impl Half for PolicyHalf {
 #[derive(Debug)]
 #[repr(align(128))]
 pub(crate) struct CriticHalf {
-    critic: Mlp,
+    critic: Network,
     /// Number of dynamics parameters that it sees.
     dim: usize,
     learning: Learning,
-    cache: MlpCache,
+    cache: NetworkCache,
     d_values: Vec<f32>,
 }
 
 impl CriticHalf {
-    /// A freshly initialised critic that sees `dim` dynamics parameters besides the policy's `inputs`.
-    pub(crate) fn new(inputs: usize, dim: usize, hidden: &[usize], seed: u64) -> Result<Self, RlError> {
-        let critic = Mlp::new(&[&[inputs + dim], hidden, &[1]].concat())?;
+    /// A freshly initialised critic that sees `dim` dynamics parameters besides the policy's inputs.
+    pub(crate) fn new(body: Body<'_>, dim: usize, seed: u64) -> Result<Self, RlError> {
+        let critic = body.critic(dim)?;
         let mut params = vec![0.0; critic.parameters()];
         let key = StreamKey::new(seed, Purpose::Initialisation).lane(1);
         critic.initialise(1.0, &mut key.stream(), &mut params);
@@ -278,7 +304,7 @@ impl Half for CriticHalf {
                 losses.value += f64::from(loss);
             }
             losses.count += rows.len() as f64;
-            critic.backward(params, inputs, d_values, cache, gradient, None);
+            critic.backward(params, inputs, d_values, cache, gradient);
         }
         squared_norm(gradient)
     }
@@ -299,6 +325,10 @@ mod tests {
     use wr2l_nn::norm;
 
     const INPUTS: usize = 3;
+
+    fn body(hidden: &[usize]) -> Body<'_> {
+        Body { inputs: INPUTS, convolutions: None, hidden }
+    }
 
     /// Made-up transitions.
     fn samples(n: usize, actions: &ActionSpace) -> Samples {
@@ -333,11 +363,11 @@ mod tests {
                 let samples = samples(n, &actions);
                 let rows: Vec<u32> = (0..n as u32).rev().collect();
                 let minibatch = Minibatch { rows: &rows, samples: &samples };
-                let mut policy = PolicyHalf::new(INPUTS, &actions, &[16, 8], 1.0, 4).unwrap();
+                let mut policy = PolicyHalf::new(body(&[16, 8]), &actions, 1.0, 4).unwrap();
                 let what = format!("{actions:?}, clip_value {clip_value}");
                 directional_derivatives(&mut policy, |half| &mut half.learning, &config, minibatch, &what);
                 for dim in [0, 2] {
-                    let mut critic = CriticHalf::new(INPUTS, dim, &[16, 8], 4).unwrap();
+                    let mut critic = CriticHalf::new(body(&[16, 8]), dim, 4).unwrap();
                     let what = format!("{what}, critic sees {dim} parameters");
                     directional_derivatives(
                         &mut critic,
@@ -389,7 +419,7 @@ mod tests {
     #[test]
     fn a_critic_that_sees_the_dynamics_values_a_state_by_them_and_one_that_does_not_does_not() {
         for dim in [0, 2] {
-            let mut critic = CriticHalf::new(INPUTS, dim, &[16], 4).unwrap();
+            let mut critic = CriticHalf::new(body(&[16]), dim, 4).unwrap();
             let mut values = [0.0; 2];
             let inputs = [0.3, -0.2, 1.0].repeat(2);
             critic.values(States { inputs: &inputs, dynamics: &[0.5, 0.0, -0.5, 0.1] }, &mut values);
@@ -399,12 +429,12 @@ mod tests {
 
     #[test]
     fn real_actions_start_with_the_standard_deviation_that_is_asked_for() {
-        let half = |actions| PolicyHalf::new(INPUTS, &actions, &[8], 0.25, 4).unwrap();
+        let half = |actions| PolicyHalf::new(body(&[8]), &actions, 0.25, 4).unwrap();
         let real = half(ActionSpace::Continuous { low: vec![-1.0; 3], high: vec![1.0; 3] });
         assert_eq!(real.policy.log_std(real.params()), [0.25_f32.ln(); 3]);
         let choice = half(ActionSpace::Discrete { n: 2 });
         assert!(choice.policy.log_std(choice.params()).is_empty());
-        let other = PolicyHalf::new(INPUTS, &ActionSpace::Discrete { n: 2 }, &[8], 1.0, 4).unwrap();
+        let other = PolicyHalf::new(body(&[8]), &ActionSpace::Discrete { n: 2 }, 1.0, 4).unwrap();
         assert_eq!(choice.params(), other.params(), "a choice has none");
     }
 
@@ -412,7 +442,7 @@ mod tests {
     fn a_single_sample_gives_a_finite_gradient() {
         let actions = ActionSpace::Continuous { low: vec![-1.0], high: vec![1.0] };
         let samples = samples(1, &actions);
-        let mut policy = PolicyHalf::new(INPUTS, &actions, &[8], 1.0, 4).unwrap();
+        let mut policy = PolicyHalf::new(body(&[8]), &actions, 1.0, 4).unwrap();
         policy.gradient(&PpoConfig::default(), Minibatch { rows: &[0], samples: &samples });
         assert!(policy.learning.gradient.iter().all(|g| g.is_finite()));
         assert_eq!(policy.take_losses().policy, 0.0, "its standardised advantage is 0");

@@ -247,7 +247,7 @@ impl Trpo {
 
 impl Scratch {
     fn gather(&mut self, policy: &Policy, samples: &Samples, rows: &[u32]) {
-        let (width, act_dim) = (policy.mlp().inputs(), policy.action_dim());
+        let (width, act_dim) = (policy.network().inputs(), policy.action_dim());
         self.inputs.clear();
         self.actions.clear();
         for &row in rows {

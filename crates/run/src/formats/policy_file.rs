@@ -141,6 +141,9 @@ pub(crate) fn policy_bytes(
     origin: &PolicyOrigin,
     more: Vec<Tensor>,
 ) -> Result<Vec<u8>, String> {
+    if actor.policy().network().convolutions().is_some() {
+        return Err("a policy's file holds dense layers, and this one has convolutions".into());
+    }
     let normaliser = actor.normaliser();
     let header = Header {
         format: FORMAT,
