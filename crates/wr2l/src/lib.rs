@@ -54,6 +54,7 @@ pub use program::{program, started_by};
 pub use wr2l_eval as eval;
 pub use wr2l_finite as finite;
 pub use wr2l_nn as nn;
+pub use wr2l_pixels as pixels;
 pub use wr2l_report as report;
 pub use wr2l_rl as rl;
 pub use wr2l_rng as rng;

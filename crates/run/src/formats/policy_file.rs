@@ -141,9 +141,6 @@ pub(crate) fn policy_bytes(
     origin: &PolicyOrigin,
     more: Vec<Tensor>,
 ) -> Result<Vec<u8>, String> {
-    if actor.policy().network().convolutions().is_some() {
-        return Err("a policy's file holds dense layers, and this one has convolutions".into());
-    }
     let normaliser = actor.normaliser();
     let header = Header {
         format: FORMAT,
@@ -160,7 +157,7 @@ pub(crate) fn policy_bytes(
             ActionSpace::Discrete { n } => Actions::Discrete { n },
         },
     };
-    let mut tensors = weights(actor.policy(), actor.params());
+    let mut tensors = weights(actor.policy(), actor.params())?;
     let f64s = |values: &[f64]| values.iter().flat_map(|v| v.to_le_bytes()).collect();
     for (name, values) in [("mean", normaliser.mean()), ("inverse_deviation", normaliser.inverse_deviation())]
     {

@@ -7,8 +7,11 @@ use safetensors::{Dtype, SafeTensors};
 use wr2l_nn::Policy;
 use wr2l_rl::{Array, State};
 
-/// The flat parameters as named tensors.
-pub(super) fn weights(policy: &Policy, params: &[f32]) -> Vec<Tensor> {
+/// The flat parameters as named tensors; refuses those of convolutions.
+pub(super) fn weights(policy: &Policy, params: &[f32]) -> Result<Vec<Tensor>, String> {
+    if policy.network().convolutions().is_some() {
+        return Err("a policy's file holds dense layers, and this policy has convolutions".into());
+    }
     let tensor = |name: String, shape: Vec<usize>, values: &mut dyn Iterator<Item = f32>| Tensor {
         name,
         dtype: Dtype::F32,
@@ -35,7 +38,7 @@ pub(super) fn weights(policy: &Policy, params: &[f32]) -> Vec<Tensor> {
     if !rest.is_empty() {
         tensors.push(tensor("policy.log_std".into(), vec![rest.len()], &mut rest.iter().copied()));
     }
-    tensors
+    Ok(tensors)
 }
 
 /// Arrays of a state, by their names in it.
@@ -101,5 +104,24 @@ impl View for &Tensor {
 
     fn data_len(&self) -> usize {
         self.bytes.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wr2l_nn::{Convolution, Convolutions, Image};
+
+    use super::*;
+
+    #[test]
+    fn a_policy_with_convolutions_is_refused_rather_than_written_without_them() {
+        let image = Image { height: 4, width: 4, channels: 1 };
+        let shape = Convolution { filters: 2, kernel: 2, stride: 2, padding: 0 };
+        let convolutions = Convolutions::new(image, &[shape]).unwrap();
+        let dense = Policy::categorical(16, &[3], 2).unwrap();
+        assert!(weights(&dense, &vec![0.0; dense.parameters()]).is_ok());
+        let policy = dense.with_convolutions(convolutions).unwrap();
+        let refused = weights(&policy, &vec![0.0; policy.parameters()]).err().unwrap();
+        assert!(refused.contains("convolutions"), "{refused}");
     }
 }
