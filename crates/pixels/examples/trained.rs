@@ -55,22 +55,21 @@ pub(crate) fn eyes() -> Convolutions {
 
 /// The learner of a run.
 pub(crate) fn learner(simulator: &Simulator, pixels: bool, seed: u64) -> Result<Ppo, RlError> {
+    let (spec, dim) = (simulator.spec(), simulator.space().dim());
+    let usual = PpoConfig { lanes: LANES, horizon: HORIZON, ..PpoConfig::default() };
+    if !pixels {
+        return Ppo::new(usual, spec, dim, seed);
+    }
     let config = PpoConfig {
-        lanes: LANES,
-        horizon: HORIZON,
         epochs: 4,
         minibatches: 8,
         learning_rate: 1e-3,
         gamma: 0.98,
-        normalise_observations: !pixels,
-        hidden: if pixels { vec![64] } else { vec![64, 64] },
-        ..PpoConfig::default()
+        normalise_observations: false,
+        hidden: vec![64],
+        ..usual
     };
-    let dim = simulator.space().dim();
-    match pixels {
-        true => Ppo::over_images(config, simulator.spec(), dim, &eyes(), seed),
-        false => Ppo::new(config, simulator.spec(), dim, seed),
-    }
+    Ppo::over_images(config, spec, dim, &eyes(), seed)
 }
 
 /// Mean returns of the policy's likeliest actions under each of `points`, in z.

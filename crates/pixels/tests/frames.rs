@@ -211,6 +211,8 @@ fn states_rewards_and_ends_are_those_of_what_is_seen() {
         sim.state(lane, &mut state);
         state
     };
+    assert_eq!(b.set_forces(0, &[]), Ok(()));
+    assert!(b.set_forces(0, &[1.0]).is_err(), "a cart-pole has no bodies to push");
     for time in 0..40 {
         assert_eq!(step(a.as_mut(), 2 * time), step(b.as_mut(), 2 * time));
         (0..2).for_each(|lane| assert_eq!(state(a.as_ref(), lane), state(b.as_ref(), lane)));
@@ -225,9 +227,14 @@ fn process_noise_goes_before_the_camera_or_behind_it() {
     let (mut a, mut b) = (before.batch(1).unwrap(), behind.batch(1).unwrap());
     for sim in [&mut a, &mut b] {
         reset(sim.as_mut(), 0, 2);
+        sim.set_noise(0, 77);
         (0..4).for_each(|time| drop(step(sim.as_mut(), time)));
     }
     assert_eq!(observed(a.as_ref(), 0), observed(b.as_ref(), 0));
+    // A number of its own is another noise.
+    a.set_noise(0, 78);
+    [&mut a, &mut b].map(|sim| step(sim.as_mut(), 4));
+    assert_ne!(observed(a.as_ref(), 0), observed(b.as_ref(), 0));
 }
 
 #[test]
