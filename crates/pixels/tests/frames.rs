@@ -233,7 +233,9 @@ fn process_noise_goes_before_the_camera_or_behind_it() {
     assert_eq!(observed(a.as_ref(), 0), observed(b.as_ref(), 0));
     // A number of its own is another noise.
     a.set_noise(0, 78);
-    [&mut a, &mut b].map(|sim| step(sim.as_mut(), 4));
+    for sim in [&mut a, &mut b] {
+        step(sim.as_mut(), 4);
+    }
     assert_ne!(observed(a.as_ref(), 0), observed(b.as_ref(), 0));
 }
 
