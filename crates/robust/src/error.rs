@@ -134,6 +134,18 @@ pub(crate) fn check_finite(what: &'static str, values: &[f64], expected: usize) 
     }
 }
 
+/// Checks that `values` has `expected` numbers.
+pub(crate) fn check_dimension(
+    what: &'static str,
+    values: &[f64],
+    expected: usize,
+) -> Result<(), RobustError> {
+    match values.len() {
+        got if got == expected => Ok(()),
+        got => Err(RobustError::Dimension { what, expected, got }),
+    }
+}
+
 /// Checks that an option is finite and positive.
 pub(crate) fn check_positive(name: &'static str, value: f64) -> Result<(), RobustError> {
     if value.is_finite() && value > 0.0 {

@@ -5,7 +5,7 @@
 //!
 //! The mathematics knows no simulator: [`transport`] distances, the Hessian of their mean over transitions
 //! ([`hessian`], over a [`TransitionModel`](hessian::TransitionModel)), the [`ball`] that it spans within the
-//! parameters' hard bounds, and the search for the worst point of that ball ([`phase_one`], with [`gradient`] and
+//! parameters' hard bounds ([`matrix_free`] for thousands of them), and the search for the worst point of that ball ([`phase_one`], with [`gradient`] and
 //! [`line_search`], over an [`Objective`]). On top of it, [`BallEstimate`] and the [`adversary`] module put it to
 //! work on simulators:
 //!
@@ -45,6 +45,7 @@ pub mod gradient;
 pub mod hessian;
 mod linalg;
 pub mod line_search;
+pub mod matrix_free;
 mod objective;
 mod pairs;
 mod perturbation;

@@ -133,7 +133,7 @@ pub(crate) fn pair_hessians(
 }
 
 /// The two ends of a difference of half-width `step` around 0 within `[lower, upper]`.
-fn difference_points(lower: f64, upper: f64, step: f64) -> (f64, f64) {
+pub(crate) fn difference_points(lower: f64, upper: f64, step: f64) -> (f64, f64) {
     let (back, forth) = ((-lower).clamp(0.0, step), upper.clamp(0.0, step));
     let both = back.min(forth);
     if both >= SHORTEST * step {

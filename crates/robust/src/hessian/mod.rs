@@ -24,8 +24,8 @@ mod zero_order;
 
 pub(crate) use clipped::Contributions;
 pub use distance::{Distance, StateWeights, TransportEstimator};
-pub(crate) use gauss_newton::pair_hessians;
 pub use gauss_newton::{GaussNewton, gauss_newton};
+pub(crate) use gauss_newton::{difference_points, pair_hessians};
 pub use model::{FnModel, TransitionModel, WassersteinDistance};
 pub use zero_order::{ZeroOrder, zero_order};
 

@@ -175,7 +175,7 @@ impl<'a> WassersteinDistance<'a> {
 
     /// The features ([`Distance::features`]) of the next states under each of the points `z`, one row a point, all
     /// pairs in a row.
-    pub(super) fn features(&mut self, z: &[f64]) -> Result<Vec<Vec<f64>>, RobustError> {
+    pub(crate) fn features(&mut self, z: &[f64]) -> Result<Vec<Vec<f64>>, RobustError> {
         let mut rows = Vec::with_capacity(z.len() / self.model.dim());
         self.for_each_row(z, |_, next, distance, cloud, state_dim| {
             rows.push(next.chunks_exact(cloud).flat_map(|c| distance.features(c, state_dim)).collect());
