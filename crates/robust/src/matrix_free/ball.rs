@@ -65,6 +65,14 @@ impl<J: Jacobian> MatrixFreeBall<J> {
         Ok(Self { metric, epsilon, lower, upper, normal, unit: vec![0.0; dim] })
     }
 
+    /// The same ball with another radius.
+    ///
+    /// # Errors
+    /// [`RobustError::Parameter`] unless ε is positive and finite.
+    pub fn with_epsilon(self, epsilon: f64) -> Result<Self, RobustError> {
+        Self::new(self.metric, epsilon, self.lower, self.upper)
+    }
+
     /// Number of coordinates d of z.
     pub fn dim(&self) -> usize {
         self.metric.dim()
