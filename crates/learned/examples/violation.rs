@@ -145,6 +145,9 @@ const EPSILONS: [f64; 4] = [1e-5, 1e-4, 1e-3, 1e-2];
 /// The one that is drawn, and trained in.
 const EPSILON: f64 = 1e-3;
 
+/// Policy steps of the training whose policies are compared on the real system.
+const STEPS: u64 = 163_840;
+
 /// The cart-pole's own parameters against one policy.
 fn simulator_rows(csv: &mut String, actor: &Actor, seed: u64) -> Vec<Series> {
     let mut executor = Threads::new(&cart_pole(), 1).unwrap();
@@ -286,10 +289,10 @@ fn trained(folder: &Path) {
             println!("{line}");
             writeln!(csv, "{line}").unwrap();
         };
-        judge("simulator", train(&real, None, seed, 61_440));
-        judge("network", train(&learned, None, seed, 61_440));
-        judge("simulator-wr2l", train(&real, Some(&mut of_parameters), seed, 61_440));
-        judge("network-wr2l", train(&learned, Some(&mut of_weights), seed, 61_440));
+        judge("simulator", train(&real, None, seed, STEPS));
+        judge("network", train(&learned, None, seed, STEPS));
+        judge("simulator-wr2l", train(&real, Some(&mut of_parameters), seed, STEPS));
+        judge("network-wr2l", train(&learned, Some(&mut of_weights), seed, STEPS));
         std::fs::write(folder.join("trained.csv"), &csv).unwrap();
     }
 }

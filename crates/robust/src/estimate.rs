@@ -9,7 +9,7 @@ use crate::ball::{Ball, BallMeasure, Metric};
 use crate::config::{BallConfig, HessianMethod};
 use crate::error::check_finite;
 use crate::hessian::{
-    Distance, HessianEstimate, TransitionModel, WassersteinDistance, gauss_newton, zero_order,
+    Distance, HessianEstimate, PairDistances, TransitionModel, WassersteinDistance, gauss_newton, zero_order,
 };
 use crate::sampled::{self, Sample};
 use crate::{Pairs, RobustError, SimulatedTransitions};
@@ -182,17 +182,20 @@ impl BallEstimate {
             _ => Err(RobustError::Dimension { what: "z", expected: self.parameters.len(), got: z.len() }),
         }
     }
-    /// [`BallEstimate::measure`] for a log: `None` where a step diverged.
+
+    /// [`BallEstimate::measure_pairs`] of one point for a log: `None` where a step diverged.
     pub(crate) fn measure_or_none(
         &self,
         executor: &mut dyn Executor,
         z: &[f64],
-    ) -> Result<(Option<f64>, u64), RobustError> {
+    ) -> Result<(Option<PairDistances>, u64), RobustError> {
         if !self.has_distance() {
             return Ok((None, 0));
         }
-        match self.measure(executor, z) {
-            Ok((value, steps)) => Ok((Some(value), steps)),
+        let mut model = SimulatedTransitions::new(executor, &self.pairs);
+        let mut w = WassersteinDistance::new(&mut model, &self.distance)?;
+        match w.measure_pairs(z) {
+            Ok(values) => Ok((values.first().copied(), w.simulator_steps())),
             Err(RobustError::Diverged { .. }) => Ok((None, 2 * (self.pairs.len * self.pairs.samples) as u64)),
             Err(error) => Err(error),
         }

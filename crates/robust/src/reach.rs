@@ -9,7 +9,7 @@
 use wr2l_rl::Executor;
 
 use crate::ball::{Ball, BallMeasure};
-use crate::hessian::WassersteinDistance;
+use crate::hessian::{PairDistances, WassersteinDistance};
 use crate::{BallEstimate, RobustError, SimulatedTransitions};
 
 /// Points of a ray that are measured at most.
@@ -36,15 +36,31 @@ impl BallEstimate {
         executor: &mut dyn Executor,
         points: &[f64],
     ) -> Result<(Vec<f64>, u64), RobustError> {
+        let (values, steps) = self.measure_pairs(executor, points)?;
+        Ok((values.iter().map(|value| value.mean).collect(), steps))
+    }
+
+    /// W and the largest W₂² of a pair at each of `points` (`[rows, d]`); both infinite where a step diverges. Also the
+    /// one-step simulations.
+    ///
+    /// # Errors
+    /// Those of [`BallEstimate::measure_all`].
+    pub fn measure_pairs(
+        &self,
+        executor: &mut dyn Executor,
+        points: &[f64],
+    ) -> Result<(Vec<PairDistances>, u64), RobustError> {
         if !self.has_distance() {
             return Err(RobustError::NoStates);
         }
         let mut model = SimulatedTransitions::new(executor, &self.pairs);
         let mut w = WassersteinDistance::new(&mut model, &self.distance)?;
-        let values = match w.measure(points) {
+        let values = match w.measure_pairs(points) {
             Err(RobustError::Diverged { .. }) => {
-                let each = points.chunks_exact(self.parameters.len()).map(|z| match w.measure(z) {
-                    Err(RobustError::Diverged { .. }) => Ok(f64::INFINITY),
+                let each = points.chunks_exact(self.parameters.len()).map(|z| match w.measure_pairs(z) {
+                    Err(RobustError::Diverged { .. }) => {
+                        Ok(PairDistances { mean: f64::INFINITY, largest: f64::INFINITY })
+                    }
                     values => values.map(|values| values[0]),
                 });
                 each.collect::<Result<_, _>>()?

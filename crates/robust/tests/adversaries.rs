@@ -42,6 +42,7 @@ fn adversaries_choose_within_the_ball_and_alike_on_any_number_of_threads() {
     assert_eq!(point(&first), point(&choose(&mut boundary, &simulator, 0, 2)));
     assert_ne!(point(&first), point(&choose(&mut boundary, &simulator, 1, 1)));
     assert!(ball.contains(&point(&first)) && first.report.measured.unwrap() > 0.0);
+    assert!(first.report.largest.unwrap() > first.report.measured.unwrap());
 
     let mut uniform = Uniform::new(ball.clone(), config).unwrap();
     let z = |choice: &Choice, lane, episode| {

@@ -44,7 +44,8 @@ impl Adversary for Boundary {
         let report = Report {
             epsilon: Some(ball.epsilon()),
             taylor: Some(ball.value(&z)),
-            measured,
+            measured: measured.map(|w| w.mean),
+            largest: measured.map(|w| w.largest),
             ..Report::default()
         };
         Ok(Choice { source: Arc::new(Fixed(z)), report, simulator_steps: fitted.simulator_steps + one_step })

@@ -178,6 +178,9 @@ pub struct Report {
     pub taylor: Option<f64>,
     /// W of the chosen dynamics as measured; `None` also where a one-step simulation diverged.
     pub measured: Option<f64>,
+    /// The largest W₂² of a sampled pair under them ([`PairDistances`](crate::hessian::PairDistances)), from the same
+    /// transitions: what the average of Eq. 7 allows and Eq. 6 would not.
+    pub largest: Option<f64>,
     /// Phase I: gradients, gaps, step sizes.
     pub phase_one: Option<PhaseOneReport>,
     /// Episodes that diverged while J was measured.

@@ -142,7 +142,8 @@ impl Adversary for Population {
                 value: Some(values[1 + order[0]]),
                 worst: Some(first.clone()),
                 taylor: Some(ball.value(first)),
-                measured,
+                measured: measured.map(|w| w.mean),
+                largest: measured.map(|w| w.largest),
                 diverged,
                 ..Report::default()
             },

@@ -163,7 +163,8 @@ impl Adversary for Tail {
         report.worst = Some(points[worst].clone());
         report.taylor = Some(self.ball.value(&points[worst]));
         let (measured, one_step) = self.estimate.measure_or_none(executor, &points[worst])?;
-        report.measured = measured;
+        report.measured = measured.map(|w| w.mean);
+        report.largest = measured.map(|w| w.largest);
         self.seen.extend(points);
         self.values.extend(values);
         let most = tail.memory * (tail.evaluations + 1);

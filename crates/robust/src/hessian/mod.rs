@@ -26,7 +26,7 @@ pub(crate) use clipped::Contributions;
 pub use distance::{Distance, StateWeights, TransportEstimator};
 pub use gauss_newton::{GaussNewton, gauss_newton};
 pub(crate) use gauss_newton::{difference_points, pair_hessians};
-pub use model::{FnModel, TransitionModel, WassersteinDistance};
+pub use model::{FnModel, PairDistances, TransitionModel, WassersteinDistance};
 pub use zero_order::{ZeroOrder, zero_order};
 
 use nalgebra::DMatrix;

@@ -83,6 +83,15 @@ impl<F: FnMut(&[f64], &mut [f64])> TransitionModel for FnModel<F> {
 /// Rows of z that are simulated at once, so that memory stays bounded and several threads have work.
 const CHUNK: usize = 32;
 
+/// The squared distances of all pairs under one z, in two numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PairDistances {
+    /// W, their weighted mean: the average that the ball bounds (Eq. 7).
+    pub mean: f64,
+    /// The largest of them, without weights: what Eq. 6 would bound for every state and action, over those sampled.
+    pub largest: f64,
+}
+
 /// `W(z)`, the mean over state–action pairs of the squared distance between the next states under z and under the
 /// reference dynamics (Eq. 7), each times its weight ([`TransitionModel::weights`]).
 ///
@@ -167,6 +176,28 @@ impl<'a> WassersteinDistance<'a> {
             for ((a, b), weight) in clouds.zip(&weights) {
                 values.push(weight * distance.squared(a, b, state_dim)?);
             }
+            Ok(())
+        });
+        self.weights = weights;
+        done.map(|()| values)
+    }
+
+    /// W and the largest squared distance of a pair at each of the points `z` (`[rows, d]`), from the same next states.
+    ///
+    /// # Errors
+    /// As [`WassersteinDistance::measure`].
+    pub fn measure_pairs(&mut self, z: &[f64]) -> Result<Vec<PairDistances>, RobustError> {
+        let weights = std::mem::take(&mut self.weights);
+        let mut values = Vec::with_capacity(z.len() / self.model.dim());
+        let done = self.for_each_row(z, |reference, next, distance, cloud, state_dim| {
+            let (mut sum, mut largest) = (0.0, 0.0_f64);
+            let clouds = next.chunks_exact(cloud).zip(reference.chunks_exact(cloud));
+            for ((a, b), weight) in clouds.zip(&weights) {
+                let squared = distance.squared(a, b, state_dim)?;
+                sum += weight * squared;
+                largest = largest.max(squared);
+            }
+            values.push(PairDistances { mean: sum / weights.len() as f64, largest });
             Ok(())
         });
         self.weights = weights;

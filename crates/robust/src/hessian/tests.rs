@@ -282,3 +282,37 @@ fn the_stated_error_of_a_half_width_is_how_far_it_moves_when_the_curvature_does_
     let free = HessianEstimate { cut: Vec::new(), cut_error: Vec::new(), ..estimate };
     assert_eq!(free.half_width_errors(), [0.5 * 0.002 / 0.5, 0.5 * 0.8 / 40.0]);
 }
+
+#[test]
+fn the_largest_distance_is_that_of_one_pair_whatever_the_weights_and_the_mean_is_w_to_the_bit() {
+    struct Weighted;
+    impl TransitionModel for Weighted {
+        fn dim(&self) -> usize {
+            1
+        }
+        fn pairs(&self) -> usize {
+            3
+        }
+        fn state_dim(&self) -> usize {
+            1
+        }
+        fn weights(&self) -> &[f64] {
+            &[2.0, 0.1, 0.9]
+        }
+        fn next_states(&mut self, z: &[f64], out: &mut [f64]) -> Result<(), RobustError> {
+            for (z, out) in z.iter().zip(out.chunks_exact_mut(3)) {
+                out.copy_from_slice(&[0.3 * z, -5.0 * z, 1.0 + z]);
+            }
+            Ok(())
+        }
+    }
+    let (mut model, distance) = (Weighted, Distance::default());
+    let mut w = WassersteinDistance::new(&mut model, &distance).unwrap();
+    let z = [0.0, 0.5, -2.0];
+    let (pairs, means) = (w.measure_pairs(&z).unwrap(), w.measure(&z).unwrap());
+    for ((pair, mean), z) in pairs.iter().zip(means).zip(z) {
+        assert_eq!(pair.mean, mean);
+        assert!((pair.largest - 25.0 * z * z).abs() < 1e-12);
+        assert!((mean - (0.18 + 2.5 + 0.9) / 3.0 * z * z).abs() < 1e-12);
+    }
+}

@@ -87,6 +87,13 @@ pub struct Measured {
     pub alone: [f64; 2],
     /// W as measured at the two ends of `jointly`.
     pub jointly: [f64; 2],
+    /// The largest W₂² of a sampled pair at the two ends of `alone`, in squared units of the state: what Eq. 6 would bound where
+    /// W, its average, is bounded (Eq. 7). Files of before do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alone_largest: Option<[f64; 2]>,
+    /// The same at the two ends of `jointly`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jointly_largest: Option<[f64; 2]>,
     /// Lowest and highest value that stays within ε by the measured W while all other parameters keep their nominal
     /// values.
     pub range: [f64; 2],
@@ -301,15 +308,17 @@ fn measured(
             axes.extend_from_slice(&axis);
         }
     }
-    let (distances, _) = estimate.measure_all(executor, &ends)?;
+    let (distances, _) = estimate.measure_pairs(executor, &ends)?;
     let (reach, _) = estimate.reach(executor, ball, &axes)?;
     let errors = estimate.hessian.half_width_errors();
     let rows = distances.chunks_exact(4).zip(reach.chunks_exact(2)).zip(errors);
     Ok(rows
         .map(|((w, t), error)| Measured {
             error,
-            alone: [w[0], w[1]],
-            jointly: [w[2], w[3]],
+            alone: [w[0].mean, w[1].mean],
+            jointly: [w[2].mean, w[3].mean],
+            alone_largest: Some([w[0].largest, w[1].largest]),
+            jointly_largest: Some([w[2].largest, w[3].largest]),
             range: [-t[0], t[1]],
         })
         .collect())
@@ -365,6 +374,20 @@ mod tests {
         let old = BallSummary::read(file.path()).unwrap();
         assert_eq!(old, BallSummary { samples: 0, ..summary() });
         assert_eq!((old.largest_error(), old.warning()), (None, None));
+        // Before the largest distances were told.
+        let mut ball = summary();
+        let (ends, range) = ([0.4, 0.6], [5.0, 15.0]);
+        let (alone_largest, jointly_largest) = (Some([7.0, f64::INFINITY]), Some([8.0, 9.0]));
+        let told = Measured { error: 0.1, alone: ends, jointly: ends, alone_largest, jointly_largest, range };
+        ball.parameters[0].measured = Some(told.clone());
+        ball.write(file.path()).unwrap();
+        assert_eq!(BallSummary::read(file.path()).unwrap(), ball);
+        let text = std::fs::read_to_string(file.path()).unwrap();
+        let lines: Vec<_> = text.lines().filter(|line| !line.contains("_largest")).collect();
+        assert_eq!(lines.len(), text.lines().count() - 2);
+        std::fs::write(file.path(), lines.join("\n")).unwrap();
+        let untold = Measured { alone_largest: None, jointly_largest: None, ..told };
+        assert_eq!(BallSummary::read(file.path()).unwrap().parameters[0].measured, Some(untold));
     }
 
     #[test]
@@ -372,7 +395,14 @@ mod tests {
         let with = |errors: [f64; 2]| {
             let mut ball = summary();
             for (p, error) in ball.parameters.iter_mut().zip(errors) {
-                p.measured = Some(Measured { error, alone: [0.5; 2], jointly: [0.5; 2], range: p.bounds });
+                p.measured = Some(Measured {
+                    error,
+                    alone: [0.5; 2],
+                    jointly: [0.5; 2],
+                    alone_largest: None,
+                    jointly_largest: None,
+                    range: p.bounds,
+                });
             }
             (ball.largest_error(), ball.warning())
         };

@@ -64,6 +64,8 @@ impl Appended {
 pub(crate) struct CsvLog {
     file: Appended,
     columns: usize,
+    /// The column that a log of before does not have.
+    without: Option<usize>,
 }
 
 /// A cell of a log. What is not finite, and so has no value, is empty.
@@ -96,31 +98,50 @@ impl From<f64> for Cell {
 impl CsvLog {
     /// A new file with a header.
     pub(crate) fn create(path: &Path, columns: &[String]) -> Result<Self, RunError> {
-        let mut log = Self { file: Appended::create(path)?, columns: columns.len() };
+        let mut log = Self { file: Appended::create(path)?, columns: columns.len(), without: None };
         log.line(&columns.join(","))?;
         Ok(log)
     }
 
     /// The log of a run that goes on after `rows` rows: what comes after them was written after the checkpoint, and
-    /// goes. Also how many of the rows are there; fewer, if somebody has cut the file.
+    /// goes. Also how many of the rows are there; fewer, if somebody has cut the file. A log of before, which does not have the
+    /// column `newer`, goes on without it.
     ///
     /// # Errors
     /// [`RunError::Io`]; [`RunError::Content`] for a file with other columns.
-    pub(crate) fn resume(path: &Path, columns: &[String], rows: u64) -> Result<(Self, u64), RunError> {
+    pub(crate) fn resume(
+        path: &Path,
+        columns: &[String],
+        newer: &str,
+        rows: u64,
+    ) -> Result<(Self, u64), RunError> {
         if !path.exists() {
             return Ok((Self::create(path, columns)?, 0));
         }
-        let header = format!("{}\n", columns.join(","));
-        let mut kept = 0;
+        let header = |without: Option<usize>| {
+            let present = columns.iter().enumerate().filter(|(i, _)| Some(*i) != without);
+            present.map(|(_, name)| name.as_str()).collect::<Vec<_>>().join(",") + "\n"
+        };
+        let (whole, newer) = (header(None), columns.iter().position(|name| name == newer));
+        let (mut kept, mut without) = (0, None);
         let file = Appended::resume(path, |file| {
             let io = |error: std::io::Error| RunError::io("read", path, &error);
             // No more of a line is read than it may be long.
             let mut first = Vec::new();
-            file.by_ref().take(header.len() as u64).read_to_end(&mut first).map_err(io)?;
-            if first != header.as_bytes() {
-                return Err(RunError::content(path, Some(1), "its columns are not those of this run's log"));
+            file.by_ref().take(whole.len() as u64).read_to_end(&mut first).map_err(io)?;
+            let mut length = whole.len() as u64;
+            if first != whole.as_bytes() {
+                let older = header(newer);
+                if newer.is_none() || !first.starts_with(older.as_bytes()) {
+                    return Err(RunError::content(
+                        path,
+                        Some(1),
+                        "its columns are not those of this run's log",
+                    ));
+                }
+                (without, length) = (newer, older.len() as u64);
+                file.seek(SeekFrom::Start(length)).map_err(io)?;
             }
-            let mut length = header.len() as u64;
             while kept < rows {
                 let Some(line) = skip_line(file).map_err(io)? else { break };
                 length += line;
@@ -128,7 +149,7 @@ impl CsvLog {
             }
             Ok(length)
         })?;
-        Ok((Self { file, columns: columns.len() }, kept))
+        Ok((Self { file, columns: columns.len(), without }, kept))
     }
 
     /// Appends a row, one cell a column.
@@ -136,7 +157,9 @@ impl CsvLog {
         assert_eq!(cells.len(), self.columns, "a row has as many cells as the header has columns");
         let texts: Vec<String> = cells
             .iter()
-            .map(|cell| match cell {
+            .enumerate()
+            .filter(|(i, _)| Some(*i) != self.without)
+            .map(|(_, cell)| match cell {
                 Cell::Count(value) => value.to_string(),
                 Cell::Real(value) if value.is_finite() => value.to_string(),
                 Cell::Real(_) => String::new(),
@@ -204,18 +227,39 @@ mod tests {
             ("a,b\n1", 0, "a,b\n9,\n", 0),
         ] {
             std::fs::write(&path, before).unwrap();
-            let (mut log, found) = CsvLog::resume(&path, &columns(), rows).unwrap();
+            let (mut log, found) = CsvLog::resume(&path, &columns(), "new", rows).unwrap();
             assert_eq!(found, kept, "{before}");
             log.row(&[9_u64.into(), f64::NAN.into()]).unwrap();
             assert_eq!(std::fs::read_to_string(&path).unwrap(), after);
         }
         for other in ["", "a,b", "a,c\n1,2\n", "a,b,c\n"] {
             std::fs::write(&path, other).unwrap();
-            assert!(CsvLog::resume(&path, &columns(), 1).is_err(), "{other}");
+            assert!(CsvLog::resume(&path, &columns(), "new", 1).is_err(), "{other}");
             assert_eq!(std::fs::read_to_string(&path).unwrap(), other, "left alone");
         }
         std::fs::remove_file(&path).unwrap();
-        assert_eq!(CsvLog::resume(&path, &columns(), 3).unwrap().1, 0);
+        assert_eq!(CsvLog::resume(&path, &columns(), "new", 3).unwrap().1, 0);
+    }
+
+    #[test]
+    fn a_log_of_before_goes_on_without_the_newer_column() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log.csv");
+        let columns = ["a", "new", "b"].map(String::from);
+        for (before, after) in [
+            ("a,b\n1,2\n3,4\n5,6\n", "a,b\n1,2\n3,4\n7,9\n"),
+            ("a,new,b\n1,0,2\n3,0,4\n5", "a,new,b\n1,0,2\n3,0,4\n7,8,9\n"),
+        ] {
+            std::fs::write(&path, before).unwrap();
+            let (mut log, kept) = CsvLog::resume(&path, &columns, "new", 2).unwrap();
+            assert_eq!(kept, 2);
+            log.row(&[7_u64.into(), 8_u64.into(), 9_u64.into()]).unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), after);
+        }
+        for other in ["a,new\n1,2\n", "new,b\n1,2\n", "a,b", "b\n"] {
+            std::fs::write(&path, other).unwrap();
+            assert!(CsvLog::resume(&path, &columns, "new", 1).is_err(), "{other}");
+        }
     }
 
     #[cfg(target_os = "linux")]

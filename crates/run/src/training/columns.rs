@@ -53,6 +53,9 @@ pub const COLUMNS: [&str; 19] = [
     "skipped",
 ];
 
+/// The column of `adversary.csv` that logs of version 0.1 do not have.
+pub(crate) const W_LARGEST: &str = "w_largest";
+
 /// Columns of `adversary.csv`; then one per varied parameter, by its name, with its value in physical units. What
 /// does not apply to an adversary is empty.
 ///
@@ -64,6 +67,7 @@ pub const COLUMNS: [&str; 19] = [
 /// | `epsilon` | radius in force |
 /// | `return_reference`, `return_chosen` | J(0) and J(z) of the stochastic policy, on the same random numbers |
 /// | `w_measured`, `w_taylor` | W(z) as simulated (empty if a step diverged), and `½zᵀH₀z` |
+/// | `w_largest` | largest W₂² of a sampled pair under z, in squared units of the state, from the same transitions as `w_measured`, their average; logs of runs that began before it go on without it |
 /// | `inner_steps` | steps of the inner loop; what follows is of the last of them |
 /// | `stop` | why the inner loop ended: `steps`, `gradient`, `gap`, `no-signal` (J does not respond: z was kept), or `budget` (there was none: `search = "surrogate"`) |
 /// | `gap` | Frank–Wolfe gap before it, in units of return |
@@ -71,7 +75,7 @@ pub const COLUMNS: [&str; 19] = [
 /// | `signal_to_noise`, `split_half_cosine` | of the gradient; believe the cosine |
 /// | `diverged` | episodes that diverged while J was measured |
 /// | `seconds` | wall time of the turn |
-pub const TURN_COLUMNS: [&str; 17] = [
+pub const TURN_COLUMNS: [&str; 18] = [
     "turn",
     "steps",
     "simulator_steps",
@@ -80,6 +84,7 @@ pub const TURN_COLUMNS: [&str; 17] = [
     "return_chosen",
     "w_measured",
     "w_taylor",
+    W_LARGEST,
     "inner_steps",
     "stop",
     "gap",
@@ -192,6 +197,7 @@ pub(crate) fn turn_scalars(done: &TurnDone) -> Vec<(&'static str, f64)> {
         ("adversary/return_chosen", or_nothing(done.report.value)),
         ("adversary/w_measured", or_nothing(done.report.measured)),
         ("adversary/w_taylor", or_nothing(done.report.taylor)),
+        ("adversary/w_largest", or_nothing(done.report.largest)),
         ("adversary/epsilon", or_nothing(done.report.epsilon)),
         ("adversary/diverged", done.report.diverged as f64),
     ]
@@ -212,6 +218,7 @@ pub(crate) fn turn_cells(done: &TurnDone, dim: usize) -> Vec<Cell> {
         or_nothing(report.value),
         or_nothing(report.measured),
         or_nothing(report.taylor),
+        or_nothing(report.largest),
         or_nothing(phase_one.map(|found| found.steps.len() as f64)),
         Cell::Word(phase_one.map_or("", |found| stop_word(found.stop))),
         or_nothing(last.map(|step| step.gap)),

@@ -7,7 +7,7 @@ use crate::formats::folder::RunFolder;
 use crate::formats::log::CsvLog;
 use crate::plan::Plan;
 use crate::training::columns::{
-    IterationRow, iteration_columns, iteration_scalars, turn_cells, turn_columns, turn_scalars,
+    IterationRow, W_LARGEST, iteration_columns, iteration_scalars, turn_cells, turn_columns, turn_scalars,
 };
 use crate::training::counters::Counters;
 use crate::training::session::IterationDone;
@@ -63,7 +63,7 @@ impl Logs {
         summary::forget(folder)?;
         let mut resume = |name: &str, columns: &[String], rows: u64| {
             let path = folder.file(name);
-            let (log, kept) = CsvLog::resume(&path, columns, rows)?;
+            let (log, kept) = CsvLog::resume(&path, columns, W_LARGEST, rows)?;
             if kept < rows {
                 let path = path.display();
                 observer.warning(&format!(

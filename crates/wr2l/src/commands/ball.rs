@@ -47,9 +47,23 @@ pub(crate) fn run(args: &BallArgs) -> Result<(), RunError> {
     Ok(())
 }
 
-/// What the ball allows each parameter, how well that is known, and W as measured at the ends of it.
+/// What the ball allows each parameter, how well that is known, and W and the largest W₂² of a sampled pair as measured at the
+/// ends of it.
 pub(super) fn ball_table(ball: &BallSummary) -> String {
-    let header = ["parameter", "nominal", "alone", "", "error", "W there", "jointly", "", "W there", "unit"];
+    let header = [
+        "parameter",
+        "nominal",
+        "alone",
+        "",
+        "error",
+        "W there",
+        "largest",
+        "jointly",
+        "",
+        "W there",
+        "largest",
+        "unit",
+    ];
     let mut rows = vec![header.map(String::from)];
     for p in &ball.parameters {
         let of = |f: &dyn Fn(&Measured) -> String| p.measured.as_ref().map_or_else(String::new, f);
@@ -60,9 +74,11 @@ pub(super) fn ball_table(ball: &BallSummary) -> String {
             percent(relative(p, p.alone)),
             of(&|measured| format!("±{:.1} %", 100.0 * measured.error)),
             of(&|measured| distances(measured.alone)),
+            of(&|measured| measured.alone_largest.map_or_else(String::new, distances)),
             span(p.jointly),
             percent(relative(p, p.jointly)),
             of(&|measured| distances(measured.jointly)),
+            of(&|measured| measured.jointly_largest.map_or_else(String::new, distances)),
             p.unit.clone(),
         ]);
     }

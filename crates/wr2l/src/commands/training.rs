@@ -195,6 +195,7 @@ fn turn_event(turn: &TurnDone) -> serde_json::Value {
         "return_chosen": turn.report.value,
         "stop": found.map(|found| stop_word(found.stop)),
         "w_measured": turn.report.measured,
+        "w_largest": turn.report.largest,
         "w_taylor": turn.report.taylor,
         "seconds": turn.seconds,
     })
