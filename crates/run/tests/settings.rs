@@ -317,7 +317,7 @@ fn every_accepted_setting_changes_the_policy_or_is_known_not_to() {
 
 #[test]
 fn epopt_selects_within_any_budget_on_every_task() {
-    for task in ["cartpole", "inverted-pendulum", "hopper", "walker2d", "half-cheetah"] {
+    for task in ["cartpole", "inverted-pendulum", "torque-pendulum", "hopper", "walker2d", "half-cheetah"] {
         let task = format!("task={task}");
         let settings = |algorithm, steps| {
             let quick = ["ppo.hidden=[8]", "report.sweep=[]", "ball.pairs.target_error=0.0"];

@@ -1,111 +1,108 @@
-//! The cart-pole's equations of motion (Florian 2007, frictionless), integrated by explicit Euler steps.
+//! Robots whose equations of motion are written out, and the batches that step them.
+
+mod cart_pole;
+mod pendulum;
+
+use std::fmt;
 
 use wr2l_rng::Stream;
 
 use crate::batch::{check_numbers, judge_outcome};
 use crate::task::Quantity;
-use crate::{BatchSim, Divergence, DynamicsSpace, Engine, Outcome, SimError, SimSpec, Task};
+use crate::{ActionSpace, BatchSim, Divergence, DynamicsSpace, Engine, Outcome, SimError, SimSpec, Task};
 
-/// Positions, velocities and the number of elapsed steps.
-const SNAPSHOT_LEN: usize = 5;
+use cart_pole::CartPole;
+use pendulum::Pendulum;
 
 /// A state with a coordinate beyond this is diverged physics, as in MuJoCo (`mjMAXVAL`).
 const LARGEST: f64 = 1e10;
 
-/// The physical numbers of one cart-pole.
-#[derive(Clone, Debug)]
-struct Dynamics {
-    pole_half_length: f64,
-    pole_mass: f64,
-    cart_mass: f64,
-    force: f64,
-    gravity: f64,
+/// What moves a robot of `N` positions and as many velocities by one action: its physical numbers.
+trait Equations<const N: usize>: Clone + fmt::Debug + Send + Sync + 'static {
+    /// Sets one number.
+    fn set(&mut self, quantity: &Quantity, value: f64);
+
+    /// The action as it acts and costs; `None` if it is none.
+    fn control(&self, action: f64) -> Option<f64>;
+
+    /// A step of `dt` seconds, under a force from outside (horizontal, vertical; N) on the body that can be pushed, if one can.
+    fn advance(&self, dt: f64, control: f64, push: [f64; 2], qpos: &mut [f64; N], qvel: &mut [f64; N]);
 }
 
-impl Dynamics {
-    fn set(&mut self, quantity: &Quantity, value: f64) {
-        match quantity {
-            Quantity::PoleHalfLength => self.pole_half_length = value,
-            Quantity::PoleMass => self.pole_mass = value,
-            Quantity::CartMass => self.cart_mass = value,
-            Quantity::Force => self.force = value,
-            Quantity::Gravity => self.gravity = value,
-            other => unreachable!("the cart-pole's table has no {other:?}"),
-        }
-    }
-
-    /// Accelerations of cart and pole under a horizontal force.
-    fn accelerations(&self, force: f64, angle: f64, angular_velocity: f64) -> (f64, f64) {
-        let (sin, cos) = angle.sin_cos();
-        let total_mass = self.pole_mass + self.cart_mass;
-        let pole_moment = self.pole_mass * self.pole_half_length;
-        let push = (force + pole_moment * (angular_velocity * angular_velocity) * sin) / total_mass;
-        let angular = (self.gravity * sin - cos * push)
-            / (self.pole_half_length * (4.0 / 3.0 - self.pole_mass * (cos * cos) / total_mass));
-        (push - pole_moment * angular * cos / total_mass, angular)
-    }
-}
-
-#[derive(Clone, Debug)]
-struct Lane {
-    dynamics: Dynamics,
-    qpos: [f64; 2],
-    qvel: [f64; 2],
-    elapsed: u32,
-}
-
-/// The cart-pole with the parameters that vary.
+/// A robot with the parameters that vary.
 #[derive(Debug)]
-pub(crate) struct CartPoleModel {
+pub(crate) struct ClassicModel {
     task: Task,
     spec: SimSpec,
     space: DynamicsSpace,
 }
 
-impl CartPoleModel {
+impl ClassicModel {
     pub(crate) fn new(task: Task, space: DynamicsSpace) -> Self {
-        let spec = SimSpec { snapshot_len: SNAPSHOT_LEN, ..task.spec() };
+        let spec = task.spec();
+        // Positions, velocities and the number of elapsed steps.
+        let spec = SimSpec { snapshot_len: spec.state_dim() + 1, ..spec };
         Self { task, spec, space }
     }
 }
 
-impl Engine for CartPoleModel {
+impl Engine for ClassicModel {
     fn spec(&self) -> &SimSpec {
         &self.spec
     }
 
     fn batch(&self, lanes: usize) -> Result<Box<dyn BatchSim>, SimError> {
-        let (task, spec, space) = (self.task.clone(), self.spec.clone(), self.space.clone());
-        Ok(Box::new(CartPoleBatch::new(task, spec, space, lanes)?))
+        // Two positions are the cart-pole's: `Task::check` has seen to it.
+        Ok(match (self.spec.nq, &self.spec.actions) {
+            (1, ActionSpace::Continuous { high, .. }) => {
+                Box::new(Batch::new(self, Pendulum::with_torque(high[0]), lanes)?)
+            }
+            _ => Box::new(Batch::new(self, CartPole::default(), lanes)?),
+        })
     }
 }
 
-/// A batch of cart-poles.
+#[derive(Clone, Debug)]
+struct Lane<E, const N: usize> {
+    equations: E,
+    qpos: [f64; N],
+    qvel: [f64; N],
+    /// Force on the body that can be pushed.
+    push: [f64; 2],
+    elapsed: u32,
+}
+
+/// A batch of robots with the same equations.
 #[derive(Debug)]
-struct CartPoleBatch {
+struct Batch<E, const N: usize> {
     task: Task,
     spec: SimSpec,
     space: DynamicsSpace,
     /// Meaning of each parameter of `space`.
     quantities: Vec<Quantity>,
-    lanes: Vec<Lane>,
+    lanes: Vec<Lane<E, N>>,
 }
 
-impl CartPoleBatch {
-    fn new(task: Task, spec: SimSpec, space: DynamicsSpace, lanes: usize) -> Result<Self, SimError> {
+impl<E: Equations<N>, const N: usize> Batch<E, N> {
+    fn new(model: &ClassicModel, mut equations: E, lanes: usize) -> Result<Self, SimError> {
+        let ClassicModel { task, spec, space } = model;
         let all = task.space();
         let all_quantities = task.quantities();
         let quantities = space
             .names()
             .map(|name| Ok(all_quantities[all.index(name)?].clone()))
             .collect::<Result<_, SimError>>()?;
-        let mut dynamics =
-            Dynamics { pole_half_length: 0.0, pole_mass: 0.0, cart_mass: 0.0, force: 0.0, gravity: 0.0 };
         for (quantity, value) in all_quantities.iter().zip(all.nominal()) {
-            dynamics.set(quantity, value);
+            equations.set(quantity, value);
         }
-        let lane = Lane { dynamics, qpos: [0.0; 2], qvel: [0.0; 2], elapsed: 0 };
-        let mut batch = Self { task, spec, space, quantities, lanes: vec![lane; lanes] };
+        let lane = Lane { equations, qpos: [0.0; N], qvel: [0.0; N], push: [0.0; 2], elapsed: 0 };
+        let mut batch = Self {
+            task: task.clone(),
+            spec: spec.clone(),
+            space: space.clone(),
+            quantities,
+            lanes: vec![lane; lanes],
+        };
         let nominal = batch.space.nominal();
         for lane in 0..lanes {
             batch.set_dynamics(lane, &nominal)?;
@@ -114,7 +111,7 @@ impl CartPoleBatch {
     }
 }
 
-impl BatchSim for CartPoleBatch {
+impl<E: Equations<N>, const N: usize> BatchSim for Batch<E, N> {
     fn spec(&self) -> &SimSpec {
         &self.spec
     }
@@ -126,33 +123,35 @@ impl BatchSim for CartPoleBatch {
     fn set_dynamics(&mut self, lane: usize, phi: &[f64]) -> Result<(), SimError> {
         self.space.check(phi)?;
         for (quantity, &value) in self.quantities.iter().zip(phi) {
-            self.lanes[lane].dynamics.set(quantity, value);
+            self.lanes[lane].equations.set(quantity, value);
         }
         Ok(())
     }
 
-    fn set_forces(&mut self, _lane: usize, forces: &[f64]) -> Result<(), SimError> {
-        check_numbers("forces", forces, 0)
+    fn set_forces(&mut self, lane: usize, forces: &[f64]) -> Result<(), SimError> {
+        check_numbers("forces", forces, 2 * self.spec.forces.len())?;
+        self.lanes[lane].push[..forces.len()].copy_from_slice(forces);
+        Ok(())
     }
 
     fn reset(&mut self, lane: usize, stream: &mut Stream) {
         let lane = &mut self.lanes[lane];
         self.task.draw_initial_state(stream, &mut lane.qpos, &mut lane.qvel);
-        lane.elapsed = 0;
+        (lane.push, lane.elapsed) = ([0.0; 2], 0);
     }
 
     fn set_state(&mut self, lane: usize, state: &[f64]) -> Result<(), SimError> {
-        check_numbers("state", state, 4)?;
+        check_numbers("state", state, 2 * N)?;
         let lane = &mut self.lanes[lane];
-        lane.qpos.copy_from_slice(&state[..2]);
-        lane.qvel.copy_from_slice(&state[2..]);
-        lane.elapsed = 0;
+        lane.qpos.copy_from_slice(&state[..N]);
+        lane.qvel.copy_from_slice(&state[N..]);
+        (lane.push, lane.elapsed) = ([0.0; 2], 0);
         Ok(())
     }
 
     fn state(&self, lane: usize, out: &mut [f64]) {
-        out[..2].copy_from_slice(&self.lanes[lane].qpos);
-        out[2..].copy_from_slice(&self.lanes[lane].qvel);
+        out[..N].copy_from_slice(&self.lanes[lane].qpos);
+        out[N..].copy_from_slice(&self.lanes[lane].qvel);
     }
 
     fn observe(&self, lane: usize, out: &mut [f64]) {
@@ -161,14 +160,14 @@ impl BatchSim for CartPoleBatch {
     }
 
     fn save(&self, lane: usize, out: &mut [f64]) {
-        self.state(lane, &mut out[..4]);
-        out[4] = f64::from(self.lanes[lane].elapsed);
+        self.state(lane, &mut out[..2 * N]);
+        out[2 * N] = f64::from(self.lanes[lane].elapsed);
     }
 
     fn restore(&mut self, lane: usize, snapshot: &[f64]) -> Result<(), SimError> {
-        check_numbers("snapshot", snapshot, SNAPSHOT_LEN)?;
-        self.set_state(lane, &snapshot[..4])?;
-        self.lanes[lane].elapsed = snapshot[4] as u32;
+        check_numbers("snapshot", snapshot, 2 * N + 1)?;
+        self.set_state(lane, &snapshot[..2 * N])?;
+        self.lanes[lane].elapsed = snapshot[2 * N] as u32;
         Ok(())
     }
 
@@ -178,22 +177,17 @@ impl BatchSim for CartPoleBatch {
             if !active[i] {
                 continue;
             }
-            let action = actions[i];
-            if action != 0.0 && action != 1.0 {
+            let Some(control) = lane.equations.control(actions[i]) else {
                 (rewards[i], outcomes[i]) = (0.0, Outcome::Diverged(Divergence::Action));
                 continue;
-            }
-            let push = if action == 1.0 { lane.dynamics.force } else { -lane.dynamics.force };
-            let (acceleration, angular) = lane.dynamics.accelerations(push, lane.qpos[1], lane.qvel[1]);
+            };
             let previous_x = lane.qpos[0];
-            // Gymnasium's explicit Euler: positions move with the velocities before the step.
-            lane.qpos[0] += dt * lane.qvel[0];
-            lane.qvel[0] += dt * acceleration;
-            lane.qpos[1] += dt * lane.qvel[1];
-            lane.qvel[1] += dt * angular;
+            let cost = self.task.cost(&lane.qpos, &lane.qvel);
+            lane.equations.advance(dt, control, lane.push, &mut lane.qpos, &mut lane.qvel);
             lane.elapsed = lane.elapsed.saturating_add(1);
 
-            let verdict = self.task.judge(previous_x, &lane.qpos, &lane.qvel, &[action]);
+            let mut verdict = self.task.judge(previous_x, &lane.qpos, &lane.qvel, &[control]);
+            verdict.reward -= cost;
             let bounded = lane.qpos.iter().chain(&lane.qvel).all(|value| value.abs() <= LARGEST);
             let divergence = (!bounded).then_some(Divergence::State);
             (rewards[i], outcomes[i]) =

@@ -32,7 +32,7 @@ pub use physics::Physics;
 pub use planar::bodies;
 pub use simulator::{Engine, Simulator};
 pub use task::{
-    Drawing, Healthy, Kind, Noise, Observation, ParameterTable, Pole, Range, Reset, Reward, RobotConfig,
-    SweepRange, Task, TaskName, Usual, Verdict,
+    Cost, Drawing, Healthy, Kind, Noise, Observation, ParameterTable, Pole, Range, Reset, Reward,
+    RobotConfig, SweepRange, Task, TaskName, Usual, Verdict,
 };
 pub use wr2l_planar::BodyShape;

@@ -15,7 +15,7 @@ pub enum Physics {
     Planar,
     /// MuJoCo 3.17.0: every task with a model, in a build with the feature `mujoco`.
     Mujoco,
-    /// Equations of motion written out in Rust: the cart-pole.
+    /// Equations of motion written out in Rust: the cart-pole and the torque-driven pendulum.
     Classic,
     /// Batched rigid bodies in three dimensions in Rust, with MuJoCo's numbers: robots of one's own.
     Lanes,

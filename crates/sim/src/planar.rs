@@ -56,7 +56,9 @@ fn effect(robot: Robot, quantity: &Quantity) -> Option<Effect> {
         | Quantity::PoleMass
         | Quantity::CartMass
         | Quantity::Force
-        | Quantity::Gravity => return None,
+        | Quantity::Gravity
+        | Quantity::RodMass
+        | Quantity::RodLength => return None,
     })
 }
 

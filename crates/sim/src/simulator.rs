@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::classic::CartPoleModel;
+use crate::classic::ClassicModel;
 #[cfg(feature = "mujoco")]
 use crate::mujoco::MujocoModel;
 use crate::noisy::NoisyEngine;
@@ -77,7 +77,7 @@ impl Simulator {
             #[cfg(feature = "mujoco")]
             Physics::Mujoco => Arc::new(MujocoModel::new(task, vary.clone())?),
             Physics::Planar => Arc::new(PlanarModel::new(task, vary.clone())?),
-            _ => Arc::new(CartPoleModel::new(task, vary.clone())),
+            _ => Arc::new(ClassicModel::new(task, vary.clone())),
         };
         Ok(Self { task: name, physics: chosen.to_string(), identity, space: vary, engine })
     }

@@ -2,7 +2,7 @@
 //!
 //! A task knows the generalised positions and velocities of its robot and nothing about the physics that moves
 //! them, so that several physics can stand behind the same task. Those of this project are the files of `tasks/`, whose
-//! behaviour is that of Gymnasium 1.4's `-v5` environments (`CartPole-v1`).
+//! behaviour is that of Gymnasium 1.4's `-v5` environments (`CartPole-v1`, `Pendulum-v1`).
 
 mod name;
 mod quantity;
@@ -15,7 +15,7 @@ use wr2l_rng::Stream;
 pub use name::TaskName;
 pub(crate) use quantity::Quantity;
 pub use quantity::{Kind, ParameterTable};
-pub use terms::{Healthy, Noise, Observation, Range, Reset, Reward};
+pub use terms::{Cost, Healthy, Noise, Observation, Range, Reset, Reward};
 
 use crate::{ActionSpace, DynamicsSpace, SimError, SimSpec};
 
@@ -65,8 +65,12 @@ pub struct Task {
     pub usual: Vec<Usual>,
 }
 
-/// The name of the equations of motion in `classic`.
-const CART_POLE: &str = "cart-pole";
+/// The equations of motion in `classic`: name, number of positions and of velocities, whether the actions are two choices (else one
+/// torque), bodies that may be pushed, quantities.
+const EQUATIONS: [(&str, usize, bool, &[&str], &[Quantity]); 2] = [
+    ("cart-pole", 2, true, &[], &Quantity::CART_POLE),
+    ("pendulum", 1, false, &["rod"], &Quantity::PENDULUM),
+];
 
 /// The robot of a task, and the time in which it moves.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -75,7 +79,7 @@ pub struct RobotConfig {
     /// Its model: `models/NAME.xml`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
-    /// Instead of a model, the name of equations of motion that are written out: `cart-pole`.
+    /// Instead of a model, the name of equations of motion that are written out: `cart-pole` or `pendulum`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub equations: Option<String>,
     /// Number of generalised positions.
@@ -198,7 +202,7 @@ impl Task {
         if self.robot.model.is_some() == self.robot.equations.is_some() {
             return refused("robot", f64::NAN, "given by either `model` or `equations`");
         }
-        let Reward { forward, healthy, step, control } = self.reward;
+        let Reward { forward, healthy, step, control, .. } = self.reward;
         for (field, weight) in [
             ("reward.forward", forward),
             ("reward.healthy", healthy),
@@ -243,24 +247,64 @@ impl Task {
         if positions == 0 || self.robot.actions.dim() == 0 {
             return refused("robot", 0.0, "something with a position and an action");
         }
-        if self.robot.equations.as_ref().is_some_and(|name| name != CART_POLE) {
-            return refused("robot.equations", f64::NAN, "`cart-pole`, the only ones that are written out");
-        }
-        let (quantities, space) = self.parameter_rows()?;
-        let of_equations = self.robot.equations.is_some();
-        for (quantity, parameter) in quantities.iter().zip(space.parameters()) {
-            if quantity.is_of_the_cart_pole() != of_equations {
-                let valid = "of a quantity that the robot has: a model's, or the cart-pole's equations'";
-                return refused("parameter", parameter.nominal, valid);
+        let coordinates = positions + velocities;
+        for Cost { at, weight, .. } in &self.reward.costs {
+            if *at >= coordinates {
+                return refused("reward.costs", *at as f64, "a coordinate of the state");
+            }
+            if !weight.is_finite() {
+                return refused("reward.costs", *weight, "finite");
             }
         }
-        // Its equations take every number from here.
-        if of_equations && quantities.len() != Quantity::CART_POLE {
-            return refused(
-                "parameter",
-                quantities.len() as f64,
-                "given for each of the cart-pole's five quantities",
-            );
+        if let Some(at) = self.observation.angles.iter().find(|at| **at >= positions) {
+            return refused("observation.angles", *at as f64, "a position");
+        }
+        if !self.observation.angles.is_empty()
+            && (self.observation.hidden > 0 || self.observation.interleaved)
+        {
+            return refused("observation.angles", 0.0, "empty where positions are hidden or interleaved");
+        }
+        let (quantities, _) = self.parameter_rows()?;
+        match &self.robot.equations {
+            Some(name) => self.check_equations(name, &quantities),
+            None => {
+                let written_out = EQUATIONS.iter().flat_map(|equations| equations.4);
+                let foreign = written_out.into_iter().any(|quantity| quantities.contains(quantity));
+                if foreign || !self.reward.costs.is_empty() {
+                    let valid = "of a model, which has neither quantities of written-out equations nor `reward.costs`";
+                    return refused("parameter", f64::NAN, valid);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether a robot fits its equations: they take every number from here, so each is given once.
+    fn check_equations(&self, name: &str, quantities: &[Quantity]) -> Result<(), SimError> {
+        let refused =
+            |field, value, valid| Err(SimError::Config { task: self.name.clone(), field, value, valid });
+        let RobotConfig { positions, velocities, actions, pushed, .. } = &self.robot;
+        let Some((_, dof, choices, bodies, needed)) = EQUATIONS.iter().find(|known| known.0 == name) else {
+            return refused("robot.equations", f64::NAN, "`cart-pole` or `pendulum`");
+        };
+        if (positions, velocities) != (dof, dof) {
+            return refused("robot.positions", *positions as f64, "what its equations have");
+        }
+        let fits = match actions {
+            ActionSpace::Discrete { n } => *choices && *n == 2,
+            // The torque's bounds lie as far on either side.
+            ActionSpace::Continuous { low, high } => {
+                !choices && matches!((&low[..], &high[..]), ([low], [high]) if *low == -high && *high > 0.0)
+            }
+        };
+        if !fits {
+            return refused("robot.actions", f64::NAN, "two choices, or a torque within ± a positive number");
+        }
+        if pushed.iter().any(|body| !bodies.contains(&body.as_str())) || pushed.len() > bodies.len() {
+            return refused("robot.pushed", pushed.len() as f64, "bodies of its equations");
+        }
+        if quantities.len() != needed.len() || needed.iter().any(|quantity| !quantities.contains(quantity)) {
+            return refused("parameter", quantities.len() as f64, "given for each quantity of its equations");
         }
         Ok(())
     }
@@ -270,7 +314,9 @@ impl Task {
     pub fn spec(&self) -> SimSpec {
         let robot = &self.robot;
         SimSpec {
-            obs_dim: robot.positions - self.observation.hidden + robot.velocities,
+            obs_dim: robot.positions - self.observation.hidden
+                + robot.velocities
+                + self.observation.angles.len(),
             actions: robot.actions.clone(),
             nq: robot.positions,
             nv: robot.velocities,
@@ -326,5 +372,9 @@ impl Task {
         let healthy = self.healthy.holds(qpos, qvel);
         let reward = self.reward.of(self.dt(), qpos[0] - previous_x, healthy, action);
         Verdict { reward, terminated: !healthy }
+    }
+    /// What a step costs by the state in which the action is taken, before it ([`Reward::costs`]).
+    pub(crate) fn cost(&self, qpos: &[f64], qvel: &[f64]) -> f64 {
+        self.reward.costs.iter().map(|cost| cost.of(qpos, qvel)).sum()
     }
 }

@@ -11,9 +11,10 @@ use wr2l_rng::{Purpose, StreamKey};
 use wr2l_sim::{ActionSpace, Outcome, Physics, Simulator, Task, TaskName};
 
 /// Task; sum of the rewards of 20 steps; weighted sum of the coordinates of the last state.
-const GOLDEN: [(TaskName, f64, f64); 5] = [
+const GOLDEN: [(TaskName, f64, f64); 6] = [
     (TaskName::CARTPOLE, 20.0, -2.1209581878092614),
     (TaskName::INVERTED_PENDULUM, 6.0, 6.335751659986933),
+    (TaskName::TORQUE_PENDULUM, -118.65491615760247, 6.965260595024223),
     (TaskName::HOPPER, 11.812215563963399, -11.631032800370633),
     (TaskName::WALKER2D, -2.8758214394486314, -960.8173862408224),
     (TaskName::HALF_CHEETAH, -6.8508803544885915, 399.5986918375436),

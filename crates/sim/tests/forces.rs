@@ -41,6 +41,7 @@ fn the_pushable_bodies_are_those_of_the_task() {
     for (name, bodies) in [
         (TaskName::CARTPOLE, &[] as &[&str]),
         (TaskName::INVERTED_PENDULUM, &["pole"]),
+        (TaskName::TORQUE_PENDULUM, &["rod"]),
         (TaskName::HOPPER, &["foot"]),
         (TaskName::WALKER2D, &["foot", "foot_left"]),
         (TaskName::HALF_CHEETAH, &["torso", "bfoot", "ffoot"]),

@@ -1,7 +1,7 @@
 //! What the tasks say about states, without any physics.
 
 use wr2l_rng::{Purpose, StreamKey};
-use wr2l_sim::{Kind, Range, Simulator, Task, TaskName, Verdict};
+use wr2l_sim::{ActionSpace, Cost, Kind, Range, Simulator, Task, TaskName, Verdict};
 
 /// The robot of a task in its initial pose and at rest.
 fn at_rest(task: &Task) -> (Vec<f64>, Vec<f64>) {
@@ -98,7 +98,9 @@ fn hopper_and_walker_observe_clipped_velocities_and_the_others_do_not() {
         let (mut qpos, mut qvel) = at_rest(&task);
         qpos[0] = 42.0;
         qvel[0] = 12.5;
-        qvel[1] = -30.0;
+        if let Some(second) = qvel.get_mut(1) {
+            *second = -30.0;
+        }
         let seen = observation(&task, &qpos, &qvel);
         match name {
             TaskName::HOPPER | TaskName::WALKER2D => {
@@ -111,6 +113,7 @@ fn hopper_and_walker_observe_clipped_velocities_and_the_others_do_not() {
             }
             TaskName::INVERTED_PENDULUM => assert_eq!(seen, [42.0, 0.0, 12.5, -30.0]),
             TaskName::CARTPOLE => assert_eq!(seen, [42.0, 12.5, 0.0, -30.0]),
+            TaskName::TORQUE_PENDULUM => assert_eq!(seen, [42.0_f64.cos(), 42.0_f64.sin(), 12.5]),
             other => panic!("{other}"),
         }
     }
@@ -124,7 +127,9 @@ fn initial_states_have_the_noise_that_gymnasium_gives_them() {
         let (rest_qpos, rest_qvel) = at_rest(&task);
         let rest = [rest_qpos, rest_qvel].concat();
         let (nq, n) = (task.spec().nq, rest.len());
-        let scale = match name {
+        let scale = |i: usize| match name {
+            TaskName::TORQUE_PENDULUM if i == 0 => std::f64::consts::PI,
+            TaskName::TORQUE_PENDULUM => 1.0,
             TaskName::CARTPOLE => 0.05,
             TaskName::INVERTED_PENDULUM => 0.01,
             TaskName::HOPPER | TaskName::WALKER2D => 5e-3,
@@ -138,7 +143,7 @@ fn initial_states_have_the_noise_that_gymnasium_gives_them() {
             let (qpos, qvel) = state.split_at_mut(nq);
             task.draw_initial_state(&mut stream, qpos, qvel);
             for i in 0..n {
-                noise[i].push((state[i] - rest[i]) / scale);
+                noise[i].push((state[i] - rest[i]) / scale(i));
             }
         }
         for (i, noise) in noise.iter().enumerate() {
@@ -165,7 +170,7 @@ fn initial_states_have_the_noise_that_gymnasium_gives_them() {
 #[test]
 fn every_task_has_the_parameters_that_are_documented() {
     let dims = TaskName::ALL.map(|name| Task::new(name).space().dim());
-    assert_eq!(dims, [5, 5, 11, 20, 21]);
+    assert_eq!(dims, [5, 5, 3, 11, 20, 21]);
     for name in TaskName::ALL {
         for p in Task::new(name).space().parameters() {
             assert!(p.description.ends_with('.') && !p.unit.is_empty(), "{name}: {}", p.name);
@@ -206,7 +211,7 @@ fn a_task_that_makes_no_sense_is_refused_by_the_name_of_the_number() {
     let message = refused(&|task| task.robot.episode_limit = 0);
     assert_eq!(message, "task `cartpole`: `episode_limit` = 0 has to be at least 1");
     type Change<'a> = &'a dyn Fn(&mut Task);
-    let cases: [(&str, Change<'_>); 15] = [
+    let cases: [(&str, Change<'_>); 24] = [
         ("`robot`", &|task| task.robot.model = Some("hopper".into())),
         ("`robot`", &|task| task.robot.equations = None),
         ("`reset.positions.at`", &|task| task.reset.positions.at = Some(vec![0.0; 3])),
@@ -223,6 +228,22 @@ fn a_task_that_makes_no_sense_is_refused_by_the_name_of_the_number() {
         ("`robot.equations`", &|task| task.robot.equations = Some("acrobot".into())),
         ("`parameter`", &|task| task.parameters[0].quantity = Kind::Friction),
         ("`parameter`", &|task| drop(task.parameters.pop())),
+        ("`robot.positions`", &|task| {
+            task.robot.positions = 3;
+            task.observation.interleaved = false;
+        }),
+        ("`robot.actions`", &|task| task.robot.actions = ActionSpace::Discrete { n: 3 }),
+        ("`robot.actions`", &|task| {
+            task.robot.actions = ActionSpace::Continuous { low: vec![-1.0], high: vec![1.0] };
+        }),
+        ("`robot.pushed`", &|task| task.robot.pushed = vec!["rod".into()]),
+        ("`reward.costs`", &|task| task.reward.costs = vec![Cost { at: 4, weight: 1.0, angle: false }]),
+        ("`reward.costs`", &|task| {
+            task.reward.costs = vec![Cost { at: 0, weight: f64::INFINITY, angle: true }];
+        }),
+        ("`observation.angles`", &|task| task.observation.angles = vec![2]),
+        ("`observation.angles`", &|task| task.observation.angles = vec![1]),
+        ("`parameter`", &|task| task.parameters[4].quantity = Kind::RodMass),
         ("nominal value lies outside", &|task| task.parameters[0].times = Some([2.0, 3.0])),
     ];
     for (what, change) in cases {
@@ -270,9 +291,25 @@ fn a_task_with_other_numbers_runs_and_says_so() {
 }
 
 #[test]
-fn a_model_has_no_quantities_of_the_cart_pole() {
+fn a_model_has_nothing_of_written_out_equations() {
     let mut task = Task::new(TaskName::HOPPER);
     task.parameters[3].quantity = Kind::Gravity;
     let message = task.check().unwrap_err().to_string();
     assert!(message.contains("`parameter`"), "{message}");
+    let mut task = Task::new(TaskName::HOPPER);
+    task.reward.costs = vec![Cost { at: 0, weight: 1.0, angle: false }];
+    let message = task.check().unwrap_err().to_string();
+    assert!(message.contains("`reward.costs`"), "{message}");
+}
+
+#[test]
+fn what_came_later_and_is_not_given_leaves_no_trace_in_the_texts_that_tell_tasks_apart() {
+    for name in TaskName::ALL {
+        let task = Task::new(name);
+        let (written, shown) = (toml::to_string(&task).unwrap(), format!("{task:?}"));
+        for key in ["angles", "costs"] {
+            let given = name == TaskName::TORQUE_PENDULUM;
+            assert_eq!((written.contains(key), shown.contains(key)), (given, given), "{name}: {key}");
+        }
+    }
 }

@@ -8,7 +8,7 @@ use common::Folder;
 fn tasks_are_listed_with_their_parameters() {
     let folder = Folder::new();
     let all = folder.done("tasks");
-    for task in ["cartpole", "inverted-pendulum", "hopper", "walker2d", "half-cheetah"] {
+    for task in ["cartpole", "inverted-pendulum", "torque-pendulum", "hopper", "walker2d", "half-cheetah"] {
         assert!(all.contains(task), "{all}");
     }
     let hopper = folder.done("tasks hopper");
@@ -19,7 +19,7 @@ fn tasks_are_listed_with_their_parameters() {
         let parameter: serde_json::Value = serde_json::from_str(line).unwrap();
         assert!(parameter["lower"].as_f64() < parameter["nominal"].as_f64(), "{line}");
     }
-    assert_eq!(folder.done("tasks --json").lines().count(), 5);
+    assert_eq!(folder.done("tasks --json").lines().count(), 6);
 }
 
 #[test]

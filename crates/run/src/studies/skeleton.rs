@@ -36,25 +36,31 @@ fn link(body: BodyShape, up: f64) -> Link {
     }
 }
 
-/// A cart, moved by the first position, with a pole, turned by the second.
+/// A cart, moved by the first position, with a pole, turned by the second; of one position the pole alone, which turns the other
+/// way.
 fn on_cart(task: &Task, pole: &Pole, rail: f64, view: View) -> Skeleton {
+    let fixed = task.spec().nq == 1;
     let link = |name: &str, parent, angle, slide, from, to, radius| Link {
         name: name.into(),
         parent,
         anchor: [0.0, 0.0],
         angle,
-        sign: 1.0,
+        sign: if fixed { -1.0 } else { 1.0 },
         slide,
         capsules: vec![CapsuleShape { from, to, radius }],
     };
     let space = task.space();
     let nominal = space.parameters().iter().find(|p| p.name == pole.parameter).map_or(1.0, |p| p.nominal);
     let top = [0.0, pole.factor * nominal];
-    let links = vec![
-        link("cart", None, None, Some((0, None)), [-0.1, 0.0], [0.1, 0.0], 0.1),
-        link("pole", Some(0), Some(1), None, [0.0, 0.0], top, pole.radius),
-    ];
-    let length = Some(VariedLength { parameter: pole.parameter.clone(), link: 1, factor: pole.factor });
+    let links = match fixed {
+        true => vec![link("rod", None, Some(0), None, [0.0, 0.0], top, pole.radius)],
+        false => vec![
+            link("cart", None, None, Some((0, None)), [-0.1, 0.0], [0.1, 0.0], 0.1),
+            link("pole", Some(0), Some(1), None, [0.0, 0.0], top, pole.radius),
+        ],
+    };
+    let link = links.len() - 1;
+    let length = Some(VariedLength { parameter: pole.parameter.clone(), link, factor: pole.factor });
     Skeleton { links, height: 0.0, ground: false, rail, view, length }
 }
 

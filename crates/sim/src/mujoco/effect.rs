@@ -52,7 +52,9 @@ impl Effect {
             | Quantity::PoleMass
             | Quantity::CartMass
             | Quantity::Force
-            | Quantity::Gravity => unreachable!("the cart-pole does not run on MuJoCo"),
+            | Quantity::Gravity
+            | Quantity::RodMass
+            | Quantity::RodLength => unreachable!("written-out equations do not run on MuJoCo"),
         })
     }
 

@@ -29,27 +29,21 @@ pub(crate) enum Quantity {
     CartMass,
     /// Force of a push on the cart-pole's cart.
     Force,
-    /// Gravity in the cart-pole.
+    /// Gravity where the equations of motion are written out.
     Gravity,
+    /// Mass of the torque-driven pendulum's rod.
+    RodMass,
+    /// Length of the torque-driven pendulum's rod.
+    RodLength,
 }
 
 impl Quantity {
-    /// How many the cart-pole's equations have.
-    pub(crate) const CART_POLE: usize = 5;
+    /// Those of the cart-pole's equations.
+    pub(crate) const CART_POLE: [Self; 5] =
+        [Self::PoleHalfLength, Self::PoleMass, Self::CartMass, Self::Force, Self::Gravity];
 
-    /// Whether it is one of the cart-pole's equations, and of no model.
-    pub(crate) fn is_of_the_cart_pole(&self) -> bool {
-        match self {
-            Self::PoleHalfLength | Self::PoleMass | Self::CartMass | Self::Force | Self::Gravity => true,
-            Self::Density(_)
-            | Self::Armature(_)
-            | Self::SharedArmature
-            | Self::Damping(_)
-            | Self::Stiffness(_)
-            | Self::Friction
-            | Self::PoleLength => false,
-        }
-    }
+    /// Those of the torque-driven pendulum's equations.
+    pub(crate) const PENDULUM: [Self; 3] = [Self::RodMass, Self::RodLength, Self::Gravity];
 
     fn name(&self) -> String {
         match self {
@@ -65,6 +59,8 @@ impl Quantity {
             Self::CartMass => "cart_mass".into(),
             Self::Force => "force".into(),
             Self::Gravity => "gravity".into(),
+            Self::RodMass => "rod_mass".into(),
+            Self::RodLength => "rod_length".into(),
         }
     }
 
@@ -77,8 +73,8 @@ impl Quantity {
             Self::Damping(_) => "N·m·s/rad",
             Self::Stiffness(_) => "N·m/rad",
             Self::Friction => "1",
-            Self::PoleLength | Self::PoleHalfLength => "m",
-            Self::PoleMass | Self::CartMass => "kg",
+            Self::PoleLength | Self::PoleHalfLength | Self::RodLength => "m",
+            Self::PoleMass | Self::CartMass | Self::RodMass => "kg",
             Self::Force => "N",
             Self::Gravity => "m/s²",
         }
@@ -100,6 +96,8 @@ impl Quantity {
             Self::CartMass => "Mass of the cart.".into(),
             Self::Force => "Force of a push on the cart.".into(),
             Self::Gravity => "Gravitational acceleration.".into(),
+            Self::RodMass => "Mass of the rod; its inertia is proportional to it.".into(),
+            Self::RodLength => "Length of the rod; its mass stays.".into(),
         }
     }
 }
@@ -140,6 +138,8 @@ pub enum Kind {
     CartMass,
     Force,
     Gravity,
+    RodMass,
+    RodLength,
 }
 
 impl Kind {
@@ -158,6 +158,8 @@ impl Kind {
             (Self::CartMass, None) => Quantity::CartMass,
             (Self::Force, None) => Quantity::Force,
             (Self::Gravity, None) => Quantity::Gravity,
+            (Self::RodMass, None) => Quantity::RodMass,
+            (Self::RodLength, None) => Quantity::RodLength,
             _ => return None,
         })
     }

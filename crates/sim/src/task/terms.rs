@@ -1,5 +1,8 @@
 //! What observations, rewards, terminal and initial states are made of.
 
+use std::f64::consts::PI;
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use wr2l_rng::Stream;
 
@@ -43,7 +46,7 @@ impl Noise {
 }
 
 /// What the agent sees: positions, then velocities.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Observation {
     /// So many of the first positions stay hidden: where a walking robot is says nothing.
@@ -52,11 +55,28 @@ pub struct Observation {
     pub velocity_clip: f64,
     /// Each position is followed by its velocity, instead of all positions by all velocities.
     pub interleaved: bool,
+    /// Positions that are angles of a joint without limits: each is seen as its cosine and its sine.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub angles: Vec<usize>,
 }
 
 impl Default for Observation {
     fn default() -> Self {
-        Self { hidden: 0, velocity_clip: f64::INFINITY, interleaved: false }
+        Self { hidden: 0, velocity_clip: f64::INFINITY, interleaved: false, angles: Vec::new() }
+    }
+}
+
+/// Without what came later and is not given: results are told apart by this text, and old ones are found again.
+impl fmt::Debug for Observation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = f.debug_struct("Observation");
+        text.field("hidden", &self.hidden);
+        text.field("velocity_clip", &self.velocity_clip);
+        text.field("interleaved", &self.interleaved);
+        if !self.angles.is_empty() {
+            text.field("angles", &self.angles);
+        }
+        text.finish()
     }
 }
 
@@ -71,8 +91,21 @@ impl Observation {
             }
             return;
         }
-        let (positions, velocities) = out.split_at_mut(qpos.len() - self.hidden);
-        positions.copy_from_slice(&qpos[self.hidden..]);
+        let (positions, velocities) = out.split_at_mut(qpos.len() - self.hidden + self.angles.len());
+        if self.angles.is_empty() {
+            positions.copy_from_slice(&qpos[self.hidden..]);
+        } else {
+            let mut positions = positions.iter_mut();
+            let mut see = |value| positions.next().into_iter().for_each(|seen| *seen = value);
+            for (at, &q) in qpos.iter().enumerate() {
+                if self.angles.contains(&at) {
+                    see(q.cos());
+                    see(q.sin());
+                } else {
+                    see(q);
+                }
+            }
+        }
         for (out, velocity) in velocities.iter_mut().zip(qvel) {
             *out = velocity.clamp(-clip, clip);
         }
@@ -80,7 +113,7 @@ impl Observation {
 }
 
 /// What a step earns: the sum of these.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Reward {
     /// Per m/s of the first position's velocity over the step.
@@ -89,8 +122,45 @@ pub struct Reward {
     pub healthy: f64,
     /// Per step, however it ends.
     pub step: f64,
-    /// Cost per squared control, as it was passed.
+    /// Cost per squared control, as it was passed; where the equations of motion are written out, as it acted.
     pub control: f64,
+    /// Costs of the state in which the action is taken; for robots whose equations of motion are written out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub costs: Vec<Cost>,
+}
+
+/// Without what came later and is not given, as for [`Observation`].
+impl fmt::Debug for Reward {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = f.debug_struct("Reward");
+        text.field("forward", &self.forward).field("healthy", &self.healthy);
+        text.field("step", &self.step).field("control", &self.control);
+        if !self.costs.is_empty() {
+            text.field("costs", &self.costs);
+        }
+        text.finish()
+    }
+}
+
+/// A cost per square of one coordinate of the state (positions, then velocities).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cost {
+    /// Its number.
+    pub at: usize,
+    /// Per square.
+    pub weight: f64,
+    /// Whether it is an angle, of which the one within [−π, π) counts.
+    #[serde(default)]
+    pub angle: bool,
+}
+
+impl Cost {
+    pub(super) fn of(&self, qpos: &[f64], qvel: &[f64]) -> f64 {
+        let value = if self.at < qpos.len() { qpos[self.at] } else { qvel[self.at - qpos.len()] };
+        let value = if self.angle { (value + PI).rem_euclid(2.0 * PI) - PI } else { value };
+        self.weight * (value * value)
+    }
 }
 
 impl Reward {

@@ -112,6 +112,11 @@ TASKS = {
         | {f"{j}_stiffness": (0.1 * k, 3 * k) for j, (_, k) in CHEETAH_JOINTS.items()}
         | {"armature": (0.025, 0.5), "friction": (0.1, 5.0)},
     ),
+    "torque-pendulum": (
+        "Pendulum-v1",
+        HELD,
+        relative(["rod_mass"], 1.0, 0.1, 5) | relative(["rod_length"], 1.0, 0.1, 5) | relative(["gravity"], 10.0, 0.1, 5),
+    ),
 }
 
 
@@ -246,10 +251,40 @@ class CartPoleSystem:
         return [rng.uniform(-1, 1, 4) * [3.0, 0.3, 3.0, 3.0] for _ in range(count)]
 
 
+class PendulumSystem:
+    """Gymnasium's torque-driven pendulum."""
+
+    nq, nv, nu, nobs = 1, 1, 1, 3
+
+    def __init__(self, environment, phi):
+        self.env = gymnasium.make(environment).unwrapped
+        self.env.reset(seed=0)
+        if phi is not None:
+            self.env.m, self.env.l, self.env.g = phi["rod_mass"], phi["rod_length"], phi["gravity"]
+
+    def set(self, state):
+        self.env.state = np.array(state, dtype=np.float64)
+
+    def action(self, rng):
+        """Within the motor's range, or beyond it."""
+        return rng.uniform(-3.0, 3.0, 1)
+
+    def step(self, action):
+        observation, reward, terminated, _, _ = self.env.step(action)
+        return np.asarray(self.env.state, dtype=np.float64), observation, reward, terminated
+
+    def initial(self, rng):
+        return rng.uniform(-1, 1, 2) * [np.pi, 1.0]
+
+    def states(self, rng, count):
+        """Some of several turns, some at the largest speed."""
+        return [rng.uniform(-1, 1, 2) * [20.0, 8.0] for _ in range(count)]
+
+
 def write_task(path, index, small):
     name = list(TASKS)[index]
     environment, longest, bounds = TASKS[name]
-    system = CartPoleSystem if name == "cartpole" else MujocoSystem
+    system = {"cartpole": CartPoleSystem, "torque-pendulum": PendulumSystem}.get(name, MujocoSystem)
     out = []
     for number in range(SYSTEMS + 1):
         rng = np.random.default_rng([2026, index, number])
