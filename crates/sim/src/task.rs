@@ -65,11 +65,21 @@ pub struct Task {
     pub usual: Vec<Usual>,
 }
 
-/// The equations of motion in `classic`: name, number of positions and of velocities, whether the actions are two choices (else one
-/// torque), bodies that may be pushed, quantities.
-const EQUATIONS: [(&str, usize, bool, &[&str], &[Quantity]); 2] = [
-    ("cart-pole", 2, true, &[], &Quantity::CART_POLE),
-    ("pendulum", 1, false, &["rod"], &Quantity::PENDULUM),
+/// What a robot has that moves by equations of motion in `classic`.
+struct Equations {
+    name: &'static str,
+    /// Number of positions, and of velocities.
+    dof: usize,
+    /// Whether the actions are two choices, else one torque.
+    choices: bool,
+    /// Bodies that may be pushed.
+    bodies: &'static [&'static str],
+    quantities: &'static [Quantity],
+}
+
+const EQUATIONS: [Equations; 2] = [
+    Equations { name: "cart-pole", dof: 2, choices: true, bodies: &[], quantities: &Quantity::CART_POLE },
+    Equations { name: "pendulum", dof: 1, choices: false, bodies: &["rod"], quantities: &Quantity::PENDULUM },
 ];
 
 /// The robot of a task, and the time in which it moves.
@@ -268,7 +278,7 @@ impl Task {
         match &self.robot.equations {
             Some(name) => self.check_equations(name, &quantities),
             None => {
-                let written_out = EQUATIONS.iter().flat_map(|equations| equations.4);
+                let written_out = EQUATIONS.iter().flat_map(|known| known.quantities);
                 let foreign = written_out.into_iter().any(|quantity| quantities.contains(quantity));
                 if foreign || !self.reward.costs.is_empty() {
                     let valid = "of a model, which has neither quantities of written-out equations nor `reward.costs`";
@@ -284,9 +294,10 @@ impl Task {
         let refused =
             |field, value, valid| Err(SimError::Config { task: self.name.clone(), field, value, valid });
         let RobotConfig { positions, velocities, actions, pushed, .. } = &self.robot;
-        let Some((_, dof, choices, bodies, needed)) = EQUATIONS.iter().find(|known| known.0 == name) else {
+        let Some(known) = EQUATIONS.iter().find(|known| known.name == name) else {
             return refused("robot.equations", f64::NAN, "`cart-pole` or `pendulum`");
         };
+        let Equations { dof, choices, bodies, quantities: needed, .. } = known;
         if (positions, velocities) != (dof, dof) {
             return refused("robot.positions", *positions as f64, "what its equations have");
         }
