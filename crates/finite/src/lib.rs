@@ -16,6 +16,8 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod bridge;
+mod drifting;
 mod engine;
 mod error;
 mod family;
@@ -24,10 +26,13 @@ mod machine;
 mod mdp;
 mod policy;
 mod random;
+mod rats;
 mod robust;
 mod sets;
 mod table;
 
+pub use bridge::Bridge;
+pub use drifting::{DriftingMdp, Returns};
 pub use error::FiniteError;
 pub use family::{Effect, Family};
 pub use grid_world::GridWorld;
@@ -35,6 +40,7 @@ pub use machine::Machine;
 pub use mdp::{FiniteMdp, Parts};
 pub use policy::TabularPolicy;
 pub use random::RandomMdp;
+pub use rats::{Leaf, Rats, Search};
 pub use robust::{RobustSolution, exact_values, robust_policy_values, robust_values};
 pub use sets::{Interval, KullbackLeibler, Nominal, RowSet, TotalVariation, Wasserstein};
 pub use table::read_table;

@@ -11,6 +11,7 @@
 mod any_task;
 mod batch;
 mod classic;
+mod drifting;
 mod dynamics;
 mod linear;
 mod model;
@@ -24,6 +25,7 @@ mod task;
 
 pub use any_task::AnyTask;
 pub use batch::{ActionSpace, BatchSim, Divergence, Outcome, SimError, SimSpec};
+pub use drifting::Drift;
 pub use dynamics::{DynamicsSpace, Parameter, SpaceError, nearest_name};
 pub use linear::{LinearEffect, LinearSystem};
 #[cfg(feature = "mujoco")]

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::classic::ClassicModel;
+use crate::drifting::{Drift, DriftingEngine};
 #[cfg(feature = "mujoco")]
 use crate::mujoco::MujocoModel;
 use crate::noisy::NoisyEngine;
@@ -119,6 +120,17 @@ impl Simulator {
             return Ok(self);
         }
         let identity = format!("{} process noise {std:?}", self.identity);
+        Ok(Self { identity, engine: Arc::new(engine), ..self })
+    }
+
+    /// The same simulator with dynamics that drift: after every step those of a lane move on, from where they were set
+    /// ([`BatchSim::set_dynamics`]); each episode begins there again.
+    ///
+    /// # Errors
+    /// [`SimError::State`] for rates that are not finite, too few or too many, or a negative one of a walk.
+    pub fn with_drift(self, drift: Drift) -> Result<Self, SimError> {
+        let identity = format!("{} drift {drift:?}", self.identity);
+        let engine = DriftingEngine::new(self.engine.clone(), self.space.clone(), drift)?;
         Ok(Self { identity, engine: Arc::new(engine), ..self })
     }
 

@@ -10,6 +10,7 @@ pub use interval::Interval;
 pub use kullback_leibler::KullbackLeibler;
 pub use total_variation::TotalVariation;
 pub use wasserstein::Wasserstein;
+pub(crate) use wasserstein::carry;
 
 use crate::FiniteMdp;
 
