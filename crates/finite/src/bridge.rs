@@ -55,6 +55,11 @@ impl Bridge {
         check_range("most", most, (0.0..=1.0).contains(&most), "in [0, 1]")?;
         check_range("epochs", epochs as f64, (1..=10_000).contains(&epochs), "between 1 and 10000")?;
         let cells: Vec<char> = MAP.iter().flat_map(|row| row.chars()).collect();
+        let to = |s: usize, (dx, dy): (isize, isize)| {
+            let x = (s % WIDTH).checked_add_signed(dx).filter(|&x| x < WIDTH);
+            let y = (s / WIDTH).checked_add_signed(dy).filter(|&y| y < MAP.len());
+            x.zip(y).map_or(s, |(x, y)| y * WIDTH + x)
+        };
         let snapshot = |epoch: usize| {
             let slip = |column: usize| match column.cmp(&MIDDLE) {
                 std::cmp::Ordering::Less => (growth * (1.0 - balance) * epoch as f64).min(most),
@@ -62,11 +67,6 @@ impl Bridge {
                 std::cmp::Ordering::Greater => (growth * balance * epoch as f64).min(most),
             };
             let n = cells.len();
-            let to = |s: usize, (dx, dy): (isize, isize)| {
-                let x = (s % WIDTH).checked_add_signed(dx).filter(|&x| x < WIDTH);
-                let y = (s / WIDTH).checked_add_signed(dy).filter(|&y| y < MAP.len());
-                x.zip(y).map_or(s, |(x, y)| y * WIDTH + x)
-            };
             let mut transitions = vec![0.0; n * 4 * n];
             for s in 0..n {
                 for a in 0..4 {
@@ -95,6 +95,14 @@ impl Bridge {
                 ..Parts::default()
             })
         };
-        DriftingMdp::new((0..epochs).map(snapshot).collect::<Result<_, _>>()?)
+        // Steps may slip everywhere, as far as a planner knows: where they do, it is not told.
+        let reach = |row: usize| {
+            let mut states: Vec<usize> = [0, 1, 3].map(|turn| to(row / 4, WAYS[(row % 4 + turn) % 4])).into();
+            states.sort_unstable();
+            states.dedup();
+            states
+        };
+        let reach = (0..4 * cells.len()).map(reach).collect();
+        DriftingMdp::new((0..epochs).map(snapshot).collect::<Result<_, _>>()?)?.with_reach(reach)
     }
 }

@@ -10,7 +10,7 @@ use crate::{FiniteError, FiniteMdp};
 #[derive(Clone, Debug)]
 pub struct DriftingMdp {
     snapshots: Vec<FiniteMdp>,
-    /// States that an action can lead to at any time, for each state and action.
+    /// States that an action can lead to at any time, as far as is known, for each state and action.
     reach: Vec<Vec<usize>>,
     /// Distances between them, `[reach, reach]`.
     costs: Vec<Vec<f64>>,
@@ -37,19 +37,41 @@ impl DriftingMdp {
                 });
             check_range("snapshot", t as f64, same, "like the first in all but probabilities and rewards")?;
         }
-        let squared = first.squared_distances();
-        let (mut reach, mut costs) = (Vec::new(), Vec::new());
-        for row in 0..n * m {
-            let possible = |next: usize| snapshots.iter().any(|mdp| mdp.row(row / m, row % m)[next] > 0.0);
-            let states: Vec<usize> = (0..n).filter(|&next| possible(next)).collect();
-            costs.push(states.iter().flat_map(|&i| states.iter().map(move |&j| (i, j))).collect::<Vec<_>>());
-            reach.push(states);
-        }
-        let costs = costs
-            .into_iter()
-            .map(|pairs| pairs.into_iter().map(|(i, j): (usize, usize)| squared[i * n + j].sqrt()).collect())
-            .collect();
+        let possible = |row: usize, next: usize| {
+            snapshots.iter().any(|mdp| !mdp.is_terminal(row / m) && mdp.row(row / m, row % m)[next] > 0.0)
+        };
+        let reach: Vec<Vec<usize>> =
+            (0..n * m).map(|row| (0..n).filter(|&next| possible(row, next)).collect()).collect();
+        let costs = distances(first, &reach);
         Ok(Self { snapshots, reach, costs })
+    }
+
+    /// The same where it is known that an action can lead to no other states than these, for each state and action (`[n · m]`
+    /// lists): what it is told of the future. Without, it is the states that it does lead to at some time.
+    ///
+    /// # Errors
+    /// [`FiniteError::Shape`] for another number of lists; [`FiniteError::Number`] where one lacks a state that has a probability at
+    /// some time, or names one that there is not.
+    pub fn with_reach(self, reach: Vec<Vec<usize>>) -> Result<Self, FiniteError> {
+        let (n, got) = (self.snapshots[0].states(), reach.len());
+        if got != self.reach.len() {
+            return Err(FiniteError::Shape { what: "reach", expected: self.reach.len(), got });
+        }
+        let m = self.snapshots[0].actions();
+        for (row, states) in
+            reach.iter().enumerate().filter(|(row, _)| !self.snapshots[0].is_terminal(row / m))
+        {
+            let known = states.iter().all(|&next| next < n);
+            let holds = known && self.reach[row].iter().all(|next| states.contains(next));
+            check_range(
+                "reach",
+                row as f64,
+                holds,
+                "states of the process, those with a probability among them",
+            )?;
+        }
+        let costs = distances(&self.snapshots[0], &reach);
+        Ok(Self { reach, costs, ..self })
     }
 
     /// The process as it is at an epoch.
@@ -152,6 +174,19 @@ impl DriftingMdp {
         });
         Returns(done)
     }
+}
+
+/// The distances between the states of each list.
+fn distances(mdp: &FiniteMdp, reach: &[Vec<usize>]) -> Vec<Vec<f64>> {
+    let (n, squared) = (mdp.states(), mdp.squared_distances());
+    let of = |states: &Vec<usize>| {
+        states
+            .iter()
+            .flat_map(|&i| states.iter().map(move |&j| (i, j)))
+            .map(|(i, j)| squared[i * n + j].sqrt())
+            .collect()
+    };
+    reach.iter().map(of).collect()
 }
 
 /// The first of the largest numbers, and that number.

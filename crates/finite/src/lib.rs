@@ -29,6 +29,7 @@ mod random;
 mod rats;
 mod robust;
 mod sets;
+mod simulated_rats;
 mod table;
 
 pub use bridge::Bridge;
@@ -43,4 +44,5 @@ pub use random::RandomMdp;
 pub use rats::{Leaf, Rats, Search};
 pub use robust::{RobustSolution, exact_values, robust_policy_values, robust_values};
 pub use sets::{Interval, KullbackLeibler, Nominal, RowSet, TotalVariation, Wasserstein};
+pub use simulated_rats::SimulatedRats;
 pub use table::read_table;

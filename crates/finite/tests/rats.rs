@@ -1,7 +1,10 @@
 //! Risk-averse tree search against enumeration, closed forms and those who know more or less.
 
-use wr2l_finite::{Bridge, DriftingMdp, FiniteMdp, Leaf, Nominal, Parts, Rats, Returns, robust_values};
+use wr2l_finite::{
+    Bridge, DriftingMdp, FiniteMdp, Leaf, Nominal, Parts, Rats, Returns, SimulatedRats, robust_values,
+};
 use wr2l_rng::{Purpose, Stream, StreamKey};
+use wr2l_sim::{BatchSim, Outcome, Simulator, Task, TaskName};
 
 const STATES: usize = 3;
 const ACTIONS: usize = 2;
@@ -216,6 +219,8 @@ fn senseless_searches_are_refused() {
     let mut stream = stream(4);
     let (one, other) = (random(&mut stream), random(&mut stream));
     assert!(DriftingMdp::new(vec![one, other]).is_err(), "other places");
+    assert!(Bridge::default().process().unwrap().with_reach(vec![vec![]; 180]).is_err());
+    assert!(Bridge::default().process().unwrap().with_reach(vec![]).is_err());
     for bridge in [
         Bridge { balance: 1.1, ..Bridge::default() },
         Bridge { growth: -0.1, ..Bridge::default() },
@@ -233,4 +238,68 @@ fn the_conditional_value_at_risk_is_the_mean_of_the_worst_share() {
     assert!((returns.cvar(0.05) + 1.0).abs() < 1e-12);
     assert!((returns.cvar(0.2) + 0.5).abs() < 1e-12);
     assert!((returns.cvar(1.0) - 0.5).abs() < 1e-12);
+}
+
+/// Rewards that a torque-driven pendulum earns under torques, each with a length of the rod of its own.
+fn earned(sim: &mut dyn BatchSim, state: &[f64], plan: &[(f64, f64)]) -> Vec<f64> {
+    sim.set_state(0, state).unwrap();
+    let (mut reward, mut outcome) = ([0.0], [Outcome::Running]);
+    plan.iter()
+        .map(|&(torque, length)| {
+            sim.set_dynamics(0, &[length]).unwrap();
+            sim.step(&[torque], &[true], &mut reward, &mut outcome);
+            reward[0]
+        })
+        .collect()
+}
+
+#[test]
+fn on_a_simulator_it_is_the_best_torques_against_the_worst_drift() {
+    let task = Task::new(TaskName::TORQUE_PENDULUM);
+    let space = task.space().select(&["rod_length"]).unwrap();
+    let mut sim = Simulator::new(task, None, space.clone()).unwrap().batch(1).unwrap();
+    let actions: Vec<Vec<f64>> = [-2.0, 0.0, 2.0].map(|torque| vec![torque]).into();
+    let torques = [-2.0, 0.0, 2.0];
+    let state = [0.3, -0.5];
+    let mut snapshot = vec![0.0; sim.spec().snapshot_len];
+    sim.set_state(0, &state).unwrap();
+    sim.save(0, &mut snapshot);
+    let mut last = f64::INFINITY;
+    for rate in [0.0, 0.05, 0.2] {
+        let rats =
+            SimulatedRats { depth: 3, discount: 0.9, actions: &actions, rates: &[rate], leaf: &|_| 0.0 };
+        let (action, value, steps) = rats.search(&mut *sim, &space, &[1.0], &snapshot).unwrap();
+        assert_eq!(steps, 3 * (1 + 9 + 81), "an edge a step");
+        // By enumeration: the second torque answers the first length, the third all before.
+        let lengths = |k: f64| [1.0, 1.0 + k * rate, 1.0 - k * rate];
+        let mut best = (f64::NEG_INFINITY, 0);
+        for (i, first) in torques.into_iter().enumerate() {
+            let second = torques.map(|second| {
+                lengths(1.0)
+                    .map(|length| {
+                        let third = torques.map(|third| {
+                            lengths(2.0)
+                                .map(|last| {
+                                    let plan = [(first, 1.0), (second, length), (third, last)];
+                                    earned(&mut *sim, &state, &plan)[2]
+                                })
+                                .into_iter()
+                                .fold(f64::INFINITY, f64::min)
+                        });
+                        let now = earned(&mut *sim, &state, &[(first, 1.0), (second, length)])[1];
+                        now + 0.9 * third.into_iter().fold(f64::NEG_INFINITY, f64::max)
+                    })
+                    .into_iter()
+                    .fold(f64::INFINITY, f64::min)
+            });
+            let now = earned(&mut *sim, &state, &[(first, 1.0)])[0];
+            let value = now + 0.9 * second.into_iter().fold(f64::NEG_INFINITY, f64::max);
+            if value > best.0 {
+                best = (value, i);
+            }
+        }
+        assert!((value - best.0).abs() < 1e-12 && action == best.1, "{rate}: {value} {best:?}");
+        assert!(value <= last);
+        last = value;
+    }
 }

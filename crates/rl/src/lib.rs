@@ -6,6 +6,7 @@
 //! [`Actor`] on what they bring.
 #![forbid(unsafe_code)]
 
+mod copos;
 mod critic;
 mod ddpg;
 mod error;
@@ -22,6 +23,8 @@ mod start;
 mod state;
 mod trpo;
 
+pub use copos::Copos;
+pub use copos::config::CoposConfig;
 pub use ddpg::Ddpg;
 pub use ddpg::config::{DdpgConfig, HiddenUnits, InitialWeights};
 pub use ddpg::exploration::{NoiseConfig, NoiseKind};

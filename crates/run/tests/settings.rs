@@ -24,7 +24,7 @@ const NOT_FOR_THE_POLICY: [(&str, &str); 10] = [
 ];
 
 /// Keys whose effect depends on how a game goes: it is enough that one shows it.
-const IN_SOME: [&str; 11] = [
+const IN_SOME: [&str; 13] = [
     "adversary.force.trpo.line_search_steps",
     "adversary.force.trpo.shrink",
     "adversary.phase_one.start",
@@ -38,6 +38,8 @@ const IN_SOME: [&str; 11] = [
     "ball.pairs.most_steps",
     "trpo.line_search_steps",
     "trpo.shrink",
+    "copos.line_search_steps",
+    "copos.shrink",
 ];
 
 /// So small that a run takes milliseconds, and a turn of the adversary comes every iteration.
@@ -55,6 +57,10 @@ const SMALL: &[&str] = &[
     "trpo.horizon=32",
     "trpo.kl=2.0",
     "trpo.hidden=[8]",
+    "copos.lanes=4",
+    "copos.horizon=32",
+    "copos.kl=2.0",
+    "copos.hidden=[8]",
     "ddpg.warm_up=64",
     "ddpg.rounds=2",
     "ddpg.replay=200",
@@ -88,6 +94,8 @@ const GAMES: &[&[&str]] = &[
     &["algorithm=ppo"],
     &["algorithm=trpo"],
     &["algorithm=trpo", "trpo.episodes=4"],
+    &["learner=copos", "adversary.kind=nominal"],
+    &["learner=copos", "adversary.kind=nominal", "copos.episodes=4"],
     &["algorithm=ddpg"],
     &["algorithm=td3"],
     &["algorithm=ddpg", "ddpg.noise.kind=ornstein-uhlenbeck"],
@@ -149,6 +157,7 @@ const OTHERS: &[(&str, &[&str])] = &[
     ("adversary.force.trpo.critic_minibatch", &["16"]),
     ("ball.pairs.pool", &["2000"]),
     ("trpo.line_search_steps", &["1"]),
+    ("copos.line_search_steps", &["1"]),
     ("adversary.force.trpo.line_search_steps", &["1"]),
     ("adversary.return_discount", &["0.0"]),
     ("adversary.phase_one.surrogate.finalists", &["1", "2", "3"]),
@@ -227,6 +236,7 @@ fn others(key: &str, value: &Value) -> Vec<String> {
             "uniform",
             "ppo",
             "trpo",
+            "copos",
             "td3",
             "ddpg",
             "relu",

@@ -4,6 +4,23 @@ use super::{Head, Policy, PolicyCache, through_tanh};
 use crate::categorical;
 
 impl Policy {
+    /// Writes how the network's outputs (means before any tanh, or logits) change along `direction` `[parameters]` into `changes`
+    /// `[rows, outputs]`, after a [`Policy::forward`] with the same `params` and `observations`.
+    ///
+    /// # Panics
+    /// If a slice has another length than stated.
+    pub fn output_changes(
+        &self,
+        params: &[f32],
+        observations: &[f32],
+        direction: &[f32],
+        cache: &mut PolicyCache,
+        changes: &mut [f32],
+    ) {
+        let (params, direction) = (self.split(params).0, self.split(direction).0);
+        self.mlp.tangent(params, direction, observations, &mut cache.mlp, changes);
+    }
+
     /// Adds to `product` `[parameters]` the sum over the rows of F·v, where F is the Fisher information of the
     /// distribution of a row and v is `vector` `[parameters]`, after a [`Policy::forward`] with the same `params` and
     /// `observations`. Divided by the rows, it is the Hessian of [`Policy::mean_kl`] at equal parameters, times v.

@@ -16,8 +16,9 @@
 
 pub(crate) mod config;
 pub(crate) mod conjugate_gradient;
+pub(crate) mod scratch;
 
-use wr2l_nn::{AdamConfig, Normaliser, Policy, PolicyCache, RunningMoments};
+use wr2l_nn::{AdamConfig, Normaliser, Policy, RunningMoments};
 use wr2l_rng::{Purpose, StreamKey};
 use wr2l_sim::{ActionSpace, SimSpec};
 
@@ -27,6 +28,7 @@ use crate::rollout::selection::kept;
 use crate::samples::{Estimation, Samples};
 use crate::start::CRITIC_ALONE;
 use crate::trpo::conjugate_gradient::{conjugate_gradient, dot};
+use crate::trpo::scratch::{Scratch, Trial};
 use crate::{
     Acting, Actor, CollectOptions, Experience, History, Improvement, LaneBatch, Lanes, Learner, Opposition,
     RlError, Skip, Start, State, StateError, TrpoConfig,
@@ -34,14 +36,11 @@ use crate::{
 
 /// Normalised observations are clipped to ± this.
 const OBSERVATION_CLIP: f64 = 10.0;
-/// Rows whose derivatives are computed at a time, so that their activations stay in the first-level cache.
-const CHUNK: usize = 64;
-
 /// The TRPO learner: policy, critic and everything that carries over from one batch to the next.
 #[derive(Debug)]
 pub struct Trpo {
-    config: TrpoConfig,
-    actor: Actor,
+    pub(crate) config: TrpoConfig,
+    pub(crate) actor: Actor,
     critic: Critic,
     lanes: Lanes,
     /// Moments of the raw inputs, from which the actor's normaliser is made.
@@ -52,40 +51,23 @@ pub struct Trpo {
     critic_alone: u64,
     /// The last batch, and scratch.
     batch: Vec<LaneBatch>,
-    samples: Samples,
-    scratch: Scratch,
-}
-
-/// Buffers of the policy's step.
-#[derive(Debug)]
-struct Scratch {
-    old: PolicyCache,
-    new: PolicyCache,
-    inputs: Vec<f32>,
-    actions: Vec<f32>,
-    d_log_probs: Vec<f32>,
-    d_entropies: Vec<f32>,
-}
-
-/// What a candidate for the new policy is worth.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Trial {
-    /// L(θ) − L(θ_old), advantages having mean 0.
-    gain: f64,
-    /// mean[KL(π_old ‖ π_θ)] in nats.
-    kl: f64,
-    /// Mean entropy of π_θ in nats.
-    entropy: f64,
+    pub(crate) samples: Samples,
+    pub(crate) scratch: Scratch,
+    /// What it is called in errors, and what whole episodes need.
+    pub(crate) called: (&'static str, &'static str),
 }
 
 /// An accepted step.
 #[derive(Clone, Debug, PartialEq)]
-struct Stepped {
-    params: Vec<f32>,
-    trial: Trial,
+pub(crate) struct Stepped {
+    pub(crate) params: Vec<f32>,
+    pub(crate) trial: Trial,
     /// Trials of the line search, the accepted one included.
-    trials: u32,
+    pub(crate) trials: u32,
 }
+
+/// The new policy's parameters, or why the old ones stay; and the norm of the gradient.
+pub(crate) type Step = (Result<Stepped, Skip>, f64);
 
 impl Trpo {
     /// A learner with freshly initialised networks for a task with these shapes and `dim` dynamics parameters.
@@ -158,14 +140,7 @@ impl Trpo {
             &mut key.lane(1).stream(),
         )?;
         Ok(Self {
-            scratch: Scratch {
-                old: policy.cache(CHUNK),
-                new: policy.cache(CHUNK),
-                inputs: Vec::new(),
-                actions: Vec::new(),
-                d_log_probs: Vec::new(),
-                d_entropies: vec![0.0; CHUNK],
-            },
+            scratch: Scratch::new(&policy),
             actor: Actor::new(policy, params, Normaliser::identity(inputs), actions.clone())?
                 .with_history(history.frames())?,
             critic,
@@ -175,6 +150,7 @@ impl Trpo {
             critic_alone: 0,
             batch: Vec::new(),
             samples: Samples::default(),
+            called: ("trpo", "needs `trpo.episodes`"),
             config,
         })
     }
@@ -185,7 +161,7 @@ impl Trpo {
     }
 
     /// Values, scaled rewards, advantages (shifted and scaled to mean 0 and variance 1) and targets of the batch.
-    fn prepare(&mut self, fraction: f64, iteration: u64) -> Result<(), RlError> {
+    pub(crate) fn prepare(&mut self, fraction: f64, iteration: u64) -> Result<(), RlError> {
         let Self { config, critic, batch, samples, reward_moments, .. } = self;
         for lane in batch.iter() {
             reward_moments.merge(&lane.discounted_moments)?;
@@ -204,8 +180,8 @@ impl Trpo {
         Ok(())
     }
 
-    /// The new policy's parameters, or why the old ones stay; and the norm of the gradient.
-    fn step(&mut self) -> (Result<Stepped, Skip>, f64) {
+    /// The direction (F + damping·I)⁻¹ g, and the norm of the gradient g.
+    pub(crate) fn direction(&mut self) -> (Result<Vec<f64>, Skip>, f64) {
         let Self { config, samples, scratch, actor, .. } = self;
         let (policy, old) = (actor.policy(), actor.params());
         let gradient = scratch.gradient(policy, old, samples);
@@ -216,24 +192,32 @@ impl Trpo {
         if norm == 0.0 {
             return (Err(Skip::NoGradient), norm);
         }
-        let mut fisher = |v: &[f64], out: &mut [f64]| {
-            scratch.fisher_product(policy, old, samples, v, out);
-            out.iter_mut().zip(v).for_each(|(out, v)| *out += config.damping * v);
+        let mut fisher =
+            |v: &[f64], out: &mut [f64]| scratch.damped(config.damping, policy, old, samples, v, out);
+        let solved = conjugate_gradient(&gradient, config.cg_steps, &mut fisher);
+        (solved.map(|solved| solved.x).ok_or(Skip::NoCurvature), norm)
+    }
+
+    /// The step of the trust region.
+    fn step(&mut self) -> Step {
+        let (direction, norm) = self.direction();
+        let x = match direction {
+            Ok(x) => x,
+            Err(skip) => return (Err(skip), norm),
         };
-        let Some(solved) = conjugate_gradient(&gradient, config.cg_steps, &mut fisher) else {
-            return (Err(Skip::NoCurvature), norm);
-        };
-        let mut curved = vec![0.0; gradient.len()];
-        fisher(&solved.x, &mut curved);
+        let Self { config, samples, scratch, actor, .. } = self;
+        let (policy, old) = (actor.policy(), actor.params());
+        let mut curved = vec![0.0; x.len()];
+        scratch.damped(config.damping, policy, old, samples, &x, &mut curved);
         // β = √(2δ / xᵀ(F + damping·I)x)
-        let beta = (2.0 * config.kl / dot(&solved.x, &curved)).sqrt();
+        let beta = (2.0 * config.kl / dot(&x, &curved)).sqrt();
         if !(beta > 0.0 && beta.is_finite()) {
             return (Err(Skip::NoCurvature), norm);
         }
         let mut length = beta;
         for trials in 1..=config.line_search_steps {
             let params: Vec<f32> =
-                old.iter().zip(&solved.x).map(|(p, x)| (f64::from(*p) + length * x) as f32).collect();
+                old.iter().zip(&x).map(|(p, x)| (f64::from(*p) + length * x) as f32).collect();
             let trial = scratch.trial(policy, old, &params, samples);
             // A comparison with NaN is false: what is not finite is never accepted.
             if trial.gain > 0.0 && trial.kl <= config.kl && params.iter().all(|p| p.is_finite()) {
@@ -245,89 +229,13 @@ impl Trpo {
     }
 }
 
-impl Scratch {
-    fn gather(&mut self, policy: &Policy, samples: &Samples, rows: &[u32]) {
-        let (width, act_dim) = (policy.network().inputs(), policy.action_dim());
-        self.inputs.clear();
-        self.actions.clear();
-        for &row in rows {
-            let row = row as usize;
-            self.inputs.extend_from_slice(&samples.inputs[row * width..][..width]);
-            self.actions.extend_from_slice(&samples.actions[row * act_dim..][..act_dim]);
-        }
-    }
-
-    /// ∇L(θ_old) = mean[A ∇ln π(a|s)]: the ratio is 1 there.
-    fn gradient(&mut self, policy: &Policy, params: &[f32], samples: &Samples) -> Vec<f64> {
-        let mut sum = vec![0.0; params.len()];
-        let mut part = vec![0.0; params.len()];
-        for rows in samples.valid.chunks(CHUNK) {
-            self.gather(policy, samples, rows);
-            self.d_log_probs.clear();
-            self.d_log_probs.extend(rows.iter().map(|&row| samples.advantages[row as usize]));
-            let Self { old, inputs, actions, d_log_probs, d_entropies, .. } = self;
-            policy.forward(params, inputs, old);
-            part.fill(0.0);
-            policy.backward(params, inputs, actions, d_log_probs, &d_entropies[..rows.len()], old, &mut part);
-            add(&part, &mut sum);
-        }
-        mean(sum, samples.valid.len())
-    }
-
-    /// F·v, F being the mean Fisher matrix over the batch.
-    fn fisher_product(
+impl Trpo {
+    /// An improvement whose step is `step`'s.
+    pub(crate) fn improve_by(
         &mut self,
-        policy: &Policy,
-        params: &[f32],
-        samples: &Samples,
-        v: &[f64],
-        out: &mut [f64],
-    ) {
-        let v: Vec<f32> = v.iter().map(|v| *v as f32).collect();
-        let mut part = vec![0.0; params.len()];
-        out.fill(0.0);
-        for rows in samples.valid.chunks(CHUNK) {
-            self.gather(policy, samples, rows);
-            policy.forward(params, &self.inputs, &mut self.old);
-            part.fill(0.0);
-            policy.fisher_product(params, &self.inputs, &v, &mut self.old, &mut part);
-            add(&part, out);
-        }
-        out.iter_mut().for_each(|out| *out /= samples.valid.len() as f64);
-    }
-
-    /// Measures what `new` parameters are worth against the `old`.
-    fn trial(&mut self, policy: &Policy, old: &[f32], new: &[f32], samples: &Samples) -> Trial {
-        let mut sums = Trial::default();
-        for rows in samples.valid.chunks(CHUNK) {
-            self.gather(policy, samples, rows);
-            policy.forward(old, &self.inputs, &mut self.old);
-            policy.forward(new, &self.inputs, &mut self.new);
-            policy.evaluate(new, &self.actions, &mut self.new);
-            sums.kl += policy.mean_kl((old, &self.old), (new, &self.new)) * rows.len() as f64;
-            for (i, &row) in rows.iter().enumerate() {
-                let row = row as usize;
-                let ratio = f64::from(self.new.log_probs()[i] - samples.log_probs[row]).exp();
-                sums.gain += (ratio - 1.0) * f64::from(samples.advantages[row]);
-                sums.entropy += f64::from(self.new.entropies()[i]);
-            }
-        }
-        let n = samples.valid.len() as f64;
-        Trial { gain: sums.gain / n, kl: sums.kl / n, entropy: sums.entropy / n }
-    }
-}
-
-fn add(part: &[f32], sum: &mut [f64]) {
-    sum.iter_mut().zip(part).for_each(|(sum, part)| *sum += f64::from(*part));
-}
-
-fn mean(mut sum: Vec<f64>, n: usize) -> Vec<f64> {
-    sum.iter_mut().for_each(|x| *x /= n as f64);
-    sum
-}
-
-impl Learner for Trpo {
-    fn improve(&mut self, experience: Experience<'_>) -> Result<Improvement, RlError> {
+        experience: Experience<'_>,
+        step: impl FnOnce(&mut Self) -> Step,
+    ) -> Result<Improvement, RlError> {
         let Experience {
             executor,
             source,
@@ -340,8 +248,8 @@ impl Learner for Trpo {
             random_actions,
         } = experience;
         if selection.chooses() && self.config.episodes == 0 {
-            let remedy = "needs `trpo.episodes`";
-            return Err(RlError::Selection { learner: "trpo", remedy });
+            let (learner, remedy) = self.called;
+            return Err(RlError::Selection { learner, remedy });
         }
         let (_, stretch) = self.config.lanes();
         let options = CollectOptions {
@@ -352,7 +260,7 @@ impl Learner for Trpo {
             acting: Acting::Sample,
             random_actions,
         };
-        let players = opposition.players(&self.actor, "trpo")?;
+        let players = opposition.players(&self.actor, self.called.0)?;
         executor.collect(players, source, &mut self.lanes, options, &mut self.batch)?;
         let mut report = Improvement::of(&self.batch);
         report.learning_rate = self.config.critic_learning_rate;
@@ -367,7 +275,7 @@ impl Learner for Trpo {
                 let (stepped, norm) = match iteration < self.critic_alone {
                     // The critic knows nothing of the policy yet.
                     true => (Err(Skip::WarmUp), f64::NAN),
-                    false => self.step(),
+                    false => step(self),
                 };
                 report.gradient_norm = norm;
                 let trial = match stepped {
@@ -412,9 +320,15 @@ impl Learner for Trpo {
         }
         Ok(report)
     }
+}
+
+impl Learner for Trpo {
+    fn improve(&mut self, experience: Experience<'_>) -> Result<Improvement, RlError> {
+        self.improve_by(experience, Self::step)
+    }
 
     fn begin_with(&mut self, start: &Start<'_>) -> Result<(), RlError> {
-        start.fits("trpo", &self.actor, self.config.normalise_observations)?;
+        start.fits(self.called.0, &self.actor, self.config.normalise_observations)?;
         if self.config.normalise_observations {
             self.observations = start.moments()?;
         }

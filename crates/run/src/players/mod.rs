@@ -4,6 +4,7 @@
 mod action;
 pub(crate) mod adversary;
 mod boundary;
+mod copos;
 mod cvar;
 mod ddpg;
 mod force;
@@ -27,7 +28,8 @@ mod words;
 pub(crate) use shared::SHARED;
 
 /// The learners. Where several would do, the first is recommended.
-pub(crate) static LEARNERS: &[&learner::LearnerRow] = &[&ppo::ROW, &trpo::ROW, &td3::ROW, &ddpg::ROW];
+pub(crate) static LEARNERS: &[&learner::LearnerRow] =
+    &[&ppo::ROW, &trpo::ROW, &copos::ROW, &td3::ROW, &ddpg::ROW];
 
 /// The adversaries.
 pub(crate) static ADVERSARIES: &[&adversary::AdversaryRow] = &[
