@@ -86,10 +86,22 @@ fn cost_to_go() -> Matrix4<f64> {
     let linear = -pole * length / total;
     // State: x, θ and their velocities, as the simulator has it; Euler's steps.
     let a = Matrix4::new(
-        1.0, 0.0, dt, 0.0, //
-        0.0, 1.0, 0.0, dt, //
-        0.0, dt * linear * angular, 1.0, 0.0, //
-        0.0, dt * angular, 0.0, 1.0,
+        1.0,
+        0.0,
+        dt,
+        0.0, //
+        0.0,
+        1.0,
+        0.0,
+        dt, //
+        0.0,
+        dt * linear * angular,
+        1.0,
+        0.0, //
+        0.0,
+        dt * angular,
+        0.0,
+        1.0,
     );
     let b = Vector4::new(0.0, 0.0, dt * (push / total + linear * by_push), dt * by_push);
     let q = Matrix4::from_diagonal(&Vector4::new(1.0 / 2.4_f64.powi(2), 1.0 / 0.2_f64.powi(2), 0.0, 0.0));
@@ -102,7 +114,13 @@ fn cost_to_go() -> Matrix4<f64> {
 }
 
 /// Mean return of the search, the steps that it simulated for a decision, and the milliseconds of one.
-fn of_search(simulator: &Simulator, plain: &Simulator, costs: &Matrix4<f64>, depth: usize, rate: f64) -> (f64, f64, f64) {
+fn of_search(
+    simulator: &Simulator,
+    plain: &Simulator,
+    costs: &Matrix4<f64>,
+    depth: usize,
+    rate: f64,
+) -> (f64, f64, f64) {
     let space = plain.space();
     let actions = [vec![0.0], vec![1.0]];
     let rates = vec![rate; space.dim()];
@@ -208,9 +226,9 @@ fn cost() {
         sim.save(0, &mut snapshot);
         let (a, c) = (actions.len() as f64, 2.0 * space.dim() as f64 + 1.0);
         let mut per_step = f64::NAN;
-        for depth in 1..=8 {
+        for depth in 1..=8_usize {
             // Nothing is shared between nodes: an edge a step.
-            let steps: f64 = (0..depth).map(|k| a * (a * c).powi(k)).sum();
+            let steps: f64 = (0..depth).map(|k| a * (a * c).powi(k as i32)).sum();
             let took = if steps > 1e6 {
                 per_step * steps
             } else {

@@ -32,7 +32,7 @@ pub struct Bridge {
 
 impl Default for Bridge {
     fn default() -> Self {
-        Self { balance: 0.0, growth: 0.2, most: 0.9, epochs: 30, discount: 0.9 }
+        Self { balance: 0.0, growth: 0.1, most: 0.9, epochs: 30, discount: 0.9 }
     }
 }
 

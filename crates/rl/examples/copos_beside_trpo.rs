@@ -41,18 +41,18 @@ fn main() {
             }
             for (learner, fall, mut made) in learners {
                 let mut executor = Threads::new(&simulator, 1).unwrap();
-                let (mut done, mut iteration, mut skipped, mut entropy) = (0, 0, 0, f64::NAN);
+                let (mut done, mut iteration, mut skipped) = (0, 0, 0);
+                let source = Fixed(Vec::new());
                 let mut next = steps / 5;
                 while done < steps {
                     let progress = done as f64 / steps as f64;
-                    let experience =
-                        Experience::alone(&mut executor, &Fixed(Vec::new()), seed, iteration, progress);
+                    let experience = Experience::alone(&mut executor, &source, seed, iteration, progress);
                     let report = made.improve(experience).unwrap();
                     done += report.transitions as u64;
                     iteration += 1;
                     skipped += u32::from(report.skipped.is_some());
-                    entropy = report.entropy;
                     if done >= next {
+                        let entropy = report.entropy;
                         let mean = judged(&mut executor, made.as_ref());
                         println!("{name},{learner},{fall},{seed},{done},{mean:.1},{entropy:.3},{skipped}");
                         next += steps / 5;

@@ -58,10 +58,8 @@ const WORDS: &[Words] = &[
     },
     Words {
         keys: &["normalise_observations"],
-        meaning: "by running moments; not where a solved task keeps the state at one point (pendulum): \
-                  moments that shrink towards it change the policy from behind the trust region's back, until the pole \
-                  falls",
-        usual: "true; pendulum: false",
+        meaning: "by running moments; false where a solved task keeps the state at one point, as on the inverted pendulum",
+        usual: "true",
     },
     Words {
         keys: &["normalise_rewards"],
