@@ -17,7 +17,7 @@ use wr2l_sim::{ActionSpace, Drift, Outcome, Simulator, Task, TaskName};
 
 const VARIED: [&str; 2] = ["pole_half_length", "force"];
 const EPISODES: u64 = 10;
-const STEPS: u64 = 150_000;
+const STEPS: u64 = 100_000;
 
 fn simulator(name: TaskName, vary: &[&str]) -> Simulator {
     let task = Task::new(name);
@@ -170,7 +170,7 @@ fn returns() {
         .into_iter()
         .flat_map(|(name, robust)| (1..=3).map(move |seed| (name, seed, train(robust, seed))))
         .collect();
-    for rate in [0.0, 0.002, 0.005, 0.01] {
+    for rate in [0.005, 0.01, 0.02] {
         let mut drifts = vec![("walk".to_owned(), Drift::Walk(rate))];
         for signs in [[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]] {
             let name = signs.map(|sign: f64| if sign > 0.0 { "+" } else { "-" }).concat();
@@ -181,7 +181,7 @@ fn returns() {
             for (name, seed, actor) in &policies {
                 println!("{rate},{drift},{name},{seed},{:.1},0,", of_policy(&drifting, actor));
             }
-            for depth in 1..=4 {
+            for depth in 1..=3 {
                 let (mean, steps, took) = of_search(&drifting, &plain, &costs, depth, rate);
                 println!("{rate},{drift},rats-{depth},,{mean:.1},{steps:.0},{took:.3}");
             }
