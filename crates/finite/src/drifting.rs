@@ -156,7 +156,7 @@ impl DriftingMdp {
                     next.push((to, earned + discount * (mdp.reward(s, a) + mdp.arrival()[to]), chance * p));
                 }
             }
-            next.sort_by(|x, y| (x.0, x.1.to_bits()).cmp(&(y.0, y.1.to_bits())));
+            next.sort_by_key(|at| (at.0, at.1.to_bits()));
             next.dedup_by(|later, kept| {
                 let same = (later.0, later.1.to_bits()) == (kept.0, kept.1.to_bits());
                 kept.2 += if same { later.2 } else { 0.0 };

@@ -171,8 +171,8 @@ fn the_bridges_drift_is_the_mass_that_slips_times_how_far() {
 }
 
 /// The distribution of returns of a planner that chooses at every epoch anew.
-fn played(process: &DriftingMdp, mut plan: impl FnMut(usize, usize) -> usize) -> Returns {
-    process.returns(25, |epoch, state| plan(epoch, state))
+fn played(process: &DriftingMdp, plan: impl FnMut(usize, usize) -> usize) -> Returns {
+    process.returns(25, plan)
 }
 
 #[test]
