@@ -18,7 +18,7 @@ impl Policy {
         changes: &mut [f32],
     ) {
         let (params, direction) = (self.split(params).0, self.split(direction).0);
-        self.mlp.tangent(params, direction, observations, &mut cache.mlp, changes);
+        self.network.tangent(params, direction, observations, &mut cache.network, changes);
     }
 
     /// Adds to `product` `[parameters]` the sum over the rows of F·v, where F is the Fisher information of the

@@ -114,7 +114,7 @@ fn shape(trpo: &mut Trpo, x: &[f64]) -> Shape {
     let n = samples.valid.len() as f64;
     let variances = policy.log_std(params).iter().map(|l| (2.0 * f64::from(*l)).exp());
     Shape {
-        log_std: x[policy.mlp().parameters()..].to_vec(),
+        log_std: x[policy.network().parameters()..].to_vec(),
         hidden: policy.mlp().sizes().len() > 2,
         moved: squares.iter().zip(variances).map(|(sum, variance)| sum / n / variance).collect(),
     }
@@ -125,7 +125,8 @@ fn moved(policy: &Policy, old: &[f32], x: &[f64], Multipliers { eta, omega }: Mu
     let mlp = policy.mlp();
     let (outputs, sizes) = (mlp.outputs(), mlp.sizes());
     let width = sizes[sizes.len() - 2];
-    let (biases, log_stds) = (mlp.parameters() - outputs, mlp.parameters());
+    let log_stds = policy.network().parameters();
+    let biases = log_stds - outputs;
     let weights = biases - outputs * width;
     let precision = |output: usize| eta - 2.0 * x[log_stds + output];
     let new = |i: usize| {
