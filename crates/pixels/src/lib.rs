@@ -22,4 +22,4 @@ mod picture;
 
 pub use batch::{MOST_FRAMES, seen};
 pub use canvas::{Canvas, SIDE};
-pub use picture::{CART_POLE, Picture};
+pub use picture::{CART_POLE, Picture, TORQUE_PENDULUM};

@@ -30,3 +30,14 @@ fn cart_pole(positions: &[f64], canvas: &mut Canvas) {
     canvas.bar([x - 5.0, 54.0], [x + 5.0, 54.0], 6.0, 0.5);
     canvas.bar([x, 52.0], [x + POLE * sin, 52.0 - POLE * cos], 3.0, 1.0);
 }
+
+/// The rod of the torque-driven pendulum, 26 pixels long whatever its length, about the middle of the image; a positive angle
+/// turns it to the left, as in Gymnasium's drawing.
+pub const TORQUE_PENDULUM: Picture = Picture { name: "torque-pendulum", positions: 1, draw: torque_pendulum };
+
+fn torque_pendulum(positions: &[f64], canvas: &mut Canvas) {
+    const ROD: f64 = 26.0;
+    const MIDDLE: f64 = 0.5 * SIDE as f64;
+    let (sin, cos) = positions[0].sin_cos();
+    canvas.bar([MIDDLE, MIDDLE], [MIDDLE - ROD * sin, MIDDLE - ROD * cos], 3.0, 1.0);
+}

@@ -1,7 +1,7 @@
 //! What is drawn, against geometry; what is observed, against what is drawn.
 
 use proptest::prelude::*;
-use wr2l_pixels::{CART_POLE, Canvas, MOST_FRAMES, SIDE, seen};
+use wr2l_pixels::{CART_POLE, Canvas, MOST_FRAMES, SIDE, TORQUE_PENDULUM, seen};
 use wr2l_rng::{Purpose, StreamKey};
 use wr2l_sim::{BatchSim, Outcome, SimError, Simulator, Task, TaskName};
 
@@ -68,6 +68,23 @@ proptest! {
         prop_assert!((centroid - middle).abs() < 0.02, "{centroid} against {middle}");
         prop_assert!(canvas.pixels().iter().all(|grey| (0.0..=1.0).contains(grey)));
         prop_assert_eq!(row(&canvas, 60).0 + row(&canvas, 8).0, 0.0);
+    }
+
+    #[test]
+    fn the_rod_of_a_pendulum_hangs_from_the_middle(angle in -7.0_f64..7.0) {
+        let mut canvas = Canvas::new();
+        (TORQUE_PENDULUM.draw)(&[angle], &mut canvas);
+        let (mut sum, mut x, mut y) = (0.0, 0.0, 0.0);
+        for (at, grey) in canvas.pixels().iter().enumerate() {
+            let grey = f64::from(*grey);
+            sum += grey;
+            x += grey * ((at % SIDE) as f64 + 0.5);
+            y += grey * ((at / SIDE) as f64 + 0.5);
+        }
+        // Its centre of area is half the rod away from the middle, to the left for a positive angle.
+        let expected = (32.0 - 13.0 * angle.sin(), 32.0 - 13.0 * angle.cos());
+        prop_assert!((x / sum - expected.0).abs() < 0.05 && (y / sum - expected.1).abs() < 0.05);
+        prop_assert!((75.0..90.0).contains(&sum), "{sum}");
     }
 
     #[test]
@@ -250,4 +267,28 @@ fn too_few_or_too_many_frames_and_other_systems_are_refused() {
     let space = hopper.space().select::<&str>(&[]).unwrap();
     let hopper = Simulator::new(hopper, None, space).unwrap();
     assert!(matches!(seen(&hopper, CART_POLE, 2), Err(SimError::State { .. })));
+}
+
+#[test]
+fn a_pendulum_is_seen_from_its_own_task() {
+    let task = Task::new(TaskName::TORQUE_PENDULUM);
+    let space = task.space();
+    let simulator = Simulator::new(task, None, space).unwrap();
+    let mut sim = seen(&simulator, TORQUE_PENDULUM, 2).unwrap().batch(1).unwrap();
+    sim.set_state(0, &[0.5, 3.0]).unwrap();
+    let before = observed(sim.as_ref(), 0);
+    let mut canvas = Canvas::new();
+    (TORQUE_PENDULUM.draw)(&[0.5], &mut canvas);
+    // Of each pixel the newest frame, then the difference to the one before.
+    let newest = |seen: &[f64]| seen.iter().step_by(2).copied().collect::<Vec<f64>>();
+    let pixels = |canvas: &Canvas| canvas.pixels().iter().map(|grey| f64::from(*grey)).collect::<Vec<f64>>();
+    assert!(newest(&before) == pixels(&canvas));
+    sim.step(&[1.0], &[true], &mut [0.0], &mut [Outcome::Running]);
+    let mut state = [0.0; 2];
+    sim.state(0, &mut state);
+    let mut canvas = Canvas::new();
+    (TORQUE_PENDULUM.draw)(&state[..1], &mut canvas);
+    let after = observed(sim.as_ref(), 0);
+    assert!(newest(&after) == pixels(&canvas));
+    assert_ne!(before, after);
 }
