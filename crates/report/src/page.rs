@@ -11,9 +11,14 @@ use wr2l_eval::{Bootstrap, Interval, Row, Scores, Table, method_lines};
 
 use crate::figure::{self, FigureError};
 
+mod solid;
+
+pub use solid::{PartKind, SolidDrawing, SolidPart};
+
 const HTML: &str = include_str!("page/page.html");
 const STYLE: &str = include_str!("page/page.css");
-const SCRIPT: &str = include_str!("page/page.js");
+/// What draws in three dimensions comes first: the page begins at the end of the other.
+const SCRIPT: &str = concat!(include_str!("page/solid.js"), include_str!("page/page.js"));
 /// Points of a performance profile.
 const THRESHOLDS: usize = 61;
 
@@ -39,8 +44,10 @@ pub struct Page {
     pub curves_label: String,
     /// What the adversaries chose, one a run.
     pub paths: Vec<AdversaryPath>,
-    /// How the robot is drawn.
+    /// How the robot is drawn in a plane.
     pub skeleton: Option<Skeleton>,
+    /// How it is drawn in three dimensions, where it does not move in a plane.
+    pub solid: Option<SolidDrawing>,
     /// Recorded episodes.
     pub replay: Option<Replay>,
 }
@@ -235,8 +242,8 @@ pub struct ReplayDynamics {
     pub phi: BTreeMap<String, f64>,
 }
 
-/// A recorded episode: in each frame the generalised positions and the return so far, each as 16 bits between its
-/// smallest and its largest value, little endian, in base 64.
+/// A recorded episode: in each frame the generalised positions (of a [`Skeleton`]) or the places of bodies (of a
+/// [`SolidDrawing`]) and the return so far, each as 16 bits between its smallest and its largest value, little endian, in base 64.
 #[derive(Clone, Debug, Serialize)]
 pub struct ReplayEpisode {
     /// Number of the policy.

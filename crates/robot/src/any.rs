@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use wr2l_sim::{AnyTask, DynamicsSpace, Physics, SimError, SimSpec, Simulator, SweepRange, Usual};
+use wr2l_sim::{AnyTask, DynamicsSpace, Physics, SimError, SimSpec, Simulator, Solid, SweepRange, Usual};
 
 use crate::batch::spec;
 use crate::loop_numbers::Reach;
 use crate::physics::{RobotPhysics, choose};
+use crate::solid::RobotSolid;
 use crate::task::{RobotTask, TaskError};
 
 /// How a run's folder calls a task's file, and the robot beside it.
@@ -92,6 +93,10 @@ impl AnyTask for RobotTask {
 
     fn reward_names(&self) -> Vec<String> {
         self.terms().reward_names().to_vec()
+    }
+
+    fn solid(&self) -> Option<Box<dyn Solid>> {
+        RobotSolid::of(self.model()).map(|solid| Box::new(solid) as Box<dyn Solid>)
     }
 
     fn with_varied(&self, words: &[&str]) -> Result<(Arc<dyn AnyTask>, Vec<String>), String> {

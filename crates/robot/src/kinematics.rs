@@ -75,7 +75,7 @@ pub(crate) struct Wanted {
 pub(crate) struct Kinematics {
     /// Of the body frames, in the world.
     pub(crate) position: Vec<Point>,
-    quaternion: Vec<[f64; 4]>,
+    pub(crate) quaternion: Vec<[f64; 4]>,
     pub(crate) rotation: Vec<Turn>,
     /// Of the origins of the body frames, in the world.
     pub(crate) velocity: Vec<Point>,
@@ -144,6 +144,11 @@ impl Kinematics {
         if wanted.centres {
             self.centres(model, parameters);
         }
+    }
+
+    /// Computes places alone.
+    pub(crate) fn place_all(&mut self, model: &Compiled, q: &[f64]) {
+        (1..self.position.len()).for_each(|b| self.place(model, b, q));
     }
 
     fn place(&mut self, model: &Compiled, b: usize, q: &[f64]) {

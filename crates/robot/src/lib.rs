@@ -29,6 +29,7 @@ mod quantity;
 mod rehearsal;
 mod rules;
 mod selector;
+mod solid;
 mod start;
 mod task;
 mod tasks;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{DynamicsSpace, Physics, SimError, SimSpec, Simulator, SweepRange, Task, Usual};
+use crate::{DynamicsSpace, Physics, SimError, SimSpec, Simulator, Solid, SweepRange, Task, Usual};
 
 /// A task that can be trained on, evaluated and shown: one of `tasks/`, a changed [`Task`], or one of another kind.
 pub trait AnyTask: Send + Sync + fmt::Debug {
@@ -50,6 +50,11 @@ pub trait AnyTask: Send + Sync + fmt::Debug {
 
     /// The planar task that a page draws, if it is one.
     fn drawn(&self) -> Option<&Task> {
+        None
+    }
+
+    /// The robot that a page draws in three dimensions, if it has one; its shapes are those of the reference dynamics.
+    fn solid(&self) -> Option<Box<dyn Solid>> {
         None
     }
 

@@ -21,6 +21,7 @@ mod noisy;
 mod physics;
 mod planar;
 mod simulator;
+mod solid;
 mod task;
 
 pub use any_task::AnyTask;
@@ -33,6 +34,7 @@ pub use mujoco::prepare as prepare_mujoco;
 pub use physics::Physics;
 pub use planar::bodies;
 pub use simulator::{Engine, Simulator};
+pub use solid::{Solid, SolidKind, SolidShape};
 pub use task::{
     Cost, Drawing, Healthy, Kind, Noise, Observation, ParameterTable, Pole, Range, Reset, Reward,
     RobotConfig, SweepRange, Task, TaskName, Usual, Verdict,

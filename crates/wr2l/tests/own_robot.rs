@@ -60,6 +60,8 @@ fn it_is_trained_on_evaluated_and_taken_along() {
     let other = folder.read("other/sweep-payload.csv");
     assert!(other.lines().skip(1).all(|row| row.starts_with("dog-walk,mujoco,")), "{other}");
     folder.done("report moved -o report.html");
+    let page = folder.read("report.html");
+    assert!(page.contains(r#""skeleton":null,"solid":{"bodies":[""#), "the replay is in three dimensions");
     folder.done("simulate moved/task/task.toml --phi payload=1.5 --steps 20 -o t.csv");
     folder.done(&format!("train --plan moved/plan.toml {SHORT} --threads 3 -o again"));
     let policy = |run: &str| std::fs::read(folder.path(run).join("policy.safetensors")).unwrap();

@@ -371,8 +371,10 @@ function scaled(skeleton, phi) {
 }
 const player = { time: 0, running: false, last: 0 };
 function find(policy, dynamics) { return D.replay.episodes.find(e => e.policy === Number(policy) && e.dynamics === Number(dynamics)); }
+/* The dynamics of a side: those on the right are the same unless the reader says otherwise. */
+function under(k) { return k && $("dynamics-right").value !== "same" ? $("dynamics-right").value : $("dynamics").value; }
 function stage(k) {
-  const episode = find($(k ? "right" : "left").value, $("dynamics").value), canvas = $("stage" + k), g = canvas.getContext("2d");
+  const episode = find($(k ? "right" : "left").value, under(k)), canvas = $("stage" + k), g = canvas.getContext("2d");
   const style = getComputedStyle(document.documentElement), ink = style.getPropertyValue("--ink"), muted = style.getPropertyValue("--muted"), line = style.getPropertyValue("--line");
   g.clearRect(0, 0, canvas.width, canvas.height);
   if (!episode) { $("said" + k).textContent = "not recorded"; return 0; }
@@ -380,7 +382,16 @@ function stage(k) {
   const t = Math.min(player.time, duration) / dt, i = Math.min(frames.length - 1, Math.floor(t)), j = Math.min(frames.length - 1, i + 1);
   const row = frames[i].map((v, n) => v + (t - i) * (frames[j][n] - v));
   const q = row.slice(0, -1), earned = row[row.length - 1];
-  const skeleton = scaled(D.skeleton, D.replay.dynamics[episode.dynamics].phi), parts = pose(skeleton, q);
+  if (D.solid) drawSolid(g, canvas, D.solid, q, COLORS.slice(0, 6), "#8a929b", muted);
+  else drawPlane(g, canvas, scaled(D.skeleton, D.replay.dynamics[episode.dynamics].phi), q, muted, line);
+  g.fillStyle = ink; g.font = "20px system-ui, sans-serif";
+  g.fillText(`return ${number(earned)}`, 14, 28);
+  if (player.time >= duration) g.fillText(episode.ended, 14, 54);
+  $("said" + k).textContent = `${D.replay.policies[episode.policy]}: return ${number(episode.ret)} in ${episode.length} steps, ${episode.ended}`;
+  return duration;
+}
+function drawPlane(g, canvas, skeleton, q, muted, line) {
+  const parts = pose(skeleton, q);
   const view = skeleton.view, zoom = canvas.height / view.height, middle = view.follow ? q[0] : 0;
   const X = x => canvas.width / 2 + (x - middle) * zoom, Z = z => canvas.height - (z - view.bottom) * zoom;
   g.strokeStyle = line; g.fillStyle = muted; g.lineWidth = 2; g.font = "20px system-ui, sans-serif";
@@ -397,18 +408,14 @@ function stage(k) {
     g.strokeStyle = COLORS[n % 6]; g.globalAlpha = /_left$/.test(part.name) ? 0.45 : 0.9; g.lineWidth = 2 * c.radius * zoom;
     g.beginPath(); g.moveTo(X(c.from[0]), Z(c.from[1])); g.lineTo(X(c.to[0]) + 0.01, Z(c.to[1])); g.stroke();
   }));
-  g.globalAlpha = 1; g.fillStyle = ink;
-  g.fillText(`return ${number(earned)}`, 14, 28);
-  if (player.time >= duration) g.fillText(episode.ended, 14, 54);
-  $("said" + k).textContent = `${D.replay.policies[episode.policy]}: return ${number(episode.ret)} in ${episode.length} steps, ${episode.ended}`;
-  return duration;
+  g.globalAlpha = 1;
 }
 function drawReplay() {
   const end = Math.max(stage(0), stage(1));
   $("time").max = end; $("time").value = player.time;
   $("clock").textContent = `${player.time.toFixed(2)} s`;
-  const d = D.replay.dynamics[$("dynamics").value];
-  $("phi").textContent = Object.entries(d.phi).map(([name, v]) => `${name.replace(/_/g, " ")} ${number(v)}`).join(", ");
+  const phi = k => Object.entries(D.replay.dynamics[under(k)].phi).map(([name, v]) => `${name.replace(/_/g, " ")} ${number(v)}`).join(", ");
+  $("phi").textContent = under(0) === under(1) ? phi(0) : `left: ${phi(0) || "nominal"}; right: ${phi(1) || "nominal"}`;
   return end;
 }
 function tick(now) {
@@ -452,13 +459,16 @@ function begin() {
   if (D.paths.length) { options($("path-run"), D.paths.map(p => p.policy)); $("path-run").addEventListener("change", drawPath); drawPath(); }
   else $("paths-part").hidden = true;
   if (!D.replay || !D.replay.episodes.length) { $("replay").hidden = true; return; }
-  $("replay-note").textContent = D.replay.note;
+  $("replay-note").textContent = D.replay.note + (D.solid ? " Drag to look from elsewhere, or use the arrow keys; + and − come closer and back." : "");
   options($("dynamics"), D.replay.dynamics.map(d => d.label));
+  html("option", { value: "same" }, $("dynamics-right"), "the same");
+  options($("dynamics-right"), D.replay.dynamics.map(d => d.label));
   options($("left"), D.replay.policies); options($("right"), D.replay.policies);
   $("right").value = D.replay.policies.length - 1;
-  for (const id of ["dynamics", "left", "right"]) $(id).addEventListener("change", () => { player.time = 0; drawReplay(); });
+  for (const id of ["dynamics", "dynamics-right", "left", "right"]) $(id).addEventListener("change", () => { player.time = 0; drawReplay(); });
   $("time").addEventListener("input", () => { setRunning(false); player.time = Number($("time").value); drawReplay(); });
   $("play").addEventListener("click", () => setRunning(!player.running));
+  if (D.solid) for (const k of [0, 1]) orbit($("stage" + k), drawReplay);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawReplay);
   drawReplay();
 }

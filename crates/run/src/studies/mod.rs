@@ -13,4 +13,5 @@ pub(crate) mod reproduce;
 pub(crate) mod setting;
 pub(crate) mod simulate;
 pub(crate) mod skeleton;
+pub(crate) mod solid;
 pub(crate) mod sweep;

@@ -13,6 +13,7 @@ use crate::studies::evaluation::{Contestant, common_outline, methods, name_metho
 use crate::studies::replay::{notable_dynamics, record};
 use crate::studies::setting::Setting;
 use crate::studies::skeleton::skeleton;
+use crate::studies::solid::Figure;
 
 /// What a page is made of.
 #[derive(Debug, Default)]
@@ -59,6 +60,7 @@ pub fn page(sources: &PageSources<'_>) -> Result<Page, RunError> {
         (None, None) => Setting::named(first)?,
     };
     let drawn = contestants.first().and_then(|one| one.task.drawn());
+    let solid = contestants.first().and_then(|one| one.task.solid()).map(Figure::new);
 
     let mut all_methods = names.clone();
     all_methods
@@ -75,10 +77,10 @@ pub fn page(sources: &PageSources<'_>) -> Result<Page, RunError> {
     });
     let (curves_label, curves) = curves(contestants, &names)?;
     let paths = contestants.iter().map(path_of).collect::<Result<Vec<_>, _>>()?;
-    let replay = match drawn {
+    let replay = match (drawn, &solid) {
         // What is not drawn is not played.
-        None => None,
-        Some(_) => Some(record(contestants, &names, sources.physics, notable_dynamics(&sets))?),
+        (None, None) => None,
+        _ => Some(record(contestants, &names, sources.physics, notable_dynamics(&sets))?),
     };
     let mut shown = Vec::with_capacity(sets.len());
     for (name, tables) in &sets {
@@ -107,6 +109,7 @@ pub fn page(sources: &PageSources<'_>) -> Result<Page, RunError> {
         curves_label,
         paths: paths.into_iter().flatten().collect(),
         skeleton: drawn.map(skeleton),
+        solid: solid.map(|figure| figure.drawing()),
         replay,
     })
 }

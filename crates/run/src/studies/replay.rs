@@ -10,6 +10,7 @@ use wr2l_sim::{BatchSim, Outcome, Physics, Simulator};
 
 use crate::error::RunError;
 use crate::studies::evaluation::Contestant;
+use crate::studies::solid::Figure;
 
 /// Dynamics that a replay offers at most, and policies.
 const MOST_DYNAMICS: usize = 16;
@@ -97,11 +98,13 @@ pub(crate) fn record(
 ) -> Result<Replay, RunError> {
     let chosen = some_of_each(methods, MOST_POLICIES);
     let mut dynamics = dynamics;
+    let figure_of = |one: &Contestant| one.task.solid().map(Figure::new);
     if let Some(one) = contestants.first() {
         let spec = one.task.spec();
         let frames = (spec.episode_limit / stride(spec.dt) + 2) as usize;
+        let width = figure_of(one).map_or(spec.nq, |figure| figure.width());
         // Two bytes a number, a third more in base 64.
-        let episode = frames * (spec.nq + 1) * 8 / 3;
+        let episode = frames * (width + 1) * 8 / 3;
         // The reference and the worst come first, and are kept.
         dynamics.truncate((MOST_BYTES / (episode * chosen.len())).max(3));
     }
@@ -109,6 +112,7 @@ pub(crate) fn record(
     let mut frame_seconds = 0.0;
     for (place, &index) in chosen.iter().enumerate() {
         let one = &contestants[index];
+        let mut figure = figure_of(one);
         for (number, dynamics) in dynamics.iter().enumerate() {
             let names: Vec<&String> = dynamics.phi.keys().collect();
             let space = one.task.space().select(&names)?;
@@ -116,7 +120,7 @@ pub(crate) fn record(
             let simulator = one.task.simulator(physics.unwrap_or(one.origin.physics), space)?;
             let stride = stride(simulator.spec().dt);
             frame_seconds = simulator.spec().dt * f64::from(stride);
-            episodes.push(episode(one, &simulator, &phi, stride, (place, number))?);
+            episodes.push(episode(one, &simulator, &phi, stride, figure.as_mut(), (place, number))?);
         }
     }
     let left_out = contestants.len() - chosen.len();
@@ -155,10 +159,12 @@ fn episode(
     simulator: &Simulator,
     phi: &[f64],
     stride: u32,
+    mut figure: Option<&mut Figure>,
     place: (usize, usize),
 ) -> Result<ReplayEpisode, RunError> {
     let spec = simulator.spec();
     let nq = spec.nq;
+    let width = figure.as_ref().map_or(nq, |figure| figure.width());
     let mut sim = simulator.batch(1)?;
     sim.set_dynamics(0, phi)?;
     sim.reset(0, &mut StreamKey::new(0, Purpose::EvaluationReset).stream());
@@ -169,7 +175,10 @@ fn episode(
     let mut frames = Vec::new();
     let mut frame = |sim: &dyn BatchSim, ret: f64, state: &mut [f64]| {
         sim.state(0, state);
-        frames.extend_from_slice(&state[..nq]);
+        match &mut figure {
+            Some(figure) => figure.frame(&state[..nq], &mut frames),
+            None => frames.extend_from_slice(&state[..nq]),
+        }
         frames.push(ret);
     };
     frame(sim.as_ref(), 0.0, &mut state);
@@ -192,7 +201,7 @@ fn episode(
         Outcome::Diverged(_) => "the physics diverged".to_owned(),
         _ => "lasted to the time limit".to_owned(),
     };
-    Ok(ReplayEpisode::new(place, (ret, length, ended), &frames, nq + 1))
+    Ok(ReplayEpisode::new(place, (ret, length, ended), &frames, width + 1))
 }
 
 #[cfg(test)]
