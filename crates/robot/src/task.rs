@@ -84,6 +84,12 @@ impl RobotTask {
         let (sweep, usual) = (usual_sweep(&file, &variation), usual(&file, &variation));
         let (drives, actions) = drives(&file, &model, &terms)?;
         let [qpos, qvel, _] = crate::terms::home(&file, &inventory)?;
+        let (noise, velocities) = (file.robot.velocity_noise.len(), inventory.velocities);
+        if noise > 1 && noise != velocities {
+            let message =
+                format!("expected one number, or one for each of the {velocities} velocities, got {noise}");
+            return Err(file.mistake("robot.velocity_noise", message).into());
+        }
         let rules = Arc::new(TermRules { terms: Arc::new(terms), start });
         Ok(Self {
             file,
@@ -201,7 +207,11 @@ impl RobotTask {
         physics: Option<RobotPhysics>,
         vary: &DynamicsSpace,
     ) -> Result<Simulator, SimError> {
-        self.rig().simulator(&self.variation.effects, vary, physics)
+        let simulator = self.rig().simulator(&self.variation.effects, vary, physics)?;
+        match &self.file.robot.velocity_noise[..] {
+            [] => Ok(simulator),
+            noise => simulator.with_process_noise(noise),
+        }
     }
 }
 

@@ -231,3 +231,23 @@ fn a_range_and_how_it_is_drawn_belong_to_the_space() {
     let middle = space.draw(0, [0.7, 1.5], |low, high| 0.5 * (low + high));
     assert!((middle - (0.7_f64 * 1.5).sqrt()).abs() < 1e-12, "{middle}");
 }
+
+#[test]
+fn a_task_says_its_process_noise_on_both_engines() {
+    let noisy = |noise: &str| {
+        task(&WALK.replace("episode_steps = 50", &format!("episode_steps = 50\nvelocity_noise = {noise}")))
+    };
+    let run = |task: &RobotTask, physics| {
+        let simulator = task.simulator(Some(physics), &task.variation().space).unwrap();
+        episode(simulator.batch(1).unwrap().as_mut(), 3)
+    };
+    for physics in [RobotPhysics::Lanes, RobotPhysics::Mujoco] {
+        let plain = run(&task(WALK).unwrap(), physics);
+        assert_eq!(run(&noisy("[0.0]").unwrap(), physics), plain);
+        let kicked = run(&noisy("[0.1]").unwrap(), physics);
+        assert_ne!(kicked, plain);
+        assert_eq!(run(&noisy("[0.1]").unwrap(), physics), kicked, "keyed by the episode and the step");
+    }
+    let error = noisy("[0.1, 0.1]").unwrap_err();
+    assert!(error.contains("one for each of the") && error.contains("walk.toml:6:18"), "{error}");
+}

@@ -131,6 +131,7 @@ fn a_mistake_has_file_line_column_and_what_would_be_right() {
         ("control_dt = 0.02\n", "", (4, 1), "either `control_dt` or `frame_skip`"),
         ("control_dt = 0.02", "control_dt = 0.02\nframe_skip = 4", (7, 14), "set one of them"),
         ("episode_steps = 500", "episode_steps = -5", (7, 17), "whole number"),
+        ("episode_steps = 500", "episode_steps = 500\nvelocity_noise = [-0.1]", (8, 18), "not negative"),
         ("\"home\"", "\"hmoe\"", (10, 12), "did you mean `home`?"),
         ("{ normal = 0.1 }", "{ nromal = 0.1 }", (11, 36), "{ normal = NUMBER }"),
         ("joint:rail", "joint:rial", (14, 11), "did you mean `rail`?"),

@@ -74,13 +74,15 @@ impl Simulator {
         chosen.check_for(&task)?;
         check_selection(&task.space(), &vary)?;
         let (name, identity) = (task.name.clone(), format!("{task:?}"));
+        let noise = task.robot.velocity_noise.clone();
         let engine: Arc<dyn Engine> = match chosen {
             #[cfg(feature = "mujoco")]
             Physics::Mujoco => Arc::new(MujocoModel::new(task, vary.clone())?),
             Physics::Planar => Arc::new(PlanarModel::new(task, vary.clone())?),
             _ => Arc::new(ClassicModel::new(task, vary.clone())),
         };
-        Ok(Self { task: name, physics: chosen.to_string(), identity, space: vary, engine })
+        let own = Self { task: name, physics: chosen.to_string(), identity, space: vary, engine };
+        if noise.is_empty() { Ok(own) } else { own.with_process_noise(&noise) }
     }
 
     /// A simulator of a task that this crate does not know: `engine` makes its batches, whose dynamics are those of

@@ -8,6 +8,8 @@ mod name;
 mod quantity;
 mod terms;
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use toml::Table;
 use wr2l_rng::Stream;
@@ -83,7 +85,7 @@ const EQUATIONS: [Equations; 2] = [
 ];
 
 /// The robot of a task, and the time in which it moves.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RobotConfig {
     /// Its model: `models/NAME.xml`.
@@ -110,6 +112,27 @@ pub struct RobotConfig {
     /// See [`SimSpec::walks`].
     #[serde(default)]
     pub walks: bool,
+    /// Process noise: standard deviations of what each generalised velocity is kicked by before every step of the task, in
+    /// m/s and rad/s, one for all or one for each ([`Simulator::with_process_noise`](crate::Simulator::with_process_noise)); none
+    /// where dynamics are deterministic.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub velocity_noise: Vec<f64>,
+}
+
+/// Without what came later and is not given: results are told apart by this text, and old ones are found again.
+impl fmt::Debug for RobotConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = f.debug_struct("RobotConfig");
+        text.field("model", &self.model).field("equations", &self.equations);
+        text.field("positions", &self.positions).field("velocities", &self.velocities);
+        text.field("actions", &self.actions).field("timestep", &self.timestep);
+        text.field("frame_skip", &self.frame_skip).field("episode_limit", &self.episode_limit);
+        text.field("pushed", &self.pushed).field("walks", &self.walks);
+        if !self.velocity_noise.is_empty() {
+            text.field("velocity_noise", &self.velocity_noise);
+        }
+        text.finish()
+    }
 }
 
 /// A parameter of the usual sweep.
@@ -211,6 +234,17 @@ impl Task {
         }
         if self.robot.model.is_some() == self.robot.equations.is_some() {
             return refused("robot", f64::NAN, "given by either `model` or `equations`");
+        }
+        let noise = &self.robot.velocity_noise;
+        if let Some(&std) = noise.iter().find(|std| !(std.is_finite() && **std >= 0.0)) {
+            return refused("robot.velocity_noise", std, "finite and not negative");
+        }
+        if noise.len() > 1 && noise.len() != velocities {
+            return refused(
+                "robot.velocity_noise",
+                noise.len() as f64,
+                "one number, or one for each velocity",
+            );
         }
         let Reward { forward, healthy, step, control, .. } = self.reward;
         for (field, weight) in [

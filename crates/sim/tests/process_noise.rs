@@ -142,3 +142,31 @@ fn noise_that_is_none_is_refused() {
     }
     assert!(plain.with_process_noise(&[0.1, 0.2]).is_ok());
 }
+
+#[test]
+fn a_task_that_says_its_noise_is_the_same_with_noise() {
+    for name in TASKS {
+        let mut task = Task::new(name);
+        assert!(!format!("{task:?}").contains("velocity_noise"), "identities of before hold");
+        let nv = task.spec().nv;
+        for std in [vec![0.05], (0..nv).map(|i| 0.01 * i as f64).collect()] {
+            task.robot.velocity_noise = std.clone();
+            let own = Simulator::new(task.clone(), None, task.space()).unwrap();
+            let plain = simulator(name);
+            assert_ne!(own.identity(), plain.identity());
+            let (mut a, mut b) =
+                (own.batch(1).unwrap(), plain.with_process_noise(&std).unwrap().batch(1).unwrap());
+            for sim in [&mut a, &mut b] {
+                sim.reset(0, &mut stream(3));
+            }
+            for _ in 0..5 {
+                assert_eq!(step(a.as_mut(), 1.0), step(b.as_mut(), 1.0), "{name:?}");
+            }
+        }
+        for wrong in [vec![-0.1], vec![f64::NAN], vec![f64::INFINITY], vec![0.1; nv + 1]] {
+            task.robot.velocity_noise = wrong;
+            let error = task.check().unwrap_err().to_string();
+            assert!(error.contains("velocity_noise"), "{error}");
+        }
+    }
+}

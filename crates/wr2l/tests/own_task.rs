@@ -105,3 +105,18 @@ fn mistakes_in_a_task_file_are_told_with_their_place() {
     let deep = format!("a{} = 1\n", ".a".repeat(1000));
     assert!(refused(&deep).contains("too deep"));
 }
+
+#[test]
+fn noise_of_the_dynamics_is_a_key_of_the_task_and_distances_are_by_samples() {
+    let folder = folder();
+    let own = std::fs::read_to_string(folder.path("tasks/own.toml")).unwrap();
+    let noisy = own.replace("[robot]\n", "[robot]\nvelocity_noise = [0.02]\n");
+    folder.write("tasks/noisy.toml", &noisy);
+    let ball = "--set ball.pairs.samples=8 --set ball.transport=empirical";
+    folder.done(&format!("train tasks/noisy.toml {SHORT} {ball} --no-report -o run"));
+    assert!(folder.read("run/task/task.toml").contains("velocity_noise"));
+    folder.done("evaluate run --sweep pole_half_length=0.5,1 --episodes 2 -o tables");
+    let wrong = noisy.replace("[0.02]", "[0.02, 0.01, 0.0]");
+    folder.write("tasks/wrong.toml", &wrong);
+    folder.refused("train tasks/wrong.toml", 2, &["velocity_noise", "one for each velocity"]);
+}

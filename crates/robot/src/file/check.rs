@@ -109,6 +109,14 @@ fn robot(task: &TaskFile) -> Checked {
         }
         (None, None) => return wrong("robot", "expected either `control_dt` or `frame_skip`"),
     }
+    for &std in &robot.velocity_noise {
+        number(
+            "robot.velocity_noise",
+            std,
+            std.is_finite() && std >= 0.0,
+            "finite standard deviations, not negative",
+        )?;
+    }
     number("robot.episode_steps", 0.0, robot.episode_steps > 0, "a whole number from 1")
 }
 

@@ -79,6 +79,10 @@ pub struct RobotTable {
     /// Of which moment places, velocities of bodies and forces are.
     #[serde(default, skip_serializing_if = "Moment::is_reached")]
     pub moment: Moment,
+    /// Process noise: standard deviations of what each generalised velocity is kicked by before every step of the task, one for all
+    /// or one for each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub velocity_noise: Vec<f64>,
 }
 
 fn episode_steps() -> u32 {
