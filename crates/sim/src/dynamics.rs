@@ -1,5 +1,7 @@
 //! The space of dynamics parameters φ, and the normalised coordinates z in which all robust optimisation works.
 
+use std::collections::HashSet;
+
 use thiserror::Error;
 
 /// One physical parameter of a simulator.
@@ -113,9 +115,11 @@ impl DynamicsSpace {
     /// [`SpaceError::Duplicate`] for a repeated name; [`SpaceError::Invalid`] unless every parameter has finite
     /// `lower ≤ nominal ≤ upper` and a positive scale.
     pub fn new(parameters: Vec<Parameter>) -> Result<Self, SpaceError> {
-        for (i, p) in parameters.iter().enumerate() {
+        // A network as dynamics has thousands.
+        let mut names = HashSet::with_capacity(parameters.len());
+        for p in &parameters {
             let invalid = |reason: &str| SpaceError::Invalid { name: p.name.clone(), reason: reason.into() };
-            if parameters[..i].iter().any(|other| other.name == p.name) {
+            if !names.insert(&p.name) {
                 return Err(SpaceError::Duplicate { name: p.name.clone() });
             }
             if ![p.nominal, p.lower, p.upper].iter().all(|v| v.is_finite()) {
