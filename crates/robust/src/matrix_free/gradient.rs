@@ -4,8 +4,7 @@ use wr2l_rng::Stream;
 
 use super::{Jacobian, MatrixFreeBall};
 use crate::RobustError;
-use crate::error::check_positive;
-use crate::linalg::norm;
+use crate::error::{check_finite, check_positive};
 use crate::objective::{self, Objective};
 
 /// Options of [`BallGradient::estimate`].
@@ -62,7 +61,7 @@ impl BallGradient {
     /// both ends fit, as in [`gradient::estimate`](crate::gradient::estimate).
     ///
     /// # Errors
-    /// [`BallGradient::validate`]'s, [`RobustError::NotFinite`] for a return, [`RobustError::Dimension`], and those of the
+    /// [`BallGradient::validate`]'s, [`RobustError::NotFinite`] for a return or a gradient, [`RobustError::Dimension`], and those of the
     /// objective.
     pub fn estimate<J: Jacobian>(
         &self,
@@ -106,9 +105,8 @@ impl BallGradient {
                 gradient.iter_mut().zip(h).for_each(|(g, h)| *g += share * h);
             }
         }
-        if !norm(&gradient).is_finite() {
-            gradient.fill(0.0);
-        }
+        // Differences of returns may overflow though each is finite.
+        check_finite("gradient", &gradient, dim)?;
         let all = (self.pairs * dim) as f64;
         Ok(BallGradientEstimate {
             gradient,
