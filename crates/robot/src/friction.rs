@@ -25,7 +25,7 @@ pub(crate) struct Contact {
 }
 
 /// Of every body, the first of those that it is welded to: 0 if they do not move.
-fn welds(inventory: &Inventory) -> Vec<usize> {
+pub(crate) fn welds(inventory: &Inventory) -> Vec<usize> {
     let mut weld: Vec<usize> = (0..inventory.bodies.len()).collect();
     for (b, body) in inventory.bodies.iter().enumerate().skip(1) {
         if !inventory.joints.iter().any(|joint| joint.body == b) {

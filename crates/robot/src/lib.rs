@@ -43,9 +43,9 @@ pub use element::{Element, ElementKind};
 pub use expression::{Compiler, ExpressionError, Program, ProgramTooLarge, Scope, Scratch, Value};
 pub use field::Op;
 pub use file::{
-    ActionMap, ActionTable, Clip, Constant, Distribution, DrawTable, Elements, Intervals, Mistake,
-    ObserveTable, Operation, Per, ResetNoise, ResetTable, RewardTable, RobotTable, Shape, Spread, TaskFile,
-    TerminateTable, Varied, VaryTable,
+    ActionMap, ActionTable, Clip, Constant, ContactRule, Distribution, DrawTable, Elements, Intervals,
+    Mistake, ObserveTable, Operation, Per, ResetNoise, ResetTable, RewardTable, RobotTable, Shape, Spread,
+    TaskFile, TerminateTable, Varied, VaryTable,
 };
 pub use input::Input;
 pub use inspect::{Listed, Nominal, describe, inspect};

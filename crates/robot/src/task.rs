@@ -9,7 +9,7 @@ use wr2l_rng::Stream;
 use wr2l_sim::{ActionSpace, DynamicsSpace, SimError, Simulator, SweepRange, Usual, Verdict};
 
 use crate::element::Element;
-use crate::file::{ActionMap, Mistake, ObserveTable, TaskFile, Varied};
+use crate::file::{ActionMap, ContactRule, Mistake, ObserveTable, TaskFile, Varied};
 use crate::input::Input;
 use crate::inventory::{Inventory, SensedTerm};
 use crate::model::{RobotError, RobotModel};
@@ -64,9 +64,29 @@ impl RobotTask {
             file.name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
         }
         let beside = file.model_named_in().map_or(path, Path::new).parent().unwrap_or(Path::new(""));
-        let model = RobotModel::open(&beside.join(&file.robot.mjcf))
-            .map_err(|error| file.mistake("robot.mjcf", error.to_string()))?;
+        let model = match file.built_in_model() {
+            Some((name, text)) => RobotModel::from_text(name, text),
+            None => RobotModel::open(&beside.join(&file.robot.mjcf)),
+        };
+        let model = model.map_err(|error| file.mistake("robot.mjcf", error.to_string()))?;
         Self::new(file, model)
+    }
+
+    /// The task of this project with a name, such as `ant`; `None` for a name that has none.
+    ///
+    /// # Errors
+    /// [`TaskError`] in a build without MuJoCo, which has to compile the robot.
+    pub fn built_in(name: &str) -> Option<Result<Self, TaskError>> {
+        let file = match TaskFile::built_in(name)? {
+            Ok(file) => file,
+            Err(mistake) => return Some(Err(mistake.into())),
+        };
+        let (name, text) = file.built_in_model()?;
+        Some(
+            RobotModel::from_text(name, text)
+                .map_err(TaskError::from)
+                .and_then(|model| Self::new(file, model)),
+        )
     }
 
     /// A task on a model that was read before.
@@ -75,6 +95,12 @@ impl RobotTask {
     /// [`TaskError`], if the model does not bear the file out.
     pub fn new(file: TaskFile, model: RobotModel) -> Result<Self, TaskError> {
         model.check()?;
+        let model = match file.robot.contacts {
+            ContactRule::All => model,
+            ContactRule::Floor => {
+                model.floor_contacts().map_err(|error| file.mistake("robot.contacts", error.to_string()))?
+            }
+        };
         let mut inventory = model.inventory().clone();
         let sensed = |term: &ObserveTable| SensedTerm { name: term.name.clone(), noise: term.noise.size() };
         inventory.observed = file.observe.iter().map(sensed).collect();
@@ -195,7 +221,11 @@ impl RobotTask {
     /// # Errors
     /// As [`choose`].
     pub fn choice(&self) -> Result<Choice, SimError> {
-        choose(&self.rig(), &self.variation.effects, None)
+        let mut choice = choose(&self.rig(), &self.variation.effects, None)?;
+        if !self.file.robot.contacts.is_all() {
+            choice.reason += "; of contacts those with the floor alone";
+        }
+        Ok(choice)
     }
 
     /// A simulator that varies the parameters of `vary`, a selection of [`Variation::space`].
@@ -225,8 +255,11 @@ fn usual_sweep(file: &TaskFile, variation: &Variation) -> Vec<SweepRange> {
 
 fn usual(file: &TaskFile, variation: &Variation) -> Vec<Usual> {
     let names = variation.space.names().map(Value::from).collect();
-    // By its effect: how far the next state moves says nothing across robots.
-    let set = [("vary", Value::Array(names)), ("ball.half_width", Value::Float(HALF_WIDTH))];
+    let mut set = vec![("vary", Value::Array(names))];
+    // By its effect, where the file says no radius: how far the next state moves says nothing across robots.
+    if !file.usual.iter().any(|usual| usual.set.contains_key("ball.epsilon")) {
+        set.push(("ball.half_width", Value::Float(HALF_WIDTH)));
+    }
     let set = set.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
     let unknown = Usual { learner: None, adversary: None, algorithm: None, varies: Some(true), set };
     // Who plays by chance plays in the ranges that the file gives.

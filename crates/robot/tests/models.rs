@@ -107,3 +107,61 @@ fn an_inspection_shows_every_element_with_a_selector_that_works() {
     }
     assert!(text.contains("mass 0.4 kg") && text.contains("the batched engine can move it"), "{text}");
 }
+
+/// A ball of many triangles, as an OBJ file.
+fn ball(rows: usize) -> String {
+    let angle = |k: usize, n: usize| std::f64::consts::PI * k as f64 / n as f64;
+    let mut text = String::new();
+    for (i, j) in (0..=rows).flat_map(|i| (0..rows).map(move |j| (i, j))) {
+        let (theta, turn) = (angle(i, rows), 2.0 * angle(j, rows));
+        text += &format!("v {} {} {}\n", theta.sin() * turn.cos(), theta.sin() * turn.sin(), theta.cos());
+    }
+    for (i, j) in (0..rows).flat_map(|i| (0..rows).map(move |j| (i, j))) {
+        let at = |i: usize, j: usize| 1 + i * rows + j % rows;
+        text += &format!("f {} {} {}\n", at(i, j), at(i + 1, j), at(i + 1, j + 1));
+        text += &format!("f {} {} {}\n", at(i, j), at(i + 1, j + 1), at(i, j + 1));
+    }
+    text
+}
+
+#[test]
+fn what_is_only_for_the_eye_is_not_kept_unless_it_weighs() {
+    let folder = std::env::temp_dir().join(format!("wr2l-looks-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("ball.obj"), ball(60)).unwrap();
+    let load = |mesh: &str, extra: &str| {
+        let text = format!(
+            r#"<mujoco><asset><mesh name="ball" file="ball.obj" scale="0.1 0.2 0.3"/>
+            <texture name="t" type="2d" builtin="flat" width="200" height="200"/><material name="m" texture="t"/></asset>
+            <worldbody><body name="arm"><joint name="arm"/>{extra}
+            <geom name="stick" size="0.02" fromto="0 0 0 0.3 0 0" type="capsule"/>
+            <geom name="cover" type="mesh" mesh="ball" material="m" pos="0.1 0 0" {mesh}/></body></worldbody>
+            <actuator><motor joint="arm"/></actuator></mujoco>"#
+        );
+        let path = folder.join("arm.xml");
+        std::fs::write(&path, text).unwrap();
+        RobotModel::load(&path).unwrap()
+    };
+    let looks = "contype=\"0\" conaffinity=\"0\"";
+    let inertial = r#"<inertial pos="0.1 0 0" mass="1" diaginertia="0.1 0.1 0.1"/>"#;
+    let seen = load(looks, inertial);
+    let cover = &seen.inventory().geoms[1];
+    assert_eq!(
+        (cover.shape.as_str(), cover.collides),
+        ("mesh", false),
+        "it is still drawn, and called what it is"
+    );
+    assert!((cover.size[2] / cover.size[0] - 3.0).abs() < 0.2, "as large as it was: {:?}", cover.size);
+    assert!(seen.to_bytes().len() < 60_000, "{}", seen.to_bytes().len());
+    let kept = RobotModel::from_bytes(&seen.to_bytes()).unwrap();
+    assert_eq!(kept.inventory(), seen.inventory());
+    let moves = seen.clone().floor_contacts().unwrap();
+    assert_eq!(moves.inventory().geoms[1].shape, "mesh");
+    // What weighs, touches or is measured stays whole.
+    let heavy = load(looks, "");
+    assert!(heavy.inventory().bodies[1].mass > seen.inventory().bodies[1].mass + 1.0);
+    for whole in [heavy, load("", inertial), load(&format!("{looks} fluidshape=\"none\""), "")] {
+        assert!(whole.to_bytes().len() > 500_000, "{}", whole.to_bytes().len());
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}

@@ -203,6 +203,24 @@ impl From<ActionMap> for Value {
     }
 }
 
+/// Which contacts of a model count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ContactRule {
+    /// All that the model has.
+    #[default]
+    All,
+    /// Those with planes of the world: what moves passes through what moves ([`crate::RobotModel::floor_contacts`]).
+    Floor,
+}
+
+impl ContactRule {
+    /// Whether all count.
+    pub fn is_all(&self) -> bool {
+        *self == Self::All
+    }
+}
+
 /// What the weight of a reward is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -17,7 +17,7 @@ use std::path::Path;
 use toml::Value;
 
 pub use choices::{
-    ActionMap, Clip, Constant, Distribution, Elements, Intervals, Operation, Per, Shape, Spread,
+    ActionMap, Clip, Constant, ContactRule, Distribution, Elements, Intervals, Operation, Per, Shape, Spread,
 };
 pub use mistake::Mistake;
 pub use tables::{
@@ -126,7 +126,21 @@ impl TaskFile {
     /// # Errors
     /// [`Mistake`], which no file of this project has.
     pub fn built_in(name: &str) -> Option<Result<Self, Mistake>> {
-        tasks::text(name).map(|text| Self::read(text, &format!("{name}.toml")))
+        let task = tasks::find(name)?;
+        let named = |read: Self| Self { name: name.into(), ..read };
+        Some(Self::read(task.text, &format!("{name}.toml{BUILT_IN}")).map(named))
+    }
+
+    /// Names of the tasks of this project in this language, such as `ant`.
+    pub fn built_in_names() -> impl Iterator<Item = &'static str> + Clone {
+        tasks::names()
+    }
+
+    /// The MJCF of this project that it runs on, with its name: where a task of this project names the model, and no file over it.
+    pub fn built_in_model(&self) -> Option<(&'static str, &'static str)> {
+        let task =
+            tasks::find(self.origin.file_of("robot.mjcf")?.strip_suffix(BUILT_IN)?.strip_suffix(".toml")?)?;
+        Some((task.name, task.model))
     }
 
     /// As TOML, whole: what it extended is in it.
@@ -175,8 +189,8 @@ fn read_text(path: &Path) -> Result<String, String> {
 
 /// A built-in task, or a file beside the one that extends it.
 fn open(extended: &str, by: &str) -> Result<(String, String), String> {
-    if let Some(text) = tasks::text(extended) {
-        return Ok((format!("{extended}.toml{BUILT_IN}"), text.to_owned()));
+    if let Some(task) = tasks::find(extended) {
+        return Ok((format!("{extended}.toml{BUILT_IN}"), task.text.to_owned()));
     }
     let path = Path::new(by).parent().unwrap_or(Path::new("")).join(extended);
     if !extended.ends_with(".toml") {

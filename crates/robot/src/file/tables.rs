@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use wr2l_sim::{SweepRange, Usual};
 
 use super::choices::{
-    ActionMap, Clip, Constant, Distribution, Elements, Intervals, Operation, Per, Shape, Spread,
+    ActionMap, Clip, Constant, ContactRule, Distribution, Elements, Intervals, Operation, Per, Shape, Spread,
 };
 use super::source::Origin;
 use crate::rules::Moment;
@@ -79,6 +79,9 @@ pub struct RobotTable {
     /// Of which moment places, velocities of bodies and forces are.
     #[serde(default, skip_serializing_if = "Moment::is_reached")]
     pub moment: Moment,
+    /// Which contacts count.
+    #[serde(default, skip_serializing_if = "ContactRule::is_all")]
+    pub contacts: ContactRule,
     /// Process noise: standard deviations of what each generalised velocity is kicked by before every step of the task, one for all
     /// or one for each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -1,6 +1,9 @@
 //! A robot: what MuJoCo's compiler made of a file, and what can move it.
 
 mod file;
+mod floor;
+#[cfg(feature = "mujoco")]
+mod looks;
 #[cfg(feature = "mujoco")]
 mod mujoco;
 

@@ -7,7 +7,7 @@ use mujoco_rs::error::MjModelError;
 use mujoco_rs::prelude::*;
 use wr2l_lanes::Compiled;
 
-use super::{RobotError, RobotModel, hash, lanes};
+use super::{RobotError, RobotModel, hash, lanes, looks};
 use crate::inventory::{Actuator, Body, Geom, Inventory, Joint, JointKind, Keyframe, Pair, Sensor, Site};
 
 /// MJCF's names of shapes, by MuJoCo's number (`mjtGeom`).
@@ -98,14 +98,21 @@ pub(super) fn load(path: &Path) -> Result<RobotModel, RobotError> {
     let binary = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("mjb"));
     let model = if binary { MjModel::from_mjb(path) } else { MjModel::from_xml(path) };
     let name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
-    robot(&shown, name, model.map_err(|error| refused(&shown, sentence(error)))?)
+    let whole = model.map_err(|error| refused(&shown, sentence(error)))?;
+    let inventory = inventory(&whole).map_err(|reason| refused(&shown, reason))?;
+    let sensors: Vec<&str> = inventory.sensors.iter().map(|sensor| sensor.kind.as_str()).collect();
+    let model = if binary { None } else { looks::without(path, &whole, &sensors) };
+    // It keeps meshes for models that are read again.
+    MjCache::current().clear();
+    robot(&shown, name, model.unwrap_or(whole), inventory)
 }
 
 /// Compiles a text.
 pub(super) fn read(name: &str, text: &str) -> Result<RobotModel, RobotError> {
     prepare(name)?;
     let model = MjModel::from_xml_string(text).map_err(|error| refused(name, sentence(error)))?;
-    robot(name, name.to_owned(), model)
+    let inventory = inventory(&model).map_err(|reason| refused(name, reason))?;
+    robot(name, name.to_owned(), model, inventory)
 }
 
 /// The model of MuJoCo's own binary.
@@ -116,12 +123,34 @@ pub(super) fn from_binary(binary: &[u8]) -> Result<Arc<MjModel>, RobotError> {
     Ok(Arc::new(model))
 }
 
+/// The same model with other `contype` and `conaffinity`, a pair a geom.
+pub(super) fn with_contact_bits(robot: &RobotModel, bits: &[(u32, u32)]) -> Result<RobotModel, RobotError> {
+    let mut model = MjModel::clone(&robot.mujoco);
+    for (geom, &(contype, conaffinity)) in bits.iter().enumerate() {
+        model.geom_contype_mut()[geom] = contype as i32;
+        model.geom_conaffinity_mut()[geom] = conaffinity as i32;
+    }
+    // A body's are those of its geoms together, by which MuJoCo looks whether bodies may touch at all.
+    for body in 0..model.body_contype().len() {
+        let own = || (0..bits.len()).filter(|geom| robot.inventory.geoms[*geom].body == body);
+        model.body_contype_mut()[body] = own().fold(0, |all, geom| all | bits[geom].0 as i32);
+        model.body_conaffinity_mut()[body] = own().fold(0, |all, geom| all | bits[geom].1 as i32);
+    }
+    // The shapes are those of before: what looks left out is still drawn.
+    let shapes = robot.inventory.geoms.iter();
+    let mut inventory = inventory(&model).map_err(|reason| refused(&robot.name, reason))?;
+    for (geom, before) in inventory.geoms.iter_mut().zip(shapes) {
+        let (contype, conaffinity, collides) = (geom.contype, geom.conaffinity, geom.collides);
+        *geom = Geom { contype, conaffinity, collides, ..before.clone() };
+    }
+    self::robot(&robot.name, robot.name.clone(), model, inventory)
+}
+
 fn prepare(path: &str) -> Result<(), RobotError> {
     wr2l_sim::prepare_mujoco().map_err(|error| refused(path, error.to_string()))
 }
 
-fn robot(path: &str, name: String, model: MjModel) -> Result<RobotModel, RobotError> {
-    let inventory = inventory(&model).map_err(|reason| refused(path, reason))?;
+fn robot(path: &str, name: String, model: MjModel, inventory: Inventory) -> Result<RobotModel, RobotError> {
     let mut binary = vec![0; model.size()];
     model.save_to_buffer(&mut binary).map_err(|error| refused(path, sentence(error)))?;
     // Computed once and shared by all clones, so that exchanging a lane's model compares two pointers.

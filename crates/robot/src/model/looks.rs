@@ -1,0 +1,79 @@
+//! Models without what is only for the eye.
+
+use std::path::Path;
+
+use mujoco_rs::prelude::*;
+use mujoco_rs::wrappers::mj_editing::SpecObject;
+
+/// Sensors that feel meshes which nothing touches.
+const RAYS_AND_DISTANCES: [&str; 5] = ["rangefinder", "distance", "normal", "fromto", "tactile"];
+
+/// The model of a file with balls in the place of meshes that touch nothing, without the meshes, textures and materials that
+/// then are nobody's. Robots that are sold come with tens of megabytes of those, which every run would keep. `None` where there
+/// is nothing to leave out, and where anything that moves would not be the same to the bit.
+pub(super) fn without(path: &Path, whole: &MjModel, sensors: &[&str]) -> Option<MjModel> {
+    let looks: Vec<bool> = (0..whole.geom_type().len()).map(|g| only_looks(whole, g)).collect();
+    let felt = sensors.iter().any(|kind| RAYS_AND_DISTANCES.contains(kind));
+    if felt || !looks.contains(&true) {
+        return None;
+    }
+    let mut spec = MjSpec::from_xml(path).ok()?;
+    // Puts the geoms into the order of the model.
+    spec.compile().ok()?;
+    if spec.geom_iter().count() != looks.len() {
+        return None;
+    }
+    let mut needed = Vec::new();
+    for (geom, looks) in spec.geom_iter_mut().zip(&looks) {
+        geom.set_material("");
+        if *looks {
+            geom.set_type(MjtGeomBase::mjGEOM_SPHERE);
+            geom.size_mut()[0] = 0.01;
+            geom.set_mass(0.0);
+            geom.set_meshname("");
+        } else {
+            needed.push(geom.meshname().to_owned());
+        }
+    }
+    while let Some(mesh) = spec.mesh_iter_mut().find(|mesh| !needed.iter().any(|name| name == mesh.name())) {
+        // SAFETY: it is alive, for the iterator has just found it, and it is not used after.
+        #[allow(unsafe_code)]
+        unsafe { mesh.delete() }.ok()?;
+    }
+    while let Some(material) = spec.material_iter_mut().next() {
+        // SAFETY: as above.
+        #[allow(unsafe_code)]
+        unsafe { material.delete() }.ok()?;
+    }
+    while let Some(texture) = spec.texture_iter_mut().next() {
+        // SAFETY: as above.
+        #[allow(unsafe_code)]
+        unsafe { texture.delete() }.ok()?;
+    }
+    let model = spec.compile().ok()?;
+    same_to_the_bit(whole, &model).then_some(model)
+}
+
+/// Whether a geom is a mesh that touches nothing.
+fn only_looks(model: &MjModel, g: usize) -> bool {
+    let paired = |list: &[i32]| list.contains(&(g as i32));
+    model.geom_type()[g] == MjtGeomBase::mjGEOM_MESH
+        && model.geom_contype()[g] == 0
+        && model.geom_conaffinity()[g] == 0
+        && !paired(model.pair_geom1())
+        && !paired(model.pair_geom2())
+}
+
+/// Whether two models weigh the same. A body without `<inertial>` has its mass from its geoms.
+fn same_to_the_bit(one: &MjModel, other: &MjModel) -> bool {
+    one.body_mass() == other.body_mass()
+        && one.body_inertia() == other.body_inertia()
+        && one.body_ipos() == other.body_ipos()
+        && one.body_iquat() == other.body_iquat()
+        && one.body_invweight0() == other.body_invweight0()
+        && one.dof_invweight0() == other.dof_invweight0()
+        && one.stat().meaninertia == other.stat().meaninertia
+        && one.geom_type().len() == other.geom_type().len()
+        && one.nq() == other.nq()
+        && one.nu() == other.nu()
+}
