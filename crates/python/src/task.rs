@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 use wr2l::run::TaskRef;
-use wr2l::sim::{DynamicsSpace, Physics, Simulator, TaskName};
+use wr2l::sim::{DynamicsSpace, Physics, Simulator};
 
 use crate::error;
 
@@ -36,7 +36,7 @@ pub(crate) fn parameters(space: &DynamicsSpace) -> Parameters {
 /// The names of all tasks.
 #[pyfunction]
 pub(crate) fn tasks() -> Vec<&'static str> {
-    TaskName::ALL.map(TaskName::as_str).to_vec()
+    wr2l::run::task_names().collect()
 }
 
 /// The parameters of a task that may vary: name, unit, nominal value, lower and upper bound, description.

@@ -1,21 +1,45 @@
-//! The tasks of this project on robots of one's own, compiled in.
+//! The tasks and robots of this project in the language of robots of one's own, compiled in.
 
-const TASKS: [(&str, &str); 7] = [
-    ("ant", include_str!("../tasks/ant.toml")),
-    ("humanoid", include_str!("../tasks/humanoid.toml")),
-    ("humanoid-standup", include_str!("../tasks/humanoid-standup.toml")),
-    ("inverted-double-pendulum", include_str!("../tasks/inverted-double-pendulum.toml")),
-    ("pusher", include_str!("../tasks/pusher.toml")),
-    ("reacher", include_str!("../tasks/reacher.toml")),
-    ("swimmer", include_str!("../tasks/swimmer.toml")),
+/// A task of this project.
+pub(crate) struct BuiltIn {
+    pub(crate) name: &'static str,
+    /// The task's file.
+    pub(crate) text: &'static str,
+    /// The robot's: an MJCF that includes no other.
+    pub(crate) model: &'static str,
+}
+
+macro_rules! built_in {
+    ($($name:literal on $model:literal),+ $(,)?) => {
+        &[$(BuiltIn {
+            name: $name,
+            text: include_str!(concat!("../tasks/", $name, ".toml")),
+            model: include_str!(concat!("../models/", $model, ".xml")),
+        }),+]
+    };
+}
+
+/// After Gymnasium's. The robots of the first four are those that `tasks/` of the repository names too, which move faster there.
+const TASKS: &[BuiltIn] = built_in![
+    "inverted-pendulum" on "planar/inverted_pendulum",
+    "hopper" on "planar/hopper",
+    "walker2d" on "planar/walker2d",
+    "half-cheetah" on "planar/half_cheetah",
+    "ant" on "ant",
+    "humanoid" on "humanoid",
+    "humanoid-standup" on "humanoid-standup",
+    "inverted-double-pendulum" on "inverted-double-pendulum",
+    "pusher" on "pusher",
+    "reacher" on "reacher",
+    "swimmer" on "swimmer",
 ];
 
 /// Their names.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> + Clone {
-    TASKS.iter().map(|(name, _)| *name)
+    TASKS.iter().map(|task| task.name)
 }
 
-/// The text of one.
-pub(crate) fn text(name: &str) -> Option<&'static str> {
-    TASKS.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+/// The one of a name.
+pub(crate) fn find(name: &str) -> Option<&'static BuiltIn> {
+    TASKS.iter().find(|task| task.name == name)
 }

@@ -1,10 +1,9 @@
-//! The tasks after Gymnasium's beside the originals, in the Python that `cargo xtask test` names in `WR2L_PYTHON`. The models
-//! are those of its wheel.
+//! Tasks and robots after Gymnasium's beside the originals, in the Python that `cargo xtask test` names in `WR2L_PYTHON`.
 #![cfg(feature = "mujoco")]
 
 use std::process::Command;
 
-use wr2l_robot::{Op, RobotModel, RobotPhysics, RobotTask, TaskFile, Variation, Vary};
+use wr2l_robot::{Op, RobotPhysics, RobotTask, Variation, Vary};
 use wr2l_sim::{BatchSim, Outcome, Simulator};
 
 mod common;
@@ -13,13 +12,6 @@ use common::vary;
 /// How far states, observations and rewards may be apart after 15 steps, as a share of their size above 1: the order of a few
 /// sums differs, and a system that falls doubles a difference in each step or two.
 const TOLERANCE: f64 = 1e-9;
-
-/// A built-in task on a model of the wheel, by a file that extends it.
-fn task(name: &str, model: &str) -> RobotTask {
-    let text = format!("extends = \"{name}\"\n[robot]\nmjcf = \"model.xml\"\n");
-    let file = TaskFile::read(&text, "own.toml").unwrap_or_else(|mistake| panic!("{mistake}"));
-    RobotTask::new(file, RobotModel::load(model.as_ref()).unwrap()).unwrap_or_else(|error| panic!("{error}"))
-}
 
 /// Mass of all bodies that have more than a trace, gear of all motors, damping of all joints.
 fn simulator(task: &RobotTask) -> Simulator {
@@ -42,16 +34,29 @@ fn apart(ours: &[f64], theirs: &[f64]) -> f64 {
     ours.iter().zip(theirs).map(of).fold(0.0, f64::max)
 }
 
-#[test]
-fn they_are_gymnasiums_own() {
+/// What a script beside this file says; nothing without a Python.
+fn ask(script: &str, arguments: &[&str]) -> Option<String> {
     let Some(python) = std::env::var_os("WR2L_PYTHON") else {
         println!("skipped: `cargo xtask test` sets WR2L_PYTHON");
-        return;
+        return None;
     };
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/gymnasium/ask.py");
-    let output = Command::new(python).arg(script).output().unwrap();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/gymnasium/");
+    let output = Command::new(python).arg(format!("{folder}{script}")).args(arguments).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let text = String::from_utf8(output.stdout).unwrap();
+    Some(String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+fn the_robots_are_gymnasiums_number_by_number() {
+    let models = concat!(env!("CARGO_MANIFEST_DIR"), "/models");
+    let Some(text) = ask("models.py", &[models]) else { return };
+    print!("{text}");
+    assert_eq!(text.lines().count(), 7);
+}
+
+#[test]
+fn they_are_gymnasiums_own() {
+    let Some(text) = ask("ask.py", &[]) else { return };
     let (mut sim, mut name): (Option<Box<dyn BatchSim>>, &str) = (None, "");
     let (mut reward, mut outcome) = ([0.0], [Outcome::Running]);
     let (mut steps, mut ends, mut systems) = (0, 0, 0);
@@ -59,8 +64,8 @@ fn they_are_gymnasiums_own() {
     for line in text.lines() {
         let (word, rest) = line.split_once(' ').unwrap();
         if word == "task" {
-            let (task_name, model) = rest.split_once(' ').unwrap();
-            (sim, name) = (Some(simulator(&task(task_name, model)).batch(1).unwrap()), task_name);
+            let task = RobotTask::built_in(rest).unwrap().unwrap_or_else(|error| panic!("{error}"));
+            (sim, name) = (Some(simulator(&task).batch(1).unwrap()), rest);
             worst.push((name, 0.0));
             continue;
         }
@@ -100,6 +105,6 @@ fn they_are_gymnasiums_own() {
         last.1 = last.1.max(apart);
     }
     println!("{steps} steps, {ends} of them terminal; largest differences: {worst:?}");
-    assert_eq!((worst.len(), systems, steps), (7, 7 * 21, 7 * 25 * 15));
+    assert_eq!((worst.len(), systems, steps), (11, 11 * 21, 11 * 25 * 15));
     assert!(ends > 0, "some episodes end");
 }

@@ -251,3 +251,34 @@ fn a_task_says_its_process_noise_on_both_engines() {
     let error = noisy("[0.1, 0.1]").unwrap_err();
     assert!(error.contains("one for each of the") && error.contains("walk.toml:6:18"), "{error}");
 }
+
+#[test]
+fn a_task_of_the_project_needs_no_model_of_ones_own() {
+    let folder = std::env::temp_dir().join(format!("wr2l-extends-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let own = folder.join("slow-hopper.toml");
+    std::fs::write(&own, "extends = \"hopper\"\n[[reward]]\nname = \"forward\"\nweight = 0.5\n").unwrap();
+    let slow = RobotTask::load(&own).unwrap();
+    let hopper = RobotTask::built_in("hopper").unwrap().unwrap();
+    assert_eq!((slow.file().name.as_str(), hopper.file().name.as_str()), ("slow-hopper", "hopper"));
+    assert_eq!(slow.model().hash(), hopper.model().hash());
+    assert_eq!(slow.file().reward[0].weight, 0.5);
+    // A model that the file names is the file's.
+    std::fs::write(&own, "extends = \"hopper\"\n[robot]\nmjcf = \"hopper.xml\"\n").unwrap();
+    let missing = RobotTask::load(&own).unwrap_err().to_string();
+    assert!(missing.contains("hopper.xml") && missing.contains("slow-hopper.toml:3"), "{missing}");
+    for name in TaskFile::built_in_names() {
+        let task = RobotTask::built_in(name).unwrap().unwrap_or_else(|error| panic!("{error}"));
+        assert!(task.variation().space.dim() > 0 && !task.sweep().is_empty(), "{name}");
+        let choice = task.choice().unwrap();
+        println!("{name}: {} ({})", choice.physics.as_str(), choice.reason);
+    }
+    // Gymnasium's way of reading keeps some from the batched engine: of another moment, and forces.
+    let light = "[robot]\nmoment = \"reached\"\n[[reward]]\nname = \"contact\"\nweight = 0.0\n[[observe]]\nvalue = \"qvel\"\n";
+    for (name, changes) in [("reacher", "[robot]\nmoment = \"reached\"\n"), ("ant", light)] {
+        std::fs::write(&own, format!("extends = \"{name}\"\n{changes}")).unwrap();
+        assert_eq!(RobotTask::load(&own).unwrap().choice().unwrap().physics, RobotPhysics::Lanes, "{name}");
+    }
+    assert!(RobotTask::built_in("horse").is_none());
+    std::fs::remove_dir_all(&folder).unwrap();
+}

@@ -106,9 +106,7 @@ fn a_task_that_is_written_and_read_again_is_the_same() {
         TaskFile::read(&written, "again.toml").unwrap_or_else(|mistake| panic!("{mistake}\n{written}"));
     assert_eq!(again, task);
     assert_eq!(again.to_toml().unwrap(), written);
-    for name in
-        ["ant", "humanoid", "humanoid-standup", "inverted-double-pendulum", "pusher", "reacher", "swimmer"]
-    {
+    for name in TaskFile::built_in_names() {
         let task = TaskFile::built_in(name).unwrap().unwrap_or_else(|mistake| panic!("{mistake}"));
         assert_eq!(task.name, name);
         let again = TaskFile::read(&task.to_toml().unwrap(), name).unwrap();
@@ -158,7 +156,7 @@ fn a_mistake_has_file_line_column_and_what_would_be_right() {
         ("[0.8, 1.1]", "[0.0, 1.1]", (69, 9), "positive"),
         ("weight = 0.5", "weight = nan", (51, 10), "finite"),
         ("weight = 0.5", "weight = = 0.5", (51, 10), ""),
-        ("name = \"walk\"", "name = \"walk\"\nextends = \"horse\"", (3, 11), "there are ant"),
+        ("name = \"walk\"", "name = \"walk\"\nextends = \"horse\"", (3, 11), "there are inverted-pendulum"),
         ("name = \"walk\"", "name = \"walk\"\nextends = \"none.toml\"", (3, 11), "cannot be read"),
     ] {
         assert!(FILE.contains(old), "{old}");

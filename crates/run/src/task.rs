@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use toml::Table;
 use wr2l_eval::Fingerprint;
 use wr2l_robot::RobotTask;
-use wr2l_sim::{AnyTask, Task, TaskName};
+use wr2l_sim::{AnyTask, SimError, Task, TaskName, nearest_name};
 
 use crate::formats::files::{is_too_deep, read_text};
 
@@ -87,10 +87,14 @@ impl TaskRef {
     /// # Errors
     /// A sentence: what is wrong with the file, or which name comes nearest.
     pub fn open(name: &str) -> Result<Self, String> {
-        if !is_path(name) {
-            return name.parse::<TaskName>().map(Self::from).map_err(|error| error.to_string());
+        if let Ok(known) = name.parse::<TaskName>() {
+            return Ok(known.into());
         }
-        let opened = Self::shared(read(Path::new(name))?)?;
+        let opened = match RobotTask::built_in(name) {
+            Some(built_in) => Self::shared(Arc::new(built_in.map_err(|error| error.to_string())?))?,
+            None if is_path(name) => Self::shared(read(Path::new(name))?)?,
+            None => return Err(unknown(name)),
+        };
         if opened.known {
             return Ok(opened);
         }
@@ -173,6 +177,23 @@ impl TaskRef {
 /// The task's file in a run's folder.
 pub(crate) fn kept_in(folder: &Path) -> PathBuf {
     folder.join(KEPT).join(FILE)
+}
+
+/// Names of the project's tasks that this build has.
+pub fn task_names() -> impl Iterator<Item = &'static str> + Clone {
+    let robots = robot_task_names().filter(|_| cfg!(feature = "mujoco"));
+    TaskName::ALL.map(TaskName::as_str).into_iter().chain(robots)
+}
+
+/// Names of the project's tasks on robots that MuJoCo compiles, which builds with MuJoCo have beside those of [`TaskName`].
+pub fn robot_task_names() -> impl Iterator<Item = &'static str> + Clone {
+    wr2l_robot::TaskFile::built_in_names().filter(|name| name.parse::<TaskName>().is_err())
+}
+
+/// That there is no such task, and which comes nearest.
+fn unknown(name: &str) -> String {
+    let known = TaskName::ALL.map(TaskName::as_str).into_iter().chain(robot_task_names());
+    SimError::Unknown { kind: "task", name: name.to_owned(), nearest: nearest_name(name, known) }.to_string()
 }
 
 /// Whether a plan's task is the path of a file.

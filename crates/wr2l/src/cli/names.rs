@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 
 use clap::Arg;
 use clap::builder::{PossibleValue, PossibleValuesParser, StringValueParser, TypedValueParser};
-use wr2l::run::{AdversaryKind, LearnerKind};
+use wr2l::run::{AdversaryKind, LearnerKind, robot_task_names};
 use wr2l::sim::TaskName;
 
 /// Any name; which ones there are, and what was meant, the plan says.
@@ -44,7 +44,9 @@ pub(super) struct TaskParser(PossibleValuesParser);
 
 /// The project's tasks, or a file.
 pub(super) fn task() -> TaskParser {
-    TaskParser(PossibleValuesParser::new(TaskName::ALL.map(TaskName::as_str)))
+    TaskParser(PossibleValuesParser::new(
+        TaskName::ALL.map(TaskName::as_str).into_iter().chain(robot_task_names()),
+    ))
 }
 
 impl TypedValueParser for TaskParser {

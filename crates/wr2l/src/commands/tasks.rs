@@ -1,8 +1,8 @@
 //! `wr2l tasks`.
 
 use serde_json::json;
-use wr2l::run::{RunError, TaskRef};
-use wr2l::sim::{AnyTask, TaskName};
+use wr2l::run::{RunError, TaskRef, robot_task_names, task_names};
+use wr2l::sim::AnyTask;
 
 use super::open_task;
 use crate::cli::TasksArgs;
@@ -10,30 +10,37 @@ use crate::output::{aligned, print};
 
 pub(crate) fn run(args: &TasksArgs) -> Result<(), RunError> {
     let text = match (&args.task, args.json) {
-        (None, false) => all(),
-        (None, true) => {
-            TaskName::ALL.iter().map(|&name| format!("{}\n", summary(&*TaskRef::from(name)))).collect()
-        }
+        (None, false) => all()?,
+        (None, true) => every()?.iter().map(|task| format!("{}\n", summary(&**task))).collect(),
         (Some(name), false) => one(&*open_task(name)?),
         (Some(name), true) => parameters(&*open_task(name)?),
     };
     print(&text)
 }
 
-fn all() -> String {
+/// The tasks that this build has.
+fn every() -> Result<Vec<TaskRef>, RunError> {
+    task_names().map(open_task).collect()
+}
+
+fn all() -> Result<String, RunError> {
     let mut rows = vec![["task", "observations", "actions", "parameters", ""].map(String::from)];
-    for name in TaskName::ALL {
-        let task = TaskRef::from(name);
+    for task in every()? {
         let spec = task.spec();
         rows.push([
-            name.to_string(),
+            task.name().to_owned(),
             spec.obs_dim.to_string(),
             spec.act_dim().to_string(),
             task.space().dim().to_string(),
             task.description().to_owned(),
         ]);
     }
-    aligned(&rows) + "\n`wr2l tasks TASK` lists a task's parameters.\n"
+    let missing: Vec<&str> = robot_task_names().filter(|name| task_names().all(|had| had != *name)).collect();
+    let more = match missing.is_empty() {
+        true => String::new(),
+        false => format!("With MuJoCo built in (`cargo xtask run`) also {}.\n", missing.join(", ")),
+    };
+    Ok(aligned(&rows) + "\n`wr2l tasks TASK` lists a task's parameters.\n" + &more)
 }
 
 fn summary(task: &dyn AnyTask) -> serde_json::Value {
