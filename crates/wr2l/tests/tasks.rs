@@ -19,7 +19,16 @@ fn tasks_are_listed_with_their_parameters() {
         let parameter: serde_json::Value = serde_json::from_str(line).unwrap();
         assert!(parameter["lower"].as_f64() < parameter["nominal"].as_f64(), "{line}");
     }
-    assert_eq!(folder.done("tasks --json").lines().count(), 6);
+    // Robots in three dimensions need MuJoCo, which compiles them.
+    let with_robots = cfg!(feature = "mujoco");
+    assert_eq!(folder.done("tasks --json").lines().count(), if with_robots { 13 } else { 6 });
+    assert_eq!(all.lines().any(|line| line.starts_with("humanoid-standup ")), with_robots);
+    assert!(all.contains("humanoid-standup"), "{all}");
+    if with_robots {
+        assert!(folder.done("tasks ant").contains("torso_mass"));
+    } else {
+        folder.refused("tasks ant", 2, &["ant: this build has no MuJoCo", "cargo xtask run"]);
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use mujoco_rs::prelude::*;
-use mujoco_rs::wrappers::mj_editing::SpecObject;
+use mujoco_rs::wrappers::mj_editing::{MjsGeom, SpecObject};
 
 /// Sensors that feel meshes which nothing touches.
 const RAYS_AND_DISTANCES: [&str; 5] = ["rangefinder", "distance", "normal", "fromto", "tactile"];
@@ -20,7 +20,13 @@ pub(super) fn without(path: &Path, whole: &MjModel, sensors: &[&str]) -> Option<
     let mut spec = MjSpec::from_xml(path).ok()?;
     // Puts the geoms into the order of the model.
     spec.compile().ok()?;
-    if spec.geom_iter().count() != looks.len() {
+    let same = |(g, geom): (usize, &MjsGeom)| {
+        geom.name() == whole.id_to_name(MjtObjBase::mjOBJ_GEOM, g).unwrap_or_default()
+            && geom.contype() == whole.geom_contype()[g]
+            && geom.conaffinity() == whole.geom_conaffinity()[g]
+            && geom.type_() == whole.geom_type()[g]
+    };
+    if spec.geom_iter().count() != looks.len() || !spec.geom_iter().enumerate().all(same) {
         return None;
     }
     let mut needed = Vec::new();

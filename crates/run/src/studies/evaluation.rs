@@ -22,7 +22,7 @@ use crate::formats::policy_file::{PolicyOrigin, read_policy};
 use crate::plan::Plan;
 use crate::studies::destination::Destination;
 use crate::studies::setting::Setting;
-use crate::task::{TaskRef, kept_in};
+use crate::task::{TaskRef, kept_in, robot_task_names};
 use crate::training::resume::policy_of_checkpoint;
 
 /// A policy with what is known of its training.
@@ -123,6 +123,13 @@ fn task_of(origin: &PolicyOrigin, path: &Path) -> Result<TaskRef, RunError> {
     let folders = path.ancestors().skip(1).take(2);
     let Some(file) = folders.map(kept_in).find(|file| file.is_file()) else {
         let task = &origin.task;
+        // One of the project's robots, whose name is enough.
+        if let Some(own) = robot_task_names().find(|name| name == task)
+            && let Ok(known) = TaskRef::open(own)
+            && known.hash().as_ref() == Some(hash)
+        {
+            return Ok(known);
+        }
         return Err(wrong(format!(
             "the task `{task}` is in its run's folder: name that, or keep the policy in it"
         )));

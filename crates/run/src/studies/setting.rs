@@ -1,6 +1,6 @@
 //! What figures and pages say of a task.
 
-use wr2l_sim::{DynamicsSpace, TaskName};
+use wr2l_sim::DynamicsSpace;
 
 use crate::error::RunError;
 use crate::task::TaskRef;
@@ -20,9 +20,9 @@ impl Setting {
     /// That of one of the project's tasks.
     ///
     /// # Errors
-    /// [`RunError::Sim`] if it has no task of this name.
+    /// [`RunError::Usage`] if it has no task of this name.
     pub fn named(name: &str) -> Result<Self, RunError> {
-        Ok(Self::from(&TaskRef::from(name.parse::<TaskName>()?)))
+        Ok(Self::from(&TaskRef::open(name).map_err(RunError::Usage)?))
     }
 }
 
