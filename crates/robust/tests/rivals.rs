@@ -154,9 +154,11 @@ fn epopt_that_keeps_all_episodes_is_ppo_uniform_bit_for_bit() {
         assert!(Cvar::new(uniform.clone(), config).is_err(), "{fraction}");
     }
     let region = RegionConfig { shape: Shape::Box, half_width: 0.3, ..RegionConfig::default() };
-    let mut adversary = uniform.within(region.bounds(simulator.space()).unwrap());
+    let bounds = region.bounds(simulator.space()).unwrap().unwrap();
+    let mut adversary = Uniform::in_box(bounds, common).unwrap();
     let turn = Turn { seed: 3, index: 0, progress: 0.0, current: &[0.0] };
     let choice = adversary.choose(&turn, ppo().actor(), &mut executor).unwrap();
+    assert_eq!((choice.report.epsilon, choice.simulator_steps), (None, 0));
     let mut seen = Vec::new();
     for episode in 0..200 {
         let mut z = [0.0];

@@ -17,14 +17,27 @@ use crate::{BallEstimate, RobustError};
 /// episodes in progress alone.
 #[derive(Clone, Debug)]
 pub struct Uniform {
-    ball: Ball,
-    /// What measures the ball, if that is not its Taylor form.
-    estimate: Option<BallEstimate>,
-    bounds: Option<DynamicsBox>,
+    domain: Domain,
     config: AdversaryConfig,
     /// Radius ε and source of the last turn.
     prepared: Option<(f64, UniformSource)>,
 }
+
+/// Where it plays.
+#[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one a run")]
+enum Domain {
+    Ball {
+        ball: Ball,
+        /// What measures the ball, if that is not its Taylor form.
+        estimate: Option<BallEstimate>,
+    },
+    /// ε has no meaning here.
+    Box(DynamicsBox),
+}
+
+/// What stands for ε in a box.
+const NO_RADIUS: f64 = 0.0;
 
 impl Uniform {
     /// Plays in `ball`.
@@ -32,22 +45,30 @@ impl Uniform {
     /// # Errors
     /// [`AdversaryConfig::validate`]'s.
     pub fn new(ball: Ball, config: AdversaryConfig) -> Result<Self, RobustError> {
-        config.validate()?;
-        Ok(Self { ball, estimate: None, bounds: None, config, prepared: None })
+        Self::over(Domain::Ball { ball, estimate: None }, config)
     }
 
-    /// With `estimate` it plays in the measured ball, if the ball is that: episodes draw from so many points of it, uniform in
+    /// Plays in a box. Neither ε nor its ramp has a meaning then.
+    ///
+    /// # Errors
+    /// As [`Uniform::new`].
+    pub fn in_box(bounds: DynamicsBox, config: AdversaryConfig) -> Result<Self, RobustError> {
+        Self::over(Domain::Box(bounds), config)
+    }
+
+    fn over(domain: Domain, config: AdversaryConfig) -> Result<Self, RobustError> {
+        config.validate()?;
+        Ok(Self { domain, config, prepared: None })
+    }
+
+    /// With `measured` it plays in the measured ball, if the ball is that: episodes draw from so many points of it, uniform in
     /// the Taylor ball and carried over ([`BallEstimate::fit`]).
     #[must_use]
-    pub fn measured_by(self, estimate: &BallEstimate) -> Self {
-        let measured = self.ball.measure() == BallMeasure::Measured;
-        Self { estimate: measured.then(|| estimate.clone()), prepared: None, ..self }
-    }
-
-    /// Plays in a box instead, if there is one. Neither ε nor its ramp has a meaning then.
-    #[must_use]
-    pub fn within(self, bounds: Option<DynamicsBox>) -> Self {
-        Self { bounds, prepared: None, ..self }
+    pub fn measured_by(mut self, measured: &BallEstimate) -> Self {
+        if let Domain::Ball { ball, estimate } = &mut self.domain {
+            *estimate = (ball.measure() == BallMeasure::Measured).then(|| measured.clone());
+        }
+        Self { prepared: None, ..self }
     }
 
     /// What the last turn chose; `None` before the first.
@@ -56,30 +77,28 @@ impl Uniform {
     }
 
     fn prepare(&self, epsilon: f64, seed: u64) -> Result<UniformSource, RobustError> {
-        let region = match &self.bounds {
-            Some(bounds) => Region::Box(bounds.clone()),
-            None => Region::Ball(self.ball.with_epsilon(epsilon)?.uniform()?),
+        let region = match &self.domain {
+            Domain::Box(bounds) => Region::Box(bounds.clone()),
+            Domain::Ball { ball, .. } => Region::Ball(ball.with_epsilon(epsilon)?.uniform()?),
         };
         Ok(UniformSource { region: Arc::new(region), seed })
     }
+}
 
-    /// A source of the measured ball, and the one-step simulations that it took.
-    fn measure(
-        &self,
-        estimate: &BallEstimate,
-        executor: &mut dyn Executor,
-        epsilon: f64,
-        seed: u64,
-    ) -> Result<(UniformSource, u64), RobustError> {
-        let ball = self.ball.with_epsilon(epsilon)?;
-        let uniform = ball.uniform()?;
-        let key = StreamKey::new(seed, Purpose::Dynamics).iteration(u64::MAX);
-        let points: Vec<f64> =
-            (0..MEASURED_POINTS).flat_map(|k| uniform.sample(&mut key.lane(k).stream())).collect();
-        let fitted = estimate.fit(executor, &ball, &points)?;
-        let source = UniformSource { region: Arc::new(Region::Points(fitted.points)), seed };
-        Ok((source, fitted.simulator_steps))
-    }
+/// A source of the measured ball, and the one-step simulations that it took.
+fn measure(
+    ball: &Ball,
+    estimate: &BallEstimate,
+    executor: &mut dyn Executor,
+    seed: u64,
+) -> Result<(UniformSource, u64), RobustError> {
+    let uniform = ball.uniform()?;
+    let key = StreamKey::new(seed, Purpose::Dynamics).iteration(u64::MAX);
+    let points: Vec<f64> =
+        (0..MEASURED_POINTS).flat_map(|k| uniform.sample(&mut key.lane(k).stream())).collect();
+    let fitted = estimate.fit(executor, ball, &points)?;
+    let source = UniformSource { region: Arc::new(Region::Points(fitted.points)), seed };
+    Ok((source, fitted.simulator_steps))
 }
 
 /// Points of the measured ball that episodes draw from.
@@ -92,19 +111,21 @@ impl Adversary for Uniform {
         _: &Actor,
         executor: &mut dyn Executor,
     ) -> Result<Choice, RobustError> {
-        let epsilon = self.config.ramped(self.ball.epsilon(), turn.progress);
-        let (source, simulator_steps) = match (&self.prepared, &self.estimate) {
-            (Some((prepared, source)), _) if *prepared == epsilon || self.bounds.is_some() => {
-                (source.clone(), 0)
-            }
-            (_, Some(estimate)) if self.bounds.is_none() => {
-                self.measure(estimate, executor, epsilon, turn.seed)?
+        let epsilon = match &self.domain {
+            Domain::Ball { ball, .. } => self.config.ramped(ball.epsilon(), turn.progress),
+            Domain::Box(_) => NO_RADIUS,
+        };
+        let (source, simulator_steps) = match (&self.prepared, &self.domain) {
+            (Some((prepared, source)), _) if *prepared == epsilon => (source.clone(), 0),
+            (_, Domain::Ball { ball, estimate: Some(estimate) }) => {
+                measure(&ball.with_epsilon(epsilon)?, estimate, executor, turn.seed)?
             }
             _ => (self.prepare(epsilon, turn.seed)?, 0),
         };
         self.prepared = Some((epsilon, source.clone()));
         let source = Arc::new(source);
-        let report = Report { epsilon: self.bounds.is_none().then_some(epsilon), ..Report::default() };
+        let in_ball = matches!(self.domain, Domain::Ball { .. });
+        let report = Report { epsilon: in_ball.then_some(epsilon), ..Report::default() };
         Ok(Choice { source, report, simulator_steps })
     }
 
@@ -121,15 +142,22 @@ impl Adversary for Uniform {
     fn restore(&mut self, state: &mut State<'_>) -> Result<(), StateError> {
         self.prepared = None;
         if state.holds("epsilon") {
-            let (epsilon, seed) = (state.one("epsilon")?, state.one("seed")?);
-            let source = if state.holds("points") {
-                let points = super::take_points(state, "points", self.ball.dim(), MEASURED_POINTS as usize)?;
-                if points.is_empty() {
-                    return Err(state.unusable("points", "there has to be one"));
+            let (mut epsilon, seed) = (state.one("epsilon")?, state.one("seed")?);
+            let source = match &self.domain {
+                Domain::Ball { ball, .. } if state.holds("points") => {
+                    let points = super::take_points(state, "points", ball.dim(), MEASURED_POINTS as usize)?;
+                    if points.is_empty() {
+                        return Err(state.unusable("points", "there has to be one"));
+                    }
+                    UniformSource { region: Arc::new(Region::Points(points.concat())), seed }
                 }
-                UniformSource { region: Arc::new(Region::Points(points.concat())), seed }
-            } else {
-                self.prepare(epsilon, seed).map_err(|error| state.unusable("epsilon", error))?
+                domain => {
+                    // In a box version 0.1 wrote the radius of a ball.
+                    if let Domain::Box(_) = domain {
+                        epsilon = NO_RADIUS;
+                    }
+                    self.prepare(epsilon, seed).map_err(|error| state.unusable("epsilon", error))?
+                }
             };
             self.prepared = Some((epsilon, source));
         }

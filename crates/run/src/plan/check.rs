@@ -2,7 +2,7 @@
 
 use wr2l_rl::{History, Learner, RlError};
 use wr2l_robust::BallMeasure;
-use wr2l_sim::{ActionSpace, SimSpec};
+use wr2l_sim::{ActionSpace, DynamicsSpace, SimSpec};
 
 use super::Plan;
 use super::layers::Complaint;
@@ -61,17 +61,21 @@ impl Plan {
 }
 
 impl Plan {
-    /// What a learner is made for, on a task of these shapes with `dim` parameters that vary.
-    pub(crate) fn seat<'a>(&self, spec: &'a SimSpec, dim: usize) -> Seat<'a> {
-        Seat { spec, dim, history: self.policy.history, seed: self.seed }
+    /// What a learner is made for, on a task of these shapes, of which `space` varies.
+    pub(crate) fn seat<'a>(&self, spec: &'a SimSpec, space: &'a DynamicsSpace) -> Seat<'a> {
+        Seat { spec, space, history: self.policy.history, seed: self.seed }
     }
 
     /// The learner before its first improvement, on a task of these shapes with `dim` parameters that vary.
     ///
     /// # Errors
     /// [`RlError`], never for a plan from [`Plan::resolve`].
-    pub(crate) fn new_learner(&self, spec: &SimSpec, dim: usize) -> Result<Box<dyn Learner>, RlError> {
-        let seat = self.seat(spec, dim);
+    pub(crate) fn new_learner(
+        &self,
+        spec: &SimSpec,
+        space: &DynamicsSpace,
+    ) -> Result<Box<dyn Learner>, RlError> {
+        let seat = self.seat(spec, space);
         let make = || self.learner.options().build(&seat);
         let Some(start) = &self.from else { return make() };
         let key = format!("{}.critic_sees_dynamics", self.learner.kind().as_str());
@@ -151,7 +155,7 @@ impl Sheet {
             return complain("report.sweep", error.to_string());
         }
         // What else keeps a learner from being made is said elsewhere.
-        match plan.from.as_ref().map(|_| plan.new_learner(&spec, space.dim())) {
+        match plan.from.as_ref().map(|_| plan.new_learner(&spec, &space)) {
             Some(Err(RlError::Misfit(misfit))) => complain("from", misfit.to_string()),
             _ => Ok(()),
         }

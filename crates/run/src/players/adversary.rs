@@ -126,8 +126,6 @@ pub(crate) struct Field {
     pub(crate) estimate: BallEstimate,
     /// The ball.
     pub(crate) ball: Ball,
-    /// What varies.
-    pub(crate) space: DynamicsSpace,
 }
 
 /// The ball, which an adversary that says so in its [`Needs`] has.

@@ -119,6 +119,6 @@ impl LearnerOptions for CoposConfig {
     }
 
     fn build(&self, seat: &Seat<'_>) -> Result<Box<dyn Learner>, RlError> {
-        Ok(Box::new(Copos::with_history(self.clone(), seat.spec, seat.dim, seat.history, seat.seed)?))
+        Ok(Box::new(Copos::with_history(self.clone(), seat.spec, seat.dim(), seat.history, seat.seed)?))
     }
 }

@@ -7,7 +7,7 @@ use wr2l_robust::adversary::{Cvar, CvarConfig, RegionConfig};
 use wr2l_robust::{Adversary, AdversaryConfig};
 use wr2l_sim::DynamicsSpace;
 
-use super::adversary::{AdversaryOptions, AdversaryRow, Field, Needs, Turns, checked, field, read_adversary};
+use super::adversary::{AdversaryOptions, AdversaryRow, Field, Needs, Turns, checked, read_adversary};
 use super::learner::Seat;
 use super::options::{Mistake, Options, Unread, Words};
 use super::shared::{RAMP, REGION, check_region, is_ball, uniform, unread_of_region};
@@ -85,8 +85,8 @@ impl AdversaryOptions for CvarOptions {
         None
     }
 
-    fn build(&self, _seat: &Seat<'_>, ball: Option<Field>) -> Result<Box<dyn Adversary>, RunError> {
-        let uniform = uniform(field(ball, &ROW)?, self.config(), &self.region)?;
+    fn build(&self, seat: &Seat<'_>, ball: Option<Field>) -> Result<Box<dyn Adversary>, RunError> {
+        let uniform = uniform(seat, ball, &ROW, self.config(), &self.region)?;
         Ok(Box::new(Cvar::new(uniform, self.cvar)?))
     }
 }

@@ -170,7 +170,7 @@ pub(super) fn warm(config: &DdpgConfig) -> DdpgConfig {
 }
 
 pub(super) fn build(config: &DdpgConfig, seat: &Seat<'_>) -> Result<Box<dyn Learner>, RlError> {
-    Ok(Box::new(Ddpg::with_history(config.clone(), seat.spec, seat.dim, seat.history, seat.seed)?))
+    Ok(Box::new(Ddpg::with_history(config.clone(), seat.spec, seat.dim(), seat.history, seat.seed)?))
 }
 
 impl LearnerOptions for DdpgConfig {

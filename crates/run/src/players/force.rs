@@ -99,6 +99,6 @@ impl AdversaryOptions for ForceOptions {
 
     fn build(&self, seat: &Seat<'_>, _ball: Option<Field>) -> Result<Box<dyn Adversary>, RunError> {
         let agents = History::of(seat.spec, seat.history)?;
-        Ok(Box::new(Force::new(self.force.clone(), seat.spec, seat.dim, seat.seed)?.facing(agents)))
+        Ok(Box::new(Force::new(self.force.clone(), seat.spec, seat.dim(), seat.seed)?.facing(agents)))
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use toml::Value;
 use wr2l_rl::{Learner, RlError};
-use wr2l_sim::SimSpec;
+use wr2l_sim::{DynamicsSpace, SimSpec};
 
 use super::options::{Options, Since, Unread, Unreadable, Words, read};
 
@@ -97,12 +97,19 @@ pub(crate) struct Scale {
 pub(crate) struct Seat<'a> {
     /// The task.
     pub(crate) spec: &'a SimSpec,
-    /// Dynamics parameters that vary.
-    pub(crate) dim: usize,
+    /// What varies.
+    pub(crate) space: &'a DynamicsSpace,
     /// Frames of history that the policy sees.
     pub(crate) history: usize,
     /// The run's seed.
     pub(crate) seed: u64,
+}
+
+impl Seat<'_> {
+    /// Dynamics parameters that vary.
+    pub(crate) fn dim(&self) -> usize {
+        self.space.dim()
+    }
 }
 
 /// Reads the section of a learner whose options are a `T`: [`LearnerRow::read`].

@@ -123,6 +123,6 @@ impl LearnerOptions for PpoConfig {
     }
 
     fn build(&self, seat: &Seat<'_>) -> Result<Box<dyn Learner>, RlError> {
-        Ok(Box::new(Ppo::with_history(self.clone(), seat.spec, seat.dim, seat.history, seat.seed)?))
+        Ok(Box::new(Ppo::with_history(self.clone(), seat.spec, seat.dim(), seat.history, seat.seed)?))
     }
 }

@@ -4,7 +4,8 @@ use wr2l_robust::AdversaryConfig;
 use wr2l_robust::adversary::{RegionConfig, Shape, Uniform};
 use wr2l_sim::DynamicsSpace;
 
-use super::adversary::Field;
+use super::adversary::{AdversaryRow, Field, field};
+use super::learner::Seat;
 use super::options::{Mistake, Unread, Words};
 use crate::error::RunError;
 
@@ -84,11 +85,17 @@ pub(super) fn is_ball(region: &RegionConfig) -> bool {
 
 /// Chance, in the ball or the region.
 pub(super) fn uniform(
-    field: Field,
+    seat: &Seat<'_>,
+    ball: Option<Field>,
+    row: &AdversaryRow,
     config: AdversaryConfig,
     region: &RegionConfig,
 ) -> Result<Uniform, RunError> {
-    let bounds = region.bounds(&field.space);
+    let bounds = region.bounds(seat.space);
     let bounds = bounds.map_err(|bad| RunError::Usage(format!("{}: {}", bad.option, bad.reason)))?;
-    Ok(Uniform::new(field.ball, config)?.measured_by(&field.estimate).within(bounds))
+    if let Some(bounds) = bounds {
+        return Ok(Uniform::in_box(bounds, config)?);
+    }
+    let field = field(ball, row)?;
+    Ok(Uniform::new(field.ball, config)?.measured_by(&field.estimate))
 }

@@ -147,13 +147,26 @@ fn every_pair_is_made_as_named_or_refused_in_a_sentence() {
             learner(&plan, &simulator).unwrap();
             let mut executor = Threads::new(&simulator, 1).unwrap().with_stop_flag(StopFlag::default());
             let (opponent, ball, _) = Opponent::start(&plan, &mut executor).unwrap();
-            assert_eq!(ball.is_some(), plan.adversary.kind().needs_ball(), "{plays}");
+            assert_eq!(ball.is_some(), plan.trains_in_ball(), "{plays}");
             let shown = format!("{:?}", opponent.adversary).to_lowercase();
             assert!(shown.starts_with(plays), "`{plays}` is {shown:.40}");
             made.extend([learns.to_owned(), plays.to_owned()]);
         }
     }
     assert_eq!(made.len(), LEARNERS.len() + ADVERSARIES.len(), "each in some pair: {made:?}");
+}
+
+#[test]
+fn who_plays_in_a_box_estimates_no_ball() {
+    for algorithm in ["ppo-uniform", "epopt"] {
+        let region = ["adversary.region.shape=box", "adversary.region.half_width=0.4"];
+        let name = format!("algorithm={algorithm}");
+        let plan = resolve(&[&["task=hopper", &*name], &region[..]].concat()).unwrap();
+        let simulator = plan.simulator().unwrap();
+        let mut executor = Threads::new(&simulator, 1).unwrap();
+        let (opponent, ball, steps) = Opponent::start(&plan, &mut executor).unwrap();
+        assert!(ball.is_none() && opponent.estimate.is_none() && steps == 0, "{algorithm}: {steps}");
+    }
 }
 
 #[test]

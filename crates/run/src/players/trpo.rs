@@ -112,6 +112,6 @@ impl LearnerOptions for TrpoConfig {
     }
 
     fn build(&self, seat: &Seat<'_>) -> Result<Box<dyn Learner>, RlError> {
-        Ok(Box::new(Trpo::with_history(self.clone(), seat.spec, seat.dim, seat.history, seat.seed)?))
+        Ok(Box::new(Trpo::with_history(self.clone(), seat.spec, seat.dim(), seat.history, seat.seed)?))
     }
 }

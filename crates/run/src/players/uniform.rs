@@ -7,7 +7,7 @@ use wr2l_robust::adversary::RegionConfig;
 use wr2l_robust::{Adversary, AdversaryConfig};
 use wr2l_sim::DynamicsSpace;
 
-use super::adversary::{AdversaryOptions, AdversaryRow, Field, Needs, Turns, checked, field, read_adversary};
+use super::adversary::{AdversaryOptions, AdversaryRow, Field, Needs, Turns, checked, read_adversary};
 use super::learner::Seat;
 use super::options::{Mistake, Options, Unread};
 use super::shared::{RAMP, REGION, check_region, is_ball, uniform, unread_of_region};
@@ -72,7 +72,7 @@ impl AdversaryOptions for UniformOptions {
         None
     }
 
-    fn build(&self, _seat: &Seat<'_>, ball: Option<Field>) -> Result<Box<dyn Adversary>, RunError> {
-        Ok(Box::new(uniform(field(ball, &ROW)?, self.config(), &self.region)?))
+    fn build(&self, seat: &Seat<'_>, ball: Option<Field>) -> Result<Box<dyn Adversary>, RunError> {
+        Ok(Box::new(uniform(seat, ball, &ROW, self.config(), &self.region)?))
     }
 }

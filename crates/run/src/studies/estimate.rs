@@ -107,7 +107,7 @@ impl Speed {
         let z = vec![0.0; simulator.space().dim()];
         let source = Fixed(z.clone());
         // Those that play in the ball are counted in steps of the simulator: `adversary_steps`.
-        let mut opponent = match plan.adversary.kind().needs_ball() {
+        let mut opponent = match plan.trains_in_ball() {
             true => None,
             false => Some(Opponent::start(&plan, &mut executor)?.0),
         };

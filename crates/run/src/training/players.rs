@@ -14,7 +14,7 @@ use crate::players::adversary::Field;
 
 /// A learner freshly made by the plan, with the policy that the plan begins with.
 pub(crate) fn learner(plan: &Plan, simulator: &Simulator) -> Result<Box<dyn Learner>, RunError> {
-    Ok(plan.new_learner(simulator.spec(), simulator.space().dim())?)
+    Ok(plan.new_learner(simulator.spec(), simulator.space())?)
 }
 
 /// Where a policy comes from that a run of `plan` has trained for so many steps.
@@ -48,7 +48,7 @@ impl Opponent {
         plan: &Plan,
         executor: &mut dyn Executor,
     ) -> Result<(Self, Option<BallSummary>, u64), RunError> {
-        if !plan.adversary.kind().needs_ball() {
+        if !plan.trains_in_ball() {
             return Ok((Self::without_ball(plan, executor)?, None, 0));
         }
         let (estimate, ball) = make_ball(plan, executor)?;
@@ -63,7 +63,11 @@ impl Opponent {
         executor: &dyn Executor,
         state: &mut State<'_>,
     ) -> Result<Self, RestoreError> {
-        if !plan.adversary.kind().needs_ball() {
+        if !plan.trains_in_ball() {
+            // Version 0.1 estimated a ball where dynamics come from a box, too.
+            if state.holds(ESTIMATE) {
+                state.take_any::<u8>(ESTIMATE)?;
+            }
             let mut opponent = Self::without_ball(plan, executor)?;
             state.within("adversary", |state| opponent.adversary.restore(state))?;
             return Ok(opponent);
@@ -93,14 +97,14 @@ impl Opponent {
         ball: Ball,
     ) -> Result<Self, RunError> {
         let text = toml::to_string(&estimate).map_err(|error| RunError::Usage(error.to_string()))?;
-        let field = Field { estimate, ball, space: executor.space().clone() };
+        let field = Field { estimate, ball };
         Ok(Self { adversary: built(plan, executor, Some(field))?, estimate: Some(text) })
     }
 }
 
 /// The adversary of the plan.
 fn built(plan: &Plan, executor: &dyn Executor, ball: Option<Field>) -> Result<Box<dyn Adversary>, RunError> {
-    let seat = plan.seat(executor.spec(), executor.space().dim());
+    let seat = plan.seat(executor.spec(), executor.space());
     plan.adversary.options().build(&seat, ball)
 }
 
