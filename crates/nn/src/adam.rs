@@ -299,6 +299,7 @@ mod tests {
                 }
             }
             assert_eq!(adam.step(), 50);
+            assert_eq!(adam.instructions.name(), instructions.name());
         }
     }
 

@@ -303,3 +303,32 @@ mod avx2 {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Relu<'a>(&'a [f32; LANES]);
+
+    impl Op for Relu<'_> {
+        type Output = [f32; LANES];
+
+        #[inline(always)]
+        fn run<L: Lanes>(self, lanes: L) -> Self::Output {
+            let mut out = [0.0; LANES];
+            lanes.store(&mut out, lanes.relu(lanes.load(self.0)));
+            out
+        }
+    }
+
+    /// A zero that lost its sign would be another number in the bits that are promised.
+    #[test]
+    fn every_instruction_set_keeps_the_sign_of_a_zero_and_what_is_not_a_number() {
+        let numbers = [-0.0, 0.0, f32::NAN, -f32::MIN_POSITIVE, f32::MIN_POSITIVE, -3.0, 3.0, f32::INFINITY];
+        let expected = [-0.0, 0.0, f32::NAN, 0.0, f32::MIN_POSITIVE, 0.0, 3.0, f32::INFINITY];
+        for set in [InstructionSet::detect(), InstructionSet::portable()] {
+            let got = set.run(Relu(&numbers));
+            assert_eq!(got.map(f32::to_bits), expected.map(f32::to_bits), "{}: {got:?}", set.name());
+        }
+    }
+}

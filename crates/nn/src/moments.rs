@@ -339,7 +339,14 @@ mod tests {
         assert!(parts(2, &[0.0], &[0.0, 0.0]).is_err());
         assert!(parts(2, &[0.0], &[-1.0]).is_err());
         assert!(parts(2, &[f64::NAN], &[1.0]).is_err());
+        assert_eq!(parts(0, &[0.0], &[0.0]).unwrap(), RunningMoments::new(1));
         assert!(parts(0, &[1.0], &[0.0]).is_err());
+        assert!(parts(0, &[0.0], &[1.0]).is_err());
+        let map = Normaliser::from_parts(vec![1.0, -2.0], vec![0.5, 4.0], 10.0).unwrap();
+        assert_eq!(
+            (map.mean(), map.inverse_deviation(), map.clip()),
+            (&[1.0, -2.0][..], &[0.5, 4.0][..], 10.0)
+        );
         assert!(Normaliser::from_parts(vec![0.0], vec![0.0], 10.0).is_err());
         assert!(Normaliser::from_parts(vec![0.0], vec![1.0], f64::NAN).is_err());
     }

@@ -44,6 +44,14 @@ fn cases() -> Vec<Case> {
 }
 
 #[test]
+fn a_policy_has_the_hidden_layers_that_it_was_given() {
+    for activation in [Activation::Relu, Activation::Tanh] {
+        let policy = Policy::gaussian(3, &[8], 2).unwrap().with_activation(activation);
+        assert_eq!(policy.mlp().activation(), activation);
+    }
+}
+
+#[test]
 fn log_probs_and_entropies_equal_the_reference() {
     for mut case in cases() {
         let (policy, params) = (&case.policy, &case.params);
