@@ -286,6 +286,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_the_lanes_dropped_adds_up() {
+        let lane = |dropped| LaneBatch { dropped, ..LaneBatch::empty() };
+        assert_eq!(Improvement::of(&[lane(2), lane(0), lane(3)]).dropped, 5);
+    }
+
+    #[test]
+    fn every_reason_to_leave_the_policy_has_a_word_of_its_own() {
+        let all = [Skip::NoGradient, Skip::NotFinite, Skip::NoCurvature, Skip::NoProgress, Skip::WarmUp]
+            .map(Skip::as_str);
+        let different: std::collections::BTreeSet<&str> = all.into_iter().collect();
+        assert_eq!(different.len(), all.len());
+        assert!(
+            all.iter().all(|word| word.chars().all(|c| c.is_ascii_lowercase() || c == '-') && word.len() > 2)
+        );
+    }
+
+    #[test]
     fn two_reports_added_are_the_report_of_both() {
         let part = |transitions: usize, term: f64, dropped, diverged| Improvement {
             transitions,

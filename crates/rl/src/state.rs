@@ -376,6 +376,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_array_is_empty_if_it_holds_no_number() {
+        assert!(Array::F32(Cow::Owned(vec![])).is_empty());
+        assert!(!Array::F32(Cow::Owned(vec![0.0])).is_empty());
+    }
+
+    #[test]
     fn what_is_missing_wrong_or_left_over_is_named_in_full() {
         let mut state = State::default();
         state.within("a", |state| {

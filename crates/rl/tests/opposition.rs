@@ -185,6 +185,13 @@ fn the_opponent_learns_from_its_own_actions_and_the_opposite_of_the_reward() {
     for lane in &batch {
         assert_eq!((lane.actions.len(), lane.log_probs.len()), (60 * forces, 60));
         assert!(lane.log_probs.iter().all(|p| p.is_finite() && *p < 0.0));
+        let by = pusher(&simulator);
+        let mut cache = by.policy().cache(60);
+        by.policy().forward(by.params(), &lane.inputs, &mut cache);
+        by.policy().evaluate(by.params(), &lane.actions, &mut cache);
+        for (own, said) in cache.log_probs().iter().zip(&lane.log_probs) {
+            assert!((own - said).abs() < 1e-3, "{own} {said}");
+        }
     }
     // A walker pays 1 a step for being healthy; its opponent is paid −1.
     let simulator = self::simulator(TaskName::WALKER2D);
@@ -247,20 +254,26 @@ fn keeping_all_episodes_is_not_selecting_bit_for_bit_and_keeping_fewer_is_someth
 fn a_selection_begins_with_the_batch_that_spends_its_share_of_the_steps() {
     let simulator = simulator(TaskName::CARTPOLE);
     let source = Fixed(Vec::new());
-    let run = |fraction, share, progress, transition_share| {
+    let run = |name, fraction, share, progress, transition_share| {
         let mut executor = Threads::new(&simulator, 1).unwrap();
-        let mut learner = ppo(&simulator, 12);
+        let mut learner: Box<dyn Learner> = match name {
+            "ppo" => Box::new(ppo(&simulator, 12)),
+            _ => {
+                let config = TrpoConfig { episodes: 12, ..TrpoConfig::default() };
+                Box::new(Trpo::new(config, simulator.spec(), 0, 5).unwrap())
+            }
+        };
         let selection = Selection { fraction, begin: Begin::Share(share) };
         let experience = Experience::alone(&mut executor, &source, 5, 0, progress);
         let report = learner.improve(Experience { selection, transition_share, ..experience }).unwrap();
         (report.transitions, bits(learner.actor()))
     };
-    for progress in [0.0, 0.5] {
-        let (transitions, all) = run(1.0, 0.0, progress, 0.0);
+    for (name, progress) in [("ppo", 0.0), ("ppo", 0.5), ("trpo", 0.0), ("trpo", 0.5)] {
+        let (transitions, all) = run(name, 1.0, 0.0, progress, 0.0);
         // The batch takes the run a quarter of its steps further.
         let each = 0.25 / transitions as f64;
-        assert_eq!(run(0.1, progress + 0.26, progress, each).1, all, "from {progress}");
-        assert_ne!(run(0.1, progress + 0.24, progress, each).1, all, "from {progress}");
+        assert_eq!(run(name, 0.1, progress + 0.26, progress, each).1, all, "{name} from {progress}");
+        assert_ne!(run(name, 0.1, progress + 0.24, progress, each).1, all, "{name} from {progress}");
     }
 }
 

@@ -200,6 +200,32 @@ fn a_lane_goes_on_where_the_batch_before_left_it() {
 }
 
 #[test]
+fn the_moments_of_discounted_returns_are_those_of_their_sums_since_each_episode_began() {
+    let simulator = simulator(TaskName::HOPPER, &[]);
+    let (_, batches) = collect(&simulator, 1, 1, &[&Fixed(Vec::new())]);
+    for lane in &batches[0] {
+        let (mut sum, mut all) = (0.0, Vec::new());
+        for (reward, outcome) in lane.rewards.iter().zip(&lane.outcomes) {
+            sum = 0.99 * sum + reward;
+            all.push(sum);
+            if outcome.is_over() {
+                sum = 0.0;
+            }
+        }
+        let mean = all.iter().sum::<f64>() / all.len() as f64;
+        let moments = &lane.discounted_moments;
+        assert_eq!(moments.count(), 70);
+        assert!((moments.mean()[0] - mean).abs() < 1e-9, "{mean} {moments:?}");
+    }
+}
+
+#[test]
+fn only_a_source_that_says_so_has_one_point_for_all() {
+    assert_eq!(Fixed(vec![0.5]).point(), Some(&[0.5][..]));
+    assert_eq!(Varied.point(), None);
+}
+
+#[test]
 fn an_episode_never_mixes_two_dynamics() {
     let simulator = simulator(TaskName::HALF_CHEETAH, &["friction"]);
     let (before, after) = (Fixed(vec![0.0]), Fixed(vec![0.5]));
@@ -359,7 +385,10 @@ fn a_raised_flag_stops_episodes_and_never_a_batch() {
     let options = EpisodeOptions { stochastic: true, discount: 1.0 };
     let actor = actor(&simulator);
     assert!(executor.episodes(&actor, &[], &jobs(3), options).is_ok());
-    flag.raise();
+    assert!(!executor.stop_flag().is_raised());
+    // As a handler of signals does.
+    flag.shared().store(true, std::sync::atomic::Ordering::Relaxed);
+    assert!(flag.is_raised() && executor.stop_flag().is_raised(), "they are one flag");
     assert_eq!(executor.episodes(&actor, &[], &jobs(3), options), Err(SimError::Interrupted));
     let mut lanes = Lanes::new(2, simulator.spec(), 0);
     let options = CollectOptions {

@@ -2,8 +2,8 @@
 
 use wr2l_nn::{Activation, Normaliser, Policy, RunningMoments};
 use wr2l_rl::{
-    Actor, Array, Ddpg, DdpgConfig, Experience, Fixed, Improvement, Learner, Misfit, Ppo, PpoConfig, RlError,
-    Skip, Start, State, Threads, Trpo, TrpoConfig, is_learnt,
+    Actor, Array, Copos, CoposConfig, Ddpg, DdpgConfig, Experience, Fixed, Improvement, Learner, Misfit, Ppo,
+    PpoConfig, RlError, Skip, Start, State, StateError, Threads, Trpo, TrpoConfig, is_learnt,
 };
 use wr2l_rng::{Purpose, StreamKey};
 use wr2l_sim::{ActionSpace, Simulator, Task, TaskName};
@@ -44,6 +44,10 @@ fn make(name: &str, seed: u64) -> Box<dyn Learner> {
                 ..TrpoConfig::default()
             };
             Box::new(Trpo::new(config, &spec, 0, seed).unwrap())
+        }
+        "copos" => {
+            let config = CoposConfig { lanes: 2, horizon: 64, hidden: vec![8], ..CoposConfig::default() };
+            Box::new(Copos::with_history(config, &spec, 0, 0, seed).unwrap())
         }
         _ => {
             let twin_critics = name == "td3";
@@ -251,4 +255,72 @@ fn what_another_learner_has_learnt_is_not_taken_over() {
     let config = PpoConfig { critic_sees_dynamics: true, hidden: vec![8], ..PpoConfig::default() };
     let informed = Ppo::new(config, &spec, 2, 1).unwrap();
     assert!(make("ppo", 2).take_over(&mut learnt(&informed)).is_err());
+}
+
+#[test]
+fn copos_takes_over_what_another_of_its_kind_has_learnt() {
+    let old = trained("copos");
+    let mut new = make("copos", 2);
+    new.begin_with(&Start { actor: old.actor(), observations: 1000 }).unwrap();
+    assert_ne!(critic(&*new), critic(&*old));
+    new.take_over(&mut learnt(&*old)).unwrap();
+    assert_eq!(critic(&*new), critic(&*old));
+}
+
+#[test]
+fn what_a_learner_says_of_its_transitions_is_what_it_takes() {
+    for name in ["ppo", "trpo", "ddpg", "td3", "copos"] {
+        let mut learner = make(name, 1);
+        let said = learner.transitions();
+        assert_eq!(said, improve(&mut *learner, 0).transitions, "{name}");
+    }
+}
+
+#[test]
+fn of_what_is_saved_critics_and_moments_are_learnt_and_what_was_seen_is_not() {
+    for name in ["critic.params", "critic.adam.mean", "twin.params", "observations.mean", "policy.adam.mean"]
+    {
+        assert!(is_learnt(name), "{name}");
+    }
+    for name in ["actor.params", "lanes.phases", "replay.rewards", "explorers.params", "opponent.params"] {
+        assert!(!is_learnt(name), "{name}");
+    }
+    for name in ["transitions", "updates"] {
+        assert!(!is_learnt(name), "{name}");
+    }
+}
+
+/// A learner that says nothing of beginning with a policy.
+#[derive(Debug)]
+struct Alone(Box<dyn Learner>);
+
+impl Learner for Alone {
+    fn improve(&mut self, experience: Experience<'_>) -> Result<Improvement, RlError> {
+        self.0.improve(experience)
+    }
+
+    fn actor(&self) -> &Actor {
+        self.0.actor()
+    }
+
+    fn transitions(&self) -> usize {
+        self.0.transitions()
+    }
+
+    fn save<'a>(&'a self, state: &mut State<'a>) {
+        self.0.save(state);
+    }
+
+    fn restore(&mut self, state: &mut State<'_>) -> Result<(), StateError> {
+        self.0.restore(state)
+    }
+}
+
+#[test]
+fn a_learner_that_does_not_say_so_begins_with_its_own_policy_alone() {
+    let old = trained("trpo");
+    let mut alone = Alone(make("trpo", 2));
+    let refused = alone.begin_with(&Start { actor: old.actor(), observations: 1000 });
+    assert!(matches!(refused, Err(RlError::Misfit(Misfit::Learner))), "{refused:?}");
+    assert!(alone.take_over(&mut learnt(&*old)).is_err());
 }

@@ -156,6 +156,25 @@ fn with_the_entropy_free_the_mean_moves_along_trpos_natural_gradient() {
 }
 
 #[test]
+fn how_far_means_move_is_measured_in_deviations() {
+    let (mut executor, mut copos) = setting(TaskName::HOPPER, small());
+    improve(&mut executor, &mut copos, 0);
+    let policy = copos.actor().policy().clone();
+    let (stds, outputs) = (policy.network().parameters(), policy.mlp().outputs());
+    let mut params = copos.actor().params().to_vec();
+    params[stds..].iter_mut().enumerate().for_each(|(j, l)| *l = -0.5 - j as f32);
+    let normaliser = copos.actor().normaliser().clone();
+    copos.trpo.actor.renew(&params, normaliser);
+    // The biases of the outputs move all means alike.
+    let mut x = vec![0.0; params.len()];
+    x[stds - outputs..stds].fill(0.1);
+    for (j, moved) in shape(&mut copos.trpo, &x).moved.into_iter().enumerate() {
+        let expected = 0.01 * (1.0 + 2.0 * j as f64).exp();
+        assert!((moved / expected - 1.0).abs() < 1e-5, "{j}: {moved} {expected}");
+    }
+}
+
+#[test]
 fn choices_are_refused_and_senseless_options_named() {
     let spec = simulator(TaskName::CARTPOLE).spec().clone();
     let error = Copos::with_history(small(), &spec, 0, 0, 1).unwrap_err();

@@ -283,6 +283,46 @@ pub(super) fn begun(simulator: &Simulator, config: DdpgConfig) -> Ddpg {
 }
 
 #[test]
+fn as_many_updates_as_may_be_are_not_too_many_and_td3_tells_its_critics_the_dynamics() {
+    assert!(DdpgConfig { updates: 1e3, ..small() }.validate().is_ok());
+    assert!(DdpgConfig { updates: 1e3 + 0.5, ..small() }.validate().is_err());
+    let td3 = DdpgConfig::td3();
+    assert!(td3.twin_critics && td3.critic_sees_dynamics && td3.target_noise > 0.0 && td3.actor_every == 2);
+}
+
+#[test]
+fn losses_are_means_over_the_updates() {
+    let simulator = simulator(TaskName::INVERTED_PENDULUM);
+    let mut executor = Threads::new(&simulator, 1).unwrap();
+    let mut learner = ddpg(&simulator, small());
+    for iteration in 0..3 {
+        let report = improve(&mut learner, &mut executor, iteration, Opposition::Nobody);
+        // Rewards are 1 a step, and values grow slowly towards their sums.
+        assert!((0.0..5.0).contains(&report.value_loss), "{report:?}");
+        assert!(report.policy_loss.abs() < 5.0, "{report:?}");
+    }
+}
+
+#[test]
+fn the_gradient_of_the_policy_is_the_mean_over_the_minibatch() {
+    let simulator = simulator(TaskName::HOPPER);
+    let mut executor = Threads::new(&simulator, 1).unwrap();
+    let mut learner = ddpg(&simulator, DdpgConfig { warm_up: 60, ..small() });
+    improve(&mut learner, &mut executor, 0, Opposition::Nobody);
+    learner.replay.draw(16, &mut StreamKey::new(1, Purpose::Test).stream(), &mut learner.draw);
+    let Ddpg { mover, critic, draw, .. } = &mut learner;
+    let half = draw.obs[..draw.obs.len() / 2].to_vec();
+    let mut gradient = |obs: Vec<f32>| {
+        critic.climb(&Draw { obs, ..draw.clone() }, mover, None, 1.0, true, 0.0);
+        mover.gradient().to_vec()
+    };
+    let (once, twice) = (gradient(half.clone()), gradient([half.clone(), half].concat()));
+    let size = once.iter().fold(0.0_f32, |most, g| most.max(g.abs()));
+    assert!(size > 0.0);
+    assert!(once.iter().zip(&twice).all(|(a, b)| (a - b).abs() < 1e-4 * size), "{once:?} {twice:?}");
+}
+
+#[test]
 fn targets_are_made_with_the_lower_of_two_critics_that_differ() {
     let simulator = simulator(TaskName::HOPPER);
     let mut learner = begun(&simulator, DdpgConfig { target_noise: 0.0, ..small_td3() });

@@ -79,6 +79,15 @@ fn rewards_are_scaled_by_the_deviation_of_the_discounted_return() {
 }
 
 #[test]
+fn a_report_says_how_often_all_was_learnt_from_and_how_far_the_policy_went() {
+    let (mut executor, mut ppo) = setting();
+    let source = Fixed(Vec::new());
+    let report = ppo.improve(Experience::alone(&mut executor, &source, 1, 0, 0.0)).unwrap();
+    assert_eq!(report.epochs, 2);
+    assert!(report.kl > 0.0 && report.kl < 0.2 && report.value_loss > 0.0, "{report:?}");
+}
+
+#[test]
 fn updates_have_the_same_bits_for_any_number_of_threads() {
     // Minibatches of less than a chunk, of several, and of all; with and without a limit that ends the epochs.
     for (minibatches, kl_limit) in [(4, 0.0), (1, 0.0), (1000, 0.0), (4, 1e-4)] {

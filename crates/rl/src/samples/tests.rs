@@ -76,3 +76,14 @@ fn the_explained_variance_is_the_share_that_the_critic_foresees_whatever_the_uni
         }
     }
 }
+
+#[test]
+fn a_value_target_beyond_f32_is_refused_though_its_advantage_is_not() {
+    let mut samples = Samples::default();
+    let estimation = Estimation { gamma: 0.5, lambda: 0.9, reward_scale: None };
+    let critic = |_: States<'_>, values: &mut [f32]| values.fill(3e38);
+    // 4.6e38 + ½ · 3e38 − 3e38 = 3.1e38, and 3e38 more is none of f32.
+    let refused = samples.prepare(&[lane(0, &[4.6e38], &[0])], &[true], critic, estimation, 3);
+    assert!(samples.advantages[0].is_finite() && !samples.returns[0].is_finite());
+    assert!(matches!(refused, Err(RlError::NotFinite { iteration: 3, .. })), "{refused:?}");
+}

@@ -94,6 +94,23 @@ fn the_kl_constraint_holds_after_every_accepted_step() {
 }
 
 #[test]
+fn a_step_too_short_to_change_a_bit_is_no_progress() {
+    let (mut executor, mut trpo) = setting(TaskName::CARTPOLE, TrpoConfig { kl: 1e-30, ..small() });
+    let before = bits(trpo.actor.params());
+    let report = improve(&mut executor, &mut trpo, 0);
+    assert_eq!((report.skipped, bits(trpo.actor.params())), (Some(Skip::NoProgress), before));
+}
+
+#[test]
+fn the_gradient_that_is_reported_is_that_of_the_mean_over_the_batch() {
+    let (mut executor, mut trpo) = setting(TaskName::CARTPOLE, small());
+    let report = improve(&mut executor, &mut trpo, 0);
+    // Advantages have mean 0 and variance 1, and so a mean of 140 gradients has a norm of about 1 at most.
+    assert!(report.gradient_norm > 0.0 && report.gradient_norm < 5.0, "{report:?}");
+    assert!(report.value_loss > 0.0, "{report:?}");
+}
+
+#[test]
 fn the_step_is_the_damped_natural_gradient() {
     // (F + damping·I)x = g, assembled column by column and solved by elimination; one trial accepts at β·x.
     let config = TrpoConfig { hidden: vec![3], cg_steps: 200, kl: 1e-6, ..small() };
