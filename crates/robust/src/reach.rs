@@ -274,19 +274,21 @@ mod tests {
 
     #[test]
     fn a_ray_ends_where_the_distance_passes_epsilon_and_never_beyond() {
-        let cases: [(&dyn Fn(f64) -> f64, f64); 5] = [
-            (&|t| 0.5 * t * t, 1.0),
-            (&|t| 2.0 * t * t, 0.5),
-            (&|t| 0.05 * t * t, 10_f64.sqrt()),
-            (&|t| 0.5 * t.powi(4) + 0.1 * t * t, 0.951_310),
+        type Distance<'a> = &'a dyn Fn(f64) -> f64;
+        // W, where it passes ε, and how many looks that takes at most.
+        let cases: [(Distance<'_>, f64, usize); 5] = [
+            (&|t| 0.5 * t * t, 1.0, 4),
+            (&|t| 2.0 * t * t, 0.5, 4),
+            (&|t| 0.05 * t * t, 10_f64.sqrt(), 7),
+            (&|t| 0.5 * t.powi(4) + 0.1 * t * t, 0.951_310, 7),
             // A wall: from little to much at once.
-            (&|t| if t < 0.4 { 0.01 * t } else { 1e6 }, 0.4),
+            (&|t| if t < 0.4 { 0.01 * t } else { 1e6 }, 0.4, 18),
         ];
-        for (k, (w, expected)) in cases.into_iter().enumerate() {
+        for (k, (w, expected, most)) in cases.into_iter().enumerate() {
             let (t, looks) = follow(w, 100.0);
             assert!(w(t) <= 0.5, "case {k}: {t} lies outside");
             assert!(t > expected * (1.0 - 1e-2) && t <= expected * (1.0 + 1e-6), "case {k}: {t} {expected}");
-            assert!(looks <= LOOKS, "case {k}: {looks}");
+            assert!(looks <= most, "case {k}: {looks}");
         }
     }
 

@@ -93,6 +93,31 @@ fn the_uniform_adversary_measures_its_ball_anew_only_when_the_radius_changes() {
     assert_ne!(lanes(&later.source, 8, 2), lanes(&again.source, 8, 2));
 }
 
+/// What measuring took is counted with what playing took, in every turn.
+#[test]
+fn the_ways_to_the_surface_of_a_measured_ball_are_counted() {
+    let simulator = hopper();
+    let (estimate, ball) = ball(&simulator, &BallConfig { measure: BallMeasure::Measured, ..small() });
+    let population = PopulationConfig { members: 1, candidates: 2, ..PopulationConfig::default() };
+    let config = AdversaryConfig { episodes: 1, population, ..AdversaryConfig::default() };
+    let mut executor = Threads::new(&simulator, 1).unwrap();
+    let one = estimate.fit(&mut executor, &ball, &[0.1, 0.0]).unwrap().simulator_steps;
+    let mut played = Population::new(estimate.clone(), ball.clone(), config).unwrap();
+    for turn in 0..2 {
+        let steps = choose(&mut played, &simulator, turn, 1).simulator_steps;
+        assert!((one..100 * one).contains(&steps), "{steps} {one}");
+    }
+
+    let mut config = AdversaryConfig { worst_cases: 2, ..config };
+    config.phase_one.max_inner = 1;
+    let steps = |uniform_share| {
+        let config = AdversaryConfig { uniform_share, ..config };
+        let mut played = Wasserstein::new(estimate.clone(), ball.clone(), config).unwrap();
+        choose(&mut played, &simulator, 0, 1).simulator_steps
+    };
+    assert!(steps(0.5) > steps(0.0), "random points of the ball are measured as well");
+}
+
 #[test]
 fn the_wasserstein_adversary_finds_that_a_shorter_pole_falls_faster() {
     // An untrained policy drops the pendulum after a few steps; a shorter pole falls faster.

@@ -50,6 +50,13 @@ fn forces_bounded_by_zero_leave_trpo_bit_for_bit() {
         let alone = play(&simulator, &mut trpo(), &mut Nominal, 0..3);
         assert_eq!(alone, play(&simulator, &mut trpo(), &mut force(&simulator, 0.0), 0..3), "{task}");
         assert_ne!(alone, play(&simulator, &mut trpo(), &mut force(&simulator, 2.0), 0..3), "{task}");
+        let steps = |bound| {
+            let turn = Turn { seed: 3, index: 0, progress: 0.0, current: &[] };
+            let mut executor = Threads::new(&simulator, 1).unwrap();
+            let choice = force(&simulator, bound).choose(&turn, trpo().actor(), &mut executor);
+            choice.unwrap().simulator_steps
+        };
+        assert_eq!((steps(0.0), steps(2.0)), (0, 320), "nothing is simulated to learn to push with nothing");
     }
 }
 

@@ -119,7 +119,7 @@ impl<'a> Explorer<'a> {
     }
 
     /// The model of all that was seen, and its inputs.
-    fn fit(&self, seen: &[Seen], round: u64) -> Result<(Vec<Vec<f64>>, Surrogate), RobustError> {
+    pub(super) fn fit(&self, seen: &[Seen], round: u64) -> Result<(Vec<Vec<f64>>, Surrogate), RobustError> {
         let inputs: Vec<Vec<f64>> = seen.iter().map(|s| self.scaled(&s.point.z)).collect();
         let values: Vec<f64> = seen.iter().map(Seen::mean).collect();
         let model = Surrogate::fit(&inputs, &values, &mut self.stream(round, u64::MAX))?;
@@ -127,7 +127,7 @@ impl<'a> Explorer<'a> {
     }
 
     /// Candidate number `k`: from the whole ball, near an elite, or where the ball ends in a direction that looks low.
-    fn candidate(
+    pub(super) fn candidate(
         &self,
         elites: &[Seen],
         model: &Surrogate,

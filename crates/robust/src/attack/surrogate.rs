@@ -227,6 +227,21 @@ mod tests {
     }
 
     #[test]
+    fn the_model_follows_what_changes_within_a_quarter_of_a_deviation() {
+        let mut draws = stream(0);
+        let inputs: Vec<Vec<f64>> = (0..120).map(|_| vec![draws.uniform(-1.5, 1.5)]).collect();
+        let values: Vec<f64> = inputs.iter().map(|x| (12.0 * x[0]).sin()).collect();
+        let model = Surrogate::fit(&inputs, &values, &mut stream(1)).unwrap();
+        // The scale is of the grid, whatever the dimension: the shortest of it here.
+        let right = (0..200).map(|k| f64::from(k) / 70.0 - 1.4).filter(|&x| {
+            let wave = (12.0 * x).sin();
+            wave.abs() < 0.3 || (value(&model, model.mean(), &[x]) > 0.0) == (wave > 0.0)
+        });
+        let right = right.count();
+        assert!(right > 190, "{right} of 200");
+    }
+
+    #[test]
     fn the_gradient_is_that_of_the_function() {
         let (inputs, values) = data(|x| x[0] * x[1] - x[2]);
         let model = Surrogate::fit(&inputs, &values, &mut stream(1)).unwrap();

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::ball::Metric;
+use crate::linalg::dot;
 use crate::{DMatrix, FnObjective};
 
 fn ball(dim: usize, radius: f64, bound: f64) -> Ball {
@@ -127,6 +128,54 @@ fn a_round_of_more_points_chooses_each_of_them_from_more_candidates() {
     // The lowest of eight times as many is another one seven times out of eight.
     let others = (1..=24).filter(|&round| first(1, round) != first(8, round)).count();
     assert!(others > 12, "{others} of 24");
+}
+
+/// What was seen at 30 points of a ball of three parameters, the lowest first.
+fn seen_from(explorer: &Explorer<'_>, j: impl FnMut(&[f64]) -> f64) -> Vec<Seen> {
+    let mut seen = Vec::new();
+    let points = (0..30).map(|k| explorer.first(k).unwrap()).collect();
+    look(&mut FnObjective::new(3, j), points, 0, &mut seen).unwrap();
+    sort(&mut seen);
+    seen
+}
+
+#[test]
+fn finalists_are_as_many_as_asked_for_and_the_lowest_by_eye_and_by_the_model_among_them() {
+    let ball = ball(3, 1.0, 9.0);
+    let explorer = Explorer::new(&ball, StreamKey::new(5, Purpose::Test)).unwrap();
+    let seen = seen_from(&explorer, |z: &[f64]| z[0] * z[1] - z[2]);
+    let (inputs, model) = explorer.fit(&seen, 1).unwrap();
+    let modelled: Vec<f64> = inputs.iter().map(|x| dot(&model.features(x), model.mean())).collect();
+    let lowest = (0..30).min_by(|&a, &b| modelled[a].total_cmp(&modelled[b])).unwrap();
+    for count in [2, 7, 30, 40] {
+        let mut chosen = explorer.finalists(&seen, count, 1).unwrap();
+        assert_eq!(chosen.len(), count.min(30));
+        assert!(chosen.contains(&0) && chosen.contains(&lowest), "{count}: {chosen:?}");
+        chosen.sort_unstable();
+        chosen.dedup();
+        assert_eq!(chosen.len(), count.min(30), "each of them once");
+    }
+}
+
+#[test]
+fn two_of_eight_candidates_lie_where_the_ball_ends_beyond_an_elite() {
+    let ball = ball(3, 1.0, 9.0);
+    let explorer = Explorer::new(&ball, StreamKey::new(5, Purpose::Test)).unwrap();
+    let seen = seen_from(&explorer, |z: &[f64]| z[0]);
+    let (_, model) = explorer.fit(&seen, 1).unwrap();
+    // Well inside, and not where a linear function would have its end.
+    let mut elite = seen[0].clone();
+    elite.point = Point::at(vec![0.0, 0.2, 0.0]);
+    let elites = [elite];
+    for k in 0..400 {
+        let mut stream = StreamKey::new(k, Purpose::Test).stream();
+        let z = explorer.candidate(&elites, &model, &mut stream, k).unwrap().z;
+        if matches!(k % 8, 3 | 4) {
+            assert!((ball.value(&z) / ball.epsilon() - 1.0).abs() < 1e-6, "{k}: {z:?}");
+            // As far to the side as the widest radius, at most.
+            assert!(z[1] > -1e-9, "{k}: {z:?}");
+        }
+    }
 }
 
 #[test]

@@ -121,6 +121,16 @@ fn a_box_inside_the_ellipsoid_gives_its_corner() {
     assert!(z[0] == 3.0 && (z[1] + 1.8).abs() < 1e-12, "{z:?}");
 }
 
+/// Each coordinate takes a step of its own to its bound.
+#[test]
+fn the_corner_of_a_hundred_parameters_is_reached() {
+    let dim = 100;
+    let upper: Vec<f64> = (0..dim).map(|i| 1e-3 * (1.0 + i as f64)).collect();
+    let (matrix, start) = (DMatrix::identity(dim, dim), box_qp::BoxPoint::origin(dim));
+    let found = box_qp::minimise(&matrix, &vec![-1.0; dim], &vec![-1.0; dim], &upper, start).unwrap();
+    assert_eq!(found.y, upper);
+}
+
 #[test]
 fn a_gradient_of_wildly_different_entries_is_followed_in_order() {
     // The first coordinate cannot move the way it wants, so the second decides although it is 200 orders smaller.

@@ -185,6 +185,11 @@ fn stochastic_transitions_are_compared_as_distributions() {
         assert!((values[0] - 0.09).abs() < 1e-12, "{values:?}");
         assert!((values[1] - 0.02 / 3.0).abs() < 1e-12, "{values:?}");
         assert_eq!(values[2], 0.0);
+        let weighted = Distance { weights: vec![4.0, 9.0], ..distance.clone() };
+        let mut model = Clouds;
+        let mut w = WassersteinDistance::new(&mut model, &weighted).unwrap();
+        let values = w.measure(&[0.1, 0.0]).unwrap();
+        assert!((values[0] - 4.0 * 0.09).abs() < 1e-12, "{values:?}");
         let newton =
             gauss_newton(&mut Clouds, distance, &[-0.4; 2], &[2.0; 2], &GaussNewton::default()).unwrap();
         assert!(
@@ -315,4 +320,45 @@ fn the_largest_distance_is_that_of_one_pair_whatever_the_weights_and_the_mean_is
         assert!((pair.largest - 25.0 * z * z).abs() < 1e-12);
         assert!((mean - (0.18 + 2.5 + 0.9) / 3.0 * z * z).abs() < 1e-12);
     }
+}
+
+/// Two pairs with one parameter, whose Hessians are 2 and 18: their mean is known to ±8.
+fn unlike() -> impl TransitionModel {
+    linear([1.0, 3.0].map(|j| DMatrix::from_element(1, 1, j)).to_vec())
+}
+
+#[test]
+fn the_stated_error_is_that_of_a_mean_of_so_many_pairs() {
+    let (lower, upper) = wide(1);
+    let newton =
+        gauss_newton(&mut unlike(), &Distance::default(), &lower, &upper, &GaussNewton::default()).unwrap();
+    assert!((newton.standard_error[(0, 0)] - 8.0).abs() < 1e-9, "{newton:?}");
+    assert!((newton.relative_error - 0.8).abs() < 1e-9);
+    let options = ZeroOrder { sigma: 0.1, tolerance: 0.03, max_samples: 100_000 };
+    let zero = zero_order(&mut unlike(), &Distance::default(), &lower, &upper, &options, 1).unwrap();
+    assert!((zero.standard_error[(0, 0)] - 8.0).abs() < 1.0, "{zero:?}");
+}
+
+#[test]
+fn no_more_perturbations_are_drawn_than_there_may_be() {
+    let (lower, upper) = wide(1);
+    for max_samples in [1, 128, 200] {
+        let options = ZeroOrder { sigma: 0.1, tolerance: 1e-9, max_samples };
+        let estimate = zero_order(&mut unlike(), &Distance::default(), &lower, &upper, &options, 1).unwrap();
+        assert_eq!(estimate.samples, max_samples);
+        assert_eq!(estimate.simulator_steps, 2 * (1 + 2 * max_samples as u64));
+    }
+}
+
+#[test]
+fn what_the_pairs_were_drawn_from_adds_its_error_and_its_cost() {
+    let (lower, upper) = wide(1);
+    let of = |model: &mut dyn TransitionModel| {
+        gauss_newton(model, &Distance::default(), &lower, &upper, &GaussNewton::default()).unwrap()
+    };
+    let (own, all) = (of(&mut unlike()), of(&mut linear(jacobians(7, 1, 1))));
+    let both = own.clone().with_error_of(&all);
+    assert_eq!(both.simulator_steps, own.simulator_steps + all.simulator_steps);
+    let relative = |e: &HessianEstimate| e.standard_error[(0, 0)] / e.matrix[(0, 0)];
+    assert!((relative(&both) - relative(&own).hypot(relative(&all))).abs() < 1e-12);
 }

@@ -68,6 +68,23 @@ fn the_gradient_is_unbiased_and_as_close_as_its_pairs_allow() {
 }
 
 #[test]
+fn points_looked_at_lie_in_a_ball_of_sigma_times_the_radius() {
+    let dim = 40;
+    let mut stream = stream(16);
+    let mut ball = sparse(random(60, dim, &mut stream), 0.01, 0.1, (&vec![-1e3; dim], &vec![1e3; dim]));
+    let mut points = Vec::new();
+    let mut j = FnObjective::new(dim, |z: &[f64]| {
+        points.push(z.to_vec());
+        0.0
+    });
+    let options = BallGradient { sigma: 0.5, pairs: 64 };
+    options.estimate(&mut j, &vec![0.0; dim], &mut ball, &mut stream, 0).unwrap();
+    let mean = points.iter().map(|z| ball.value(z)).sum::<f64>() / points.len() as f64;
+    // A sum of 64 · 40 squares: its standard error is 2.8 %.
+    assert!(points.len() == 128 && (mean / (0.25 * 0.1) - 1.0).abs() < 0.14, "{mean}");
+}
+
+#[test]
 fn points_looked_at_keep_to_the_hard_bounds() {
     let dim = 10;
     let mut stream = stream(13);
@@ -105,6 +122,7 @@ fn phase_one_finds_what_its_pairs_allow_of_a_linear_losss_least_value() {
     let further = MatrixFreeSearch { steps: 6, ..search }.run(&mut j, &mut ball, 3, 0).unwrap();
     assert!(further.value < 1.1 * found.value, "{} {} {least}", further.value, found.value);
     assert!(further.value >= least * (1.0 + 1e-9));
+    assert!(found.gaps[0] > 0.0 && further.gaps.iter().all(|gap| *gap > -1e-9), "{:?}", further.gaps);
     assert!(further.taylor <= 0.1 * (1.0 + 1e-9) && further.gaps.len() == 6);
     assert_eq!(further, MatrixFreeSearch { steps: 6, ..search }.run(&mut j, &mut ball, 3, 0).unwrap());
     let mut flat = FnObjective::new(dim, |_: &[f64]| 5.0);

@@ -1,5 +1,6 @@
 //! The matrix-free ball beside closed forms and the dense one.
 
+mod bounds;
 mod gradient;
 
 use allocation_counter::measure;

@@ -127,3 +127,27 @@ fn without_a_limit_it_is_the_mean_of_the_matrices_and_few_pairs_keep_their_weigh
     assert!(matches!(nothing.mean(&[1.0, 1.0], 0), Err(RobustError::NoCurvature { .. })));
     assert!(estimate(&one_dimensional([1.0]), 1.0).standard_error[(0, 0)].is_infinite());
 }
+
+#[test]
+fn weights_are_free_of_units() {
+    let mut draws = stream(7);
+    let values: Vec<f64> = (0..3_000).map(|_| heavy(&mut draws)).collect();
+    // Powers of two, so that nothing is rounded.
+    let of = |unit: f64| one_dimensional(values.iter().map(|v| v * unit)).weights(0.01);
+    assert!(of(1.0).iter().any(|w| *w < 1.0));
+    assert_eq!(of(1.0), of(2_f64.powi(-40)));
+}
+
+#[test]
+fn pairs_count_one_on_average_whatever_they_weigh_and_however_many_parameters_move_nothing() {
+    let mut draws = stream(8);
+    let mut contributions = Contributions::new(2);
+    // The second parameter moves nothing.
+    let packed: Vec<f64> = (0..3_000).flat_map(|_| [heavy(&mut draws), 0.0, 0.0]).collect();
+    contributions.extend(&packed, [3_000]);
+    let weights = contributions.weights(0.01);
+    let leverage = contributions.leverage(&weights);
+    assert!((leverage.iter().sum::<f64>() / 3_000.0 - 1.0).abs() < 1e-9);
+    let ratio = |i: usize| leverage[i] / (weights[i] * packed[3 * i]);
+    assert!((0..3_000).all(|i| (ratio(i) / ratio(0) - 1.0).abs() < 1e-9));
+}
