@@ -461,6 +461,26 @@ mod tests {
     }
 
     #[test]
+    fn the_worst_share_is_the_mean_of_what_is_left_after_the_largest_moved_to_the_lowest() {
+        let of = |lowest, above, fraction| worst_share(&[1.0, 2.0, 3.0, 4.0], lowest, above, fraction);
+        assert!((of(0.0, 0.1, 1.0) - (0.25 + 0.5 + 0.75 + 0.6)).abs() < 1e-12);
+        assert!((of(0.5, 0.1, 0.5) - (0.05 + 0.25 + 0.3) / 0.5).abs() < 1e-12);
+        assert!((of(1.5, 0.0, 0.25) - 1.5).abs() < 1e-12, "none is worse than the lowest");
+    }
+
+    #[test]
+    fn tables_are_certified_with_what_diverged_as_the_worst() {
+        let mut table = crate::table::tests::table("wr2l", "a");
+        let refused = CertificateError::NotRandom("grid".into());
+        assert_eq!(Certificate::all(std::slice::from_ref(&table), Certainty::default()), Err(refused));
+        table.provenance.systems = "box 0.5".into();
+        let mut sound = table.clone();
+        sound.rows.pop();
+        let all = Certificate::all(&[table, sound.clone()], Certainty::default()).unwrap();
+        assert_eq!((all[0].worst, all[1].worst.unwrap().at_least), (None, sound.rows[0].mean));
+    }
+
+    #[test]
     fn what_makes_no_sense_is_refused() {
         let with = |confidence| Certainty { confidence, lowest: None };
         assert_eq!(Certificate::of(&[], Certainty::default(), 1), Err(CertificateError::Empty));

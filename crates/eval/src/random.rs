@@ -275,6 +275,23 @@ mod tests {
         // So large that the hard bounds end before it does.
         assert_eq!(Region::Shell(ball(1e3)).systems(&space(), 1, 0), Err(RegionError::EmptyShell));
         assert!(Region::Shell(ball(0.1)).search_set(&space()).unwrap().is_none());
+        let refused = Region::Ball(ball(0.1)).search_set(&one).unwrap_err();
+        assert_eq!(refused, RegionError::Dimension { ball: 2, space: 1 });
+        let many = crate::MAX_SYSTEMS + 1;
+        assert_eq!(Region::Range.systems(&one, many, 0), Err(RegionError::Systems(SweepError::Size)));
+    }
+
+    #[test]
+    fn as_many_systems_as_there_may_be_are_drawn() {
+        let one = space().select(&["friction"]).unwrap();
+        assert_eq!(Region::Range.systems(&one, crate::MAX_SYSTEMS, 0).unwrap().len(), crate::MAX_SYSTEMS);
+    }
+
+    #[test]
+    fn a_ball_is_searched_as_it_is() {
+        let set = Region::Ball(ball(0.04)).search_set(&space()).unwrap().unwrap();
+        assert_eq!((set.epsilon(), set.lower(), set.upper()), (0.04, ball(0.04).lower(), ball(0.04).upper()));
+        assert!(set.contains(&[0.28, 0.0]) && !set.contains(&[0.29, 0.0]));
     }
 
     #[test]

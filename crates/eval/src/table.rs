@@ -392,6 +392,10 @@ pub(crate) mod tests {
         let mut swapped = table.clone();
         swapped.rows.swap(0, 1);
         assert!(swapped.axes().is_none());
+        // Two values in turn, but one of them once more than the other.
+        let again = |phi: f64| Row::new(vec![phi], &episodes(&[1.0]));
+        let uneven = vec![again(1.0), again(2.0), again(1.0)];
+        assert!(Table { parameters: vec!["a".into()], rows: uneven, ..table.clone() }.axes().is_none());
         assert!(Table { rows: vec![], ..table }.axes().is_none());
     }
 }

@@ -382,6 +382,35 @@ mod tests {
     }
 
     #[test]
+    fn where_every_system_breaks_the_physics_the_first_is_as_good_as_any() {
+        let task = Task::new(TaskName::INVERTED_PENDULUM);
+        let simulator =
+            Simulator::new(task.clone(), None, task.space().select(&["pole_length"]).unwrap()).unwrap();
+        let policy = Policy::gaussian(simulator.spec().obs_dim, &[2], 1).unwrap();
+        // An infinite mean and infinite noise of the other sign: actions soon are no numbers.
+        let network = policy.mlp().parameters();
+        let params =
+            (0..policy.parameters()).map(|i| if i < network { f32::MAX } else { 1e3 }).collect::<Vec<_>>();
+        let normaliser = Normaliser::identity(simulator.spec().obs_dim);
+        let actor = Actor::new(policy, params, normaliser, simulator.spec().actions.clone()).unwrap();
+        let mut returns = Returns {
+            executor: &mut Threads::new(&simulator, 1).unwrap(),
+            actor: &actor,
+            episodes: 2,
+            stochastic: true,
+            seed: 1,
+            turn: 0,
+            spent: 0,
+            total: 100,
+            progress: &mut go_on,
+            stopped: false,
+        };
+        let points = [vec![0.0], vec![0.1]];
+        assert!(matches!(returns.evaluate(&points[0], 0), Err(RobustError::Diverged { .. })));
+        assert_eq!(returns.lowest(&points, 2).unwrap(), 0);
+    }
+
+    #[test]
     fn a_stopped_search_goes_on_where_it_was() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.partial");
