@@ -53,6 +53,12 @@ pub enum FigureError {
     /// The plotting library failed.
     #[error("drawing failed: {0}")]
     Drawing(String),
+    /// Another program that was to write a file could not.
+    #[error("{0}")]
+    Program(String),
+    /// It was asked to stop, and left nothing.
+    #[error("interrupted: nothing was written")]
+    Interrupted,
     /// The operating system refused the file.
     #[error("{}: {source}", path.display())]
     Io {

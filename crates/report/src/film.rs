@@ -67,11 +67,7 @@ impl FilmFigure {
         if self.strips.iter().all(|strip| strip.frames.is_empty()) {
             return Err(FigureError::Empty("no strip has a frame".into()));
         }
-        let needed = self.skeleton.links.iter().flat_map(|link| {
-            let slide = link.slide.into_iter().flat_map(|(x, z)| [Some(x), z]);
-            slide.chain([link.angle]).flatten()
-        });
-        let needed = needed.max().map_or(0, |index| index + 1);
+        let needed = self.skeleton.positions();
         for strip in &self.strips {
             let positions = || strip.frames.iter().flat_map(|frame| frame.q.iter().copied());
             if !positions().all(f64::is_finite) {

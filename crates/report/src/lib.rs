@@ -2,9 +2,9 @@
 //!
 //! [`LineFigure`] draws curves with bands ([`sweep_figure`] over one parameter, [`learning_figure`] over steps);
 //! [`HeatMapFigure`] draws maps over two parameters ([`heat_map_figure`]); [`HistogramFigure`] the distribution over many
-//! systems ([`histogram_figure`]). [`FilmFigure`] shows robots on their way.
+//! systems ([`histogram_figure`]). [`FilmFigure`] shows robots on their way, and [`VideoFigure`] shows them move.
 //! [`page`] makes one HTML page of everything. Every figure is SVG text whose bytes depend
-//! on its data alone.
+//! on its data alone, and so do a video's pictures.
 #![forbid(unsafe_code)]
 
 mod canvas;
@@ -18,6 +18,7 @@ pub mod page;
 mod pose;
 mod ranges;
 mod tables;
+mod video;
 
 pub use figure::{FigureError, Quantity};
 pub use film::{FilmFigure, Frame, Strip};
@@ -30,3 +31,4 @@ pub use tables::{
     Band, LearningRun, heat_map_figure, histogram_figure, learning_figure, policy_steps, profile_figure,
     sweep_figure,
 };
+pub use video::{Image, RobotDrawing, VideoFigure, VideoFormat, VideoFrame, VideoPanel, ViewFrom};

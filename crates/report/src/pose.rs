@@ -38,6 +38,15 @@ impl Placement {
 }
 
 impl Skeleton {
+    /// Generalised positions that the links name: a pose has at least so many.
+    pub(crate) fn positions(&self) -> usize {
+        let named = self.links.iter().flat_map(|link| {
+            let slide = link.slide.into_iter().flat_map(|(x, z)| [Some(x), z]);
+            slide.chain([link.angle]).flatten()
+        });
+        named.max().map_or(0, |index| index + 1)
+    }
+
     /// The shapes in the world at generalised positions `[nq]`, one list a link.
     ///
     /// # Panics
