@@ -1,16 +1,15 @@
 //! A film strip of policies under the same dynamics.
 
 use wr2l_report::{FilmFigure, Frame, Strip};
-use wr2l_rl::LaneActor;
-use wr2l_rng::{Purpose, StreamKey};
-use wr2l_sim::{Outcome, Physics, Simulator};
+use wr2l_sim::{Physics, Simulator};
 
 use crate::error::RunError;
+use crate::studies::episode::{End, Episode};
 use crate::studies::evaluation::{Contestant, common_task, methods};
 use crate::studies::skeleton::skeleton;
 
 /// Seconds for which a robot that has fallen is still shown.
-const AFTERMATH: f64 = 0.6;
+pub(crate) const AFTERMATH: f64 = 0.6;
 /// Strips and moments that a figure has at most.
 const MOST_STRIPS: usize = 8;
 const MOST_FRAMES: u32 = 100;
@@ -66,34 +65,20 @@ impl Film<'_> {
         }
         let values: Vec<f64> = self.phi.iter().map(|(_, value)| *value).collect();
         let mut strips = Vec::new();
-        for (one, title) in self.contestants.iter().zip(self.titles()) {
+        for (one, title) in self.contestants.iter().zip(titles(self.contestants)) {
             let space = task.space().select(&names)?;
             space.check(&values)?;
             let simulator = task.simulator(self.physics.unwrap_or(one.origin.physics), space)?;
             strips.push(self.strip(one, title, &simulator, &values)?);
         }
         let phi = self.phi.iter().cloned().collect();
-        let dynamics: Vec<String> =
-            self.phi.iter().map(|(name, value)| format!("{} {value}", name.replace('_', " "))).collect();
-        let dynamics =
-            if dynamics.is_empty() { "the reference dynamics".into() } else { dynamics.join(", ") };
+        let dynamics = label(self.phi);
         let every = self.seconds / f64::from(self.frames - 1);
         let note = format!(
             "{task} under {dynamics}: one episode each from the same initial state, mean actions, a picture every \
              {every:.2} s; grey after the episode's end"
         );
         Ok(FilmFigure { skeleton: skeleton(drawn).under(&phi), strips, note })
-    }
-
-    /// The methods' names, with the policy's where a method has several.
-    fn titles(&self) -> Vec<String> {
-        let methods = methods(self.contestants);
-        let several = |method: &String| methods.iter().filter(|other| *other == method).count() > 1;
-        let each = self.contestants.iter().zip(&methods);
-        each.map(
-            |(one, method)| if several(method) { format!("{method} ({})", one.name) } else { method.clone() },
-        )
-        .collect()
     }
 
     fn strip(
@@ -104,52 +89,55 @@ impl Film<'_> {
         phi: &[f64],
     ) -> Result<Strip, RunError> {
         let spec = simulator.spec();
-        let mut sim = simulator.batch(1)?;
-        sim.set_dynamics(0, phi)?;
-        sim.reset(0, &mut StreamKey::new(self.seed, Purpose::EvaluationReset).stream());
-        let (mut state, mut observation) = (vec![0.0; spec.state_dim()], vec![0.0; spec.obs_dim]);
-        let mut actor = LaneActor::new(&one.actor);
-        let (mut rewards, mut outcomes) = ([0.0], [Outcome::Running]);
-        let (mut ret, mut frames) = (0.0, Vec::new());
-        let mut ended = None;
+        let mut episode = Episode::begin(one, simulator, phi, self.seed)?;
+        let mut frames = Vec::new();
         // Moments lie at whole steps, the nearest ones.
         let moment =
             |k: u32| (self.seconds * f64::from(k) / f64::from(self.frames - 1) / spec.dt).round() as u32;
         for step in 0..=spec.episode_limit {
             if step == moment(frames.len() as u32) && (frames.len() as u32) < self.frames {
-                sim.state(0, &mut state);
-                frames.push(Frame { q: state[..spec.nq].into(), over: ended.is_some() });
+                let over = episode.end().is_some_and(|end| end != End::TimeLimit);
+                frames.push(Frame { q: episode.positions().into(), over });
             }
             if step == spec.episode_limit {
                 break;
             }
-            if let Some((at, _)) = ended {
-                let shown = f64::from(step - at) * spec.dt < AFTERMATH && (frames.len() as u32) < self.frames;
-                if !shown {
+            if episode.end().is_some() {
+                let since = f64::from(step - episode.length()) * spec.dt;
+                if since >= AFTERMATH || frames.len() as u32 >= self.frames {
                     break;
                 }
             }
-            sim.observe(0, &mut observation);
-            sim.step(actor.act(&observation, None), &[true], &mut rewards, &mut outcomes);
-            match (ended, outcomes[0]) {
-                (_, Outcome::Diverged(_)) => {
-                    ended.get_or_insert((step, "the physics diverged"));
-                    break;
-                }
-                (Some(_), _) => {}
-                (None, outcome) => {
-                    ret += rewards[0];
-                    if matches!(outcome, Outcome::Terminated) {
-                        ended = Some((step + 1, "ends"));
-                    }
-                }
+            if !episode.step() {
+                break;
             }
         }
-        let seconds = |steps: u32| f64::from(steps) * spec.dt;
-        let course = match ended {
-            None => format!("lasts all {:.0} s", seconds(spec.episode_limit)),
-            Some((at, what)) => format!("{what} after {:.1} s", seconds(at)),
+        let (after, ret) = (episode.seconds(), episode.ret());
+        let course = match episode.end() {
+            None | Some(End::TimeLimit) => {
+                format!("lasts all {:.0} s", f64::from(spec.episode_limit) * spec.dt)
+            }
+            Some(End::Terminated) => format!("ends after {after:.1} s"),
+            Some(End::Diverged) => format!("the physics diverged after {after:.1} s"),
         };
         Ok(Strip { title, remark: format!("{course}, return {ret:.0}"), frames })
     }
+}
+
+/// The methods' names, with the policy's where a method has several.
+pub(crate) fn titles(contestants: &[Contestant]) -> Vec<String> {
+    let methods = methods(contestants);
+    let several = |method: &String| methods.iter().filter(|other| *other == method).count() > 1;
+    let each = contestants.iter().zip(&methods);
+    each.map(
+        |(one, method)| if several(method) { format!("{method} ({})", one.name) } else { method.clone() },
+    )
+    .collect()
+}
+
+/// What dynamics are called: each parameter with its value, or the reference.
+pub(crate) fn label(phi: &[(String, f64)]) -> String {
+    let named: Vec<String> =
+        phi.iter().map(|(name, value)| format!("{} {value}", name.replace('_', " "))).collect();
+    if named.is_empty() { "the reference dynamics".into() } else { named.join(", ") }
 }

@@ -1,6 +1,7 @@
 //! What is done with trained policies: evaluations, pages, whole experiments.
 
 pub(crate) mod destination;
+pub(crate) mod episode;
 pub(crate) mod estimate;
 pub(crate) mod evaluation;
 pub(crate) mod experiment;

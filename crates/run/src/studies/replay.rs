@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use wr2l_eval::Table;
 use wr2l_report::page::{Replay, ReplayDynamics, ReplayEpisode};
-use wr2l_rl::LaneActor;
-use wr2l_rng::{Purpose, StreamKey};
-use wr2l_sim::{BatchSim, Outcome, Physics, Simulator};
+use wr2l_sim::{Physics, Simulator};
 
 use crate::error::RunError;
+use crate::studies::episode::{End, Episode};
 use crate::studies::evaluation::Contestant;
 use crate::studies::solid::Figure;
 
@@ -120,7 +119,7 @@ pub(crate) fn record(
             let simulator = one.task.simulator(physics.unwrap_or(one.origin.physics), space)?;
             let stride = stride(simulator.spec().dt);
             frame_seconds = simulator.spec().dt * f64::from(stride);
-            episodes.push(episode(one, &simulator, &phi, stride, figure.as_mut(), (place, number))?);
+            episodes.push(recorded(one, &simulator, &phi, stride, figure.as_mut(), (place, number))?);
         }
     }
     let left_out = contestants.len() - chosen.len();
@@ -154,7 +153,7 @@ fn some_of_each(groups: &[String], most: usize) -> Vec<usize> {
     order
 }
 
-fn episode(
+fn recorded(
     one: &Contestant,
     simulator: &Simulator,
     phi: &[f64],
@@ -162,46 +161,29 @@ fn episode(
     mut figure: Option<&mut Figure>,
     place: (usize, usize),
 ) -> Result<ReplayEpisode, RunError> {
-    let spec = simulator.spec();
-    let nq = spec.nq;
-    let width = figure.as_ref().map_or(nq, |figure| figure.width());
-    let mut sim = simulator.batch(1)?;
-    sim.set_dynamics(0, phi)?;
-    sim.reset(0, &mut StreamKey::new(0, Purpose::EvaluationReset).stream());
-    let (mut state, mut observation) = (vec![0.0; spec.state_dim()], vec![0.0; spec.obs_dim]);
-    let mut actor = LaneActor::new(&one.actor);
-    let (mut rewards, mut outcomes) = ([0.0], [Outcome::Running]);
-    let (mut ret, mut length) = (0.0, 0_u32);
+    let mut episode = Episode::begin(one, simulator, phi, 0)?;
     let mut frames = Vec::new();
-    let mut frame = |sim: &dyn BatchSim, ret: f64, state: &mut [f64]| {
-        sim.state(0, state);
+    let mut frame = |episode: &mut Episode<'_>| {
+        let positions = episode.positions();
         match &mut figure {
-            Some(figure) => figure.frame(&state[..nq], &mut frames),
-            None => frames.extend_from_slice(&state[..nq]),
+            Some(figure) => figure.frame(positions, &mut frames),
+            None => frames.extend_from_slice(positions),
         }
-        frames.push(ret);
+        frames.push(episode.ret());
     };
-    frame(sim.as_ref(), 0.0, &mut state);
-    let mut outcome = Outcome::Running;
-    while !outcome.is_over() {
-        sim.observe(0, &mut observation);
-        sim.step(actor.act(&observation, None), &[true], &mut rewards, &mut outcomes);
-        outcome = outcomes[0];
-        if matches!(outcome, Outcome::Diverged(_)) {
-            break;
-        }
-        length += 1;
-        ret += rewards[0];
-        if length.is_multiple_of(stride) || outcome.is_over() {
-            frame(sim.as_ref(), ret, &mut state);
+    frame(&mut episode);
+    while episode.end().is_none() && episode.step() {
+        if episode.length().is_multiple_of(stride) || episode.end().is_some() {
+            frame(&mut episode);
         }
     }
-    let ended = match outcome {
-        Outcome::Terminated => format!("fell after {:.1} s", f64::from(length) * spec.dt),
-        Outcome::Diverged(_) => "the physics diverged".to_owned(),
+    let ended = match episode.end() {
+        Some(End::Terminated) => format!("fell after {:.1} s", episode.seconds()),
+        Some(End::Diverged) => "the physics diverged".to_owned(),
         _ => "lasted to the time limit".to_owned(),
     };
-    Ok(ReplayEpisode::new(place, (ret, length, ended), &frames, width + 1))
+    let width = figure.as_ref().map_or(simulator.spec().nq, |figure| figure.width());
+    Ok(ReplayEpisode::new(place, (episode.ret(), episode.length(), ended), &frames, width + 1))
 }
 
 #[cfg(test)]
