@@ -43,6 +43,7 @@ pub use studies::sweep::entry::{EXIT, Entry};
 pub use studies::sweep::file::Sweep;
 pub use studies::sweep::standing::{EntryStanding, end_of_log};
 pub use studies::sweep::tables::{Collected, CollectedTable};
+pub use studies::video::{Video, check_video, write_video};
 pub use task::{TaskRef, robot_task_names, task_names};
 pub use training::budget::Budget;
 pub use training::columns::{COLUMNS, TURN_COLUMNS, stop_word};

@@ -9,6 +9,7 @@ mod reproduce;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod video;
 
 use std::path::PathBuf;
 
@@ -22,6 +23,7 @@ pub(crate) use film::FilmArgs;
 pub(crate) use own::{CheckArgs, InspectArgs};
 pub(crate) use reproduce::ReproduceArgs;
 pub(crate) use sweep::{SweepAction, SweepArgs, SweepCollectArgs, SweepStatusArgs};
+pub(crate) use video::VideoArgs;
 
 /// Control policies that survive dynamics they were not trained on.
 ///
@@ -55,6 +57,7 @@ pub(crate) enum Command {
     Evaluate(EvaluateArgs),
     Certify(CertifyArgs),
     Film(FilmArgs),
+    Video(VideoArgs),
     Report(ReportArgs),
     Reproduce(ReproduceArgs),
     Sweep(SweepArgs),

@@ -46,6 +46,7 @@ pub fn main_from(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Evaluate(args) => commands::evaluate::run(&args).map(|()| Done::Completely),
         Command::Certify(args) => commands::certify::run(&args).map(|()| Done::Completely),
         Command::Film(args) => commands::film::run(&args).map(|()| Done::Completely),
+        Command::Video(args) => commands::video::run(&args).map(|()| Done::Completely),
         Command::Report(args) => commands::report::run(&args).map(|()| Done::Completely),
         Command::Reproduce(args) => commands::reproduce::run(&args).map(|()| Done::Completely),
         Command::Sweep(args) => commands::sweep::run(&args),

@@ -62,6 +62,11 @@ fn it_is_trained_on_evaluated_and_taken_along() {
     folder.done("report moved -o report.html");
     let page = folder.read("report.html");
     assert!(page.contains(r#""skeleton":null,"solid":{"bodies":[""#), "the replay is in three dimensions");
+    folder
+        .done("video moved --seconds 0.4 --fps 10 --width 160 --phi reference --phi payload=1.5 -o walk.gif");
+    let video = std::fs::read(folder.path("walk.gif")).unwrap();
+    // Two panels of 160 pixels and what is between them.
+    assert_eq!((&video[..6], video[6] as usize + 256 * video[7] as usize), (&b"GIF89a"[..], 324));
     folder.done("simulate moved/task/task.toml --phi payload=1.5 --steps 20 -o t.csv");
     folder.done(&format!("train --plan moved/plan.toml {SHORT} --threads 3 -o again"));
     let policy = |run: &str| std::fs::read(folder.path(run).join("policy.safetensors")).unwrap();

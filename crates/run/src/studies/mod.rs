@@ -16,3 +16,4 @@ pub(crate) mod simulate;
 pub(crate) mod skeleton;
 pub(crate) mod solid;
 pub(crate) mod sweep;
+pub(crate) mod video;

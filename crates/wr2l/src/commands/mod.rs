@@ -17,6 +17,7 @@ pub(crate) mod sweep;
 pub(crate) mod tasks;
 pub(crate) mod train;
 mod training;
+pub(crate) mod video;
 
 use wr2l::run::{RunError, TaskRef};
 
