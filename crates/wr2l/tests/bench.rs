@@ -40,6 +40,21 @@ fn the_phases_of_learning_are_parts_of_it() {
 }
 
 #[test]
+fn what_expressions_cost_is_their_share_of_a_step() {
+    let folder = Folder::new();
+    let json = folder.done("bench expressions --threads 1 --repeats 1 --seconds 0.01 --json");
+    let value = |name: &str| {
+        let mut lines = json.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines.find(|line| line["name"] == name).unwrap()["median"].as_f64().unwrap()
+    };
+    let [judge, rust, step] =
+        ["judge", "in-rust", "step"].map(|part| value(&format!("expressions-{part}/hopper/planar/1")));
+    assert!(rust > 0.0);
+    let share = value("expressions/hopper/planar/1");
+    assert!((share - 100.0 * judge / step).abs() < 1e-9 * share, "{json}");
+}
+
+#[test]
 fn a_training_is_measured_with_its_memory_and_leaves_nothing_behind() {
     let folder = Folder::new();
     let table = folder.done("bench training/hopper/planar/1 --threads 1 --repeats 1 --seconds 0.001");

@@ -1,5 +1,6 @@
 //! `wr2l bench`: how fast this machine simulates, acts and learns.
 
+mod expression;
 mod machine;
 mod subject;
 

@@ -12,6 +12,7 @@ use wr2l::rng::{Purpose, StreamKey};
 use wr2l::run::RunError;
 use wr2l::sim::{ActionSpace, Outcome, Physics, Simulator, Task, TaskName};
 
+use super::expression::{ByExpressions, ByRust, lane_steps};
 use super::machine;
 use crate::program::program;
 
@@ -21,6 +22,8 @@ pub(super) enum Unit {
     StepsPerSecond,
     Microseconds,
     Megabytes,
+    Nanoseconds,
+    Percent,
 }
 
 impl Unit {
@@ -29,6 +32,8 @@ impl Unit {
             Self::StepsPerSecond => "steps/s",
             Self::Microseconds => "µs",
             Self::Megabytes => "MB",
+            Self::Nanoseconds => "ns",
+            Self::Percent => "%",
         }
     }
 }
@@ -115,6 +120,7 @@ pub(super) fn subjects(threads: usize) -> Result<Vec<Subject>, RunError> {
             all.push(Subject::new(name, Unit::StepsPerSecond, move || rollout(task, physics, threads)));
         }
     }
+    all.push(Subject::new("expressions/hopper/planar/1".into(), Unit::Percent, expressions));
     for minibatch in [64, 256, 2048] {
         for &threads in &counts[..counts.len().min(2)] {
             let name = format!("update/{minibatch}/{threads}");
@@ -187,6 +193,42 @@ fn simulation(task: TaskName, physics: Physics) -> Result<Sampler, RunError> {
                 }
             }
             Ok(TABLE * lanes)
+        })
+    }))
+}
+
+/// What judging and observing by expressions costs, in percent of a whole step of the Hopper; and nanoseconds a lane and step of either,
+/// and of the same in Rust. The three alternate; of each the least of its turns counts, which other programs disturbed least.
+fn expressions() -> Result<Sampler, RunError> {
+    const TURNS: u32 = 20;
+    let lanes = simulator(TaskName::HOPPER, Physics::Planar)?.preferred_lanes();
+    let mut step = simulation(TaskName::HOPPER, Physics::Planar)?;
+    let (mut by_expressions, mut by_rust) = (ByExpressions::new(lanes)?, ByRust::new(lanes));
+    let look = |reward: f64, over: bool, seen: &[f64]| {
+        std::hint::black_box((reward, over, seen));
+    };
+    Ok(Box::new(move |budget| {
+        let mut least = [f64::INFINITY; 3];
+        for _ in 0..TURNS {
+            let budget = budget / (3 * TURNS);
+            let judged = |judge: &mut dyn FnMut()| {
+                rate(budget, || {
+                    judge();
+                    Ok(lane_steps(lanes))
+                })
+            };
+            let rates = [
+                judged(&mut || by_expressions.judge(look))?.value,
+                judged(&mut || by_rust.judge(look))?.value,
+                step(budget)?.value,
+            ];
+            least.iter_mut().zip(rates).for_each(|(least, rate)| *least = least.min(1e9 / rate));
+        }
+        let names = ["expressions-judge", "expressions-in-rust", "expressions-step"];
+        let also = names.into_iter().zip(least);
+        Ok(Sample {
+            value: 100.0 * least[0] / least[2],
+            also: also.map(|(name, time)| (name, Unit::Nanoseconds, time)).collect(),
         })
     }))
 }
