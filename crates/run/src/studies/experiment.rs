@@ -78,13 +78,13 @@ pub struct EvaluationPlan {
     /// Whether to search the worst system of each policy.
     #[serde(default)]
     pub worst_case: bool,
-    /// Half-width of the box in which random systems and the worst lie.
-    #[serde(default = "half_width")]
-    pub half_width: f64,
-    /// Where they lie; `box` is all there is here, because methods have balls of their own.
+    /// Half-width of the box in which random systems and the worst lie; 0.5 where they lie in a box and nothing is said.
     #[serde(default)]
-    pub within: Within,
-    /// Parameters that vary in the box; all if empty.
+    pub half_width: Option<f64>,
+    /// Where they lie: by default in the ranges that the task gives its parameters, if it gives any, else in the box.
+    #[serde(default)]
+    pub within: Option<Within>,
+    /// Parameters that vary there; all if empty.
     #[serde(default)]
     pub vary: Vec<String>,
     /// Seed of random systems.
@@ -103,13 +103,14 @@ pub struct EvaluationPlan {
     pub stochastic: bool,
 }
 
-/// Where random systems lie.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+/// Where random systems lie. Not in a ball, because methods have balls of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Within {
     /// The box around the nominal values.
-    #[default]
     Box,
+    /// The range of every parameter.
+    Range,
 }
 
 /// A row of the table of dynamics.
@@ -126,10 +127,6 @@ pub struct DynamicsRow {
     /// Number of all parameters that the paper varies; not compared where it varies none.
     #[serde(default)]
     pub count: Option<usize>,
-}
-
-fn half_width() -> f64 {
-    HALF_WIDTH
 }
 
 fn budget() -> u64 {
@@ -381,7 +378,18 @@ pub(crate) fn systems_of(evaluation: &EvaluationPlan, task: &dyn AnyTask) -> Res
     }
     let all = task.space();
     let space = if evaluation.vary.is_empty() { all } else { all.select(&evaluation.vary)? };
-    let region = Region::Box(evaluation.half_width);
+    let region = match evaluation.within {
+        Some(Within::Range) if evaluation.half_width.is_some() => {
+            let text = format!(
+                "evaluation `{}`: `half_width` is of a box, not of `within = \"range\"`",
+                evaluation.name
+            );
+            return Err(RunError::Usage(text));
+        }
+        Some(Within::Range) => Region::Range,
+        Some(Within::Box) => Region::Box(evaluation.half_width.unwrap_or(HALF_WIDTH)),
+        None => Region::usual(&space, evaluation.half_width),
+    };
     if let Some(count) = evaluation.random {
         return Ok(Target::On(region.systems(&space, count, evaluation.systems_seed)?));
     }

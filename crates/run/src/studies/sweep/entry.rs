@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use wr2l_eval::SearchKind;
 
 use crate::plan::Plan;
-use crate::studies::experiment::EvaluationPlan;
+use crate::studies::experiment::{EvaluationPlan, Within};
 
 /// A run of a sweep and its evaluations.
 ///
@@ -103,7 +103,14 @@ pub(crate) fn evaluate(evaluation: &EvaluationPlan, threads: u64, run: &Path, to
         add("--search", how.to_owned());
     }
     if evaluation.sweep.is_empty() {
-        add("--half-width", evaluation.half_width.to_string());
+        match evaluation.within {
+            Some(Within::Box) => add("--within", "box".to_owned()),
+            Some(Within::Range) => add("--within", "range".to_owned()),
+            None => {}
+        }
+        if let Some(half_width) = evaluation.half_width {
+            add("--half-width", half_width.to_string());
+        }
         if !evaluation.vary.is_empty() {
             add("--vary", evaluation.vary.join(","));
         }
@@ -124,6 +131,19 @@ pub(crate) fn evaluate(evaluation: &EvaluationPlan, threads: u64, run: &Path, to
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn where_nothing_is_said_the_task_says_where_systems_lie() {
+        let words = |text: &str| {
+            let text = format!("name = \"far\"\nrandom = 4\nepisodes = 1\n{text}");
+            let plan: EvaluationPlan = toml::from_str(&text).unwrap();
+            evaluate(&plan, 1, Path::new("run"), Path::new("to")).join(" ")
+        };
+        assert!(!words("").contains("--half-width") && !words("").contains("--within"));
+        assert!(words("half_width = 0.3").contains("--half-width 0.3"));
+        assert!(words("within = \"range\"").contains("--within range"));
+        assert!(words("within = \"box\"\nhalf_width = 0.3").contains("--within box --half-width 0.3"));
+    }
 
     #[test]
     fn a_shell_reads_every_word_back() {
