@@ -7,8 +7,8 @@
 use std::error::Error;
 
 use wr2l::rl::{Actor, Ppo, PpoConfig, Threads};
+use wr2l::robust::AdversaryConfig;
 use wr2l::robust::adversary::{RegionConfig, Shape, Uniform};
-use wr2l::robust::{AdversaryConfig, BallConfig, BallEstimate, PairsConfig};
 use wr2l::run::{Budget, Session};
 use wr2l::sim::{ActionSpace, Range, Simulator, Task, TaskName};
 
@@ -32,14 +32,10 @@ pub fn train(steps: u64, threads: usize) -> Result<(Actor, f64), Box<dyn Error>>
     let task = frugal();
     let vary = task.space().select(&["friction"])?;
     let simulator = Simulator::new(task, None, vary)?;
-    let mut executor = Threads::new(&simulator, threads)?;
-    // `Uniform` asks for a ball. In a box it is not used, so a coarse one will do.
-    let pairs = PairsConfig { count: 200, pool: 1000, target_error: 0.0, ..PairsConfig::default() };
-    let config = BallConfig { pairs, ..BallConfig::default() };
-    let ball = BallEstimate::new(&mut executor, &config, 1)?.ball(simulator.space(), &config)?;
+    let executor = Threads::new(&simulator, threads)?;
     let region = RegionConfig { shape: Shape::Box, half_width: 0.4, ..RegionConfig::default() };
-    let bounds = region.bounds(simulator.space()).map_err(|bad| bad.reason)?;
-    let adversary = Uniform::new(ball, AdversaryConfig::default())?.within(bounds);
+    let bounds = region.bounds(simulator.space()).map_err(|bad| bad.reason)?.ok_or("a box has bounds")?;
+    let adversary = Uniform::in_box(bounds, AdversaryConfig::default())?;
     let learner = Ppo::new(PpoConfig::default(), simulator.spec(), simulator.space().dim(), 1)?;
     let budget = Budget::new(1, steps);
     let mut session = Session::new(budget, Box::new(executor), Box::new(learner), Some(Box::new(adversary)));
