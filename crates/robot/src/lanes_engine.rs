@@ -9,6 +9,7 @@ use crate::batch::{Mover, RobotBatch, spec};
 use crate::effects::Effects;
 use crate::input::Input;
 use crate::kinematics::{Kinematics, Wanted};
+use crate::lane_forces::LaneForces;
 use crate::loop_numbers::Reach;
 use crate::rules::{Moment, Rig};
 
@@ -25,9 +26,6 @@ pub(crate) struct LanesEngine {
 /// What an input is called where it cannot be had.
 fn beyond(input: &Input) -> Option<&'static str> {
     match input {
-        Input::ConstraintForce { .. } => Some("forces of constraints on bodies"),
-        Input::ContactForce { .. } => Some("contact forces"),
-        Input::ActuatorForce(_) | Input::JointForce(_) => Some("forces of actuators"),
         Input::JointConstraintForce(_) => Some("forces of constraints on joints"),
         Input::Sensor(_) => Some("sensors"),
         _ => None,
@@ -75,11 +73,11 @@ impl Engine for LanesEngine {
             task: self.rig.name.clone(),
             reason: error.to_string(),
         };
-        let batch = Batch::new(&self.model, lanes).map_err(refused)?;
+        let mut batch = Batch::new(&self.model, lanes).map_err(refused)?;
+        let wanted = crate::batch::Readings::new(self.rig.rules.inputs()).wanted;
+        let seen = LaneForces::new(&mut batch, self.rig.model.inventory(), &wanted);
         let compiled = self.model.compiled();
-        let needs = |is: fn(&Input) -> bool| {
-            crate::batch::Readings::new(self.rig.rules.inputs()).wanted.iter().any(is)
-        };
+        let needs = |is: fn(&Input) -> bool| wanted.iter().any(is);
         let mover = LanesMover {
             phi: vec![batch.nominal().clone(); lanes],
             qpos: vec![0.0; compiled.nq()],
@@ -102,6 +100,7 @@ impl Engine for LanesEngine {
             },
             places: needs(|input| !matches!(input, Input::Position(_) | Input::Velocity(_))),
             batch,
+            seen,
             rig: Arc::clone(&self.rig),
             effects: self.effects.clone(),
         };
@@ -117,6 +116,8 @@ impl Engine for LanesEngine {
 #[derive(Debug)]
 struct LanesMover {
     batch: Batch,
+    /// Forces, where the task reads any.
+    seen: Option<LaneForces>,
     rig: Arc<Rig>,
     effects: Effects,
     /// Parameters of every lane, for its centres of mass.
@@ -148,8 +149,8 @@ impl LanesMover {
             }
             Input::TreeInertia { body, component } => bodies.tree_inertia(&self.phi[lane], body)[component],
             Input::TreeVelocity { body, component } => bodies.tree_velocity(body)[component],
-            // The others are refused when the engine is made, or computed by the batch.
-            _ => f64::NAN,
+            // Others than forces are refused when the engine is made, or computed by the batch.
+            other => self.seen.as_ref().and_then(|seen| seen.get(other)).unwrap_or(f64::NAN),
         }
     }
 }
@@ -176,6 +177,9 @@ impl Mover for LanesMover {
 
     fn start(&mut self, lane: usize, qpos: &[f64], qvel: &[f64]) {
         self.batch.set_state(lane, qpos, qvel);
+        if let Some(seen) = &mut self.seen {
+            seen.start(&mut self.batch, lane);
+        }
     }
 
     fn state(&self, lane: usize, qpos: &mut [f64], qvel: &mut [f64]) {
@@ -192,6 +196,9 @@ impl Mover for LanesMover {
 
     fn advance(&mut self, controls: &[f64], active: &[bool], steps: u32) {
         self.batch.step(controls, active, steps as usize);
+        if let Some(seen) = &mut self.seen {
+            seen.advance(active);
+        }
     }
 
     fn failure(&self, lane: usize) -> Option<Divergence> {
@@ -209,6 +216,9 @@ impl Mover for LanesMover {
         if self.places {
             let (model, phi) = (self.batch.model().compiled(), &self.phi[lane]);
             self.kinematics.compute(model, phi, self.wanted, &self.qpos, &self.qvel);
+        }
+        if let Some(seen) = &mut self.seen {
+            seen.read(&self.batch, lane);
         }
         for (out, input) in out.iter_mut().zip(wanted) {
             *out = self.input(lane, *input);

@@ -18,6 +18,7 @@ mod input;
 mod inspect;
 mod inventory;
 mod kinematics;
+mod lane_forces;
 mod lanes_engine;
 mod loop_numbers;
 mod model;

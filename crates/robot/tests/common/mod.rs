@@ -131,6 +131,17 @@ pub fn inputs(model: &RobotModel) -> Vec<Input> {
     inputs
 }
 
+/// All forces that both engines give of a robot.
+pub fn forces(model: &RobotModel) -> Vec<Input> {
+    let inventory = model.inventory();
+    let bodies = (0..inventory.bodies.len())
+        .flat_map(|body| (0..6).map(move |component| Input::ConstraintForce { body, component }));
+    let geoms = (0..inventory.geoms.len()).map(|geom| Input::ContactForce { geom });
+    let actuators = (0..inventory.actuators.len()).map(Input::ActuatorForce);
+    let dofs = (0..inventory.velocities).map(Input::JointForce);
+    bodies.chain(geoms).chain(actuators).chain(dofs).collect()
+}
+
 /// A rig that drives every actuator and reads `inputs`.
 pub fn rig(model: &RobotModel, inputs: Vec<Input>, noise: f64) -> Rig {
     let inventory = model.inventory();
