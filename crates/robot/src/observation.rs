@@ -80,11 +80,11 @@ pub(crate) fn remember(terms: &[Observed], sizes: &[f64], memory: &mut [f64], va
     let step = header[0];
     header[0] += 1.0;
     let seed = (header[1] as u64) << 32 | header[2] as u64;
-    let key = StreamKey::new(seed, Purpose::Own).iteration(step as u64);
+    let key = || StreamKey::new(seed, Purpose::Own).iteration(step as u64);
     let mut first = 0;
     for (number, (term, &size)) in terms.iter().zip(sizes).enumerate() {
         // One stream a step and term: a snapshot needs no position in it, and no term's noise hangs on another's size.
-        let mut stream = (size != 0.0).then(|| key.lane(number as u64).stream());
+        let mut stream = (size != 0.0).then(|| key().lane(number as u64).stream());
         let (kept, rest) = memory.split_at_mut(term.kept());
         memory = rest;
         let width = term.width;

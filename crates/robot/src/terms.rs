@@ -44,6 +44,8 @@ pub struct Terms {
 pub struct Work {
     inputs: Vec<f64>,
     scratch: Scratch,
+    /// Of each lane 0 if all that it observes and earns is finite, and else not a number.
+    doubts: Vec<f64>,
     lanes: usize,
 }
 
@@ -256,16 +258,22 @@ impl Terms {
     /// Memory to evaluate so many lanes in.
     pub fn work(&self, lanes: usize) -> Work {
         let inputs = vec![0.0; self.program.inputs().len() * lanes];
-        Work { inputs, scratch: self.program.scratch(lanes), lanes }
+        Work { inputs, scratch: self.program.scratch(lanes), doubts: vec![0.0; lanes], lanes }
     }
 
     /// Evaluates all lanes.
     pub fn evaluate(&self, work: &mut Work) {
         self.program.compute(&work.inputs, &mut work.scratch);
+        // All lanes at once, as a fault is looked for in every step and hardly ever there: 0 times what is finite adds nothing.
+        work.doubts.fill(0.0);
+        for i in 0..=self.first + self.rewards.len() {
+            let row = self.program.result(i, &work.inputs, &work.scratch);
+            work.doubts.iter_mut().zip(row).for_each(|(doubt, number)| *doubt += 0.0 * number);
+        }
     }
 
     fn result(&self, work: &Work, i: usize, lane: usize) -> f64 {
-        self.program.result(i, &work.inputs, &work.scratch)[lane]
+        self.program.number(i, lane, &work.inputs, &work.scratch)
     }
 
     /// The reward of a lane.
@@ -290,6 +298,9 @@ impl Terms {
 
     /// The first term of a lane that is not finite, observation before reward.
     pub fn fault(&self, work: &Work, lane: usize) -> Option<Fault> {
+        if work.doubts[lane] == 0.0 {
+            return None;
+        }
         let mut numbers = 0..self.first;
         for term in &self.observed {
             let value = numbers.by_ref().take(term.width).map(|i| self.result(work, i, lane));

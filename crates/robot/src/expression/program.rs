@@ -122,6 +122,16 @@ impl Program {
         }
     }
 
+    /// One lane's number of a result after [`Program::compute`].
+    #[inline]
+    pub(crate) fn number(&self, i: usize, lane: usize, inputs: &[f64], scratch: &Scratch) -> f64 {
+        let row = self.results[i];
+        match row.checked_sub(self.inputs.len()) {
+            None => inputs[row * scratch.lanes + lane],
+            Some(row) => scratch.numbers[row * scratch.lanes + lane],
+        }
+    }
+
     /// A result after [`Program::compute`], one number a lane.
     pub(crate) fn result<'a>(&self, i: usize, inputs: &'a [f64], scratch: &'a Scratch) -> &'a [f64] {
         let lanes = scratch.lanes;
