@@ -31,7 +31,7 @@ pub use studies::evaluation::{
     Contestant, WorstCase, common_task, evaluate_all, evaluation_key, methods, open_contestants, sweep_stem,
     worst_of_all, write_figure, write_results,
 };
-pub use studies::experiment::{DynamicsRow, EvaluationPlan, Experiment, Method, Within, select_experiments};
+pub use studies::experiment::{DynamicsRow, EvaluationPlan, Experiment, Method, select_experiments};
 pub use studies::film::Film;
 pub use studies::page::{PageSources, page};
 pub use studies::redraw::redraw;
@@ -44,6 +44,7 @@ pub use studies::sweep::file::Sweep;
 pub use studies::sweep::standing::{EntryStanding, end_of_log};
 pub use studies::sweep::tables::{Collected, CollectedTable};
 pub use studies::video::{Video, check_video, write_video};
+pub use studies::within::Within;
 pub use task::{TaskRef, robot_task_names, task_names};
 pub use training::budget::Budget;
 pub use training::columns::{COLUMNS, TURN_COLUMNS, stop_word};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use toml::Value;
-use wr2l_eval::{HALF_WIDTH, Region, Search, SearchKind, Systems};
+use wr2l_eval::{Search, SearchKind, Systems};
 use wr2l_sim::{AnyTask, Physics};
 
 use crate::error::RunError;
@@ -15,6 +15,7 @@ use crate::formats::files::read_text;
 use crate::plan::{Layer, MAX_BYTES, Plan, SettingError, sweep_systems};
 use crate::players::{ADVERSARIES, LEARNERS};
 use crate::studies::evaluation::WorstCase;
+use crate::studies::within::Within;
 use crate::task::TaskRef;
 
 /// The experiments of the paper: name and text.
@@ -101,16 +102,6 @@ pub struct EvaluationPlan {
     /// Draw actions from the policies instead of taking their means.
     #[serde(default)]
     pub stochastic: bool,
-}
-
-/// Where random systems lie. Not in a ball, because methods have balls of their own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Within {
-    /// The box around the nominal values.
-    Box,
-    /// The range of every parameter.
-    Range,
 }
 
 /// A row of the table of dynamics.
@@ -378,18 +369,7 @@ pub(crate) fn systems_of(evaluation: &EvaluationPlan, task: &dyn AnyTask) -> Res
     }
     let all = task.space();
     let space = if evaluation.vary.is_empty() { all } else { all.select(&evaluation.vary)? };
-    let region = match evaluation.within {
-        Some(Within::Range) if evaluation.half_width.is_some() => {
-            let text = format!(
-                "evaluation `{}`: `half_width` is of a box, not of `within = \"range\"`",
-                evaluation.name
-            );
-            return Err(RunError::Usage(text));
-        }
-        Some(Within::Range) => Region::Range,
-        Some(Within::Box) => Region::Box(evaluation.half_width.unwrap_or(HALF_WIDTH)),
-        None => Region::usual(&space, evaluation.half_width),
-    };
+    let region = Within::region(evaluation.within, evaluation.half_width, &space)?;
     if let Some(count) = evaluation.random {
         return Ok(Target::On(region.systems(&space, count, evaluation.systems_seed)?));
     }

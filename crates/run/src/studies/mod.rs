@@ -17,3 +17,4 @@ pub(crate) mod skeleton;
 pub(crate) mod solid;
 pub(crate) mod sweep;
 pub(crate) mod video;
+pub(crate) mod within;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use wr2l_eval::SearchKind;
 
 use crate::plan::Plan;
-use crate::studies::experiment::{EvaluationPlan, Within};
+use crate::studies::experiment::EvaluationPlan;
 
 /// A run of a sweep and its evaluations.
 ///
@@ -103,10 +103,8 @@ pub(crate) fn evaluate(evaluation: &EvaluationPlan, threads: u64, run: &Path, to
         add("--search", how.to_owned());
     }
     if evaluation.sweep.is_empty() {
-        match evaluation.within {
-            Some(Within::Box) => add("--within", "box".to_owned()),
-            Some(Within::Range) => add("--within", "range".to_owned()),
-            None => {}
+        if let Some(within) = evaluation.within {
+            add("--within", within.as_str().to_owned());
         }
         if let Some(half_width) = evaluation.half_width {
             add("--half-width", half_width.to_string());
