@@ -83,7 +83,9 @@ proptest! {
 
         let lowest = (0..n).filter(|&s| p[s] > 0.0).map(|s| worth[s]).fold(f64::INFINITY, f64::min);
         let tilted = |beta: f64| -> f64 {
-            let mean: f64 = (0..n).map(|s| p[s] * (-(worth[s] - lowest) / beta).exp()).sum();
+            // What cannot happen may be worth less: 0 times what overflows is not a number.
+            let possible = (0..n).filter(|&s| p[s] > 0.0);
+            let mean: f64 = possible.map(|s| p[s] * (-(worth[s] - lowest) / beta).exp()).sum();
             if beta > 0.0 { lowest - beta * mean.ln() - beta * radius } else { lowest }
         };
         let value = KullbackLeibler::new(radius).unwrap().worst(&mdp, 0, 1, &worth, &mut q);
