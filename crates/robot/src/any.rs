@@ -46,7 +46,7 @@ impl AnyTask for RobotTask {
     }
 
     fn description(&self) -> &str {
-        &self.file().description
+        &self.description
     }
 
     fn identity(&self) -> String {

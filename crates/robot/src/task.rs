@@ -41,6 +41,8 @@ pub enum TaskError {
 #[derive(Clone, Debug)]
 pub struct RobotTask {
     file: TaskFile,
+    /// The file's, and what sets the robot apart from its model.
+    pub(crate) description: String,
     model: RobotModel,
     /// What the model consists of, and what the task observes.
     inventory: Inventory,
@@ -117,8 +119,12 @@ impl RobotTask {
             return Err(file.mistake("robot.velocity_noise", message).into());
         }
         let rules = Arc::new(TermRules { terms: Arc::new(terms), start });
+        let apart =
+            if file.robot.contacts.is_all() { "" } else { " Of contacts those with the floor alone." };
+        let description = format!("{}{apart}", file.description).trim().to_owned();
         Ok(Self {
             file,
+            description,
             model,
             inventory,
             rules,
@@ -221,11 +227,7 @@ impl RobotTask {
     /// # Errors
     /// As [`choose`].
     pub fn choice(&self) -> Result<Choice, SimError> {
-        let mut choice = choose(&self.rig(), &self.variation.effects, None)?;
-        if !self.file.robot.contacts.is_all() {
-            choice.reason += "; of contacts those with the floor alone";
-        }
-        Ok(choice)
+        choose(&self.rig(), &self.variation.effects, None)
     }
 
     /// A simulator that varies the parameters of `vary`, a selection of [`Variation::space`].

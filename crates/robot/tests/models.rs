@@ -129,14 +129,14 @@ fn what_is_only_for_the_eye_is_not_kept_unless_it_weighs() {
     let folder = std::env::temp_dir().join(format!("wr2l-looks-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("ball.obj"), ball(60)).unwrap();
-    let load = |mesh: &str, extra: &str| {
+    let load = |mesh: &str, extra: &str, sensor: &str| {
         let text = format!(
             r#"<mujoco><asset><mesh name="ball" file="ball.obj" scale="0.1 0.2 0.3"/>
             <texture name="t" type="2d" builtin="flat" width="200" height="200"/><material name="m" texture="t"/></asset>
             <worldbody><body name="arm"><joint name="arm"/>{extra}
             <geom name="stick" size="0.02" fromto="0 0 0 0.3 0 0" type="capsule"/>
             <geom name="cover" type="mesh" mesh="ball" material="m" pos="0.1 0 0" {mesh}/></body></worldbody>
-            <actuator><motor joint="arm"/></actuator></mujoco>"#
+            <actuator><motor joint="arm"/></actuator><sensor>{sensor}</sensor></mujoco>"#
         );
         let path = folder.join("arm.xml");
         std::fs::write(&path, text).unwrap();
@@ -144,7 +144,7 @@ fn what_is_only_for_the_eye_is_not_kept_unless_it_weighs() {
     };
     let looks = "contype=\"0\" conaffinity=\"0\"";
     let inertial = r#"<inertial pos="0.1 0 0" mass="1" diaginertia="0.1 0.1 0.1"/>"#;
-    let seen = load(looks, inertial);
+    let seen = load(looks, inertial, "");
     let cover = &seen.inventory().geoms[1];
     assert_eq!(
         (cover.shape.as_str(), cover.collides),
@@ -158,9 +158,11 @@ fn what_is_only_for_the_eye_is_not_kept_unless_it_weighs() {
     let moves = seen.clone().floor_contacts().unwrap();
     assert_eq!(moves.inventory().geoms[1].shape, "mesh");
     // What weighs, touches or is measured stays whole.
-    let heavy = load(looks, "");
+    let heavy = load(looks, "", "");
     assert!(heavy.inventory().bodies[1].mass > seen.inventory().bodies[1].mass + 1.0);
-    for whole in [heavy, load("", inertial), load(&format!("{looks} fluidshape=\"none\""), "")] {
+    let eye = format!("{inertial}<site name=\"eye\"/>");
+    let measured = load(looks, &eye, "<rangefinder site=\"eye\"/>");
+    for whole in [heavy, load("", inertial, ""), measured] {
         assert!(whole.to_bytes().len() > 500_000, "{}", whole.to_bytes().len());
     }
     std::fs::remove_dir_all(&folder).unwrap();

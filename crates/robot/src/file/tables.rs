@@ -76,7 +76,7 @@ pub struct RobotTable {
     /// Steps of the task after which an episode is truncated.
     #[serde(default = "episode_steps")]
     pub episode_steps: u32,
-    /// Of which moment places, velocities of bodies and forces are.
+    /// Of which moment places and velocities of bodies are.
     #[serde(default, skip_serializing_if = "Moment::is_reached")]
     pub moment: Moment,
     /// Which contacts count.

@@ -66,7 +66,7 @@ impl Plan {
         Seat { spec, space, history: self.policy.history, seed: self.seed }
     }
 
-    /// The learner before its first improvement, on a task of these shapes with `dim` parameters that vary.
+    /// The learner before its first improvement, on a task of these shapes, of which `space` varies.
     ///
     /// # Errors
     /// [`RlError`], never for a plan from [`Plan::resolve`].
