@@ -5,32 +5,8 @@ use wr2l::robot::{Actuator, Body, Input, Inventory, Joint, JointKind, TaskFile, 
 use wr2l::run::RunError;
 use wr2l::sim::{Task, TaskName};
 
-/// What `tasks/hopper.toml` says, as a task of one's own says it.
-const TASK: &str = r#"
-[robot]
-mjcf = "hopper.xml"
-frame_skip = 4
-[[observe]]
-value = "qpos[1:]"
-[[observe]]
-value = "qvel"
-clip = 10
-[[reward]]
-name = "forward"
-weight = 1.0
-value = "progress(joint:rootx)"
-[[reward]]
-name = "healthy"
-weight = 1.0
-value = "not terminated"
-[[reward]]
-name = "control"
-weight = -1e-3
-value = "sum(sq(action))"
-[[terminate]]
-name = "unhealthy"
-when = "not (qpos[1] > 0.7 and -0.2 < qpos[2] < 0.2 and all(-100 < [qpos[2:], qvel] < 100))"
-"#;
+/// The task after Gymnasium that says what `tasks/hopper.toml` does.
+const TASK: &str = "hopper";
 
 /// Positions, velocities, and numbers of an action.
 const SIZES: [usize; 3] = [6, 6, 3];
@@ -100,7 +76,8 @@ pub(super) struct ByExpressions {
 impl ByExpressions {
     pub(super) fn new(lanes: usize) -> Result<Self, RunError> {
         let wrong = |reason: String| RunError::Usage(reason);
-        let file = TaskFile::read(TASK, "hopper.toml").map_err(|mistake| wrong(mistake.to_string()))?;
+        let file = TaskFile::built_in(TASK).ok_or_else(|| wrong(format!("there is no task `{TASK}`")))?;
+        let file = file.map_err(|mistake| wrong(mistake.to_string()))?;
         let terms = Terms::compile(&file, &robot()).map_err(|mistake| wrong(mistake.to_string()))?;
         let dt = terms.timing().seconds;
         let number = |input: &Input, state: &State| match *input {
