@@ -3,12 +3,14 @@
 //! `cargo run --release -p wr2l-nn --example update_speed`
 //!
 //! Prints the best of many short repetitions, in total and part by part: on a machine that others use as
-//! well, the best is what the code costs, the mean what the neighbours do.
+//! well, the best is what the code costs, the mean what the neighbours do. The floor is what the matrix products
+//! alone would take at the rate that a product of 64 × 64 × 64 reaches in the same run.
 
 use std::hint::black_box;
 use std::time::Instant;
 use wr2l_nn::{
-    Adam, AdamConfig, Head, InstructionSet, Mlp, MlpCache, Policy, PolicyCache, clip_scale, norm, sum_chunks,
+    Adam, AdamConfig, Head, InstructionSet, Mlp, MlpCache, Policy, PolicyCache, clip_scale, norm, product,
+    sum_chunks,
 };
 use wr2l_rng::{Purpose, StreamKey};
 
@@ -128,6 +130,23 @@ impl Learner {
     }
 }
 
+/// Multiply-adds of the products of one sample: forward, gradient of the weights, and of what the second layer and the
+/// outputs see.
+const MULTIPLY_ADDS: usize = {
+    let first = OBSERVATIONS * 64;
+    let outputs = 64 * ACTIONS + 64;
+    2 * (2 * first + 3 * 64 * 64) + 3 * outputs
+};
+
+/// Multiply-adds that one core does in a microsecond, in products of a given shape that lie in the first-level cache.
+fn product_rate(instructions: InstructionSet, shape: [usize; 3]) -> f64 {
+    let [rows, inner, columns] = shape;
+    let (a, b) = (vec![0.3; rows * inner], vec![0.2; inner * columns]);
+    let mut c = vec![0.0; rows * columns];
+    (rows * inner * columns) as f64
+        / best_of_many(|| product(instructions, shape, black_box(&a), black_box(&b), &mut c))
+}
+
 /// The shortest time of one call, in microseconds.
 fn best(mut f: impl FnMut()) -> f64 {
     let mut best = f64::INFINITY;
@@ -147,6 +166,13 @@ fn best_of_many(mut f: impl FnMut()) -> f64 {
 
 fn main() {
     println!("instruction set: {}", InstructionSet::detect().name());
+    for instructions in InstructionSet::all() {
+        let rates = [[64, 64, 64], [64, OBSERVATIONS, 64], [256, 256, 256], [512, 512, 512]]
+            .map(|shape| format!("{:.0}", 2e-3 * product_rate(instructions, shape)));
+        let name = instructions.name();
+        println!("products on {name}: {} GFLOP/s at 64, 64 × {OBSERVATIONS}, 256 and 512", rates.join(", "));
+    }
+    let rate = product_rate(InstructionSet::detect(), [64; 3]);
     for minibatch in [64, 256, 2048] {
         let mut stream = StreamKey::new(2, Purpose::Test).stream();
         let mut normals = |len: usize| (0..len).map(|_| stream.normal() as f32).collect::<Vec<_>>();
@@ -159,10 +185,8 @@ fn main() {
         };
         let mut learner = Learner::new(minibatch, InstructionSet::detect());
         let total = best(|| learner.update(black_box(&batch)));
-        println!(
-            "minibatch {minibatch:4}: {total:8.2} µs an update, {:.3} µs a sample",
-            total / minibatch as f64
-        );
+        let floor = (minibatch * MULTIPLY_ADDS) as f64 / rate;
+        println!("minibatch {minibatch:4}: {total:8.2} µs an update, {:.2} × its floor", total / floor);
         if minibatch == 64 {
             let forward = best(|| learner.forward(black_box(&batch), 0..64));
             let gradient = best(|| learner.chunk_gradient(black_box(&batch), 0..64, 0));

@@ -1,7 +1,7 @@
 //! The optimiser, and the norm of a gradient.
 
 use crate::error::NnError;
-use crate::lanes::{InstructionSet, LANES, Lanes, Op};
+use crate::lanes::{InstructionSet, Lanes, Op};
 
 /// The constants of [`Adam`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -143,11 +143,14 @@ impl Op for Update<'_> {
             rate: lanes.splat(self.rate),
             epsilon: lanes.splat(self.epsilon),
         };
-        let (gradients, last_gradient) = self.gradient.as_chunks::<LANES>();
-        let (means, last_mean) = self.mean.as_chunks_mut::<LANES>();
-        let (squares, last_square) = self.square.as_chunks_mut::<LANES>();
-        let (all_params, last_params) = self.params.as_chunks_mut::<LANES>();
-        for (((g, mean), square), params) in gradients.iter().zip(means).zip(squares).zip(all_params) {
+        let whole = self.params.len() - self.params.len() % L::WIDTH;
+        let (gradients, last_gradient) = self.gradient.split_at(whole);
+        let (means, last_mean) = self.mean.split_at_mut(whole);
+        let (squares, last_square) = self.square.split_at_mut(whole);
+        let (params, last_params) = self.params.split_at_mut(whole);
+        let state = means.chunks_exact_mut(L::WIDTH).zip(squares.chunks_exact_mut(L::WIDTH));
+        let moved = gradients.chunks_exact(L::WIDTH).zip(params.chunks_exact_mut(L::WIDTH));
+        for ((mean, square), (g, params)) in state.zip(moved) {
             let (mut m, mut v, mut p) = (lanes.load(mean), lanes.load(square), lanes.load(params));
             with.step(lanes, lanes.load(g), [&mut m, &mut v, &mut p]);
             lanes.store(mean, m);
@@ -273,14 +276,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn both() -> [InstructionSet; 2] {
-        [InstructionSet::detect(), InstructionSet::portable()]
-    }
-
     #[test]
     fn steps_equal_the_textbook_formulas() {
         let config = AdamConfig { beta1: 0.9, beta2: 0.99, epsilon: 1.0e-5 };
-        for instructions in both() {
+        for instructions in InstructionSet::all() {
             // 11 parameters: one whole vector and a rest.
             let mut adam = Adam::new(11, config).with_instructions(instructions);
             let mut params = vec![1.0_f32; 11];
@@ -362,7 +361,7 @@ mod tests {
         fn the_norm_is_the_root_of_the_sum_of_squares(x in prop::collection::vec(-1.0e3_f32..1.0e3, 0..100)) {
             let expected = x.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
             prop_assert!((norm(&x) - expected).abs() <= 1.0e-12 * expected);
-            for instructions in both() {
+            for instructions in InstructionSet::all() {
                 prop_assert_eq!(instructions.run(SquaredNorm(&x)).sqrt().to_bits(), norm(&x).to_bits());
             }
         }

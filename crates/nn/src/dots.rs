@@ -1,10 +1,7 @@
 //! The narrow output layer: dot products of long rows.
 
-use crate::lanes::{InstructionSet, LANES, Lanes, Op};
+use crate::lanes::{Eight, InstructionSet, LANES, Lanes, Op};
 use crate::matmul::Matrix;
-
-/// Rows done together, so that each weight is loaded once for all of them.
-const TILE_ROWS: usize = 8;
 
 /// y = x·Wᵀ + b: `x` `[rows, inputs]`, `weights` `[outputs, inputs]`, `y` `[rows, outputs]`, row-major.
 ///
@@ -28,14 +25,16 @@ impl Op for Dots<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(mut self, lanes: L) {
+        let lanes = lanes.eight();
         let rows = self.y.len() / self.biases.len();
         let mut i = 0;
-        while i + TILE_ROWS <= rows {
-            self.tile::<L, TILE_ROWS>(lanes, i);
-            i += TILE_ROWS;
+        // Each weight is loaded once for eight rows.
+        while i + LANES <= rows {
+            self.tile::<_, LANES>(lanes, i);
+            i += LANES;
         }
         while i < rows {
-            self.tile::<L, 1>(lanes, i);
+            self.tile::<_, 1>(lanes, i);
             i += 1;
         }
     }
@@ -43,7 +42,7 @@ impl Op for Dots<'_> {
 
 impl Dots<'_> {
     #[inline(always)]
-    fn tile<L: Lanes, const R: usize>(&mut self, lanes: L, i: usize) {
+    fn tile<L: Eight, const R: usize>(&mut self, lanes: L, i: usize) {
         let outputs = self.biases.len();
         let mut rows: [&[f32]; R] = [&[]; R];
         for r in 0..R {
@@ -65,8 +64,16 @@ impl Dots<'_> {
                     sums[r] = lanes.mul_add(lanes.load_partial(&rows[r][k..]), w, sums[r]);
                 }
             }
+            let mut of_rows = [0.0; R];
+            if let Some(eight) = sums.first_chunk::<LANES>() {
+                lanes.store(&mut of_rows, lanes.sums(*eight));
+            } else {
+                for r in 0..R {
+                    of_rows[r] = lanes.sum(sums[r]);
+                }
+            }
             for r in 0..R {
-                self.y[(i + r) * outputs + o] = self.biases[o] + lanes.sum(sums[r]);
+                self.y[(i + r) * outputs + o] = self.biases[o] + of_rows[r];
             }
         }
     }

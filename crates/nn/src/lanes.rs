@@ -1,12 +1,16 @@
-//! Eight numbers at a time, with the instruction set chosen at run time.
+//! Eight or sixteen numbers at a time, with the instruction set chosen at run time.
 //!
 //! Every kernel is an [`Op`], written once against [`Lanes`] and compiled once per [`InstructionSet`]. An
-//! element is always the same chain of operations in the same order; the instruction sets differ only in
-//! that AVX2 fuses `a·b + c` into one rounding where the portable path rounds twice (without the
-//! instruction, `f32::mul_add` is a library call forty times slower).
+//! element is always the same chain of operations in the same order, and sums across lanes are those of eight
+//! whatever the width ([`Lanes::eight`]). So AVX2 and AVX-512 give the same bits. The portable path differs from
+//! them in that it rounds `a·b + c` twice where they fuse it into one rounding (without the instruction,
+//! `f32::mul_add` is a library call forty times slower).
 
-/// Numbers in one vector.
+/// Numbers in the vectors that sums across lanes are made of, and to a multiple of which rows are padded.
 pub(crate) const LANES: usize = 8;
+
+/// Numbers in the widest vector.
+const WIDEST: usize = 16;
 
 /// The instruction set that the kernels of a network run on.
 #[derive(Clone, Copy, Debug)]
@@ -15,18 +19,38 @@ pub struct InstructionSet(Choice);
 #[derive(Clone, Copy, Debug)]
 enum Choice {
     #[cfg(target_arch = "x86_64")]
+    Avx512(pulp::x86::V4),
+    #[cfg(target_arch = "x86_64")]
     Avx2(pulp::x86::V3),
     Portable,
 }
 
 impl InstructionSet {
     /// The best instruction set that this machine has.
+    #[inline]
     pub fn detect() -> Self {
         #[cfg(target_arch = "x86_64")]
-        if let Some(simd) = pulp::x86::V3::try_new() {
-            return Self(Choice::Avx2(simd));
+        if let Some(simd) = pulp::x86::V4::try_new() {
+            return Self(Choice::Avx512(simd));
         }
-        Self::portable()
+        Self::avx2().unwrap_or_else(Self::portable)
+    }
+
+    /// AVX2 with fused multiply-adds, where this machine has them. The same bits as AVX-512.
+    pub fn avx2() -> Option<Self> {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(simd) = pulp::x86::V3::try_new() {
+            return Some(Self(Choice::Avx2(simd)));
+        }
+        None
+    }
+
+    /// All that this machine has, the best one first.
+    pub fn all() -> Vec<Self> {
+        let mut all = vec![Self::detect()];
+        all.extend(Self::avx2().filter(|avx2| avx2.name() != all[0].name()));
+        all.extend((all[0].name() != "portable").then(Self::portable));
+        all
     }
 
     /// Plain arithmetic that every machine has; what it computes differs from AVX2 by rounding alone.
@@ -34,12 +58,32 @@ impl InstructionSet {
         Self(Choice::Portable)
     }
 
-    /// A short name for logs: `avx2` or `portable`.
+    /// A short name for logs: `avx512`, `avx2` or `portable`.
     pub const fn name(self) -> &'static str {
         match self.0 {
             #[cfg(target_arch = "x86_64")]
+            Choice::Avx512(_) => "avx512",
+            #[cfg(target_arch = "x86_64")]
             Choice::Avx2(_) => "avx2",
             Choice::Portable => "portable",
+        }
+    }
+
+    /// What its results are those of, to the bit: `avx2` (also for AVX-512) or `portable`.
+    pub const fn bits(self) -> &'static str {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Choice::Avx512(_) | Choice::Avx2(_) => "avx2",
+            Choice::Portable => "portable",
+        }
+    }
+
+    /// Whether vectors have more than [`LANES`] numbers.
+    pub(crate) const fn is_wide(self) -> bool {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Choice::Avx512(_) => true,
+            _ => false,
         }
     }
 
@@ -47,6 +91,8 @@ impl InstructionSet {
     #[inline]
     pub(crate) fn run<O: Op>(self, op: O) -> O::Output {
         match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Choice::Avx512(simd) => simd.vectorize(Vectorised(simd, op)),
             #[cfg(target_arch = "x86_64")]
             Choice::Avx2(simd) => simd.vectorize(Vectorised(simd, op)),
             Choice::Portable => op.run(Portable),
@@ -63,12 +109,12 @@ pub(crate) trait Op {
     fn run<L: Lanes>(self, lanes: L) -> Self::Output;
 }
 
-/// The first [`LANES`] numbers.
+/// The first `N` numbers.
 ///
 /// A function of its own, and no closure over indices: what the compiler leaves out of line, as it does with
 /// closures where it optimises across fewer functions, is compiled without the vector instructions.
 #[inline(always)]
-fn first(from: &[f32]) -> &[f32; LANES] {
+fn first<const N: usize>(from: &[f32]) -> &[f32; N] {
     match from.first_chunk() {
         Some(chunk) => chunk,
         None => too_short(from.len()),
@@ -80,14 +126,20 @@ fn too_short(len: usize) -> ! {
     panic!("{len} numbers where a vector has {LANES}")
 }
 
-/// The arithmetic of one instruction set on vectors of [`LANES`] f32.
+/// The arithmetic of one instruction set on vectors of [`WIDTH`](Lanes::WIDTH) f32.
 pub(crate) trait Lanes: Copy {
+    /// Numbers in a vector: [`LANES`], or twice as many.
+    const WIDTH: usize;
     type V: Copy;
+    /// The same arithmetic on [`LANES`] numbers.
+    type Eight: Eight;
 
+    /// For sums across lanes, and for what is left where a vector is too wide.
+    fn eight(self) -> Self::Eight;
     fn splat(self, value: f32) -> Self::V;
-    /// The first [`LANES`] numbers of `from`, which must have as many.
+    /// The first [`WIDTH`](Lanes::WIDTH) numbers of `from`, which must have as many.
     fn load(self, from: &[f32]) -> Self::V;
-    /// Overwrites the first [`LANES`] numbers of `to`, which must have as many.
+    /// Overwrites the first [`WIDTH`](Lanes::WIDTH) numbers of `to`, which must have as many.
     fn store(self, to: &mut [f32], value: Self::V);
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
     fn sub(self, a: Self::V, b: Self::V) -> Self::V;
@@ -106,13 +158,42 @@ pub(crate) trait Lanes: Copy {
     /// The first `C` vectors of `from`, which must have as many.
     #[inline(always)]
     fn load_all<const C: usize>(self, from: &[f32]) -> [Self::V; C] {
-        let from = &from[..C * LANES];
+        let from = &from[..C * Self::WIDTH];
         let mut all = [self.splat(0.0); C];
         for c in 0..C {
-            all[c] = self.load(&from[c * LANES..]);
+            all[c] = self.load(&from[c * Self::WIDTH..]);
         }
         all
     }
+
+    /// Like [`load`](Self::load), with zeros where `from` is too short.
+    #[inline(always)]
+    fn load_partial(self, from: &[f32]) -> Self::V {
+        if from.len() >= Self::WIDTH {
+            return self.load(from);
+        }
+        let mut padded = [0.0; WIDEST];
+        padded[..from.len()].copy_from_slice(from);
+        self.load(&padded)
+    }
+
+    /// Like [`store`](Self::store), leaving out what does not fit into `to`.
+    #[inline(always)]
+    fn store_partial(self, to: &mut [f32], value: Self::V) {
+        if to.len() >= Self::WIDTH {
+            return self.store(to, value);
+        }
+        let mut all = [0.0; WIDEST];
+        self.store(&mut all, value);
+        let len = to.len();
+        to.copy_from_slice(&all[..len]);
+    }
+}
+
+/// Vectors of [`LANES`] numbers.
+pub(crate) trait Eight: Lanes {
+    /// Eight vectors as the rows of a matrix, whose columns come back.
+    fn transpose(self, rows: [Self::V; LANES]) -> [Self::V; LANES];
 
     /// The sum of all lanes, as a fixed tree.
     #[inline(always)]
@@ -123,32 +204,30 @@ pub(crate) trait Lanes: Copy {
         ((a + e) + (c + g)) + ((b + f) + (d + h))
     }
 
-    /// Like [`load`](Self::load), with zeros where `from` is too short.
+    /// The [`sum`](Eight::sum)s of eight vectors.
     #[inline(always)]
-    fn load_partial(self, from: &[f32]) -> Self::V {
-        if from.len() >= LANES {
-            return self.load(from);
-        }
-        let mut padded = [0.0; LANES];
-        padded[..from.len()].copy_from_slice(from);
-        self.load(&padded)
-    }
-
-    /// Like [`store`](Self::store), leaving out what does not fit into `to`.
-    #[inline(always)]
-    fn store_partial(self, to: &mut [f32], value: Self::V) {
-        if to.len() >= LANES {
-            return self.store(to, value);
-        }
-        let mut all = [0.0; LANES];
-        self.store(&mut all, value);
-        let len = to.len();
-        to.copy_from_slice(&all[..len]);
+    fn sums(self, vectors: [Self::V; LANES]) -> Self::V {
+        let [a, b, c, d, e, f, g, h] = self.transpose(vectors);
+        let add = |a, b| self.add(a, b);
+        add(add(add(a, e), add(c, g)), add(add(b, f), add(d, h)))
     }
 }
 
 #[derive(Clone, Copy)]
 struct Portable;
+
+impl Eight for Portable {
+    #[inline(always)]
+    fn transpose(self, rows: [Self::V; LANES]) -> [Self::V; LANES] {
+        let mut columns = [[0.0; LANES]; LANES];
+        for r in 0..LANES {
+            for c in 0..LANES {
+                columns[c][r] = rows[r][c];
+            }
+        }
+        columns
+    }
+}
 
 /// `f` of every lane.
 #[inline(always)]
@@ -169,8 +248,14 @@ fn zip(mut a: [f32; LANES], b: [f32; LANES], f: impl Fn(f32, f32) -> f32) -> [f3
 }
 
 impl Lanes for Portable {
+    const WIDTH: usize = LANES;
     type V = [f32; LANES];
+    type Eight = Self;
 
+    #[inline(always)]
+    fn eight(self) -> Self {
+        self
+    }
     #[inline(always)]
     fn splat(self, value: f32) -> Self::V {
         [value; LANES]
@@ -225,88 +310,50 @@ impl Lanes for Portable {
 }
 
 #[cfg(target_arch = "x86_64")]
-use avx2::Vectorised;
+use x86::Vectorised;
 
 #[cfg(target_arch = "x86_64")]
-mod avx2 {
-    use super::{LANES, Lanes, Op, first};
-    use pulp::x86::V3;
-    use pulp::{NullaryFnOnce, Simd, cast, f32x8};
-
-    /// An op about to run inside a function compiled with AVX2 and FMA.
-    pub(super) struct Vectorised<O>(pub(super) V3, pub(super) O);
-
-    impl<O: Op> NullaryFnOnce for Vectorised<O> {
-        type Output = O::Output;
-
-        #[inline(always)]
-        fn call(self) -> O::Output {
-            self.1.run(self.0)
-        }
-    }
-
-    impl Lanes for V3 {
-        type V = f32x8;
-
-        #[inline(always)]
-        fn splat(self, value: f32) -> f32x8 {
-            self.splat_f32s(value)
-        }
-        #[inline(always)]
-        fn load(self, from: &[f32]) -> f32x8 {
-            cast(*first(from))
-        }
-        #[inline(always)]
-        fn store(self, to: &mut [f32], value: f32x8) {
-            let array: [f32; LANES] = cast(value);
-            to[..LANES].copy_from_slice(&array);
-        }
-        #[inline(always)]
-        fn add(self, a: f32x8, b: f32x8) -> f32x8 {
-            self.add_f32s(a, b)
-        }
-        #[inline(always)]
-        fn sub(self, a: f32x8, b: f32x8) -> f32x8 {
-            self.sub_f32s(a, b)
-        }
-        #[inline(always)]
-        fn mul(self, a: f32x8, b: f32x8) -> f32x8 {
-            self.mul_f32s(a, b)
-        }
-        #[inline(always)]
-        fn div(self, a: f32x8, b: f32x8) -> f32x8 {
-            self.div_f32s(a, b)
-        }
-        #[inline(always)]
-        fn sqrt(self, a: f32x8) -> f32x8 {
-            self.sqrt_f32s(a)
-        }
-        #[inline(always)]
-        fn mul_add(self, a: f32x8, b: f32x8, c: f32x8) -> f32x8 {
-            self.mul_add_f32s(a, b, c)
-        }
-        #[inline(always)]
-        fn clamp(self, a: f32x8, bound: f32) -> f32x8 {
-            // The instructions return their second operand when one of them is NaN.
-            let x = self.min_f32s(self.splat(bound), a);
-            self.max_f32s(self.splat(-bound), x)
-        }
-        #[inline(always)]
-        fn relu(self, a: f32x8) -> f32x8 {
-            // The second operand is also what comes back of two zeros.
-            self.max_f32s(self.splat(0.0), a)
-        }
-        #[inline(always)]
-        fn where_positive(self, gate: f32x8, a: f32x8) -> f32x8 {
-            let zero = self.splat(0.0);
-            self.select_f32s(self.greater_than_f32s(gate, zero), a, zero)
-        }
-    }
-}
+mod x86;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    struct Transposed;
+
+    impl Op for Transposed {
+        type Output = Vec<f32>;
+
+        #[inline(always)]
+        fn run<L: Lanes>(self, lanes: L) -> Self::Output {
+            let lanes = lanes.eight();
+            let mut rows = [lanes.splat(0.0); LANES];
+            for r in 0..LANES {
+                let numbers: Vec<f32> = (0..LANES).map(|c| (10 * r + c) as f32).collect();
+                rows[r] = lanes.load(&numbers);
+            }
+            let mut out = vec![0.0; (LANES + 1) * LANES];
+            let (of_columns, of_sums) = out.split_at_mut(LANES * LANES);
+            for (column, to) in lanes.transpose(rows).into_iter().zip(of_columns.chunks_mut(LANES)) {
+                lanes.store(to, column);
+            }
+            lanes.store(of_sums, lanes.sums(rows));
+            out
+        }
+    }
+
+    #[test]
+    fn columns_of_eight_vectors_are_a_transpose_and_their_sums_are_sums() {
+        for set in InstructionSet::all() {
+            let out = set.run(Transposed);
+            for r in 0..LANES {
+                for c in 0..LANES {
+                    assert_eq!(out[c * LANES + r], (10 * r + c) as f32, "{}", set.name());
+                }
+                assert_eq!(out[LANES * LANES + r], (80 * r + 28) as f32, "{}", set.name());
+            }
+        }
+    }
 
     struct Relu<'a>(&'a [f32; LANES]);
 
@@ -315,9 +362,17 @@ mod tests {
 
         #[inline(always)]
         fn run<L: Lanes>(self, lanes: L) -> Self::Output {
-            let mut out = [0.0; LANES];
-            lanes.store(&mut out, lanes.relu(lanes.load(self.0)));
-            out
+            // Twice, where a vector is wider.
+            let numbers = [*self.0, *self.0].concat();
+            let mut out = vec![0.0; 2 * LANES];
+            for (to, from) in out.chunks_mut(L::WIDTH).zip(numbers.chunks(L::WIDTH)) {
+                lanes.store(to, lanes.relu(lanes.load(from)));
+            }
+            assert_eq!(
+                out[..LANES].iter().map(|x| x.to_bits()).collect::<Vec<_>>(),
+                out[LANES..].iter().map(|x| x.to_bits()).collect::<Vec<_>>()
+            );
+            *out.first_chunk().unwrap()
         }
     }
 
@@ -326,7 +381,7 @@ mod tests {
     fn every_instruction_set_keeps_the_sign_of_a_zero_and_what_is_not_a_number() {
         let numbers = [-0.0, 0.0, f32::NAN, -f32::MIN_POSITIVE, f32::MIN_POSITIVE, -3.0, 3.0, f32::INFINITY];
         let expected = [-0.0, 0.0, f32::NAN, 0.0, f32::MIN_POSITIVE, 0.0, 3.0, f32::INFINITY];
-        for set in [InstructionSet::detect(), InstructionSet::portable()] {
+        for set in InstructionSet::all() {
             let got = set.run(Relu(&numbers));
             assert_eq!(got.map(f32::to_bits), expected.map(f32::to_bits), "{}: {got:?}", set.name());
         }

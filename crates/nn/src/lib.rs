@@ -5,6 +5,7 @@
 //! - [`Policy`]: a network and the distribution over actions that it describes.
 //! - [`Adam`], [`norm`], [`squared_norm`], [`clip_scale`], [`sum_chunks`]: from gradients to a step.
 //! - [`RunningMoments`], [`Normaliser`]: scaling what goes in.
+//! - [`product`]: the matrix product of all this, and so the least that it can cost.
 //!
 //! Layouts own no numbers and functions allocate nothing: parameters, gradients and caches belong to the
 //! caller. All sums run in a fixed order, and a row's outputs depend on nothing but parameters and that row.
@@ -33,6 +34,7 @@ pub use convolutions::Convolutions;
 pub use error::NnError;
 pub use image::{Convolution, Image};
 pub use lanes::InstructionSet;
+pub use matmul::product;
 pub use mlp::{Activation, Mlp, MlpCache};
 pub use moments::{Normaliser, RunningMoments};
 pub use network::{Network, NetworkCache};

@@ -2,21 +2,16 @@
 
 use crate::lanes::{InstructionSet, LANES, Lanes, Op};
 
-/// Rows of the result that a register tile covers: 4 rows × 2 vectors are eight independent sums, enough to
-/// hide the latency of a fused multiply-add at two per cycle.
-const TILE_ROWS: usize = 4;
-
-/// Rows and vectors of columns of the tile that is used on packed panels: twelve sums, two vectors of B and a factor of
-/// A fill the sixteen registers.
-const PANEL_ROWS: usize = 6;
-const PANEL_VECTORS: usize = 2;
-const PANEL_COLUMNS: usize = PANEL_VECTORS * LANES;
-/// Tiles of A that are packed together, 48 KB: for each of them a panel of B comes from the first-level cache.
-const TILES: usize = 8;
-/// Terms of the sum that a packed panel covers: 16 KB of B, half of the first-level cache.
-const PANEL_TERMS: usize = 256;
+/// The fewest rows and columns of a product that is packed.
+const PACKED_ROWS: usize = 12;
+const PACKED_COLUMNS: usize = 2 * LANES;
 /// Numbers of B from which on it is packed: what no longer fits into the first-level cache beside A and C.
 const PACKED_FROM: usize = 6144;
+/// The same on AVX-512: twice the arithmetic a load lets B come from the second-level cache, and packing takes more time
+/// than it saves up to about 512 × 512.
+const PACKED_FROM_WIDE: usize = 1 << 18;
+/// Numbers of B up to which tiles on AVX-512 are wide instead of high: B is read once for every four rows.
+const NEAR: usize = 8192;
 
 /// What the sums of a product start from.
 #[derive(Clone, Copy)]
@@ -56,7 +51,8 @@ impl<'a, const TRANSPOSED: bool> MatMul<'a, TRANSPOSED> {
     /// Computes the product into `c`, whose rows lie `c_stride` apart.
     pub(crate) fn into(self, instructions: InstructionSet, c: &mut [f32], c_stride: usize) {
         let Self { rows, inner, columns, .. } = self;
-        if rows >= 2 * PANEL_ROWS && columns >= PANEL_COLUMNS && inner * columns >= PACKED_FROM {
+        let packed_from = if instructions.is_wide() { PACKED_FROM_WIDE } else { PACKED_FROM };
+        if rows >= PACKED_ROWS && columns >= PACKED_COLUMNS && inner * columns >= packed_from {
             return instructions.run(Packed::<TRANSPOSED> { product: self, c, c_stride });
         }
         match self.b.stride {
@@ -88,6 +84,25 @@ impl<'a, const TRANSPOSED: bool> MatMul<'a, TRANSPOSED> {
         let Self { start, rows, inner, columns, .. } = self;
         instructions.run(Into::<_, _, TRANSPOSED> { a, b, start, rows, inner, columns, c, c_stride });
     }
+}
+
+/// C = A·B on its own, the product that networks are made of: `a` `[rows, inner]`, `b` `[inner, columns]`, `c`
+/// `[rows, columns]`, row-major. How long it takes is what the arithmetic of a network costs at least.
+///
+/// # Panics
+/// If a slice has another length than stated.
+pub fn product(
+    instructions: InstructionSet,
+    [rows, inner, columns]: [usize; 3],
+    a: &[f32],
+    b: &[f32],
+    c: &mut [f32],
+) {
+    assert_eq!(a.len(), rows * inner, "A");
+    assert_eq!(b.len(), inner * columns, "B");
+    assert_eq!(c.len(), rows * columns, "C");
+    let (a, b) = (Matrix { data: a, stride: inner }, Matrix { data: b, stride: columns });
+    MatMul::<false> { a, b, start: Start::Zero, rows, inner, columns }.into(instructions, c, columns);
 }
 
 /// A matrix, as the product reads it.
@@ -135,17 +150,30 @@ struct Into<'b, 'c, A, B, const TRANSPOSED: bool> {
 impl<'a, A: Rows<'a>, B: Rows<'a>, const TRANSPOSED: bool> Op for Into<'_, '_, A, B, TRANSPOSED> {
     type Output = ();
 
-    // Rows outside, columns inside: B stays in the first-level cache while A and C stream past it.
+    // Rows outside, columns inside: B stays in the first-level cache while A and C stream past it. A tile has at least
+    // eight independent sums, enough to hide the latency of a fused multiply-add at two per cycle.
     #[inline(always)]
     fn run<L: Lanes>(mut self, lanes: L) {
         let rows = self.rows;
         let mut i = 0;
-        while i + TILE_ROWS <= rows {
-            self.band::<L, TILE_ROWS, 2>(lanes, i);
-            i += TILE_ROWS;
+        if L::WIDTH > LANES && self.columns >= 4 * L::WIDTH && self.inner * self.columns <= NEAR {
+            while i + 4 <= rows {
+                self.band::<L, 4, 4>(lanes, i);
+                i += 4;
+            }
+        } else if L::WIDTH > LANES {
+            while i + 8 <= rows {
+                self.band::<L, 8, 2>(lanes, i);
+                i += 8;
+            }
         }
-        // Few rows: make the tiles wide instead of high.
+        while i + 4 <= rows {
+            self.band::<L, 4, 2>(lanes, i);
+            i += 4;
+        }
+        // Few rows: make the tiles wide instead of high, but not wider than networks are.
         match rows - i {
+            1 if L::WIDTH > LANES => self.band::<L, 1, 4>(lanes, i),
             1 => self.band::<L, 1, 8>(lanes, i),
             2 => self.band::<L, 2, 4>(lanes, i),
             3 => self.band::<L, 3, 2>(lanes, i),
@@ -160,16 +188,20 @@ impl<'a, A: Rows<'a>, B: Rows<'a>, const TRANSPOSED: bool> Into<'_, '_, A, B, TR
     fn band<L: Lanes, const R: usize, const C: usize>(&mut self, lanes: L, i: usize) {
         let columns = self.columns;
         let mut j = 0;
-        while j + C * LANES <= columns {
+        while j + C * L::WIDTH <= columns {
             self.tile::<L, R, C, false>(lanes, i, j);
-            j += C * LANES;
+            j += C * L::WIDTH;
         }
-        while j + LANES <= columns {
+        while j + L::WIDTH <= columns {
             self.tile::<L, R, 1, false>(lanes, i, j);
+            j += L::WIDTH;
+        }
+        if L::WIDTH > LANES && j + LANES <= columns {
+            self.tile::<L::Eight, R, 1, false>(lanes.eight(), i, j);
             j += LANES;
         }
         if j < columns {
-            self.tile::<L, R, 1, true>(lanes, i, j);
+            self.tile::<L::Eight, R, 1, true>(lanes.eight(), i, j);
         }
     }
 
@@ -212,7 +244,7 @@ impl<'a, A: Rows<'a>, B: Rows<'a>, const TRANSPOSED: bool> Into<'_, '_, A, B, TR
         for r in 0..R {
             let row = &mut self.c[(i + r) * self.c_stride..][..self.c_stride];
             for c in 0..C {
-                let to = &mut row[j + c * LANES..];
+                let to = &mut row[j + c * L::WIDTH..];
                 if TAIL { lanes.store_partial(to, sums[r][c]) } else { lanes.store(to, sums[r][c]) }
             }
         }
@@ -235,34 +267,52 @@ struct Packed<'a, 'c, const TRANSPOSED: bool> {
 }
 
 /// `[terms, width]` numbers, one row a term.
-type Panel<const WIDTH: usize> = [[f32; WIDTH]; PANEL_TERMS];
+type Panel<const TERMS: usize, const WIDTH: usize> = [[f32; WIDTH]; TERMS];
 
 impl<const TRANSPOSED: bool> Op for Packed<'_, '_, TRANSPOSED> {
     type Output = ();
 
+    // The sums of a tile, vectors of B and a factor of A fill the sixteen registers, or most of thirty-two. Tiles of A that
+    // are packed together have 48 KB: for each of them a panel of B comes from the first-level cache.
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
+        if L::WIDTH > LANES {
+            self.tiled::<L, 12, 2, 32, 128, 8>(lanes);
+        } else {
+            self.tiled::<L, 6, 2, 16, 256, 8>(lanes);
+        }
+    }
+}
+
+impl<const TRANSPOSED: bool> Packed<'_, '_, TRANSPOSED> {
+    /// In tiles of `R` rows times `V` vectors, which have `C` columns; tiles of A are packed `T` at a time.
+    #[inline(always)]
+    fn tiled<L: Lanes, const R: usize, const V: usize, const C: usize, const K: usize, const T: usize>(
+        self,
+        lanes: L,
+    ) {
         let Self { product, c, c_stride } = self;
         let MatMul { b, start, rows, inner, columns, .. } = product;
-        let mut panel: Panel<PANEL_COLUMNS> = [[0.0; PANEL_COLUMNS]; PANEL_TERMS];
-        let mut tiles: [Panel<PANEL_ROWS>; TILES] = [[[0.0; PANEL_ROWS]; PANEL_TERMS]; TILES];
-        for k in (0..inner).step_by(PANEL_TERMS) {
-            let terms = (inner - k).min(PANEL_TERMS);
+        let mut panel: Panel<K, C> = [[0.0; C]; K];
+        let mut tiles: [Panel<K, R>; T] = [[[0.0; R]; K]; T];
+        for k in (0..inner).step_by(K) {
+            let terms = (inner - k).min(K);
             // What later terms are added to is what the earlier ones left.
             let start = if k == 0 { start } else { Start::Destination };
-            for i in (0..rows).step_by(TILES * PANEL_ROWS) {
-                let of_tiles = (i..rows.min(i + TILES * PANEL_ROWS)).step_by(PANEL_ROWS);
+            for i in (0..rows).step_by(T * R) {
+                let of_tiles = (i..rows.min(i + T * R)).step_by(R);
                 for (tile, i) in tiles.iter_mut().zip(of_tiles.clone()) {
                     product.pack(&mut tile[..terms], i, k);
                 }
-                for j in (0..columns).step_by(PANEL_COLUMNS) {
-                    let width = (columns - j).min(PANEL_COLUMNS);
+                for j in (0..columns).step_by(C) {
+                    let width = (columns - j).min(C);
                     for (term, row) in panel[..terms].iter_mut().enumerate() {
                         copy(&b.data[(k + term) * b.stride + j..], width, row);
                     }
                     for (tile, i) in tiles.iter().zip(of_tiles.clone()) {
-                        let size = [(rows - i).min(PANEL_ROWS), width];
-                        multiply(lanes, &tile[..terms], &panel[..terms], start, c, c_stride, [i, j], size);
+                        let size = [(rows - i).min(R), width];
+                        let (a, b) = (&tile[..terms], &panel[..terms]);
+                        multiply::<L, R, V, C>(lanes, a, b, start, c, c_stride, [i, j], size);
                     }
                 }
             }
@@ -283,21 +333,21 @@ fn copy<const N: usize>(from: &[f32], width: usize, to: &mut [f32; N]) {
 impl<const TRANSPOSED: bool> MatMul<'_, TRANSPOSED> {
     /// Copies rows of A from `i` on, and terms from `k` on, into `tile`. What lies beyond the last row is not used.
     #[inline(always)]
-    fn pack(&self, tile: &mut [[f32; PANEL_ROWS]], i: usize, k: usize) {
+    fn pack<const R: usize>(&self, tile: &mut [[f32; R]], i: usize, k: usize) {
         let Self { a, rows, .. } = *self;
-        let height = (rows - i).min(PANEL_ROWS);
+        let height = (rows - i).min(R);
         if TRANSPOSED {
             for (term, row) in tile.iter_mut().enumerate() {
                 copy(&a.data[(k + term) * a.stride + i..], height, row);
             }
         } else {
             let terms = tile.len();
-            let mut rows: [&[f32]; PANEL_ROWS] = [&[]; PANEL_ROWS];
-            for r in 0..PANEL_ROWS {
+            let mut rows: [&[f32]; R] = [&[]; R];
+            for r in 0..R {
                 rows[r] = &a.data[(i + r.min(height - 1)) * a.stride + k..][..terms];
             }
             for (term, row) in tile.iter_mut().enumerate() {
-                for r in 0..PANEL_ROWS {
+                for r in 0..R {
                     row[r] = rows[r][term];
                 }
             }
@@ -308,28 +358,29 @@ impl<const TRANSPOSED: bool> MatMul<'_, TRANSPOSED> {
 /// One tile of C, in registers. Of a tile at an edge all is computed and what lies inside is stored.
 #[inline(always)]
 #[expect(clippy::too_many_arguments, reason = "two factors, a destination, and where in it")]
-fn multiply<L: Lanes>(
+fn multiply<L: Lanes, const R: usize, const V: usize, const C: usize>(
     lanes: L,
-    a: &[[f32; PANEL_ROWS]],
-    b: &[[f32; PANEL_COLUMNS]],
+    a: &[[f32; R]],
+    b: &[[f32; C]],
     start: Start<'_>,
     c: &mut [f32],
     c_stride: usize,
     [i, j]: [usize; 2],
     [height, width]: [usize; 2],
 ) {
-    let whole = height == PANEL_ROWS && width == PANEL_COLUMNS;
+    debug_assert_eq!(C, V * L::WIDTH, "columns are whole vectors");
+    let whole = height == R && width == C;
     // The tile's part of C, or a copy that reaches beyond the edge.
-    let mut edge = [[0.0; PANEL_COLUMNS]; PANEL_ROWS];
-    let mut sums = [[lanes.splat(0.0); PANEL_VECTORS]; PANEL_ROWS];
+    let mut edge = [[0.0; C]; R];
+    let mut sums = [[lanes.splat(0.0); V]; R];
     match start {
         Start::Zero => {}
         Start::Bias(bias) => {
             edge[0][..width].copy_from_slice(&bias[j..j + width]);
-            sums = [lanes.load_all(&edge[0]); PANEL_ROWS];
+            sums = [lanes.load_all(&edge[0]); R];
         }
         Start::Destination if whole => {
-            for r in 0..PANEL_ROWS {
+            for r in 0..R {
                 sums[r] = lanes.load_all(&c[(i + r) * c_stride + j..]);
             }
         }
@@ -337,32 +388,32 @@ fn multiply<L: Lanes>(
             for r in 0..height {
                 edge[r][..width].copy_from_slice(&c[(i + r) * c_stride + j..][..width]);
             }
-            for r in 0..PANEL_ROWS {
+            for r in 0..R {
                 sums[r] = lanes.load_all(&edge[r]);
             }
         }
     }
     for (factors, row) in a.iter().zip(b) {
-        let row: [L::V; PANEL_VECTORS] = lanes.load_all(row);
-        for r in 0..PANEL_ROWS {
+        let row: [L::V; V] = lanes.load_all(row);
+        for r in 0..R {
             let factor = lanes.splat(factors[r]);
-            for v in 0..PANEL_VECTORS {
+            for v in 0..V {
                 sums[r][v] = lanes.mul_add(factor, row[v], sums[r][v]);
             }
         }
     }
     // Bounds that the compiler knows, or the sums would have to live in memory.
     if whole {
-        for r in 0..PANEL_ROWS {
-            let to = &mut c[(i + r) * c_stride + j..][..PANEL_COLUMNS];
-            for v in 0..PANEL_VECTORS {
-                lanes.store(&mut to[v * LANES..], sums[r][v]);
+        for r in 0..R {
+            let to = &mut c[(i + r) * c_stride + j..][..C];
+            for v in 0..V {
+                lanes.store(&mut to[v * L::WIDTH..], sums[r][v]);
             }
         }
     } else {
-        for r in 0..PANEL_ROWS {
-            for v in 0..PANEL_VECTORS {
-                lanes.store(&mut edge[r][v * LANES..], sums[r][v]);
+        for r in 0..R {
+            for v in 0..V {
+                lanes.store(&mut edge[r][v * L::WIDTH..], sums[r][v]);
             }
         }
         for r in 0..height {
@@ -383,7 +434,7 @@ mod tests {
 
     #[test]
     fn products_of_all_shapes_equal_the_plain_sum() {
-        for instructions in [InstructionSet::detect(), InstructionSet::portable()] {
+        for instructions in InstructionSet::all() {
             for (rows, inner, columns) in [
                 (1, 1, 1),
                 (1, 11, 64),

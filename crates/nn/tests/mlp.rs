@@ -16,15 +16,11 @@ const SHAPES: [&[usize]; 7] = [
     &[8, 16, 16, 20],
 ];
 
-fn both() -> [InstructionSet; 2] {
-    [InstructionSet::detect(), InstructionSet::portable()]
-}
-
-/// Networks of these widths: with either activation, with and without layer normalisation, on either instruction set.
+/// Networks of these widths: with either activation, with and without layer normalisation, on every instruction set.
 fn variants(sizes: &'static [usize]) -> impl Iterator<Item = Mlp> {
     let kinds =
         [Activation::Tanh, Activation::Relu].into_iter().flat_map(|kind| [(kind, false), (kind, true)]);
-    both().into_iter().flat_map(move |set| {
+    InstructionSet::all().into_iter().flat_map(move |set| {
         kinds.clone().map(move |(activation, norm)| {
             let mlp = Mlp::with_instructions(sizes, set).unwrap().with_activation(activation);
             if norm { mlp.with_layer_norm() } else { mlp }
@@ -129,7 +125,8 @@ fn a_row_has_the_same_bits_alone_and_in_any_batch() {
 #[test]
 fn instruction_sets_agree_within_rounding() {
     for sizes in SHAPES {
-        let [fast, portable] = both().map(|set| Mlp::with_instructions(sizes, set).unwrap());
+        let [fast, portable] = [InstructionSet::detect(), InstructionSet::portable()]
+            .map(|set| Mlp::with_instructions(sizes, set).unwrap());
         let mut stream = stream(4);
         let params = random_params(&fast, &mut stream);
         let rows = 9;

@@ -12,7 +12,7 @@ use crate::wire::{Malformed, Reader, Writer};
 pub(crate) fn likeness(simulator: &Simulator) -> Vec<String> {
     vec![
         format!("version {}", env!("CARGO_PKG_VERSION")),
-        format!("instructions {}", InstructionSet::detect().name()),
+        format!("instructions {}", InstructionSet::detect().bits()),
         format!("physics {}", simulator.physics()),
         simulator.identity().to_owned(),
     ]

@@ -1,6 +1,6 @@
 //! Layer normalisation (Ba et al. 2016) of the sums of a hidden layer, row by row, before its activation.
 
-use crate::lanes::{LANES, Lanes, Op};
+use crate::lanes::{Eight, LANES, Lanes, Op};
 
 /// Added to the variance of a row before its square root is divided by.
 const VARIANCE_FLOOR: f32 = 1.0e-5;
@@ -25,6 +25,7 @@ impl Op for Normalise<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
+        let lanes = lanes.eight();
         let Self { y, stride, gains, shifts, normalised, inverse } = self;
         let width = gains.len();
         let share = 1.0 / width as f32;
@@ -77,6 +78,7 @@ impl Op for Denormalise<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
+        let lanes = lanes.eight();
         let Self { delta, stride, gains, normalised, inverse, d_gains, d_biases } = self;
         let width = gains.len();
         let share = 1.0 / width as f32;

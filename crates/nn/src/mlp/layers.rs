@@ -1,6 +1,6 @@
 //! What happens between the matrix products of a network: activations, their gradients, transposes.
 
-use crate::lanes::{LANES, Lanes, Op};
+use crate::lanes::{Eight, LANES, Lanes, Op};
 
 /// Writes the transpose of `from`, whose rows have `columns` numbers, with rows `stride` apart.
 pub(crate) struct Transpose<'a> {
@@ -14,10 +14,11 @@ impl Op for Transpose<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(self, _lanes: L) {
+    fn run<L: Lanes>(self, lanes: L) {
         let Self { from, columns, to, stride } = self;
         // Eight rows become eight numbers that lie together: single numbers, whole rows apart, would fall into the same
         // few sets of the cache.
+        let lanes = lanes.eight();
         let blocks = from.chunks_exact(LANES * columns);
         let (done, rest) = (blocks.len() * LANES, blocks.remainder());
         for (block, rows) in blocks.enumerate() {
@@ -25,10 +26,14 @@ impl Op for Transpose<'_> {
             for r in 0..LANES {
                 of_row[r] = &rows[r * columns..][..columns];
             }
-            for (j, to) in to.chunks_exact_mut(stride).take(columns).enumerate() {
-                let to = &mut to[block * LANES..][..LANES];
+            for j in (0..columns).step_by(LANES) {
+                let mut vectors = [lanes.splat(0.0); LANES];
                 for r in 0..LANES {
-                    to[r] = of_row[r][j];
+                    vectors[r] = lanes.load_partial(&of_row[r][j..]);
+                }
+                let vectors = lanes.transpose(vectors);
+                for c in 0..LANES.min(columns - j) {
+                    lanes.store(&mut to[(j + c) * stride + block * LANES..], vectors[c]);
                 }
             }
         }
@@ -48,10 +53,9 @@ impl Op for ReluInPlace<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
-        // Rows are padded to whole vectors.
-        for chunk in self.0.as_chunks_mut::<LANES>().0 {
-            let y = lanes.relu(lanes.load(chunk));
-            lanes.store(chunk, y);
+        for chunk in self.0.chunks_mut(L::WIDTH) {
+            let y = lanes.relu(lanes.load_partial(chunk));
+            lanes.store_partial(chunk, y);
         }
     }
 }
@@ -72,21 +76,22 @@ impl<const RELU: bool> Op for Backward<'_, RELU> {
     #[inline(always)]
     fn run<L: Lanes>(mut self, lanes: L) {
         if self.d_biases.is_empty() {
-            for (delta, y) in self.delta.chunks_exact_mut(LANES).zip(self.y.chunks_exact(LANES)) {
-                let d = Self::d_u(lanes, lanes.load(delta), lanes.load(y));
-                lanes.store(delta, d);
+            for (delta, y) in self.delta.chunks_mut(L::WIDTH).zip(self.y.chunks(L::WIDTH)) {
+                let d = Self::d_u(lanes, lanes.load_partial(delta), lanes.load_partial(y));
+                lanes.store_partial(delta, d);
             }
             return;
         }
         // Several vectors of a row together, so that whole lines of the cache are used at once.
         const VECTORS: usize = 4;
         let mut j = 0;
-        while j + VECTORS * LANES <= self.d_biases.len() {
+        while j + VECTORS * L::WIDTH <= self.d_biases.len() {
             self.columns::<L, VECTORS>(lanes, j);
-            j += VECTORS * LANES;
+            j += VECTORS * L::WIDTH;
         }
+        // Rows are padded to eight.
         while j < self.d_biases.len() {
-            self.columns::<L, 1>(lanes, j);
+            self.columns::<L::Eight, 1>(lanes.eight(), j);
             j += LANES;
         }
     }
@@ -107,19 +112,19 @@ impl<const RELU: bool> Backward<'_, RELU> {
     fn columns<L: Lanes, const C: usize>(&mut self, lanes: L, j: usize) {
         let mut sums = [lanes.splat(0.0); C];
         for c in 0..C {
-            sums[c] = lanes.load_partial(&self.d_biases[j + c * LANES..]);
+            sums[c] = lanes.load_partial(&self.d_biases[j + c * L::WIDTH..]);
         }
         let rows = self.delta.chunks_exact_mut(self.stride).zip(self.y.chunks_exact(self.stride));
         for (delta, y) in rows {
-            let (delta, y) = (&mut delta[j..][..C * LANES], &y[j..][..C * LANES]);
+            let (delta, y) = (&mut delta[j..][..C * L::WIDTH], &y[j..][..C * L::WIDTH]);
             for c in 0..C {
-                let d = Self::d_u(lanes, lanes.load(&delta[c * LANES..]), lanes.load(&y[c * LANES..]));
-                lanes.store(&mut delta[c * LANES..], d);
+                let d = Self::d_u(lanes, lanes.load(&delta[c * L::WIDTH..]), lanes.load(&y[c * L::WIDTH..]));
+                lanes.store(&mut delta[c * L::WIDTH..], d);
                 sums[c] = lanes.add(sums[c], d);
             }
         }
         for c in 0..C {
-            lanes.store_partial(&mut self.d_biases[j + c * LANES..], sums[c]);
+            lanes.store_partial(&mut self.d_biases[j + c * L::WIDTH..], sums[c]);
         }
     }
 }

@@ -33,7 +33,7 @@ impl Plan {
     /// # Errors
     /// [`RunError::Failed`] if the plan asks for other instructions.
     pub(crate) fn check_machine(&self) -> Result<(), RunError> {
-        self.check_instructions(InstructionSet::detect().name())
+        self.check_instructions(InstructionSet::detect().bits())
     }
 
     fn check_instructions(&self, here: &str) -> Result<(), RunError> {

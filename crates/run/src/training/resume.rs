@@ -138,7 +138,7 @@ impl Saved {
             Some(_) if Summary::read(&folder).is_some_and(|summary| summary.complete) => Standing::Finished,
             Some(_) => Standing::Trained,
         };
-        let here = InstructionSet::detect().name();
+        let here = InstructionSet::detect().bits();
         if found.header.instructions != here {
             warnings.push(format!(
                 "this machine computes with {here}, the run was begun with {}: results differ by rounding from those \

@@ -23,8 +23,8 @@ const MAX_BYTES: u64 = 1 << 20;
 pub struct Summary {
     /// Version of wr2l that finished it.
     pub version: String,
-    /// The vector instructions that networks computed with on the machine that finished it, `avx2` or `portable`: runs are
-    /// alike to the bit where these are. Empty in summaries of version 0.1.
+    /// The vector instructions whose bits networks computed on the machine that finished it, `avx2` (also where AVX-512
+    /// computed them) or `portable`: runs are alike to the bit where these are. Empty in summaries of version 0.1.
     #[serde(default)]
     pub instructions: String,
     /// The plan's algorithm, task, physics and seed.
@@ -82,7 +82,7 @@ impl Summary {
         let last = &trained.last;
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            instructions: InstructionSet::detect().name().to_owned(),
+            instructions: InstructionSet::detect().bits().to_owned(),
             algorithm: plan.method(),
             task: plan.task.to_string(),
             physics: plan.physics.to_string(),

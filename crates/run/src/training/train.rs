@@ -304,7 +304,7 @@ impl<'a> Run<'a> {
             self.logs.sync()?;
             let header = Header {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
-                instructions: InstructionSet::detect().name().to_owned(),
+                instructions: InstructionSet::detect().bits().to_owned(),
                 plan: self.plan.to_toml(),
             };
             let mut state = State::default();
