@@ -19,10 +19,18 @@ fn what_is_listed_can_be_measured_alone() {
     let lines: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(lines[0]["cpu"].is_string());
     let names: Vec<&str> = lines[1..].iter().map(|line| line["name"].as_str().unwrap()).collect();
-    let expected =
-        ["rollout/cartpole/classic/1", "rollout/cartpole/classic/2", "update/2048/1", "update/2048/2"];
-    assert_eq!(names, expected);
+    let update = |threads| {
+        ["update", "update-products", "update-by-products"].map(|what| format!("{what}/2048/{threads}"))
+    };
+    let rollouts = ["rollout/cartpole/classic/1", "rollout/cartpole/classic/2"].map(String::from);
+    assert_eq!(names, [&rollouts[..], &update(1), &update(2)].concat());
     assert!(lines[1..].iter().all(|line| line["median"].as_f64().unwrap() > 0.0));
+    // What an update takes, beside what its products alone would.
+    let value =
+        |name: &str| lines.iter().find(|line| line["name"] == name).unwrap()["median"].as_f64().unwrap();
+    let [whole, floor, ratio] = update(1).map(|name| value(&name));
+    assert!((ratio - whole / floor).abs() < 1e-9 * ratio, "{json}");
+    assert!(ratio > 1.0, "{json}");
 }
 
 #[test]

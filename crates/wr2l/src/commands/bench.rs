@@ -1,6 +1,7 @@
 //! `wr2l bench`: how fast this machine simulates, acts and learns.
 
 mod expression;
+mod floor;
 mod machine;
 mod subject;
 

@@ -13,6 +13,7 @@ use wr2l::run::RunError;
 use wr2l::sim::{ActionSpace, Outcome, Physics, Simulator, Task, TaskName};
 
 use super::expression::{ByExpressions, ByRust, lane_steps};
+use super::floor::{self, Products};
 use super::machine;
 use crate::program::program;
 
@@ -24,6 +25,8 @@ pub(super) enum Unit {
     Megabytes,
     Nanoseconds,
     Percent,
+    Gigaflops,
+    Times,
 }
 
 impl Unit {
@@ -34,6 +37,8 @@ impl Unit {
             Self::Megabytes => "MB",
             Self::Nanoseconds => "ns",
             Self::Percent => "%",
+            Self::Gigaflops => "GFLOP/s",
+            Self::Times => "×",
         }
     }
 }
@@ -121,6 +126,7 @@ pub(super) fn subjects(threads: usize) -> Result<Vec<Subject>, RunError> {
         }
     }
     all.push(Subject::new("expressions/hopper/planar/1".into(), Unit::Percent, expressions));
+    all.push(Subject::new("products/64/1".into(), Unit::Gigaflops, || Ok(products())));
     for minibatch in [64, 256, 2048] {
         for &threads in &counts[..counts.len().min(2)] {
             let name = format!("update/{minibatch}/{threads}");
@@ -255,6 +261,32 @@ fn rollout(task: TaskName, physics: Physics, threads: usize) -> Result<Sampler, 
     }))
 }
 
+/// How fast one core multiplies matrices.
+fn products() -> Sampler {
+    let mut products = Products::new();
+    Box::new(move |budget| Ok((2e-3 * products.rate(budget)).into()))
+}
+
+/// `microseconds` of a gradient step with so many `multiply_adds`, and what they alone would take at the rate of products
+/// measured right after it.
+fn beside_floor(
+    microseconds: f64,
+    multiply_adds: usize,
+    products: &mut Products,
+    budget: Duration,
+    [of_products, by_products]: [&'static str; 2],
+) -> Sample {
+    let floor = multiply_adds as f64 / products.rate(budget / 10);
+    let also =
+        vec![(of_products, Unit::Microseconds, floor), (by_products, Unit::Times, microseconds / floor)];
+    Sample { value: microseconds, also }
+}
+
+/// Numbers of an observation and of an action.
+fn widths(simulator: &Simulator) -> [usize; 2] {
+    [simulator.spec().obs_dim, simulator.spec().act_dim()]
+}
+
 fn learner(simulator: &Simulator, config: PpoConfig) -> Result<Ppo, RunError> {
     Ok(Ppo::new(config, simulator.spec(), 0, 1)?)
 }
@@ -267,6 +299,8 @@ fn update(minibatch: usize, threads: usize) -> Result<Sampler, RunError> {
     let mut executor = Threads::new(&simulator, threads)?;
     let config = PpoConfig { lanes: 8, horizon: 256, minibatches: 2048 / minibatch, ..PpoConfig::default() };
     let updates = f64::from(config.epochs) * config.minibatches as f64;
+    let multiply_adds = minibatch * floor::of_ppo(widths(&simulator), config.hidden[0]);
+    let mut products = Products::new();
     let mut ppo = learner(&simulator, config)?;
     let source = Fixed::reference(simulator.space());
     let mut iteration = 0;
@@ -278,7 +312,8 @@ fn update(minibatch: usize, threads: usize) -> Result<Sampler, RunError> {
             done += updates;
             iteration += 1;
         }
-        Ok((1e6 * seconds / done).into())
+        let names = ["update-products", "update-by-products"];
+        Ok(beside_floor(1e6 * seconds / done, multiply_adds, &mut products, budget, names))
     }))
 }
 
@@ -321,6 +356,8 @@ fn update_ddpg(width: usize) -> Result<Sampler, RunError> {
         replay: 100_000,
         ..DdpgConfig::default()
     };
+    let multiply_adds = width * floor::of_ddpg(widths(&simulator), width);
+    let mut products = Products::new();
     let mut ddpg = Ddpg::new(config, simulator.spec(), 0, 1)?;
     let source = Fixed::reference(simulator.space());
     let mut iteration = 0;
@@ -332,7 +369,8 @@ fn update_ddpg(width: usize) -> Result<Sampler, RunError> {
             iteration += 1;
             Ok(ddpg.improve(Experience::alone(&mut executor, &source, 1, iteration, 0.0))?.transitions)
         })?;
-        Ok((1e6 / steps.value).into())
+        let names = ["update-ddpg-products", "update-ddpg-by-products"];
+        Ok(beside_floor(1e6 / steps.value, multiply_adds, &mut products, budget, names))
     }))
 }
 
