@@ -7,6 +7,8 @@ use crate::instructions::{Failure, InstructionSet};
 use crate::kernel::{Kernel, Recorded, Task, kernel};
 use crate::model::Model;
 use crate::parameters::{ParameterError, Parameters};
+use crate::program::Program;
+use crate::sensor::{Sensor, SensorError};
 
 /// Many systems of one model, each lane with its own physical parameters and state.
 ///
@@ -45,6 +47,8 @@ pub struct Batch {
     // One dynamic call for a whole batch and all its time steps.
     kernel: Box<dyn Kernel>,
     failures: Vec<Option<Failure>>,
+    /// Numbers of the sensors that are read.
+    sensor_numbers: usize,
 }
 
 impl std::fmt::Debug for Batch {
@@ -104,6 +108,7 @@ impl Batch {
             zeros,
             kernel,
             failures: vec![None; lanes],
+            sensor_numbers: 0,
         })
     }
 
@@ -318,6 +323,39 @@ impl Batch {
     /// If the lane does not exist or the slice has another length.
     pub fn joint_forces(&self, lane: usize, out: &mut [f64]) {
         self.recorded(lane, Recorded::Dofs, self.model.tree.nv, out);
+    }
+
+    /// Writes what contacts, limits and dry friction add to every degree of freedom (`[nv]`, MuJoCo's `qfrc_constraint`).
+    /// Otherwise as [`Batch::body_forces`].
+    ///
+    /// # Panics
+    /// If the lane does not exist or the slice has another length.
+    pub fn constraint_forces(&self, lane: usize, out: &mut [f64]) {
+        self.recorded(lane, Recorded::Constraints, self.model.tree.nv, out);
+    }
+
+    /// Reads these sensors from here on, and no others. Motion does not depend on it.
+    ///
+    /// They measure the state at which the last time step within a call began, as MuJoCo's `sensordata` does after as many
+    /// time steps; after [`Batch::accelerations`] the current one.
+    ///
+    /// # Errors
+    /// [`SensorError`] names the first that is of nothing in the model; nothing changes then.
+    pub fn read_sensors(&mut self, sensors: &[Sensor]) -> Result<(), SensorError> {
+        let program = Program::new(&self.model, sensors)?;
+        self.sensor_numbers = program.numbers;
+        self.kernel.watch(program);
+        Ok(())
+    }
+
+    /// Writes the numbers of all sensors that are read, one after the other. All are 0 until something was evaluated.
+    ///
+    /// # Panics
+    /// If the lane does not exist or the slice has another length.
+    pub fn sensors(&self, lane: usize, out: &mut [f64]) {
+        assert!(lane < self.lanes, "lane {lane} of {}", self.lanes);
+        assert_eq!(out.len(), self.sensor_numbers, "length of sensors");
+        self.kernel.measured(lane, out);
     }
 
     fn recorded(&self, lane: usize, what: Recorded, length: usize, out: &mut [f64]) {

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use crate::compiled::JointKind;
 use crate::constants::Derived;
-use crate::engine::{MAX_ANGLE, Outside, Seen, Setting, State, Work};
+use crate::engine::{MAX_ANGLE, Outside, Room, Seen, Setting, State, Watch, Work};
 use crate::instructions::{Failure, InstructionSet};
 #[cfg(target_arch = "x86_64")]
 use crate::lane::{Avx2, Avx512};
 use crate::lane::{Lane, Mask, Portable};
 use crate::model::Model;
 use crate::parameters::Parameters;
+use crate::program::Program;
 use crate::system::System;
 
 /// Coordinates and velocities beyond this have diverged (MuJoCo's `mjMAXVAL`).
@@ -40,6 +41,10 @@ pub(crate) trait Kernel: Send + Sync {
     fn record(&mut self, record: bool);
     /// Writes forces that were kept; zeros if none were.
     fn recorded(&self, lane: usize, what: Recorded, out: &mut [f64]);
+    /// Which sensors are read.
+    fn watch(&mut self, program: Program);
+    /// Writes what they measured; zeros before anything was evaluated.
+    fn measured(&self, lane: usize, out: &mut [f64]);
     fn run(&mut self, controls: &[f64], active: &[bool], task: Task<'_>, failures: &mut [Option<Failure>]);
 }
 
@@ -58,6 +63,7 @@ pub(crate) enum Recorded {
     Geoms,
     Actuators,
     Dofs,
+    Constraints,
 }
 
 /// As many lanes as a register holds.
@@ -68,6 +74,8 @@ struct Group<F: Lane> {
     outside: Outside<F>,
     /// Forces of the latest step, if they are asked for.
     seen: Option<Seen<F>>,
+    /// What sensors measured at the latest evaluation.
+    measured: Vec<F>,
 }
 
 /// All lanes of a batch.
@@ -77,6 +85,8 @@ struct Groups<F: Lane> {
     work: Work<F>,
     /// The state that a step starts from, for lanes that stay.
     before: State<F>,
+    /// The sensors that are read, if any.
+    sensors: Option<(Program, Room<F>)>,
 }
 
 fn state_of<F: Lane>(model: &Model) -> State<F> {
@@ -96,9 +106,11 @@ impl<F: Lane> Groups<F> {
                 lanes: F::Mask::none(),
             },
             seen: None,
+            measured: Vec::new(),
         };
         let groups = (0..lanes.div_ceil(F::WIDTH)).map(|_| group()).collect();
-        Self { model: Arc::clone(model), groups, work: Work::new(model), before: state_of(model) }
+        let (work, before) = (Work::new(model), state_of(model));
+        Self { model: Arc::clone(model), groups, work, before, sensors: None }
     }
 }
 
@@ -206,33 +218,59 @@ impl<F: Lane> Kernel for Groups<F> {
             Recorded::Geoms => &seen.geoms,
             Recorded::Actuators => &seen.actuators,
             Recorded::Dofs => &seen.dofs,
+            Recorded::Constraints => &seen.constraints,
         };
         for (to, from) in out.iter_mut().zip(numbers) {
             *to = from.get(lane % F::WIDTH) + 0.0;
         }
     }
 
+    fn watch(&mut self, program: Program) {
+        for group in &mut self.groups {
+            group.measured = vec![F::zero(); program.numbers];
+        }
+        self.sensors =
+            (!program.readings.is_empty()).then(|| (program.clone(), Room::new(&self.model, &program)));
+    }
+
+    fn measured(&self, lane: usize, out: &mut [f64]) {
+        for (to, from) in out.iter_mut().zip(&self.groups[lane / F::WIDTH].measured) {
+            *to = from.get(lane % F::WIDTH) + 0.0;
+        }
+    }
+
     fn run(&mut self, controls: &[f64], active: &[bool], task: Task<'_>, failures: &mut [Option<Failure>]) {
-        let (model, work, before) = (&*self.model, &mut self.work, &mut self.before);
+        let Self { model, groups, work, before, sensors } = self;
+        let model = &**model;
         let (steps, mut accelerations) = match task {
             Task::Step(steps) => (steps, None),
             Task::Accelerations(out) => (0, Some(out)),
         };
-        for (g, group) in self.groups.iter_mut().enumerate() {
+        for (g, group) in groups.iter_mut().enumerate() {
             let first = g * F::WIDTH;
             let start = group.prepare(first, controls, active, failures);
             if start == 0 {
                 continue;
             }
-            let Group { state, system, control, outside, seen } = group;
+            let Group { state, system, control, outside, seen, measured } = group;
             let outside = outside.lanes.any().then_some(&*outside);
             let setting = Setting { model, system, control, outside };
             let mut live = F::Mask::from_bits(start);
+            let lanes = live;
+            let mut watch = sensors.as_mut().map(|(program, room)| Watch {
+                program: &*program,
+                room,
+                out: measured.as_mut_slice(),
+                lanes,
+            });
             let (mut insane, mut unsolved) = (F::Mask::none(), F::Mask::none());
             if let Some(out) = &mut accelerations {
                 work.activation.copy_from_slice(&state.act);
                 unsolved = work.evaluate(&setting, &state.q, &state.v, &state.guess, live);
                 insane = live & !finite(work.qacc());
+                if let Some(watch) = &mut watch {
+                    work.sense(&setting, &state.q, &state.v, watch);
+                }
                 for lane in first..failures.len().min(first + F::WIDTH) {
                     if start >> (lane - first) & 1 == 1 {
                         for (to, from) in out[lane * model.tree.nv..].iter_mut().zip(work.qacc()) {
@@ -245,8 +283,9 @@ impl<F: Lane> Kernel for Groups<F> {
                 before.v.copy_from_slice(&state.v);
                 before.act.copy_from_slice(&state.act);
                 before.guess.copy_from_slice(&state.guess);
-                for _ in 0..steps {
-                    unsolved = unsolved | work.step(&setting, state, live);
+                for step in 1..=steps {
+                    let watch = if step == steps { watch.as_mut() } else { None };
+                    unsolved = unsolved | work.step(&setting, state, live, watch);
                     insane = insane | (live & !sane_lanes(model, state));
                     live = live & !(insane | unsolved);
                     if !live.any() {

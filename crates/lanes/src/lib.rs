@@ -8,7 +8,7 @@
 //! - [`Compiled`] is the input: what a compiled model says about motion, from MuJoCo (feature `mujoco`) or from a file.
 //! - [`Model`] is a compiled model that this engine can move. What is beyond it is a [`Refusal`] with kind and name.
 //! - [`Parameters`] are φ of one lane; [`Derived`] is what MuJoCo's compiler would make of them.
-//! - [`Batch`] holds the lanes.
+//! - [`Batch`] holds the lanes, and gives states, forces and what [`Sensor`]s measure.
 //!
 //! # What it moves
 //!
@@ -50,7 +50,9 @@ mod kernel;
 mod lane;
 mod model;
 mod parameters;
+mod program;
 mod refusal;
+mod sensor;
 mod system;
 mod tree;
 
@@ -65,3 +67,4 @@ pub use instructions::{Failure, InstructionSet};
 pub use model::{Model, ModelError, Sizes};
 pub use parameters::{ParameterError, Parameters};
 pub use refusal::Refusal;
+pub use sensor::{Measure, Mount, Sensor, SensorError};

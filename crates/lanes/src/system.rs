@@ -40,6 +40,9 @@ pub(crate) struct System<F: Lane> {
     pub(crate) centres: Vec<Vec3<F>>,
     /// Mass of every body.
     pub(crate) masses: Vec<F>,
+    /// Principal moments of inertia of every body, and its axes, as quaternions.
+    pub(crate) moments: Vec<Vec3<F>>,
+    pub(crate) axes: Vec<[F; 4]>,
     pub(crate) hulls: Vec<Hull<F>>,
     pub(crate) armature: Vec<F>,
     pub(crate) damping: Vec<F>,
@@ -70,6 +73,8 @@ impl<F: Lane> System<F> {
             rigid: vec![Rigid::zero(); model.tree.links.len()],
             centres: vec![[z; 3]; bodies],
             masses: vec![z; bodies],
+            moments: vec![[z; 3]; bodies],
+            axes: vec![[z; 4]; bodies],
             hulls: vec![Hull { size: [z; 3], axes: [z; 9] }; bodies],
             armature: vec![z; nv],
             damping: vec![z; nv],
@@ -135,6 +140,8 @@ impl<F: Lane> System<F> {
             let centre = home.at(parameters.centre[b]);
             set_all(&mut self.centres[b], lane, &centre);
             set_all(&mut self.hulls[b].axes, lane, &axes);
+            set_all(&mut self.axes[b], lane, &parameters.axes[b]);
+            set_all(&mut self.moments[b], lane, &parameters.inertia[b]);
             let size = box_size(parameters.mass[b], parameters.inertia[b]);
             set_all(&mut self.hulls[b].size, lane, &size);
             if let Some(link) = link {

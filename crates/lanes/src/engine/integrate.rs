@@ -2,7 +2,7 @@
 
 use super::drive::next_activation;
 use super::sincos::sin_cos;
-use super::{Setting, Work};
+use super::{Setting, Watch, Work};
 use crate::compiled::{Compiled, Integrator, JointKind};
 use crate::lane::{Lane, Mask};
 use crate::model::Model;
@@ -67,10 +67,19 @@ fn activate<F: Lane>(model: &Model, act: &mut [F], rates: &[F], share: F) {
 
 impl<F: Lane> Work<F> {
     /// One time step in all lanes; returns those of `live` in which a search failed. Only lanes of `live` mean anything
-    /// afterwards.
-    pub(crate) fn step(&mut self, setting: &Setting<'_, F>, state: &mut State<F>, live: F::Mask) -> F::Mask {
+    /// afterwards. `watch` has what sensors measure where it begins.
+    pub(crate) fn step(
+        &mut self,
+        setting: &Setting<'_, F>,
+        state: &mut State<F>,
+        live: F::Mask,
+        watch: Option<&mut Watch<'_, F>>,
+    ) -> F::Mask {
         self.activation.copy_from_slice(&state.act);
         let unsolved = self.evaluate(setting, &state.q, &state.v, &state.guess, live);
+        if let Some(watch) = watch {
+            self.sense(setting, &state.q, &state.v, watch);
+        }
         state.guess.copy_from_slice(&self.qacc);
         let model = setting.model;
         match model.compiled.options.integrator {

@@ -183,6 +183,7 @@ impl<F: Lane> Work<F> {
             |side: usize| at_point(&self.velocity[links[side]], &levers[side]),
         );
         let velocity = sub(&vb, &va);
+        let count = if law.frictionless { 1 } else { 4 };
         let impedance = soft.impedance(spot.depth);
         let weight = soft.weight(impedance, surface.weakness);
         let mut add = inlined(
@@ -191,7 +192,7 @@ impl<F: Lane> Work<F> {
                 let speed = dot(&direction, &velocity);
                 let row = Row::new(reference(soft, impedance, spot.depth, speed), weight, spot.touching);
                 let pull = Pull { links, levers, direction, turning: false };
-                self.between.push(Between { geoms: law.geoms, pull, row: self.rows.len() });
+                self.between.push(Between { geoms: law.geoms, pull, row: self.rows.len(), count });
                 self.rows.push(row);
             },
         );

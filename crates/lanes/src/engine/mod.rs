@@ -7,7 +7,8 @@
 //! 2. `detect`, `solids`, `meet`: which limits, dry frictions and contacts act; `softness`, `rows`, `cone`, `cones`: as soft constraints.
 //! 3. `solver`: the constrained accelerations, by Newton's method: `eliminate` solves its linear system along the tree,
 //!    `between` adds what two moving links do to each other, `search` shortens a step.
-//! 4. `integrate`: Euler, implicitfast or Runge–Kutta 4; `seen`: the forces, for those who ask.
+//! 4. `integrate`: Euler, implicitfast or Runge–Kutta 4; `seen`: the forces, `sense`: the sensors (`touchpad` those that feel
+//!    contacts), for those who ask.
 
 mod between;
 mod cone;
@@ -23,10 +24,12 @@ mod reference;
 mod rows;
 mod search;
 mod seen;
+mod sense;
 mod sincos;
 pub(crate) mod softness;
 mod solids;
 mod solver;
+mod touchpad;
 
 use crate::algebra::{Mat3, Vec3, Vec6};
 use crate::inertia::{Factor6, Rigid, Stiff};
@@ -36,6 +39,7 @@ use crate::system::System;
 
 pub(crate) use integrate::State;
 pub(crate) use seen::Seen;
+pub(crate) use sense::{Room, Watch};
 pub(crate) use sincos::MAX_ANGLE;
 
 use between::Grip;

@@ -135,6 +135,8 @@ pub(super) struct Between<F> {
     pub(super) geoms: [u32; 2],
     pub(super) pull: Pull<F>,
     pub(super) row: usize,
+    /// How many rows the contact has; they follow each other.
+    pub(super) count: usize,
 }
 
 /// What the active rows of a touch do: a stiffness at its point, and a force.

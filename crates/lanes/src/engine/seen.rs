@@ -4,7 +4,7 @@ use super::cone::Cone;
 use super::rows::force_of;
 use super::{Setting, Work};
 use crate::algebra::{
-    Vec3, Vec6, add, add6, angular, cross_add, linear, scale, spatial, sub, turned, wrench_of,
+    Vec3, Vec6, add, add6, angular, cross_add, dot, dot6, linear, scale, spatial, sub, turned, wrench_of,
 };
 use crate::lane::Lane;
 use crate::model::Model;
@@ -18,9 +18,13 @@ pub(crate) struct Seen<F> {
     /// Forces of actuators (`actuator_force`), and what they add to degrees of freedom (`qfrc_actuator`).
     pub(crate) actuators: Vec<F>,
     pub(crate) dofs: Vec<F>,
+    /// What constraints add to degrees of freedom (`qfrc_constraint`).
+    pub(crate) constraints: Vec<F>,
     /// Of every body, the mass and the centre of mass of its tree, kept by the tree's first body.
     masses: Vec<F>,
-    centres: Vec<Vec3<F>>,
+    pub(super) centres: Vec<Vec3<F>>,
+    /// The wrenches of contacts on links and all that hangs from them, about the reference points of their trees.
+    links: Vec<Vec6<F>>,
 }
 
 /// A force between two geoms: the wrench on the first about the reference point of a tree, and its normal part.
@@ -40,6 +44,8 @@ impl<F: Lane> Seen<F> {
             geoms: vec![z; model.compiled.geoms.len()],
             actuators: vec![z; model.compiled.actuators.len()],
             dofs: vec![z; model.tree.nv],
+            constraints: vec![z; model.tree.nv],
+            links: vec![[z; 6]; model.tree.links.len()],
             masses: vec![z; bodies],
             centres: vec![[z; 3]; bodies],
         }
@@ -97,6 +103,7 @@ impl<F: Lane> Work<F> {
                     *normal = F::select(lanes, F::zero(), *normal);
                 }
                 self.see_contacts(setting.model, lanes, seen);
+                self.see_constraints(setting.model, lanes, seen);
                 if let Some(outside) = setting.outside {
                     for (b, [force, torque]) in outside.wrenches.iter().enumerate() {
                         let point = self.centre(setting, b + 1);
@@ -115,18 +122,23 @@ impl<F: Lane> Work<F> {
         let model = setting.model;
         for (j, joint) in model.tree.joints.iter().enumerate() {
             for d in joint.v..joint.v + joint.kind.dofs() {
-                let mut force = self.actuation[d];
-                if let Some([low, high]) = model.compiled.joints[j].actuator_force_range {
-                    force = force.clamp(F::splat(low), F::splat(high));
-                }
-                seen.dofs[d] = F::select(lanes, force, seen.dofs[d]);
+                seen.dofs[d] = F::select(lanes, self.actuation(model, j, d), seen.dofs[d]);
             }
+        }
+    }
+
+    /// The force of all actuators on a degree of freedom of a joint.
+    #[inline(always)]
+    pub(super) fn actuation(&self, model: &Model, j: usize, d: usize) -> F {
+        match model.compiled.joints[j].actuator_force_range {
+            Some([low, high]) => self.actuation[d].clamp(F::splat(low), F::splat(high)),
+            None => self.actuation[d],
         }
     }
 
     /// The centre of mass of a body, in the frame of the world.
     #[inline(always)]
-    fn centre(&self, setting: &Setting<'_, F>, body: usize) -> Vec3<F> {
+    pub(super) fn centre(&self, setting: &Setting<'_, F>, body: usize) -> Vec3<F> {
         let centre = &setting.system.centres[body - 1];
         match setting.model.tree.homes[body].0 {
             Some(link) => add(&self.position[link], &turned(&self.turn[link], centre)),
@@ -176,6 +188,66 @@ impl<F: Lane> Work<F> {
             let wrench = between.pull.wrench(1, normal);
             let contact = Contact { geoms: between.geoms, link: between.pull.links[1], wrench, normal };
             seen.touch(model, positions, &contact, lanes);
+        }
+    }
+
+    /// What contacts, limits and dry friction add to the degrees of freedom.
+    #[inline(always)]
+    fn see_constraints(&self, model: &Model, lanes: F::Mask, seen: &mut Seen<F>) {
+        let links = &mut seen.links;
+        links.fill([F::zero(); 6]);
+        for touch in &self.touches {
+            let own = &self.rows[touch.first..touch.first + touch.count];
+            let push = if touch.count == 1 {
+                scale(own[0].force(), &touch.normal)
+            } else {
+                force_of(touch, &[own[0].force(), own[1].force(), own[2].force(), own[3].force()])
+            };
+            links[touch.link] = add6(&links[touch.link], &wrench_of(&push, &touch.lever));
+        }
+        for cone in &self.cones {
+            links[cone.link] = add6(&links[cone.link], &cone.wrench(&cone.force, &cone.lever));
+            if let Some((link, lever)) = &cone.against {
+                let back = cone.force.map(
+                    #[inline(always)]
+                    |f| -f,
+                );
+                links[*link] = add6(&links[*link], &cone.wrench(&back, lever));
+            }
+        }
+        for between in &self.between {
+            let push = self.rows[between.row].force();
+            for side in 0..2 {
+                let link = between.pull.links[side];
+                links[link] = add6(&links[link], &between.pull.wrench(side, push));
+            }
+        }
+        for (l, link) in model.tree.links.iter().enumerate().rev() {
+            let wrench = links[l];
+            if let Some(parent) = link.parent {
+                links[parent] = add6(&links[parent], &wrench);
+            }
+            for d in link.dofs.clone() {
+                let along = if link.free {
+                    // The reference point is its origin; it turns about its own axes.
+                    let k = d - link.dofs.start;
+                    let turn = &self.turn[l];
+                    match k.checked_sub(3) {
+                        Some(k) => dot(&[turn[k], turn[3 + k], turn[6 + k]], &angular(&wrench)),
+                        None => wrench[3 + k],
+                    }
+                } else {
+                    dot6(&self.subspace[d], &wrench)
+                };
+                seen.constraints[d] = F::select(lanes, along, seen.constraints[d]);
+            }
+        }
+        for limit in &self.limits {
+            let force = F::splat(limit.side) * self.rows[limit.row].force();
+            seen.constraints[limit.dof] = seen.constraints[limit.dof] + force.only(lanes);
+        }
+        for loss in &self.losses {
+            seen.constraints[loss.dof] = seen.constraints[loss.dof] + loss.force().only(lanes);
         }
     }
 }
