@@ -16,6 +16,9 @@ pub struct Inventory {
     pub viscosity: f64,
     /// Velocity of the medium (m/s).
     pub wind: [f64; 3],
+    /// The magnetic field, which magnetometers measure.
+    #[serde(default)]
+    pub magnetic: [f64; 3],
     /// Whether geoms of a body and of its parent touch (the flag `filterparent` is off).
     pub parents_touch: bool,
     /// Pairs of bodies whose geoms do not touch (`<exclude>`).
@@ -166,6 +169,15 @@ pub struct Site {
     pub body: usize,
     /// Position in the body's frame (m).
     pub position: [f64; 3],
+    /// Orientation in the body's frame, a unit quaternion (w, x, y, z).
+    #[serde(default)]
+    pub orientation: [f64; 4],
+    /// MJCF's name of its shape: `sphere`, `capsule`, `ellipsoid`, `cylinder`, `box`.
+    #[serde(default)]
+    pub shape: String,
+    /// Sizes in MuJoCo's meaning (m).
+    #[serde(default)]
+    pub size: [f64; 3],
 }
 
 /// An actuator.
@@ -200,6 +212,42 @@ pub struct Sensor {
     pub address: usize,
     /// How many numbers it gives.
     pub dimension: usize,
+    /// What it is of; none of what only MuJoCo knows: cameras, sensors that are late, nothing at all.
+    #[serde(default)]
+    pub of: Option<Sensed>,
+    /// In whose frame it measures, if not the world's.
+    #[serde(default)]
+    pub from: Option<Sensed>,
+    /// The least and the largest number that it gives, if it is cut.
+    #[serde(default)]
+    pub bounds: Option<[f64; 2]>,
+}
+
+/// What a sensor is of.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sensed {
+    /// A body's frame.
+    Frame(usize),
+    /// A body's centre of mass and principal axes; of all that hangs from it where the sensor says so.
+    Body(usize),
+    /// A geom.
+    Geom(usize),
+    /// A site.
+    Site(usize),
+    /// A joint.
+    Joint(usize),
+    /// An actuator.
+    Actuator(usize),
+    /// A fixed tendon: its joints and their coefficients, and the actuators that pull it.
+    Tendon {
+        /// Hinges and slides.
+        joints: Vec<usize>,
+        /// Length per coordinate of each.
+        coefficients: Vec<f64>,
+        /// Actuators.
+        actuators: Vec<usize>,
+    },
 }
 
 /// A state that the model names.

@@ -1,15 +1,24 @@
-//! Forces that a task reads, on the batched engine.
+//! Forces and sensors that a task reads, on the batched engine.
 
-use wr2l_lanes::Batch;
+use wr2l_lanes::{Batch, SensorError};
 
 use crate::field::colliding;
 use crate::input::Input;
 use crate::inventory::Inventory;
+use crate::lane_sensors::{feels_bodies, resolve};
 
-/// Forces of the last evaluation of a lane, as MuJoCo's `mjData` holds them after a step of the task. Where an episode starts
-/// they are those of its first state without controls; those on bodies are 0 there, as MuJoCo computes them after steps alone.
+/// Forces and sensors of the last evaluation of a lane, as MuJoCo's `mjData` holds them after a step of the task. Where an
+/// episode starts they are those of its first state without controls; forces on bodies are 0 there, unless a sensor of the model
+/// makes MuJoCo compute them before the first step.
 #[derive(Debug)]
 pub(crate) struct LaneForces {
+    /// Whether forces are read, sensors aside.
+    forces: bool,
+    /// Whether forces on bodies are there from the start.
+    early: bool,
+    /// Where a number of MuJoCo's `sensordata` stands among those of the engine.
+    sensor_of: Vec<Option<usize>>,
+    sensors: Vec<f64>,
     /// Where MuJoCo's geoms stand among those of the engine.
     geom_of: Vec<Option<usize>>,
     /// Of every lane, whether it has not moved since its start.
@@ -18,6 +27,7 @@ pub(crate) struct LaneForces {
     geoms: Vec<f64>,
     actuators: Vec<f64>,
     dofs: Vec<f64>,
+    constraints: Vec<f64>,
     /// Room for an evaluation.
     idle: Vec<f64>,
     only: Vec<bool>,
@@ -32,18 +42,38 @@ fn is_force(input: &Input) -> bool {
             | Input::ContactForce { .. }
             | Input::ActuatorForce(_)
             | Input::JointForce(_)
+            | Input::JointConstraintForce(_)
     )
 }
 
 impl LaneForces {
-    /// None where nobody reads forces: what moves is the same to the bit either way, and costs less without.
-    pub(crate) fn new(batch: &mut Batch, inventory: &Inventory, wanted: &[Input]) -> Option<Self> {
-        if !wanted.iter().any(is_force) {
-            return None;
+    /// None where nobody reads any: what moves is the same to the bit either way, and costs less without.
+    ///
+    /// # Errors
+    /// [`SensorError`] if the inventory's sensors are not of the model.
+    pub(crate) fn new(
+        batch: &mut Batch,
+        inventory: &Inventory,
+        wanted: &[Input],
+    ) -> Result<Option<Self>, SensorError> {
+        let forces = wanted.iter().any(is_force);
+        let sensor = |input: &Input| match input {
+            Input::Sensor(address) => Some(*address),
+            _ => None,
+        };
+        let (sensors, sensor_of) = resolve(inventory, &wanted.iter().filter_map(sensor).collect::<Vec<_>>());
+        if !forces && sensors.is_empty() {
+            return Ok(None);
         }
-        batch.record_forces(true);
+        batch.record_forces(forces);
+        batch.read_sensors(&sensors)?;
         let (model, lanes) = (batch.model().compiled(), batch.lanes());
-        Some(Self {
+        Ok(Some(Self {
+            forces,
+            early: feels_bodies(inventory),
+            sensors: vec![0.0; sensors.iter().map(|sensor| sensor.measure.numbers()).sum()],
+            sensor_of,
+            constraints: vec![0.0; model.nv()],
             geom_of: colliding(inventory),
             fresh: vec![true; lanes],
             bodies: vec![0.0; 6 * (model.bodies.len() + 1)],
@@ -53,7 +83,7 @@ impl LaneForces {
             idle: vec![0.0; lanes * model.nu()],
             only: vec![false; lanes],
             accelerations: vec![0.0; lanes * model.nv()],
-        })
+        }))
     }
 
     /// A lane starts in the state that it is in.
@@ -69,18 +99,23 @@ impl LaneForces {
         self.fresh.iter_mut().zip(active).for_each(|(fresh, active)| *fresh &= !active);
     }
 
-    /// Takes a lane's forces over from the engine.
+    /// Takes a lane's forces and sensors over from the engine.
     pub(crate) fn read(&mut self, batch: &Batch, lane: usize) {
+        batch.sensors(lane, &mut self.sensors);
+        if !self.forces {
+            return;
+        }
         batch.body_forces(lane, &mut self.bodies);
-        if self.fresh[lane] {
+        if self.fresh[lane] && !self.early {
             self.bodies.fill(0.0);
         }
         batch.contact_forces(lane, &mut self.geoms);
         batch.actuator_forces(lane, &mut self.actuators);
         batch.joint_forces(lane, &mut self.dofs);
+        batch.constraint_forces(lane, &mut self.constraints);
     }
 
-    /// A force of the lane that was read; `None` of what is no force.
+    /// A number of the lane that was read; `None` of what is neither force nor sensor.
     pub(crate) fn get(&self, input: Input) -> Option<f64> {
         match input {
             Input::ConstraintForce { body, component } => Some(self.bodies[6 * body + component]),
@@ -88,6 +123,8 @@ impl LaneForces {
             Input::ContactForce { geom } => Some(self.geom_of[geom].map_or(0.0, |geom| self.geoms[geom])),
             Input::ActuatorForce(actuator) => Some(self.actuators[actuator]),
             Input::JointForce(dof) => Some(self.dofs[dof]),
+            Input::JointConstraintForce(dof) => Some(self.constraints[dof]),
+            Input::Sensor(address) => Some(self.sensors[self.sensor_of[address]?]),
             _ => None,
         }
     }

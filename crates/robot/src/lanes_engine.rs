@@ -10,6 +10,7 @@ use crate::effects::Effects;
 use crate::input::Input;
 use crate::kinematics::{Kinematics, Wanted};
 use crate::lane_forces::LaneForces;
+use crate::lane_sensors;
 use crate::loop_numbers::Reach;
 use crate::rules::{Moment, Rig};
 
@@ -23,15 +24,6 @@ pub(crate) struct LanesEngine {
     spec: SimSpec,
 }
 
-/// What an input is called where it cannot be had.
-fn beyond(input: &Input) -> Option<&'static str> {
-    match input {
-        Input::JointConstraintForce(_) => Some("forces of constraints on joints"),
-        Input::Sensor(_) => Some("sensors"),
-        _ => None,
-    }
-}
-
 /// Why the batched engine cannot run a rig with these effects, if it cannot.
 pub(crate) fn refuses(rig: &Rig, effects: &Effects) -> Option<String> {
     if let Err(reason) = rig.model.lanes() {
@@ -40,6 +32,10 @@ pub(crate) fn refuses(rig: &Rig, effects: &Effects) -> Option<String> {
     if rig.moment == Moment::Evaluated {
         return Some("the task reads quantities of the last evaluation within `mj_step`".to_owned());
     }
+    let beyond = |input: &Input| match input {
+        Input::Sensor(address) => lane_sensors::refuses(rig.model.inventory(), *address),
+        _ => None,
+    };
     if let Some(what) = rig.rules.inputs().iter().find_map(beyond) {
         return Some(format!(
             "the task reads {what}, which the batched engine does not give; run it on MuJoCo"
@@ -76,6 +72,8 @@ impl Engine for LanesEngine {
         let mut batch = Batch::new(&self.model, lanes).map_err(refused)?;
         let wanted = crate::batch::Readings::new(self.rig.rules.inputs()).wanted;
         let seen = LaneForces::new(&mut batch, self.rig.model.inventory(), &wanted);
+        let seen =
+            seen.map_err(|error| SimError::Model { task: self.rig.name.clone(), reason: error.to_string() })?;
         let compiled = self.model.compiled();
         let needs = |is: fn(&Input) -> bool| wanted.iter().any(is);
         let mover = LanesMover {
@@ -116,7 +114,7 @@ impl Engine for LanesEngine {
 #[derive(Debug)]
 struct LanesMover {
     batch: Batch,
-    /// Forces, where the task reads any.
+    /// Forces and sensors, where the task reads any.
     seen: Option<LaneForces>,
     rig: Arc<Rig>,
     effects: Effects,
@@ -149,7 +147,7 @@ impl LanesMover {
             }
             Input::TreeInertia { body, component } => bodies.tree_inertia(&self.phi[lane], body)[component],
             Input::TreeVelocity { body, component } => bodies.tree_velocity(body)[component],
-            // Others than forces are refused when the engine is made, or computed by the batch.
+            // Others are refused when the engine is made, or computed by the batch.
             other => self.seen.as_ref().and_then(|seen| seen.get(other)).unwrap_or(f64::NAN),
         }
     }

@@ -19,6 +19,7 @@ mod inspect;
 mod inventory;
 mod kinematics;
 mod lane_forces;
+mod lane_sensors;
 mod lanes_engine;
 mod loop_numbers;
 mod model;
@@ -51,7 +52,7 @@ pub use file::{
 pub use input::Input;
 pub use inspect::{Listed, Nominal, describe, inspect};
 pub use inventory::{
-    Actuator, Body, Geom, Inventory, Joint, JointKind, Keyframe, Pair, SensedTerm, Sensor, Site,
+    Actuator, Body, Geom, Inventory, Joint, JointKind, Keyframe, Pair, Sensed, SensedTerm, Sensor, Site,
 };
 pub use model::{RobotError, RobotModel};
 pub use physics::{Choice, RobotPhysics, choose};

@@ -2,8 +2,8 @@
 #![cfg(feature = "mujoco")]
 
 use wr2l_rng::{Purpose, StreamKey};
-use wr2l_robot::{Effects, Input, Op, RobotModel, RobotPhysics, Variation, choose};
-use wr2l_sim::{BatchSim, Divergence, DynamicsSpace, Outcome, Simulator};
+use wr2l_robot::{Input, Op, RobotModel, RobotPhysics, Variation};
+use wr2l_sim::{BatchSim, Divergence, Outcome, Simulator};
 
 mod common;
 use common::{forces, inputs, rig, robot, vary};
@@ -176,29 +176,6 @@ fn forces_push_and_a_new_episode_forgets_them() {
         assert!(far([200.0, 0.0]) > free + 0.01);
         assert_eq!(far([0.0, 0.0]).to_bits(), free.to_bits());
     }
-}
-
-#[test]
-fn what_the_batched_engine_lacks_is_named_and_runs_on_mujoco() {
-    let model = robot("quadruped");
-    let rig = |inputs| rig(&model, inputs, 0.0);
-    let wanted = || rig(vec![Input::JointConstraintForce(0)]);
-    let choice = choose(&wanted(), &Effects::default(), None).unwrap();
-    assert_eq!(choice.physics, RobotPhysics::Mujoco);
-    assert!(choice.reason.contains("forces of constraints on joints"), "{}", choice.reason);
-    assert!(choose(&wanted(), &Effects::default(), Some(RobotPhysics::Lanes)).is_err());
-    let simulator = wanted().simulator(&Effects::default(), &DynamicsSpace::default(), None).unwrap();
-    let mut sim = simulator.batch(1).unwrap();
-    let dim = sim.spec().act_dim();
-    let mut largest: f64 = 0.0;
-    for t in 0..60 {
-        sim.step(&actions(dim, t), &[true], &mut [0.0], &mut [Outcome::Running]);
-        largest = largest.max(observed(&*sim, 0)[0].abs());
-    }
-    assert!(largest > 0.0);
-    let all = [inputs(&model), forces(&model)].concat();
-    let choice = choose(&rig(all), &Effects::default(), None).unwrap();
-    assert_eq!(choice.physics, RobotPhysics::Lanes);
 }
 
 #[test]

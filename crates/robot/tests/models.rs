@@ -162,7 +162,14 @@ fn what_is_only_for_the_eye_is_not_kept_unless_it_weighs() {
     assert!(heavy.inventory().bodies[1].mass > seen.inventory().bodies[1].mass + 1.0);
     let eye = format!("{inertial}<site name=\"eye\"/>");
     let measured = load(looks, &eye, "<rangefinder site=\"eye\"/>");
-    for whole in [heavy, load("", inertial, ""), measured] {
+    let frame = |of: &str, from: &str| {
+        format!("<framepos objtype=\"geom\" objname=\"{of}\" reftype=\"geom\" refname=\"{from}\"/>")
+    };
+    let framed =
+        [frame("cover", "stick"), frame("stick", "cover")].map(|sensor| load(looks, inertial, &sensor));
+    let aside = load(looks, inertial, &frame("stick", "stick"));
+    assert!(aside.to_bytes().len() < 60_000, "{}", aside.to_bytes().len());
+    for whole in framed.into_iter().chain([heavy, load("", inertial, ""), measured]) {
         assert!(whole.to_bytes().len() > 500_000, "{}", whole.to_bytes().len());
     }
     std::fs::remove_dir_all(&folder).unwrap();

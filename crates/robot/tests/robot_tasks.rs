@@ -274,7 +274,7 @@ fn a_task_of_the_project_needs_no_model_of_ones_own() {
         println!("{name}: {} ({})", choice.physics.as_str(), choice.reason);
     }
     // What Gymnasium reads of an evaluation before keeps some from the batched engine, and nothing else does.
-    for name in ["ant", "humanoid", "humanoid-standup", "reacher"] {
+    for name in ["ant", "humanoid", "humanoid-standup", "reacher", "inverted-double-pendulum"] {
         std::fs::write(&own, format!("extends = \"{name}\"\n[robot]\nmoment = \"reached\"\n")).unwrap();
         assert_eq!(RobotTask::load(&own).unwrap().choice().unwrap().physics, RobotPhysics::Lanes, "{name}");
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use wr2l_lanes::Compiled;
 
 use super::{RobotError, RobotModel, hash, lanes};
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, Sensed};
 
 const FORMAT: [u8; 8] = *b"wr2lrob1";
 /// What stands before a model, and before the reason that there is none.
@@ -103,8 +103,21 @@ fn check(inventory: &Inventory) -> Result<(), &'static str> {
         .keyframes
         .iter()
         .all(|key| (key.positions.len(), key.velocities.len(), key.controls.len()) == (nq, nv, nu));
+    let sensed = inventory.sensors.iter().flat_map(|sensor| sensor.of.iter().chain(&sensor.from));
+    let sensed = sensed.into_iter().all(|of| match of {
+        Sensed::Frame(b) | Sensed::Body(b) => body(*b),
+        Sensed::Geom(g) => *g < geoms,
+        Sensed::Site(s) => *s < inventory.sites.len(),
+        Sensed::Joint(j) => *j < joints,
+        Sensed::Actuator(a) => *a < nu,
+        Sensed::Tendon { joints: of, coefficients, actuators } => {
+            of.iter().all(|j| *j < joints)
+                && actuators.iter().all(|a| *a < nu)
+                && of.len() == coefficients.len()
+        }
+    });
     let finite = inventory.timestep.is_finite() && inventory.timestep > 0.0;
-    let sound = bodies > 0 && parents && owners && addresses && keys && finite;
+    let sound = bodies > 0 && parents && owners && addresses && keys && sensed && finite;
     if sound { Ok(()) } else { Err("its inventory makes no sense") }
 }
 

@@ -14,6 +14,14 @@ const RAYS_AND_DISTANCES: [&str; 5] = ["rangefinder", "distance", "normal", "fro
 pub(super) fn without(path: &Path, whole: &MjModel, sensors: &[&str]) -> Option<MjModel> {
     let looks: Vec<bool> = (0..whole.geom_type().len()).map(|g| only_looks(whole, g)).collect();
     let felt = sensors.iter().any(|kind| RAYS_AND_DISTANCES.contains(kind));
+    // A mesh's frame is that of its inertia, and a ball's is its own.
+    let on = |kinds: &[MjtObjBase], ids: &[i32]| {
+        let mut objects = kinds.iter().zip(ids);
+        objects.any(|(kind, id)| *kind == MjtObjBase::mjOBJ_GEOM && looks.get(*id as usize) == Some(&true))
+    };
+    let felt = felt
+        || on(whole.sensor_objtype(), whole.sensor_objid())
+        || on(whole.sensor_reftype(), whole.sensor_refid());
     if felt || !looks.contains(&true) {
         return None;
     }

@@ -6,6 +6,8 @@ mod floor;
 mod looks;
 #[cfg(feature = "mujoco")]
 mod mujoco;
+#[cfg(feature = "mujoco")]
+mod sensors;
 
 use std::path::Path;
 use std::sync::Arc;

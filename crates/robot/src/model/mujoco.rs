@@ -7,65 +7,12 @@ use mujoco_rs::error::MjModelError;
 use mujoco_rs::prelude::*;
 use wr2l_lanes::Compiled;
 
-use super::{RobotError, RobotModel, hash, lanes, looks};
-use crate::inventory::{Actuator, Body, Geom, Inventory, Joint, JointKind, Keyframe, Pair, Sensor, Site};
+use super::{RobotError, RobotModel, hash, lanes, looks, sensors};
+use crate::inventory::{Actuator, Body, Geom, Inventory, Joint, JointKind, Keyframe, Pair, Site};
 
 /// MJCF's names of shapes, by MuJoCo's number (`mjtGeom`).
 const SHAPES: [&str; 9] =
     ["plane", "hfield", "sphere", "capsule", "ellipsoid", "cylinder", "box", "mesh", "sdf"];
-
-/// MJCF's names of sensors, by MuJoCo's number (`mjtSensor`).
-const SENSORS: [&str; 49] = [
-    "touch",
-    "accelerometer",
-    "velocimeter",
-    "gyro",
-    "force",
-    "torque",
-    "magnetometer",
-    "rangefinder",
-    "camprojection",
-    "jointpos",
-    "jointvel",
-    "tendonpos",
-    "tendonvel",
-    "actuatorpos",
-    "actuatorvel",
-    "actuatorfrc",
-    "jointactuatorfrc",
-    "tendonactuatorfrc",
-    "ballquat",
-    "ballangvel",
-    "jointlimitpos",
-    "jointlimitvel",
-    "jointlimitfrc",
-    "tendonlimitpos",
-    "tendonlimitvel",
-    "tendonlimitfrc",
-    "framepos",
-    "framequat",
-    "framexaxis",
-    "frameyaxis",
-    "framezaxis",
-    "framelinvel",
-    "frameangvel",
-    "framelinacc",
-    "frameangacc",
-    "subtreecom",
-    "subtreelinvel",
-    "subtreeangmom",
-    "insidesite",
-    "distance",
-    "normal",
-    "fromto",
-    "contact",
-    "e_potential",
-    "e_kinetic",
-    "clock",
-    "tactile",
-    "plugin",
-    "user",
-];
 
 /// The bit of `mjOption` that lets geoms of parent and child touch.
 const FILTER_PARENT_DISABLED: i32 = 1 << 10;
@@ -194,6 +141,7 @@ fn inventory(model: &MjModel) -> Result<Inventory, String> {
         density: opt.density,
         viscosity: opt.viscosity,
         wind: opt.wind,
+        magnetic: opt.magnetic,
         parents_touch: opt.disableflags & FILTER_PARENT_DISABLED != 0,
         excludes: model.exclude_signature().iter().map(excluded).collect(),
         reference: model.qpos0().to_vec(),
@@ -232,6 +180,9 @@ fn inventory(model: &MjModel) -> Result<Inventory, String> {
                 name: one(MjtObjBase::mjOBJ_SITE, s),
                 body: model.site_bodyid()[s] as usize,
                 position: model.site_pos()[s],
+                orientation: model.site_quat()[s],
+                shape: SHAPES.get(model.site_type()[s] as usize).copied().unwrap_or("other").to_owned(),
+                size: model.site_size()[s],
             })
             .collect(),
         pairs: (0..model.pair_dim().len())
@@ -243,14 +194,7 @@ fn inventory(model: &MjModel) -> Result<Inventory, String> {
             })
             .collect(),
         actuators: (0..actuators).map(|a| actuator(model, one(MjtObjBase::mjOBJ_ACTUATOR, a), a)).collect(),
-        sensors: (0..model.sensor_type().len())
-            .map(|s| Sensor {
-                name: one(MjtObjBase::mjOBJ_SENSOR, s),
-                kind: SENSORS.get(model.sensor_type()[s] as usize).copied().unwrap_or("other").to_owned(),
-                address: model.sensor_adr()[s] as usize,
-                dimension: model.sensor_dim()[s] as usize,
-            })
-            .collect(),
+        sensors: sensors::list(model),
         keyframes: keys
             .into_iter()
             .enumerate()

@@ -139,7 +139,8 @@ pub fn forces(model: &RobotModel) -> Vec<Input> {
     let geoms = (0..inventory.geoms.len()).map(|geom| Input::ContactForce { geom });
     let actuators = (0..inventory.actuators.len()).map(Input::ActuatorForce);
     let dofs = (0..inventory.velocities).map(Input::JointForce);
-    bodies.chain(geoms).chain(actuators).chain(dofs).collect()
+    let constraints = (0..inventory.velocities).map(Input::JointConstraintForce);
+    bodies.chain(geoms).chain(actuators).chain(dofs).chain(constraints).collect()
 }
 
 /// A rig that drives every actuator and reads `inputs`.

@@ -61,8 +61,20 @@ pub(crate) fn robot() -> Inventory {
             actuator("rail_motor", 4, None),
         ],
         sensors: vec![
-            Sensor { name: "gyro".into(), kind: "gyro".into(), address: 0, dimension: 3 },
-            Sensor { name: "touch-1".into(), kind: "touch".into(), address: 3, dimension: 1 },
+            Sensor {
+                name: "gyro".into(),
+                kind: "gyro".into(),
+                address: 0,
+                dimension: 3,
+                ..Sensor::default()
+            },
+            Sensor {
+                name: "touch-1".into(),
+                kind: "touch".into(),
+                address: 3,
+                dimension: 1,
+                ..Sensor::default()
+            },
         ],
         keyframes: vec![Keyframe {
             name: "home".into(),
