@@ -229,8 +229,8 @@ impl<F: Lane> Kernel for Groups<F> {
         for group in &mut self.groups {
             group.measured = vec![F::zero(); program.numbers];
         }
-        self.sensors =
-            (!program.readings.is_empty()).then(|| (program.clone(), Room::new(&self.model, &program)));
+        let room = Room::new(&self.model, &program);
+        self.sensors = (!program.readings.is_empty()).then_some((program, room));
     }
 
     fn measured(&self, lane: usize, out: &mut [f64]) {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use wr2l_rng::{Purpose, Stream, StreamKey};
 use wr2l_robot::{
-    Effects, Input, Inventory, JointKind, Op, Rig, RobotModel, RobotPhysics, RobotTask, TaskFile, Variation,
-    Vary, choose,
+    Effects, Input, Inventory, JointKind, Op, Rig, RobotError, RobotModel, RobotPhysics, RobotTask, TaskFile,
+    Variation, Vary, choose,
 };
 use wr2l_sim::{BatchSim, Outcome, Simulator};
 
@@ -325,17 +325,76 @@ fn a_kept_robot_has_its_sensors_and_one_of_an_older_program_says_that_it_lacks_t
         observations.push(observed(&*sim, 0));
     }
     assert_eq!(observations[0], observations[1]);
-    let mut old = toml::Value::try_from(model.inventory()).unwrap();
-    old.as_table_mut().unwrap().remove("magnetic");
-    for (list, new) in [("sensors", &["of", "from", "bounds"]), ("sites", &["orientation", "shape", "size"])]
-    {
-        for element in old[list].as_array_mut().unwrap() {
-            new.iter().for_each(|key| drop(element.as_table_mut().unwrap().remove(*key)));
+    let old = with_inventory(&model, |inventory| {
+        inventory.remove("magnetic");
+        for (list, new) in
+            [("sensors", &["of", "from", "bounds"]), ("sites", &["orientation", "shape", "size"])]
+        {
+            for element in inventory[list].as_array_mut().unwrap() {
+                new.iter().for_each(|key| drop(element.as_table_mut().unwrap().remove(*key)));
+            }
         }
+    });
+    let old = old.unwrap();
+    let choice = choose(&rig(&old, inputs(&old), 0.0), &Effects::default(), None).unwrap();
+    let first = &model.inventory().sensors[0];
+    assert!(choice.reason.contains(&format!("`{}` (`{}`)", first.name, first.kind)), "{}", choice.reason);
+    assert_eq!(
+        choose(&rig(&old, vec![Input::Time], 0.0), &Effects::default(), None).unwrap().physics,
+        RobotPhysics::Lanes
+    );
+}
+
+/// A kept robot whose inventory somebody has changed.
+fn with_inventory(model: &RobotModel, change: impl Fn(&mut toml::Table)) -> Result<RobotModel, RobotError> {
+    let file = model.to_bytes();
+    let mut forged = file[..8].to_vec();
+    let mut rest = &file[8..file.len() - 32];
+    for part in 0..4 {
+        let (length, after) = rest.split_first_chunk::<8>().unwrap();
+        let (own, after) = after.split_at(u64::from_le_bytes(*length) as usize);
+        rest = after;
+        let mut own = own.to_vec();
+        if part == 1 {
+            let mut inventory: toml::Table = toml::from_str(std::str::from_utf8(&own).unwrap()).unwrap();
+            change(&mut inventory);
+            own = toml::to_string(&inventory).unwrap().into_bytes();
+        }
+        forged.extend((own.len() as u64).to_le_bytes());
+        forged.extend(own);
     }
-    let old: Inventory = old.try_into().unwrap();
-    assert!(old.sensors.iter().all(|sensor| sensor.of.is_none()));
-    assert_eq!(old.sensors.len(), model.inventory().sensors.len());
+    // FNV-1a.
+    let hash = forged.iter().fold(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d_u128, |hash, byte| {
+        (hash ^ u128::from(*byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b)
+    });
+    forged.extend(format!("{hash:032x}").bytes());
+    RobotModel::from_bytes(&forged)
+}
+
+#[test]
+fn a_kept_robot_with_sensors_of_nothing_is_refused() {
+    let model = equip::equip("probe", include_str!("equip/probe.xml"), "");
+    assert!(with_inventory(&model, |_| {}).is_ok());
+    let forge = |sensor: usize, key: &'static str, value: toml::Value| {
+        with_inventory(&model, move |inventory| {
+            let sensors = inventory["sensors"].as_array_mut().unwrap();
+            sensors[sensor].as_table_mut().unwrap().insert(key.into(), value.clone());
+        })
+    };
+    let of =
+        |kind: &str, index: i64| toml::Value::Table([(kind.to_owned(), index.into())].into_iter().collect());
+    for kind in ["frame", "body", "geom", "site", "joint", "actuator"] {
+        assert!(forge(0, "of", of(kind, 0)).is_ok(), "{kind}");
+        assert!(matches!(forge(0, "of", of(kind, 999)), Err(RobotError::Kept(_))), "{kind}");
+        assert!(matches!(forge(0, "from", of(kind, 999)), Err(RobotError::Kept(_))), "{kind}");
+    }
+    for (key, value) in [("address", 1), ("address", i64::MAX), ("dimension", 2), ("dimension", i64::MAX)] {
+        assert!(matches!(forge(0, key, value.into()), Err(RobotError::Kept(_))), "{key} {value}");
+    }
+    // What cannot be of its kind is not the batched engine's.
+    let odd = forge(0, "of", of("joint", 0)).unwrap();
+    let choice = choose(&rig(&odd, vec![Input::Sensor(0)], 0.0), &Effects::default(), None).unwrap();
+    assert_eq!(choice.physics, RobotPhysics::Mujoco);
 }
 
 const TASK: &str = r#"

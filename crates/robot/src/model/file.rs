@@ -16,6 +16,8 @@ const FORMAT: [u8; 8] = *b"wr2lrob1";
 /// What stands before a model, and before the reason that there is none.
 const MODEL: u8 = b'+';
 const REFUSED: u8 = b'-';
+/// Numbers that all sensors together may give.
+const MOST_NUMBERS: usize = 10_000_000;
 /// Hexadecimal digits of the hash.
 const DIGITS: usize = 32;
 
@@ -103,6 +105,10 @@ fn check(inventory: &Inventory) -> Result<(), &'static str> {
         .keyframes
         .iter()
         .all(|key| (key.positions.len(), key.velocities.len(), key.controls.len()) == (nq, nv, nu));
+    let measured = inventory.sensors.iter().try_fold(0_usize, |next, sensor| {
+        let end = next.checked_add(sensor.dimension).filter(|end| *end <= MOST_NUMBERS);
+        end.filter(|_| sensor.address == next)
+    });
     let sensed = inventory.sensors.iter().flat_map(|sensor| sensor.of.iter().chain(&sensor.from));
     let sensed = sensed.into_iter().all(|of| match of {
         Sensed::Frame(b) | Sensed::Body(b) => body(*b),
@@ -117,7 +123,8 @@ fn check(inventory: &Inventory) -> Result<(), &'static str> {
         }
     });
     let finite = inventory.timestep.is_finite() && inventory.timestep > 0.0;
-    let sound = bodies > 0 && parents && owners && addresses && keys && sensed && finite;
+    let sound =
+        bodies > 0 && parents && owners && addresses && keys && measured.is_some() && sensed && finite;
     if sound { Ok(()) } else { Err("its inventory makes no sense") }
 }
 
