@@ -286,7 +286,12 @@ impl Batch {
     /// the state before the last time step (at its last stage, for Runge–Kutta). After [`Batch::accelerations`] they are
     /// those of the current state.
     pub fn record_forces(&mut self, record: bool) {
-        self.kernel.record(record);
+        self.kernel.record(record, false);
+    }
+
+    /// As [`Batch::record_forces`], with the forces of constraints on degrees of freedom, which cost a pass along the tree.
+    pub fn record_all_forces(&mut self, record: bool) {
+        self.kernel.record(record, record);
     }
 
     /// Writes torque (N·m) and force (N) from contacts and from outside on every body of a lane, the world first
@@ -325,8 +330,8 @@ impl Batch {
         self.recorded(lane, Recorded::Dofs, self.model.tree.nv, out);
     }
 
-    /// Writes what contacts, limits and dry friction add to every degree of freedom (`[nv]`, MuJoCo's `qfrc_constraint`).
-    /// Otherwise as [`Batch::body_forces`].
+    /// Writes what contacts, limits and dry friction add to every degree of freedom (`[nv]`, MuJoCo's `qfrc_constraint`). All
+    /// are 0 until a step with [`Batch::record_all_forces`]; otherwise as [`Batch::body_forces`].
     ///
     /// # Panics
     /// If the lane does not exist or the slice has another length.

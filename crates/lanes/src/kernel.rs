@@ -37,8 +37,8 @@ pub(crate) trait Kernel: Send + Sync {
     /// Forces and torques on the bodies (`[bodies, 6]`).
     fn set_forces(&mut self, lane: usize, forces: &[f64]);
     fn sane(&self, lane: usize) -> bool;
-    /// Whether forces are kept.
-    fn record(&mut self, record: bool);
+    /// Whether forces are kept, and those of constraints on degrees of freedom with them.
+    fn record(&mut self, record: bool, constraints: bool);
     /// Writes forces that were kept; zeros if none were.
     fn recorded(&self, lane: usize, what: Recorded, out: &mut [f64]);
     /// Which sensors are read.
@@ -205,9 +205,9 @@ impl<F: Lane> Kernel for Groups<F> {
         sane_lanes(&self.model, &self.groups[lane / F::WIDTH].state).bits() >> (lane % F::WIDTH) & 1 == 1
     }
 
-    fn record(&mut self, record: bool) {
+    fn record(&mut self, record: bool, constraints: bool) {
         for group in &mut self.groups {
-            group.seen = record.then(|| Seen::new(&self.model));
+            group.seen = record.then(|| Seen::new(&self.model, constraints));
         }
     }
 
@@ -220,6 +220,9 @@ impl<F: Lane> Kernel for Groups<F> {
             Recorded::Dofs => &seen.dofs,
             Recorded::Constraints => &seen.constraints,
         };
+        if numbers.is_empty() {
+            out.fill(0.0);
+        }
         for (to, from) in out.iter_mut().zip(numbers) {
             *to = from.get(lane % F::WIDTH) + 0.0;
         }

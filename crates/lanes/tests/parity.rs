@@ -322,7 +322,7 @@ fn compare_forces(robot: &Robot) {
         // The second lane: the first one is not touched by what is asked of it.
         let mut batch = Batch::new(&model, 2).unwrap();
         batch.set_parameters(1, &phi).unwrap();
-        batch.record_forces(true);
+        batch.record_all_forces(true);
         let mut data = robot.with(&phi);
         for state in 0..25 {
             scatter(&robot.source, &mut data, &mut random);

@@ -88,7 +88,7 @@ fn measured(model: &Arc<Model>, lives: &[Life], instructions: InstructionSet, ca
     let sensors = sensors(model);
     let mut batch = Batch::with_instructions(model, lives.len(), instructions).unwrap();
     batch.read_sensors(&sensors).unwrap();
-    batch.record_forces(true);
+    batch.record_all_forces(true);
     for (lane, life) in lives.iter().enumerate() {
         life.start(&mut batch, lane);
     }

@@ -65,7 +65,11 @@ impl LaneForces {
         if !forces && sensors.is_empty() {
             return Ok(None);
         }
-        batch.record_forces(forces);
+        if wanted.iter().any(|input| matches!(input, Input::JointConstraintForce(_))) {
+            batch.record_all_forces(true);
+        } else {
+            batch.record_forces(forces);
+        }
         batch.read_sensors(&sensors)?;
         let (model, lanes) = (batch.model().compiled(), batch.lanes());
         Ok(Some(Self {

@@ -18,7 +18,7 @@ pub(crate) struct Seen<F> {
     /// Forces of actuators (`actuator_force`), and what they add to degrees of freedom (`qfrc_actuator`).
     pub(crate) actuators: Vec<F>,
     pub(crate) dofs: Vec<F>,
-    /// What constraints add to degrees of freedom (`qfrc_constraint`).
+    /// What constraints add to degrees of freedom (`qfrc_constraint`), if that is asked for.
     pub(crate) constraints: Vec<F>,
     /// Of every body, the mass and the centre of mass of its tree, kept by the tree's first body.
     masses: Vec<F>,
@@ -37,15 +37,16 @@ struct Contact<F> {
 }
 
 impl<F: Lane> Seen<F> {
-    pub(crate) fn new(model: &Model) -> Self {
+    pub(crate) fn new(model: &Model, constraints: bool) -> Self {
         let (z, bodies) = (F::zero(), model.compiled.bodies.len() + 1);
+        let (dofs, links) = if constraints { (model.tree.nv, model.tree.links.len()) } else { (0, 0) };
         Self {
             bodies: vec![[z; 6]; bodies],
             geoms: vec![z; model.compiled.geoms.len()],
             actuators: vec![z; model.compiled.actuators.len()],
             dofs: vec![z; model.tree.nv],
-            constraints: vec![z; model.tree.nv],
-            links: vec![[z; 6]; model.tree.links.len()],
+            constraints: vec![z; dofs],
+            links: vec![[z; 6]; links],
             masses: vec![z; bodies],
             centres: vec![[z; 3]; bodies],
         }
@@ -103,7 +104,9 @@ impl<F: Lane> Work<F> {
                     *normal = F::select(lanes, F::zero(), *normal);
                 }
                 self.see_contacts(setting.model, lanes, seen);
-                self.see_constraints(setting.model, lanes, seen);
+                if !seen.constraints.is_empty() {
+                    self.see_constraints(setting.model, lanes, seen);
+                }
                 if let Some(outside) = setting.outside {
                     for (b, [force, torque]) in outside.wrenches.iter().enumerate() {
                         let point = self.centre(setting, b + 1);

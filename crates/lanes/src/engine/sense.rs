@@ -48,7 +48,7 @@ impl<F: Lane> Room<F> {
         Self {
             acceleration: vec![[z; 6]; if program.accelerated { links } else { 0 }],
             quaternion: vec![[z; 4]; if program.oriented { links } else { 0 }],
-            seen: program.loaded.then(|| Seen::new(model)),
+            seen: program.loaded.then(|| Seen::new(model, false)),
         }
     }
 }
@@ -82,6 +82,7 @@ fn three<F: Lane>(v: Vec3<F>) -> [F; 4] {
 
 impl<F: Lane> Work<F> {
     /// Writes what the sensors measure at the state that was evaluated last.
+    #[inline(never)]
     pub(crate) fn sense(&self, setting: &Setting<'_, F>, q: &[F], v: &[F], watch: &mut Watch<'_, F>) {
         let Watch { program, room, out, lanes } = watch;
         if let Some(seen) = &mut room.seen {
