@@ -151,7 +151,7 @@ impl<F: Lane> Work<F> {
     pub(crate) fn new(model: &Model) -> Self {
         let (z, nv, nq) = (F::zero(), model.tree.nv, model.tree.nq);
         let (links, joints) = (model.tree.links.len(), model.tree.joints.len());
-        let (limits, na) = (&model.limits, model.compiled.activations.len());
+        let (room, na) = (model.limits.room(F::WIDTH), model.compiled.activations.len());
         let six = vec![[z; 6]; links];
         Self {
             turn: vec![[z; 9]; links],
@@ -183,16 +183,16 @@ impl<F: Lane> Work<F> {
             acceleration: six.clone(),
             qacc_before: vec![z; nv],
             acceleration_before: six.clone(),
-            rows: Vec::with_capacity(limits.rows()),
-            touches: Vec::with_capacity(limits.touches),
+            rows: Vec::with_capacity(room.rows),
+            touches: Vec::with_capacity(room.touches),
             touch_heads: vec![NOTHING; links],
-            cones: Vec::with_capacity(limits.cones),
+            cones: Vec::with_capacity(room.cones),
             cone_heads: vec![NOTHING; links],
             limits: Vec::with_capacity(2 * joints),
             losses: Vec::with_capacity(nv),
-            between: Vec::with_capacity(limits.between),
-            grips: Vec::with_capacity(limits.between),
-            roots: Vec::with_capacity(limits.cones),
+            between: Vec::with_capacity(room.between),
+            grips: Vec::with_capacity(room.between),
+            roots: Vec::with_capacity(room.cones),
             round_ends: vec![[[z; 3]; 2]; model.candidates.rounds.len()],
             loaded: vec![false; links],
             load: six.clone(),
@@ -200,11 +200,11 @@ impl<F: Lane> Work<F> {
             load_offset: vec![z; nv],
             follow: six,
             response: vec![z; nv],
-            columns: vec![z; limits.between * nv],
-            column_known: vec![false; limits.between],
-            coupling: vec![z; limits.between * limits.between],
-            dense: vec![z; limits.between * limits.between],
-            pressure: vec![z; limits.between],
+            columns: vec![z; room.between * nv],
+            column_known: vec![false; room.between],
+            coupling: vec![z; room.between * room.between],
+            dense: vec![z; room.between * room.between],
+            pressure: vec![z; room.between],
             stage_q: vec![z; nq],
             stage_v: vec![z; nv],
             next_q: vec![z; nq],

@@ -95,17 +95,33 @@ pub(crate) struct Limits {
     pub(crate) planes: Vec<Soft>,
     pub(crate) solids: Vec<Soft>,
     pub(crate) meetings: Vec<Soft>,
-    /// Touches with the world for which there is room.
+    /// The most touches with the world that there can be.
+    touches: usize,
+    /// The most cones between two moving links.
+    cones: usize,
+    /// The most rows between two moving links.
+    between: usize,
+    /// Whether touches with the world may have cones.
+    coned: bool,
+}
+
+/// For how many constraints there is room from the start.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    pub(crate) rows: usize,
+    /// Touches with the world.
     pub(crate) touches: usize,
-    /// Cones for which there is room.
     pub(crate) cones: usize,
-    /// Rows between two moving links for which there is room; more make room when they come.
+    /// Rows between two moving links; more make room when they come.
     pub(crate) between: usize,
 }
 
 impl Limits {
-    /// Rows between moving links for which there is room from the start: more are seldom there at once.
-    const ROOM: usize = 32;
+    /// Rows between moving links for which there is room from the start, for every lane that is computed at a time: what
+    /// touches in one of them has its rows in all. More are seldom there at once.
+    const ROOM: usize = 8;
+    /// The least.
+    const LEAST_ROOM: usize = 32;
 
     pub(crate) fn new(compiled: &Compiled, candidates: &Candidates) -> Self {
         let soft = |softness: &Softness| Soft::new(softness, &compiled.options);
@@ -128,12 +144,21 @@ impl Limits {
             solids: candidates.solids.iter().map(|solid| soft(&solid.law.softness)).collect(),
             meetings: candidates.meetings.iter().map(|meeting| soft(&meeting.law.softness)).collect(),
             touches,
-            cones: if candidates.coned() { touches + cones.min(Self::ROOM) } else { 0 },
-            between: between.min(Self::ROOM),
+            cones,
+            between,
+            coned: candidates.coned(),
         }
     }
 
-    pub(crate) fn rows(&self) -> usize {
-        2 * self.joints.len() + 4 * self.touches + self.between
+    /// Room where so many lanes are computed at a time.
+    pub(crate) fn room(&self, width: usize) -> Room {
+        let most = Self::LEAST_ROOM.max(Self::ROOM * width);
+        let between = self.between.min(most);
+        Room {
+            rows: 2 * self.joints.len() + 4 * self.touches + between,
+            touches: self.touches,
+            cones: if self.coned { self.touches + self.cones.min(most) } else { 0 },
+            between,
+        }
     }
 }
