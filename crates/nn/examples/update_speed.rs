@@ -166,7 +166,7 @@ fn best_of_many(mut f: impl FnMut()) -> f64 {
 
 fn main() {
     println!("instruction set: {}", InstructionSet::detect().name());
-    for instructions in InstructionSet::all() {
+    for instructions in InstructionSet::available() {
         let rates = [[64, 64, 64], [64, OBSERVATIONS, 64], [256, 256, 256], [512, 512, 512]]
             .map(|shape| format!("{:.0}", 2e-3 * product_rate(instructions, shape)));
         let name = instructions.name();

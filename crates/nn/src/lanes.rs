@@ -45,12 +45,13 @@ impl InstructionSet {
         None
     }
 
-    /// All that this machine has, the best one first.
-    pub fn all() -> Vec<Self> {
-        let mut all = vec![Self::detect()];
-        all.extend(Self::avx2().filter(|avx2| avx2.name() != all[0].name()));
-        all.extend((all[0].name() != "portable").then(Self::portable));
-        all
+    /// The instruction sets of this machine, the fastest last.
+    pub fn available() -> Vec<Self> {
+        let mut sets = vec![Self::portable()];
+        sets.extend(Self::avx2());
+        let best = Self::detect();
+        sets.extend(best.is_wide().then_some(best));
+        sets
     }
 
     /// Plain arithmetic that every machine has; what it computes differs from AVX2 by rounding alone.
@@ -344,7 +345,7 @@ mod tests {
 
     #[test]
     fn columns_of_eight_vectors_are_a_transpose_and_their_sums_are_sums() {
-        for set in InstructionSet::all() {
+        for set in InstructionSet::available() {
             let out = set.run(Transposed);
             for r in 0..LANES {
                 for c in 0..LANES {
@@ -364,7 +365,7 @@ mod tests {
         fn run<L: Lanes>(self, lanes: L) -> Self::Output {
             // Twice, where a vector is wider.
             let numbers = [*self.0, *self.0].concat();
-            let mut out = vec![0.0; 2 * LANES];
+            let mut out = [0.0; 2 * LANES];
             for (to, from) in out.chunks_mut(L::WIDTH).zip(numbers.chunks(L::WIDTH)) {
                 lanes.store(to, lanes.relu(lanes.load(from)));
             }
@@ -381,7 +382,7 @@ mod tests {
     fn every_instruction_set_keeps_the_sign_of_a_zero_and_what_is_not_a_number() {
         let numbers = [-0.0, 0.0, f32::NAN, -f32::MIN_POSITIVE, f32::MIN_POSITIVE, -3.0, 3.0, f32::INFINITY];
         let expected = [-0.0, 0.0, f32::NAN, 0.0, f32::MIN_POSITIVE, 0.0, 3.0, f32::INFINITY];
-        for set in InstructionSet::all() {
+        for set in InstructionSet::available() {
             let got = set.run(Relu(&numbers));
             assert_eq!(got.map(f32::to_bits), expected.map(f32::to_bits), "{}: {got:?}", set.name());
         }

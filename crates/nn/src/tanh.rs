@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn tanh_stays_within_its_stated_error_on_a_dense_grid() {
-        for instructions in InstructionSet::all() {
+        for instructions in InstructionSet::available() {
             let mut worst = 0.0_f64;
             // Every 97th f32 from the smallest normal number to far beyond saturation, both signs.
             let bits = (f32::MIN_POSITIVE.to_bits()..=30.0_f32.to_bits()).step_by(97);
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn tanh_of_the_extremes_is_exact() {
-        for instructions in InstructionSet::all() {
+        for instructions in InstructionSet::available() {
             let mut values = [0.0, -0.0, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, 1.0e-40, f32::NAN];
             tanh_in_place(instructions, &mut values);
             assert_eq!(values[..6], [0.0, -0.0, 1.0, -1.0, 1.0, 1.0e-40]);
@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn tanh_does_not_depend_on_the_position_in_the_slice() {
         let grid: Vec<f32> = (0..37).map(|i| (i as f32 - 18.0) * 0.31).collect();
-        for instructions in InstructionSet::all() {
+        for instructions in InstructionSet::available() {
             let mut together = grid.clone();
             tanh_in_place(instructions, &mut together);
             for (x, y) in grid.iter().zip(&together) {

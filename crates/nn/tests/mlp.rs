@@ -20,7 +20,7 @@ const SHAPES: [&[usize]; 7] = [
 fn variants(sizes: &'static [usize]) -> impl Iterator<Item = Mlp> {
     let kinds =
         [Activation::Tanh, Activation::Relu].into_iter().flat_map(|kind| [(kind, false), (kind, true)]);
-    InstructionSet::all().into_iter().flat_map(move |set| {
+    InstructionSet::available().into_iter().flat_map(move |set| {
         kinds.clone().map(move |(activation, norm)| {
             let mlp = Mlp::with_instructions(sizes, set).unwrap().with_activation(activation);
             if norm { mlp.with_layer_norm() } else { mlp }
