@@ -1,17 +1,16 @@
 //! Models without what is only for the eye.
 
-use std::path::Path;
-
 use mujoco_rs::prelude::*;
 use mujoco_rs::wrappers::mj_editing::{MjsGeom, SpecObject};
 
 /// Sensors that feel meshes which nothing touches.
 const RAYS_AND_DISTANCES: [&str; 5] = ["rangefinder", "distance", "normal", "fromto", "tactile"];
 
-/// The model of a file with balls in the place of meshes that touch nothing, without the meshes, textures and materials that
-/// then are nobody's. Robots that are sold come with tens of megabytes of those, which every run would keep. `None` where there
-/// is nothing to leave out, and where anything that moves would not be the same to the bit.
-pub(super) fn without(path: &Path, whole: &MjModel, sensors: &[&str]) -> Option<MjModel> {
+/// The model of a specification with balls in the place of meshes that touch nothing, without the meshes, textures and
+/// materials that then are nobody's. Robots that are sold come with tens of megabytes of those, which every run would keep.
+/// `whole` is what the specification was just compiled to, and `None` is the answer where there is nothing to leave out, and
+/// where anything that moves would not be the same to the bit.
+pub(super) fn without(spec: &mut MjSpec, whole: &MjModel, sensors: &[&str]) -> Option<MjModel> {
     let looks: Vec<bool> = (0..whole.geom_type().len()).map(|g| only_looks(whole, g)).collect();
     let felt = sensors.iter().any(|kind| RAYS_AND_DISTANCES.contains(kind));
     // A mesh's frame is that of its inertia, and a ball's is its own.
@@ -25,9 +24,7 @@ pub(super) fn without(path: &Path, whole: &MjModel, sensors: &[&str]) -> Option<
     if felt || !looks.contains(&true) {
         return None;
     }
-    let mut spec = MjSpec::from_xml(path).ok()?;
-    // Puts the geoms into the order of the model.
-    spec.compile().ok()?;
+    // Compiling has put the geoms into the order of the model.
     let same = |(g, geom): (usize, &MjsGeom)| {
         geom.name() == whole.id_to_name(MjtObjBase::mjOBJ_GEOM, g).unwrap_or_default()
             && geom.contype() == whole.geom_contype()[g]

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use mujoco_rs::error::MjModelError;
+use mujoco_rs::error::{MjEditError, MjModelError};
 use mujoco_rs::prelude::*;
 use wr2l_lanes::Compiled;
 
@@ -30,6 +30,13 @@ fn sentence(error: MjModelError) -> String {
     }
 }
 
+fn words(error: MjEditError) -> String {
+    match error {
+        MjEditError::ParseFailed(text) | MjEditError::CompileFailed(text) if !text.trim().is_empty() => text,
+        other => other.to_string(),
+    }
+}
+
 /// Compiles a file.
 pub(super) fn load(path: &Path) -> Result<RobotModel, RobotError> {
     let shown = path.display().to_string();
@@ -43,15 +50,21 @@ pub(super) fn load(path: &Path) -> Result<RobotModel, RobotError> {
         Ok(_) => {}
     }
     let binary = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("mjb"));
-    let model = if binary { MjModel::from_mjb(path) } else { MjModel::from_xml(path) };
     let name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
-    let whole = model.map_err(|error| refused(&shown, sentence(error)))?;
+    if binary {
+        let model = MjModel::from_mjb(path).map_err(|error| refused(&shown, sentence(error)))?;
+        let inventory = inventory(&model).map_err(|reason| refused(&shown, reason))?;
+        return robot(&shown, name, model, inventory);
+    }
+    // MuJoCo keeps meshes for models that are read again, which none is: the Go2's take as much as compiling them does.
+    MjCache::current().set_capacity(0);
+    let mut spec = MjSpec::from_xml(path).map_err(|error| refused(&shown, words(error)))?;
+    let whole = spec.compile().map_err(|error| refused(&shown, words(error)))?;
     let inventory = inventory(&whole).map_err(|reason| refused(&shown, reason))?;
     let sensors: Vec<&str> = inventory.sensors.iter().map(|sensor| sensor.kind.as_str()).collect();
-    let model = if binary { None } else { looks::without(path, &whole, &sensors) };
-    // It keeps meshes for models that are read again.
-    MjCache::current().clear();
-    robot(&shown, name, model.unwrap_or(whole), inventory)
+    let model = looks::without(&mut spec, &whole, &sensors).unwrap_or(whole);
+    drop(spec);
+    robot(&shown, name, model, inventory)
 }
 
 /// Compiles a text.
