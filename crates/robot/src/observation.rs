@@ -38,7 +38,12 @@ impl Observed {
             (Spread::Normal(_), Some(stream)) => size * stream.normal(),
             (_, None) => 0.0,
         };
-        let value = if noise == 0.0 { value } else { value + noise };
+        self.shown(if noise == 0.0 { value } else { value + noise })
+    }
+
+    /// What becomes of a number after its noise.
+    #[inline]
+    fn shown(&self, value: f64) -> f64 {
         let value = value * self.scale;
         let [low, high] = self.clip;
         // What is not a number stays so.
@@ -83,6 +88,13 @@ pub(crate) fn remember(terms: &[Observed], sizes: &[f64], memory: &mut [f64], va
     let key = || StreamKey::new(seed, Purpose::Own).iteration(step as u64);
     let mut first = 0;
     for (number, (term, &size)) in terms.iter().zip(sizes).enumerate() {
+        if size == 0.0 && term.delay + term.history == 1 {
+            // Most terms.
+            let (kept, rest) = memory.split_at_mut(term.width);
+            kept.iter_mut().enumerate().for_each(|(i, kept)| *kept = term.shown(value(first + i)));
+            (memory, first) = (rest, first + term.width);
+            continue;
+        }
         // One stream a step and term: a snapshot needs no position in it, and no term's noise hangs on another's size.
         let mut stream = (size != 0.0).then(|| key().lane(number as u64).stream());
         let (kept, rest) = memory.split_at_mut(term.kept());

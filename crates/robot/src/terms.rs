@@ -42,7 +42,6 @@ pub struct Terms {
 /// The numbers of some lanes while they are evaluated.
 #[derive(Clone, Debug)]
 pub struct Work {
-    inputs: Vec<f64>,
     scratch: Scratch,
     /// Of each lane 0 if all that it observes and earns is finite, and else not a number.
     doubts: Vec<f64>,
@@ -52,7 +51,7 @@ pub struct Work {
 impl Work {
     /// The inputs, `[inputs, lanes]` in the order of [`Terms::inputs`], row-major: to be filled in before they are evaluated.
     pub fn inputs_mut(&mut self) -> &mut [f64] {
-        &mut self.inputs
+        self.scratch.inputs_mut()
     }
 
     /// Number of lanes.
@@ -257,23 +256,18 @@ impl Terms {
 
     /// Memory to evaluate so many lanes in.
     pub fn work(&self, lanes: usize) -> Work {
-        let inputs = vec![0.0; self.program.inputs().len() * lanes];
-        Work { inputs, scratch: self.program.scratch(lanes), doubts: vec![0.0; lanes], lanes }
+        Work { scratch: self.program.scratch(lanes), doubts: vec![0.0; lanes], lanes }
     }
 
     /// Evaluates all lanes.
     pub fn evaluate(&self, work: &mut Work) {
-        self.program.compute(&work.inputs, &mut work.scratch);
-        // All lanes at once, as a fault is looked for in every step and hardly ever there: 0 times what is finite adds nothing.
-        work.doubts.fill(0.0);
-        for i in 0..=self.first + self.rewards.len() {
-            let row = self.program.result(i, &work.inputs, &work.scratch);
-            work.doubts.iter_mut().zip(row).for_each(|(doubt, number)| *doubt += 0.0 * number);
-        }
+        self.program.compute(&mut work.scratch);
+        // All lanes at once, as a fault is looked for in every step and hardly ever there.
+        self.program.doubts(self.first + self.rewards.len() + 1, &work.scratch, &mut work.doubts);
     }
 
     fn result(&self, work: &Work, i: usize, lane: usize) -> f64 {
-        self.program.number(i, lane, &work.inputs, &work.scratch)
+        self.program.number(i, lane, &work.scratch)
     }
 
     /// The reward of a lane.

@@ -289,7 +289,11 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1500))]
 
     #[test]
-    fn every_lane_gets_the_bits_of_a_walk_over_the_tree(seed: u64, lanes in 1_usize..10) {
+    fn every_lane_gets_the_bits_of_a_walk_over_the_tree(
+        seed: u64,
+        // With one and with several blocks of lanes, and without.
+        lanes in prop_oneof![1_usize..10, Just(16), Just(24)],
+    ) {
         let mut stream = StreamKey::new(seed, Purpose::Test).stream();
         let parts: Vec<Oracle> = [1, 3, 12].map(|width| number(&mut stream, 4, width)).into();
         let texts: Vec<&str> = parts.iter().map(|part| part.text.as_str()).collect();

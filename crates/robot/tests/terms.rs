@@ -149,9 +149,15 @@ value = "qpos[4]"
             Input::Position(at) if at == i && lane == 1 => to,
             _ => 0.5,
         };
-        let work = evaluated(&terms, 3, value);
-        assert!(terms.fault(&work, 0).is_none() && terms.fault(&work, 2).is_none());
-        terms.fault(&work, 1).map(|fault| fault.to_string()).unwrap_or_default()
+        // Without, with one and with several blocks of lanes.
+        let said = [3, 8, 16].map(|lanes| {
+            let work = evaluated(&terms, lanes, value);
+            assert!((0..lanes).all(|lane| lane == 1 || terms.fault(&work, lane).is_none()));
+            terms.fault(&work, 1).map(|fault| fault.to_string()).unwrap_or_default()
+        });
+        assert_eq!(said[0], said[1]);
+        assert_eq!(said[0], said[2]);
+        said.into_iter().next().unwrap_or_default()
     };
     assert_eq!(bad(1, f64::NAN), "observation term `qpos[0:2]` is NaN");
     assert_eq!(bad(2, 0.0), "observation term `log(qpos[2])` is -inf");

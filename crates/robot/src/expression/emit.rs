@@ -46,9 +46,9 @@ pub(super) fn program(graph: &Graph, results: &[Part]) -> Result<Program, Progra
     inputs.sort_unstable();
     inputs.dedup();
     let mut emitter = Emitter {
+        rows: inputs.len(),
         inputs,
         code: Vec::new(),
-        rows: 0,
         constants: Vec::new(),
         places: vec![Vec::new(); graph.nodes.len()],
     };
@@ -83,7 +83,7 @@ fn needed(graph: &Graph, results: &[Part]) -> Vec<bool> {
 }
 
 impl Emitter {
-    /// New rows of the scratch: the number of the first among all rows.
+    /// New rows of the scratch: the first.
     fn allocate(&mut self, count: usize) -> usize {
         let first = self.rows;
         self.rows += count;
@@ -93,8 +93,7 @@ impl Emitter {
     fn push(&mut self, code: Code, rows: usize) -> Vec<usize> {
         let first = self.allocate(rows);
         self.code.push(Instruction { code, first, rows });
-        let start = self.inputs.len() + first;
-        (start..start + rows).collect()
+        (first..first + rows).collect()
     }
 
     /// The first row of a part whose rows lie side by side, if need be after they were brought there.
@@ -102,8 +101,7 @@ impl Emitter {
         let places = &self.places[part.0];
         let first = places[0];
         let side_by_side = places.iter().enumerate().all(|(i, place)| *place == first + i);
-        let crosses = first < self.inputs.len() && first + places.len() > self.inputs.len();
-        if side_by_side && !crosses {
+        if side_by_side {
             return first;
         }
         let places = self.push(Code::Gather(places.clone()), places.len());
@@ -117,8 +115,7 @@ impl Emitter {
                 let first = self.allocate(width);
                 let numbers = bits.iter().enumerate().map(|(i, bits)| (first + i, f64::from_bits(*bits)));
                 self.constants.extend(numbers);
-                let start = self.inputs.len() + first;
-                (start..start + width).collect()
+                (first..first + width).collect()
             }
             Node::Inputs(inputs) => {
                 // Each is there: the list was made of them.
@@ -133,8 +130,13 @@ impl Emitter {
                         Operand { row, repeats: width > 1 && self.places[part.0].len() == 1 }
                     })
                     .collect();
-                let at = |i: usize| operands.get(i).copied().unwrap_or(operands[0]);
-                self.push(Code::Each(*op, [at(0), at(1), at(2)]), width)
+                let code = match operands[..] {
+                    [a] => Code::One(*op, a.row),
+                    [a, b] => Code::Two(*op, [a, b]),
+                    [a, b, c] => Code::Three(*op, [a, b, c]),
+                    _ => unreachable!("operations have one to three operands"),
+                };
+                self.push(code, width)
             }
             Node::Reduce(op, part) => {
                 let row = self.together(*part);

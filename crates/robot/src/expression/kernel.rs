@@ -135,71 +135,83 @@ macro_rules! with_op {
     };
 }
 
-/// Rows that an operation reads: `n` of them, or one for all.
+/// Rows that an operation reads: `n` of them, or one for all, in blocks of `N` lanes.
 #[derive(Clone, Copy)]
-pub(crate) struct Rows<'a> {
-    pub(crate) numbers: &'a [f64],
+pub(crate) struct Rows<'a, const N: usize> {
+    pub(crate) numbers: &'a [[f64; N]],
     /// One row stands for all.
     pub(crate) repeats: bool,
 }
 
-/// Writes an operation of rows of `lanes` numbers into `out`, row by row.
-pub(crate) fn each(op: Op, out: &mut [f64], operands: [Rows<'_>; 3], lanes: usize) {
-    let [a, b, c] = operands;
-    match op.arity() {
-        1 => with_op!(op, f => {
-            for (out, &x) in out.iter_mut().zip(a.numbers) {
-                *out = f(x, 0.0, 0.0);
-            }
-        }, [Negate Not Abs Sign Square Sqrt Exp Log Tanh Sin Cos]),
-        2 => with_op!(op, f => binary(out, a, b, lanes, |x, y| f(x, y, 0.0)), [
-            Add Subtract Multiply Divide Power Atan2 Min Max Less LessEqual Greater GreaterEqual Equal NotEqual And Or
-        ]),
-        _ => with_op!(op, f => {
-            for (i, out) in out.chunks_exact_mut(lanes).enumerate() {
-                let [a, b, c] = [a, b, c].map(|rows| {
-                    let row = if rows.repeats { 0 } else { i };
-                    &rows.numbers[row * lanes..(row + 1) * lanes]
-                });
-                for (((out, &x), &y), &z) in out.iter_mut().zip(a).zip(b).zip(c) {
-                    *out = f(x, y, z);
-                }
-            }
-        }, [Clamp Where]),
-    }
+/// Writes an operation of rows into `out`.
+#[inline(always)]
+pub(crate) fn unary<const N: usize>(op: Op, out: &mut [[f64; N]], of: &[[f64; N]]) {
+    with_op!(op, f => {
+        for (out, x) in out.iter_mut().zip(of) {
+            *out = std::array::from_fn(|lane| f(x[lane], 0.0, 0.0));
+        }
+    }, [Negate Not Abs Sign Square Sqrt Exp Log Tanh Sin Cos]);
 }
 
+/// Writes an operation of two rows of so many blocks into `out`, row by row.
 #[inline(always)]
-fn binary(out: &mut [f64], a: Rows<'_>, b: Rows<'_>, lanes: usize, f: impl Fn(f64, f64) -> f64) {
-    if !a.repeats && !b.repeats {
-        for ((out, &x), &y) in out.iter_mut().zip(a.numbers).zip(b.numbers) {
-            *out = f(x, y);
+pub(crate) fn binary<const N: usize>(
+    op: Op,
+    out: &mut [[f64; N]],
+    a: Rows<'_, N>,
+    b: Rows<'_, N>,
+    blocks: usize,
+) {
+    with_op!(op, f => {
+        let row = |out: &mut [[f64; N]], a: &[[f64; N]], b: &[[f64; N]]| {
+            for ((out, x), y) in out.iter_mut().zip(a).zip(b) {
+                *out = std::array::from_fn(|lane| f(x[lane], y[lane], 0.0));
+            }
+        };
+        if !a.repeats && !b.repeats {
+            row(out, a.numbers, b.numbers);
+        } else if a.repeats {
+            let rows = out.chunks_exact_mut(blocks).zip(b.numbers.chunks_exact(blocks));
+            rows.for_each(|(out, b)| row(out, a.numbers, b));
+        } else {
+            let rows = out.chunks_exact_mut(blocks).zip(a.numbers.chunks_exact(blocks));
+            rows.for_each(|(out, a)| row(out, a, b.numbers));
         }
-    } else if a.repeats {
-        let rows = out.chunks_exact_mut(lanes).zip(b.numbers.chunks_exact(lanes));
-        for (out, b) in rows {
-            for ((out, &x), &y) in out.iter_mut().zip(a.numbers).zip(b) {
-                *out = f(x, y);
+    }, [
+        Add Subtract Multiply Divide Power Atan2 Min Max Less LessEqual Greater GreaterEqual Equal NotEqual And Or
+    ]);
+}
+
+/// The same of three.
+#[inline(always)]
+pub(crate) fn ternary<const N: usize>(
+    op: Op,
+    out: &mut [[f64; N]],
+    operands: [Rows<'_, N>; 3],
+    blocks: usize,
+) {
+    with_op!(op, f => {
+        for (i, out) in out.chunks_exact_mut(blocks).enumerate() {
+            let [a, b, c] = operands.map(|rows| {
+                let row = if rows.repeats { 0 } else { i };
+                &rows.numbers[row * blocks..(row + 1) * blocks]
+            });
+            for (((out, x), y), z) in out.iter_mut().zip(a).zip(b).zip(c) {
+                *out = std::array::from_fn(|lane| f(x[lane], y[lane], z[lane]));
             }
         }
-    } else {
-        let rows = out.chunks_exact_mut(lanes).zip(a.numbers.chunks_exact(lanes));
-        for (out, a) in rows {
-            for ((out, &x), &y) in out.iter_mut().zip(a).zip(b.numbers) {
-                *out = f(x, y);
-            }
-        }
-    }
+    }, [Clamp Where]);
 }
 
 /// Writes all rows of `of` into the one row `out`: the first, then the others one by one.
-pub(crate) fn reduce(op: Op, out: &mut [f64], of: &[f64], lanes: usize) {
-    let (first, others) = of.split_at(lanes);
-    out.copy_from_slice(first);
+#[inline(always)]
+pub(crate) fn reduce<const N: usize>(op: Op, out: &mut [[f64; N]], of: &[[f64; N]], blocks: usize) {
+    let (first, others) = of.split_at(blocks);
+    out.iter_mut().zip(first).for_each(|(out, first)| *out = *first);
     with_op!(op, f => {
-        for row in others.chunks_exact(lanes) {
-            for (out, &x) in out.iter_mut().zip(row) {
-                *out = f(*out, x, 0.0);
+        for row in others.chunks_exact(blocks) {
+            for (out, x) in out.iter_mut().zip(row) {
+                *out = std::array::from_fn(|lane| f(out[lane], x[lane], 0.0));
             }
         }
     }, [Add Min Max And Or]);
