@@ -1,0 +1,119 @@
+"""Returns of one trained policy on either side: tasks after Gymnasium's here, and Gymnasium's own.
+
+    python returns.py FOLDER [STEPS EPISODES]
+
+Trains a policy a task in FOLDER by the `wr2l` that the environment names in WR2L, evaluates it here by `wr2l evaluate` and
+in Gymnasium by the block of README.md, and writes FOLDER/returns.csv. A difference whose interval is without 0 is looked at
+again in ten times as many other episodes; one that is far away is an error. What is in the table is not done again.
+Needs gymnasium, mujoco and safetensors.
+"""
+
+import csv
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import types
+
+# Nothing is drawn, so the renderer and the packages that it needs are left out.
+_renderer = types.ModuleType("gymnasium.envs.mujoco.mujoco_rendering")
+_renderer.MujocoRenderer = lambda *args, **kwargs: None
+sys.modules[_renderer.__name__] = _renderer
+
+import gymnasium  # noqa: E402
+
+TASKS = {
+    "ant": "Ant-v5",
+    "humanoid": "Humanoid-v5",
+    "humanoid-standup": "HumanoidStandup-v5",
+    "swimmer": "Swimmer-v5",
+    "reacher": "Reacher-v5",
+    "pusher": "Pusher-v5",
+    "inverted-double-pendulum": "InvertedDoublePendulum-v5",
+}
+# What the batched engine moves, too.
+ON_LANES = ["swimmer"]
+COLUMNS = ["task", "physics", "seed", "episodes", "ours_mean", "ours_se", "ours_length"]
+COLUMNS += ["gymnasium_mean", "gymnasium_se", "gymnasium_length", "difference", "low", "high"]
+# Standard errors in a 95 % interval, and how many are no accident in any of eight comparisons: one in a thousand runs.
+INTERVAL, FAR = 1.96, 3.8
+
+
+def policy(path):
+    """The policy of a file, by the block of README.md."""
+    readme = (pathlib.Path(__file__).parents[3] / "README.md").read_text()
+    blocks = [rest.split("```")[0] for rest in readme.split("```python\n")[1:]]
+    [block] = [block for block in blocks if "policy.safetensors" in block]
+    names = {}
+    exec(block.replace('"runs/hopper-wr2l-s0/policy.safetensors"', repr(str(path))), names)
+    return names["policy"]
+
+
+def evaluated(run, physics, seed, episodes):
+    """Mean, standard error and mean length at nominal dynamics here."""
+    wr2l = os.environ.get("WR2L", "wr2l")
+    out = run.parent / f"{run.name}-{physics}"
+    options = ["--sweep", "motor=1", "--physics", physics, "--seed", str(seed), "--episodes", str(episodes)]
+    subprocess.run([wr2l, "evaluate", run, *options, "--force", "-o", out], check=True, stdout=subprocess.DEVNULL)
+    [table] = (out / "results").glob("*.csv") if (out / "results").is_dir() else out.glob("*.csv")
+    with table.open() as file:
+        [row] = [row for row in csv.DictReader(file) if row["system"] == "nominal"]
+    assert (row["physics"], row["episodes"], row["diverged"]) == (physics, str(episodes), "0"), row
+    return [float(row[name]) for name in ("return_mean", "return_se", "length_mean")]
+
+
+def played(run, name, seed, episodes):
+    """The same in Gymnasium."""
+    actor, env = policy(run / "policy.safetensors"), gymnasium.make(name)
+    returns, lengths = [], []
+    for episode in range(episodes):
+        observation, _ = env.reset(seed=1_000_000 * seed + episode)
+        actor.begin()
+        total, length, over = 0.0, 0, False
+        while not over:
+            observation, reward, terminated, truncated, _ = env.step(actor.act(observation))
+            total, length, over = total + float(reward), length + 1, terminated or truncated
+        returns.append(total)
+        lengths.append(length)
+    return [statistics.mean(returns), statistics.stdev(returns) / episodes**0.5, statistics.mean(lengths)]
+
+
+def compared(run, name, physics, seed, episodes):
+    """A line of the table."""
+    ours, theirs = evaluated(run, physics, seed, episodes), played(run, name, seed, episodes)
+    difference, error = ours[0] - theirs[0], (ours[1] ** 2 + theirs[1] ** 2) ** 0.5
+    numbers = [*ours, *theirs, difference, difference - INTERVAL * error, difference + INTERVAL * error]
+    return [run.name, physics, str(seed), str(episodes), *(f"{number:.6g}" for number in numbers)]
+
+
+def main(folder, steps="200k", episodes="200"):
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    table, apart = folder / "returns.csv", []
+    rows = list(csv.reader(table.open()))[1:] if table.exists() else []
+    for task, name in TASKS.items():
+        run = folder / task
+        if not (run / "policy.safetensors").exists():
+            options = ["--algorithm", "ppo", "--steps", steps, "--seed", "1", "--no-report", "--quiet", "-o", run]
+            subprocess.run([os.environ.get("WR2L", "wr2l"), "train", task, *options], check=True)
+        for physics in ["mujoco"] + ["lanes"] * (task in ON_LANES):
+            for seed, count in enumerate([int(episodes), 10 * int(episodes)]):
+                done = [row for row in rows if row[:4] == [task, physics, str(seed), str(count)]]
+                row = done[0] if done else compared(run, name, physics, seed, count)
+                rows += [row] * (not done)
+                rows.sort(key=lambda row: (list(TASKS).index(row[0]), row[1], int(row[2])))
+                with table.open("w", newline="") as file:
+                    csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
+                difference, low, high = map(float, row[-3:])
+                print(f"{task} on {physics}: {row[4]} and {row[7]}; apart {low:.3g} to {high:.3g}", flush=True)
+                if abs(difference) > FAR / INTERVAL * (high - low) / 2:
+                    apart.append(f"{task} on {physics}")
+                if low <= 0 <= high:
+                    break
+    if apart:
+        sys.exit(f"not the same: {', '.join(apart)}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
