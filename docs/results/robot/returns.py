@@ -1,10 +1,11 @@
 """Returns of one trained policy on either side: tasks after Gymnasium's here, and Gymnasium's own.
 
-    python returns.py FOLDER [STEPS EPISODES]
+    python returns.py FOLDER [STEPS EPISODES [TASK [unit]]]
 
 Trains a policy a task in FOLDER by the `wr2l` that the environment names in WR2L, evaluates it here by `wr2l evaluate` and
 in Gymnasium by the block of README.md, and writes FOLDER/returns.csv. A difference whose interval is without 0 is looked at
-again in ten times as many other episodes; one that is far away is an error. What is in the table is not done again.
+again in ten times as many other episodes; one that is far away is an error. What is in the table is not done again. With a TASK,
+that task alone in other episodes; with `unit`, quaternions where Gymnasium's episodes start are divided by their length.
 Needs gymnasium, mujoco and safetensors.
 """
 
@@ -22,6 +23,7 @@ _renderer.MujocoRenderer = lambda *args, **kwargs: None
 sys.modules[_renderer.__name__] = _renderer
 
 import gymnasium  # noqa: E402
+import numpy as np  # noqa: E402
 
 TASKS = {
     "ant": "Ant-v5",
@@ -34,7 +36,7 @@ TASKS = {
 }
 # What the batched engine moves, too.
 ON_LANES = ["swimmer"]
-COLUMNS = ["task", "physics", "seed", "episodes", "ours_mean", "ours_se", "ours_length"]
+COLUMNS = ["task", "physics", "starts", "seed", "episodes", "ours_mean", "ours_se", "ours_length"]
 COLUMNS += ["gymnasium_mean", "gymnasium_se", "gymnasium_length", "difference", "low", "high"]
 # Standard errors in a 95 % interval, and how many are no accident in any of eight comparisons: one in a thousand runs.
 INTERVAL, FAR = 1.96, 3.8
@@ -63,9 +65,23 @@ def evaluated(run, physics, seed, episodes):
     return [float(row[name]) for name in ("return_mean", "return_se", "length_mean")]
 
 
-def played(run, name, seed, episodes):
+def start_from_unit_quaternions(env):
+    """Quaternions of the free joint as they are after a reset here."""
+    set_state = env.set_state
+
+    def unit(positions, velocities):
+        positions = positions.copy()
+        positions[3:7] /= np.linalg.norm(positions[3:7])
+        set_state(positions, velocities)
+
+    env.set_state = unit
+
+
+def played(run, name, starts, seed, episodes):
     """The same in Gymnasium."""
     actor, env = policy(run / "policy.safetensors"), gymnasium.make(name)
+    if starts == "unit":
+        start_from_unit_quaternions(env.unwrapped)
     returns, lengths = [], []
     for episode in range(episodes):
         observation, _ = env.reset(seed=1_000_000 * seed + episode)
@@ -79,34 +95,37 @@ def played(run, name, seed, episodes):
     return [statistics.mean(returns), statistics.stdev(returns) / episodes**0.5, statistics.mean(lengths)]
 
 
-def compared(run, name, physics, seed, episodes):
+def compared(run, name, physics, starts, seed, episodes):
     """A line of the table."""
-    ours, theirs = evaluated(run, physics, seed, episodes), played(run, name, seed, episodes)
+    ours, theirs = evaluated(run, physics, seed, episodes), played(run, name, starts, seed, episodes)
     difference, error = ours[0] - theirs[0], (ours[1] ** 2 + theirs[1] ** 2) ** 0.5
     numbers = [*ours, *theirs, difference, difference - INTERVAL * error, difference + INTERVAL * error]
-    return [run.name, physics, str(seed), str(episodes), *(f"{number:.6g}" for number in numbers)]
+    return [run.name, physics, starts, str(seed), str(episodes), *(f"{number:.6g}" for number in numbers)]
 
 
-def main(folder, steps="200k", episodes="200"):
+def main(folder, steps="200k", episodes="200", only=None, starts="as drawn"):
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     table, apart = folder / "returns.csv", []
     rows = list(csv.reader(table.open()))[1:] if table.exists() else []
+    looks = [(1, int(episodes))] if only else [(0, int(episodes)), (1, 10 * int(episodes))]
     for task, name in TASKS.items():
+        if only not in (None, task):
+            continue
         run = folder / task
         if not (run / "policy.safetensors").exists():
             options = ["--algorithm", "ppo", "--steps", steps, "--seed", "1", "--no-report", "--quiet", "-o", run]
             subprocess.run([os.environ.get("WR2L", "wr2l"), "train", task, *options], check=True)
         for physics in ["mujoco"] + ["lanes"] * (task in ON_LANES):
-            for seed, count in enumerate([int(episodes), 10 * int(episodes)]):
-                done = [row for row in rows if row[:4] == [task, physics, str(seed), str(count)]]
-                row = done[0] if done else compared(run, name, physics, seed, count)
+            for seed, count in looks:
+                done = [row for row in rows if row[:5] == [task, physics, starts, str(seed), str(count)]]
+                row = done[0] if done else compared(run, name, physics, starts, seed, count)
                 rows += [row] * (not done)
-                rows.sort(key=lambda row: (list(TASKS).index(row[0]), row[1], int(row[2])))
+                rows.sort(key=lambda row: (list(TASKS).index(row[0]), row[1], row[2], int(row[3])))
                 with table.open("w", newline="") as file:
                     csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
                 difference, low, high = map(float, row[-3:])
-                print(f"{task} on {physics}: {row[4]} and {row[7]}; apart {low:.3g} to {high:.3g}", flush=True)
+                print(f"{task} on {physics}: {row[5]} and {row[8]}; apart {low:.3g} to {high:.3g}", flush=True)
                 if abs(difference) > FAR / INTERVAL * (high - low) / 2:
                     apart.append(f"{task} on {physics}")
                 if low <= 0 <= high:
