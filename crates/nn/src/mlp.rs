@@ -2,6 +2,7 @@
 
 use crate::dots::Dots;
 use crate::error::NnError;
+use crate::gaussian::by_width;
 use crate::lanes::{InstructionSet, LANES};
 use crate::matmul::{MatMul, Matrix, Start};
 use crate::tanh::tanh_in_place;
@@ -139,6 +140,17 @@ fn layout(sizes: &[usize], layer_norm: bool) -> Vec<Layer> {
         norm: (layer_norm && l < last).then(|| Norm { gains: take(pair[1]), shifts: take(pair[1]) }),
     };
     sizes.windows(2).enumerate().map(layer).collect()
+}
+
+/// Adds rows to `sums`, one after the other; `N` is their length, or 0 if the compiler does not know it.
+fn add_rows<const N: usize>(rows: &[f32], sums: &mut [f32]) {
+    let width = if N == 0 { sums.len() } else { N };
+    let sums = &mut sums[..width];
+    for row in rows.chunks_exact(width) {
+        for j in 0..width {
+            sums[j] += row[j];
+        }
+    }
 }
 
 /// Width of a padded row: the next multiple of the vector length.
@@ -369,11 +381,7 @@ impl Mlp {
             }
             .into(self.instructions, &mut gradient[layer.weights.clone()], layer.inputs);
             let d_biases = &mut gradient[layer.biases.clone()];
-            for row in d_outputs.chunks_exact(layer.outputs) {
-                for (sum, d) in d_biases.iter_mut().zip(row) {
-                    *sum += d;
-                }
-            }
+            by_width!(d_biases.len(), N => add_rows::<N>(d_outputs, d_biases));
         }
         // dX = dY·Wᵀ
         let weights = Matrix { data: &params[layer.weights.clone()], stride: layer.inputs };

@@ -300,16 +300,14 @@ impl Policy {
         let PolicyCache { network, inverse_std, log_probs, entropies, .. } = cache;
         log_probs.clear();
         entropies.clear();
-        let rows = network.outputs().chunks_exact(self.network.outputs());
         match self.head {
             Head::Gaussian | Head::Bounded => {
                 let entropy = gaussian::entropy(log_std);
                 entropies.resize(network.rows(), entropy);
-                let actions = actions.chunks_exact(self.action_dim());
-                let log_prob = |(mean, action)| gaussian::log_prob(mean, log_std, inverse_std, action);
-                log_probs.extend(rows.zip(actions).map(log_prob));
+                gaussian::log_probs(network.outputs(), log_std, inverse_std, actions, log_probs);
             }
             Head::Categorical => {
+                let rows = network.outputs().chunks_exact(self.network.outputs());
                 for (logits, action) in rows.zip(actions) {
                     log_probs.push(categorical::log_prob(logits, choice(*action, logits.len())));
                     entropies.push(categorical::entropy(logits));
@@ -344,26 +342,19 @@ impl Policy {
         let (gradient, d_log_std) = gradient.split_at_mut(self.network.parameters());
         let PolicyCache { network, inverse_std, d_outputs, .. } = cache;
         d_outputs.resize(rows * outputs, 0.0);
-        for i in 0..rows {
-            let output = &network.outputs()[i * outputs..(i + 1) * outputs];
-            let action = &actions[i * width..(i + 1) * width];
-            let d_output = &mut d_outputs[i * outputs..(i + 1) * outputs];
-            let (d_log_prob, d_entropy) = (d_log_probs[i], d_entropies[i]);
-            match self.head {
-                Head::Gaussian | Head::Bounded => {
-                    gaussian::backward(
-                        output,
-                        inverse_std,
-                        action,
-                        d_log_prob,
-                        d_entropy,
-                        d_output,
-                        d_log_std,
-                    );
-                }
-                Head::Categorical => {
-                    let choice = choice(action[0], outputs);
-                    categorical::backward(output, choice, d_log_prob, d_entropy, d_output);
+        match self.head {
+            Head::Gaussian | Head::Bounded => {
+                let derivatives =
+                    gaussian::Derivatives { by_log_probs: d_log_probs, by_entropies: d_entropies };
+                let mean = network.outputs();
+                gaussian::backward(mean, inverse_std, actions, derivatives, d_outputs, d_log_std);
+            }
+            Head::Categorical => {
+                let of_rows =
+                    network.outputs().chunks_exact(outputs).zip(d_outputs.chunks_exact_mut(outputs));
+                for (i, (logits, d_logits)) in of_rows.enumerate() {
+                    let choice = choice(actions[i], outputs);
+                    categorical::backward(logits, choice, d_log_probs[i], d_entropies[i], d_logits);
                 }
             }
         }

@@ -130,9 +130,27 @@ impl Persist for CriticHalf {
 
 /// Gathers rows of a `[_, width]` array.
 fn gather(from: &[f32], width: usize, rows: &[u32], to: &mut Vec<f32>) {
-    to.clear();
-    for &row in rows {
-        to.extend_from_slice(&from[row as usize * width..][..width]);
+    // Rows are short: a call to copy each costs more than to copy it.
+    macro_rules! by_width {
+        ($($n:literal)*) => {
+            match width {
+                $($n => gather_fixed::<$n>(from.as_chunks().0, rows, to),)*
+                _ => {
+                    to.clear();
+                    for &row in rows {
+                        to.extend_from_slice(&from[row as usize * width..][..width]);
+                    }
+                }
+            }
+        };
+    }
+    by_width!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32);
+}
+
+fn gather_fixed<const N: usize>(from: &[[f32; N]], rows: &[u32], to: &mut Vec<f32>) {
+    to.resize(rows.len() * N, 0.0);
+    for (to, &row) in to.as_chunks_mut::<N>().0.iter_mut().zip(rows) {
+        *to = from[row as usize];
     }
 }
 
@@ -276,12 +294,13 @@ impl CriticHalf {
 
 /// Gathers what the critic sees of some states: the policy's `width` inputs and `dim` dynamics parameters each.
 fn see(states: States<'_>, width: usize, dim: usize, rows: &[u32], to: &mut Vec<f32>) {
+    if dim == 0 {
+        return gather(states.inputs, width, rows, to);
+    }
     to.clear();
     for row in rows.iter().map(|&row| row as usize) {
         to.extend_from_slice(&states.inputs[row * width..][..width]);
-        if dim > 0 {
-            to.extend_from_slice(&states.dynamics[row * dim..][..dim]);
-        }
+        to.extend_from_slice(&states.dynamics[row * dim..][..dim]);
     }
 }
 
@@ -348,6 +367,18 @@ mod tests {
             advantages: draw(n),
             returns: draw(n),
             ..Samples::default()
+        }
+    }
+
+    #[test]
+    fn rows_of_every_width_are_gathered() {
+        for width in 1..=40 {
+            let from: Vec<f32> = (0..7 * width).map(|i| i as f32).collect();
+            let mut to = vec![f32::NAN; 3];
+            gather(&from, width, &[6, 0, 3, 3], &mut to);
+            let expected: Vec<f32> =
+                [6, 0, 3, 3].iter().flat_map(|row| from[row * width..][..width].to_vec()).collect();
+            assert_eq!(to, expected, "{width}");
         }
     }
 
