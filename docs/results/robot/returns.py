@@ -1,12 +1,13 @@
 """Returns of one trained policy on either side: tasks after Gymnasium's here, and Gymnasium's own.
 
-    python returns.py FOLDER [STEPS EPISODES [TASK [unit]]]
+    python returns.py FOLDER [STEPS EPISODES [TASK [STARTS [SEED]]]]
 
 Trains a policy a task in FOLDER by the `wr2l` that the environment names in WR2L, evaluates it here by `wr2l evaluate` and
 in Gymnasium by the block of README.md, and writes FOLDER/returns.csv. A difference whose interval is without 0 is looked at
 again in ten times as many other episodes; one that is far away is an error. What is in the table is not done again. With a TASK,
-that task alone in other episodes; with `unit`, quaternions where Gymnasium's episodes start are divided by their length.
-Needs gymnasium, mujoco and safetensors.
+that task alone, in the episodes of SEED (1); STARTS are `drawn`, or `unit`: quaternions where Gymnasium's episodes start are
+divided by their length. With `replay` for STARTS, Gymnasium's episodes are played again here by `wr2l simulate`, from the same
+states with the same actions, and what differs is printed. Needs gymnasium, mujoco and safetensors.
 """
 
 import csv
@@ -95,6 +96,37 @@ def played(run, name, starts, seed, episodes):
     return [statistics.mean(returns), statistics.stdev(returns) / episodes**0.5, statistics.mean(lengths)]
 
 
+def replayed(run, name, seed, episodes):
+    """The largest differences of states, observations, rewards and ends between Gymnasium's episodes and the same ones here."""
+    actor, env = policy(run / "policy.safetensors"), gymnasium.make(name)
+    state, actions, out = (run.parent / f"replay-{part}.csv" for part in ("state", "actions", "out"))
+    options = ["--initial-state", state, "--actions", actions, "--ignore-termination", "--force", "-o", out]
+    command = [os.environ.get("WR2L", "wr2l"), "simulate", run.name, "--physics", "mujoco", *options]
+    largest, steps, most = np.zeros(4), 0, 0
+    for episode in range(episodes):
+        observation, _ = env.reset(seed=1_000_000 * seed + episode)
+        actor.begin()
+        start, acted, theirs, over = env.unwrapped.state_vector(), [], [], False
+        while not over:
+            acted.append(actor.act(observation))
+            observation, reward, terminated, truncated, _ = env.step(acted[-1])
+            theirs.append([*env.unwrapped.state_vector(), *observation, reward, terminated])
+            over = terminated or truncated
+        for path, rows in ((state, [start]), (actions, acted)):
+            np.savetxt(path, rows, delimiter=",", fmt="%.17g")
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        # Without the number of the step, and whether the time is over.
+        ours = np.loadtxt(out, delimiter=",", skiprows=1, ndmin=2)[:, 1:-1]
+        assert ours.shape == np.shape(theirs), (ours.shape, np.shape(theirs))
+        apart = np.abs(ours - theirs).max(axis=0)
+        parts = np.split(apart, [len(start), len(start) + len(observation), -1])
+        largest = np.maximum(largest, [part.max() for part in parts])
+        steps, most = steps + len(acted), max(most, len(acted))
+    names = ("states", "observations", "rewards", "ends")
+    found = ", ".join(f"{name} {number:.3g}" for name, number in zip(names, largest, strict=True))
+    print(f"{run.name}: {episodes} episodes, {steps} steps, at most {most} in one; apart by at most: {found}", flush=True)
+
+
 def compared(run, name, physics, starts, seed, episodes):
     """A line of the table."""
     ours, theirs = evaluated(run, physics, seed, episodes), played(run, name, starts, seed, episodes)
@@ -103,12 +135,13 @@ def compared(run, name, physics, starts, seed, episodes):
     return [run.name, physics, starts, str(seed), str(episodes), *(f"{number:.6g}" for number in numbers)]
 
 
-def main(folder, steps="200k", episodes="200", only=None, starts="as drawn"):
+def main(folder, steps="200k", episodes="200", only=None, starts="drawn", seed="1"):
+    starts = "as drawn" if starts == "drawn" else starts
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     table, apart = folder / "returns.csv", []
     rows = list(csv.reader(table.open()))[1:] if table.exists() else []
-    looks = [(1, int(episodes))] if only else [(0, int(episodes)), (1, 10 * int(episodes))]
+    looks = [(int(seed), int(episodes))] if only else [(0, int(episodes)), (1, 10 * int(episodes))]
     for task, name in TASKS.items():
         if only not in (None, task):
             continue
@@ -116,6 +149,9 @@ def main(folder, steps="200k", episodes="200", only=None, starts="as drawn"):
         if not (run / "policy.safetensors").exists():
             options = ["--algorithm", "ppo", "--steps", steps, "--seed", "1", "--no-report", "--quiet", "-o", run]
             subprocess.run([os.environ.get("WR2L", "wr2l"), "train", task, *options], check=True)
+        if starts == "replay":
+            replayed(run, name, int(seed), int(episodes))
+            continue
         for physics in ["mujoco"] + ["lanes"] * (task in ON_LANES):
             for seed, count in looks:
                 done = [row for row in rows if row[:5] == [task, physics, starts, str(seed), str(count)]]
