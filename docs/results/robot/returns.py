@@ -37,7 +37,7 @@ TASKS = {
 }
 # What the batched engine moves, too.
 ON_LANES = ["swimmer"]
-COLUMNS = ["task", "physics", "starts", "seed", "episodes", "ours_mean", "ours_se", "ours_length"]
+COLUMNS = ["task", "ours_on", "starts", "seed", "episodes", "ours_mean", "ours_se", "ours_length"]
 COLUMNS += ["gymnasium_mean", "gymnasium_se", "gymnasium_length", "difference", "low", "high"]
 # Standard errors in a 95 % interval, and how many are no accident in any of eight comparisons: one in a thousand runs.
 INTERVAL, FAR = 1.96, 3.8
