@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use thiserror::Error;
-use wr2l_rl::{Actor, EpisodeJob, EpisodeOptions, EpisodeResult, Executor, Threads};
+use wr2l_rl::{Actor, EpisodeJob, EpisodeOptions, EpisodeResult, Executor, Threads, episodes_while};
 use wr2l_rng::{Purpose, StreamKey};
 use wr2l_robust::RobustError;
 use wr2l_sim::{DynamicsSpace, Outcome, Physics, SimError, SimSpec, Simulator, Task};
@@ -175,15 +175,16 @@ pub fn evaluate_on(
     let at_a_time = (32 * executor.places()).div_ceil(episodes);
     let mut done = total - missing.len();
     for chunk in missing.chunks(at_a_time) {
-        if progress(Progress { done, total }).is_break() {
-            return Err(EvaluationError::Interrupted { done, total });
-        }
         let z: Vec<f64> = chunk.iter().flat_map(|&i| space.normalised(&phi[i * dim..][..dim])).collect();
         let jobs: Vec<EpisodeJob> = (0..chunk.len())
             .flat_map(|system| (0..episodes).map(move |episode| job(system, episode, options.seed)))
             .collect();
         let run = EpisodeOptions { stochastic: options.stochastic, discount: 1.0 };
-        let results = executor.episodes(subject.actor, &z, &jobs, run)?;
+        let mut go_on = || progress(Progress { done, total });
+        let results = match episodes_while(executor, subject.actor, &z, &jobs, run, &mut go_on) {
+            Err(SimError::Interrupted) => return Err(EvaluationError::Interrupted { done, total }),
+            results => results?,
+        };
         let rows = chunk.iter().zip(results.chunks(episodes)).map(|(&i, results)| {
             let episodes: Vec<Episode> =
                 results.iter().map(|result| episode(simulator.spec(), result)).collect();
@@ -356,6 +357,26 @@ mod tests {
         let base: Vec<f64> = means(Evaluation::default());
         assert_ne!(base, means(Evaluation { seed: 1, ..Evaluation::default() }));
         assert_ne!(base, means(Evaluation { stochastic: true, ..Evaluation::default() }));
+    }
+
+    #[test]
+    fn nobody_waits_for_all_episodes_of_a_system_and_pieces_change_nothing() {
+        let actor = actor(4, 2);
+        let systems = systems(&["pole_half_length=2"]);
+        let mut asked = 0;
+        let mut stop = |_: Progress| {
+            asked += 1;
+            if asked > 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        // Long, if they were not in pieces.
+        let options = Evaluation { episodes: 2_000_000, ..Evaluation::default() };
+        let stopped = journalled(&actor, &systems, options, &mut Journal::none(), &mut stop);
+        assert!(matches!(stopped, Err(EvaluationError::Interrupted { done: 0, total: 2 })));
+        // More than one piece on one thread, one on sixteen.
+        let options = Evaluation { episodes: 1500, ..Evaluation::default() };
+        let [one, many] =
+            [1, 16].map(|threads| run(&actor, &systems, Evaluation { threads, ..options }).unwrap());
+        assert_eq!(text(&one), text(&many));
     }
 
     #[test]

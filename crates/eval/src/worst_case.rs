@@ -211,17 +211,18 @@ impl Objective for Returns<'_> {
     }
 
     fn evaluate(&mut self, points: &[f64], draw: u64) -> Result<Vec<f64>, RobustError> {
-        let done = self.spent.min(self.total);
-        if (self.progress)(Progress { done, total: self.total }).is_break() {
-            self.stopped = true;
-            // Noticed by `stopped` before anybody reads it.
-            return Err(RobustError::Dimension { what: "interrupted search", expected: 0, got: 0 });
-        }
+        let (done, total) = (self.spent.min(self.total), self.total);
+        let (progress, stopped) = (&mut self.progress, &mut self.stopped);
+        let mut go_on = || {
+            let answer = progress(Progress { done, total });
+            *stopped |= answer.is_break();
+            answer
+        };
         // As in training: undiscounted here, and diverging physics never looks like a bad return.
         let mut returns =
             SimulatedReturn::new(self.executor, self.actor, self.episodes, 1.0, self.seed, self.turn)
                 .with_stochastic(self.stochastic);
-        let values = returns.evaluate(points, draw);
+        let values = returns.evaluate_while(points, draw, &mut go_on);
         self.spent += points.len() / self.dim() * self.episodes;
         values
     }
@@ -379,6 +380,19 @@ mod tests {
             let stopped = find(short(), options, &mut Journal::none(), &mut stop);
             assert!(matches!(stopped, Err(EvaluationError::Interrupted { .. })), "after {most}: {stopped:?}");
         }
+    }
+
+    #[test]
+    fn nobody_waits_for_all_episodes_that_the_worst_of_several_is_looked_for_over() {
+        let many = Evaluation { episodes: 2_000_000, ..Evaluation::default() };
+        let mut after = 0;
+        // Counts on from when the budget is spent.
+        let mut stop = |p: Progress| {
+            after += usize::from(p.done == p.total || p.done > 40);
+            if after > 20 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let stopped = find(short(), many, &mut Journal::none(), &mut stop);
+        assert!(matches!(stopped, Err(EvaluationError::Interrupted { .. })), "{stopped:?}");
     }
 
     #[test]

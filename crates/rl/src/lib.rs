@@ -31,7 +31,7 @@ pub use ddpg::exploration::{NoiseConfig, NoiseKind};
 pub use error::RlError;
 pub use executor::{
     EpisodeJob, EpisodeOptions, EpisodeResult, Executor, StepsFrom, StopFlag, Threads, Trajectory,
-    TransitionError,
+    TransitionError, episodes_while,
 };
 pub use gae::generalised_advantages;
 pub use learner::{Experience, Improvement, Learner, Mixing, Opposition, PhaseSeconds, Skip};

@@ -1,6 +1,8 @@
 //! Transitions and returns as a simulator gives them.
 
-use wr2l_rl::{Actor, EpisodeJob, EpisodeOptions, Executor, StepsFrom, TransitionError};
+use std::ops::ControlFlow;
+
+use wr2l_rl::{Actor, EpisodeJob, EpisodeOptions, Executor, StepsFrom, TransitionError, episodes_while};
 use wr2l_rng::{Purpose, StreamKey};
 use wr2l_sim::Outcome;
 
@@ -143,6 +145,34 @@ impl Objective for SimulatedReturn<'_> {
     }
 
     fn evaluate(&mut self, points: &[f64], draw: u64) -> Result<Vec<f64>, RobustError> {
+        self.run(points, draw, None)
+    }
+
+    fn simulator_steps(&self) -> u64 {
+        self.simulator_steps
+    }
+}
+
+impl SimulatedReturn<'_> {
+    /// [`Objective::evaluate`], which `go_on` may stop every so many episodes.
+    ///
+    /// # Errors
+    /// As [`Objective::evaluate`]; [`SimError::Interrupted`](wr2l_sim::SimError::Interrupted) if `go_on` broke.
+    pub fn evaluate_while(
+        &mut self,
+        points: &[f64],
+        draw: u64,
+        go_on: &mut dyn FnMut() -> ControlFlow<()>,
+    ) -> Result<Vec<f64>, RobustError> {
+        self.run(points, draw, Some(go_on))
+    }
+
+    fn run(
+        &mut self,
+        points: &[f64],
+        draw: u64,
+        go_on: Option<&mut dyn FnMut() -> ControlFlow<()>>,
+    ) -> Result<Vec<f64>, RobustError> {
         let (dim, episodes) = (self.dim(), self.episodes);
         let fitted;
         let points = match self.ball {
@@ -163,7 +193,10 @@ impl Objective for SimulatedReturn<'_> {
                 action: key(Purpose::ReturnAction, i % episodes),
             })
             .collect();
-        let results = self.executor.episodes(self.actor, points, &jobs, self.options)?;
+        let results = match go_on {
+            None => self.executor.episodes(self.actor, points, &jobs, self.options)?,
+            Some(go_on) => episodes_while(self.executor, self.actor, points, &jobs, self.options, go_on)?,
+        };
         let mut values = Vec::with_capacity(points.len() / dim);
         for (row, results) in results.chunks_exact(episodes).enumerate() {
             let (mut sum, mut sound) = (0.0, 0);
@@ -185,9 +218,5 @@ impl Objective for SimulatedReturn<'_> {
             values.push(sum / sound as f64);
         }
         Ok(values)
-    }
-
-    fn simulator_steps(&self) -> u64 {
-        self.simulator_steps
     }
 }

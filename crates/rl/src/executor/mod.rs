@@ -7,6 +7,7 @@ mod trajectory;
 mod transition;
 
 use std::fmt;
+use std::ops::ControlFlow;
 
 use wr2l_rng::StreamKey;
 use wr2l_sim::{DynamicsSpace, SimError, SimSpec, Simulator};
@@ -112,4 +113,33 @@ pub trait Executor: fmt::Debug + Send {
     fn space(&self) -> &DynamicsSpace {
         self.simulator().space()
     }
+}
+
+/// Episodes a place that are run between two questions whether to go on: many enough that no place idles for long.
+const EPISODES_AT_A_TIME: usize = 64;
+
+/// [`Executor::episodes`] in pieces, with the same results. Before each piece `go_on` may stop it: however many episodes are asked
+/// for, whoever wants to stop them does not wait for all.
+///
+/// # Errors
+/// As [`Executor::episodes`]; [`SimError::Interrupted`] if `go_on` broke.
+///
+/// # Panics
+/// As [`Executor::episodes`].
+pub fn episodes_while(
+    executor: &mut dyn Executor,
+    actor: &Actor,
+    z: &[f64],
+    jobs: &[EpisodeJob],
+    options: EpisodeOptions,
+    go_on: &mut dyn FnMut() -> ControlFlow<()>,
+) -> Result<Vec<EpisodeResult>, SimError> {
+    let mut results = Vec::with_capacity(jobs.len());
+    for jobs in jobs.chunks(EPISODES_AT_A_TIME * executor.places().max(1)) {
+        if go_on().is_break() {
+            return Err(SimError::Interrupted);
+        }
+        results.extend(executor.episodes(actor, z, jobs, options)?);
+    }
+    Ok(results)
 }
