@@ -24,6 +24,7 @@ ROLLOUT_GOAL = {"hopper": 60, "walker2d": 50, "half-cheetah": 40}
 PEER = {
     "mujoco": "bare mj_step",
     "envpool": "EnvPool",
+    "batch": "mujoco.batch",
     "torch": "PyTorch, 1 thread",
     "sb3": "Stable-Baselines3",
     "wr2l": "wr2l, 1 thread",
@@ -40,6 +41,8 @@ def rows():
         yield f"rollout on two threads, MuJoCo: {task}", f"rollout/{task}/mujoco/2", f"wr2l/rollout/{task}/mujoco/1", 1.9
     for task in MUJOCO_TASKS:
         yield f"rollout with policy, MuJoCo: {task}", f"rollout/{task}/mujoco/2", f"envpool/{task}/2", 1.4
+    for task in MUJOCO_TASKS:
+        yield f"rollout with policy, MuJoCo: {task}", f"rollout/{task}/mujoco/2", f"batch/{task}/2", 1
     for task in MUJOCO_TASKS:
         goal = PHYSICS_GOAL[task] / share if task in PHYSICS_GOAL else None
         yield f"physics alone, planar: {task}", f"simulate/{task}/planar/1", f"mujoco/{task}", goal

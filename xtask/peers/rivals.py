@@ -4,6 +4,7 @@ Called by `compare.py`, which keeps one such process per kind, so that imports a
 work for about as many seconds as the first argument says. The kinds:
 
 mujoco/TASK             environment steps/s that bare `mj_step` allows: random actions, frame skip, Gymnasium's resets
+batch/TASK/THREADS      environment steps/s of MuJoCo's own batch: random actions, frame skip, Gymnasium's resets
 envpool/TASK/THREADS    environment steps/s of EnvPool under ready-made random actions
 torch/update/MINIBATCH  microseconds of one PPO update in PyTorch, on one thread
 sb3/ddpg/WIDTH          microseconds of one gradient step of its DDPG, on one thread: two layers, batches of as many
@@ -30,10 +31,11 @@ ENVIRONMENTS = {
 
 
 def healthy(task, qpos):
+    """Of one robot's positions, or of many, `[nq, robots]`."""
     if task == "hopper":
-        return qpos[1] > 0.7 and abs(qpos[2]) < 0.2
+        return (qpos[1] > 0.7) & (abs(qpos[2]) < 0.2)
     if task == "walker2d":
-        return 0.8 < qpos[1] < 2.0 and abs(qpos[2]) < 1.0
+        return (qpos[1] > 0.8) & (qpos[1] < 2.0) & (abs(qpos[2]) < 1.0)
     if task == "inverted-pendulum":
         return abs(qpos[1]) < 0.2
     return True
@@ -67,6 +69,42 @@ def mujoco_steps(task):
             steps += 1
             since_reset += 1
         return steps / spent
+
+    return sample
+
+
+def batch_steps(task, threads):
+    """`mujoco.batch`: 64 robots at a time, actions that lie ready, and those that fell put back in one call."""
+    import gymnasium
+    import mujoco
+    import mujoco.batch
+    import numpy as np
+
+    file, skip, noise = FILES[task]
+    folder = pathlib.Path(gymnasium.__file__).parent / "envs/mujoco/assets"
+    model = mujoco.MjModel.from_xml_path(str(folder / file))
+    robots, rng = 64, np.random.default_rng(0)
+    batch = mujoco.batch.Batch(model, nsim=robots, nthread=int(threads))
+    qpos, qvel, ctrl = batch.bind("qpos"), batch.bind("qvel"), batch.bind("ctrl")
+    low, high = model.actuator_ctrlrange.T
+    actions = rng.uniform(low, high, (256, robots, model.nu))
+    age = np.full(robots, 1000)
+
+    def sample():
+        start, done = time.perf_counter(), 0
+        while time.perf_counter() - start < SECONDS:
+            for _ in range(8):
+                fallen = np.flatnonzero((age == 1000) | np.logical_not(healthy(task, qpos.T)))
+                if len(fallen):
+                    batch.reset(ids=fallen, stage=0)
+                    qpos[fallen] += rng.uniform(-noise, noise, (len(fallen), model.nq))
+                    qvel[fallen] += rng.uniform(-noise, noise, (len(fallen), model.nv))
+                    age[fallen] = 0
+                ctrl[:] = actions[done % 256]
+                batch.step(nstep=skip)
+                age[:] += 1
+                done += 1
+        return done * robots / (time.perf_counter() - start)
 
     return sample
 
@@ -200,6 +238,7 @@ def sb3_ddpg(width):
 
 KINDS = {
     "mujoco": mujoco_steps,
+    "batch": batch_steps,
     "envpool": envpool_steps,
     "torch/update": torch_update,
     "sb3/ppo": sb3_training,
