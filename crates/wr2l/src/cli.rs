@@ -176,9 +176,9 @@ pub(crate) struct TrainArgs {
     /// The task: its name, or its file (TOML); may come from the experiment file instead.
     #[arg(value_parser = names::task(), required_unless_present = "plan")]
     pub(crate) task: Option<String>,
-    /// wr2l, wr2l-paper, ppo, ppo-uniform, ppo-boundary, trpo, ddpg, td3, epopt, rarl, pr-mdp, nr-mdp, or by their
-    /// authors' numbers rarl-authors, pr-mdp-authors or nr-mdp-authors [default: wr2l; on half-cheetah, where nothing is
-    /// named, with the adversary population].
+    /// wr2l-population (several worst cases at once), wr2l (one), wr2l-paper, ppo, ppo-uniform, ppo-boundary, trpo, ddpg,
+    /// td3, epopt, rarl, pr-mdp, nr-mdp, or by their authors' numbers rarl-authors, pr-mdp-authors or nr-mdp-authors
+    /// [default: wr2l-population].
     #[arg(long, value_name = "NAME")]
     pub(crate) algorithm: Option<String>,
     /// Another learner than the algorithm's.
@@ -216,9 +216,9 @@ pub(crate) struct TrainArgs {
 /// Go on with a run that was stopped, killed or lost its machine: the result is, bit for bit, that of a run that never
 /// stopped.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:  wr2l resume runs/hopper-wr2l-s0\n           \
-                        wr2l resume runs/hopper-wr2l-s0 --steps 2M               # more steps than it was planned for\n           \
-                        wr2l resume runs/hopper-wr2l-s0 --accept-changed-plan   # after editing its plan.toml")]
+#[command(after_help = "Examples:  wr2l resume runs/hopper-wr2l-population-s0\n           \
+                        wr2l resume runs/hopper-wr2l-population-s0 --steps 2M               # more steps than it was planned for\n           \
+                        wr2l resume runs/hopper-wr2l-population-s0 --accept-changed-plan   # after editing its plan.toml")]
 pub(crate) struct ResumeArgs {
     /// The run folder.
     #[arg(value_name = "RUN")]
@@ -247,7 +247,7 @@ pub(crate) struct ResumeArgs {
 /// Empty where there is no value. docs/evaluation.md defines them.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:  wr2l evaluate runs/hopper-wr2l-s0 --sweep torso_density=500:3000:11\n           \
+    after_help = "Examples:  wr2l evaluate runs/hopper-wr2l-population-s0 --sweep torso_density=500:3000:11\n           \
                         wr2l evaluate runs/a runs/b --sweep torso_density=500:3000:11 --sweep friction=0.5:3:11 -o compare\n           \
                         wr2l evaluate runs/a runs/b --random 1000 -o compare\n           \
                         wr2l evaluate runs/a --worst-case --within ball"
@@ -349,7 +349,7 @@ pub(crate) enum Within {
 /// the robot under some of the evaluated dynamics. It shows the tables in the runs' own folders, and those in the
 /// folders named by --results.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:  wr2l report runs/hopper-wr2l-s0 -o report.html\n           \
+#[command(after_help = "Examples:  wr2l report runs/hopper-wr2l-population-s0 -o report.html\n           \
                         wr2l report runs/a runs/b --results compare -o report.html")]
 pub(crate) struct ReportArgs {
     /// Run folders or policy files.

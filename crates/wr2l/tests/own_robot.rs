@@ -136,7 +136,7 @@ fn a_word_of_the_command_line_varies_what_the_file_does_not_name() {
 fn a_check_shows_what_is_paid_and_doubts_what_is_odd() {
     let folder = folder();
     let checked = folder.done("check walk.toml");
-    for words in ["effort", "mean", "idle", "wr2l train walk.toml: wr2l for"] {
+    for words in ["effort", "mean", "idle", "wr2l train walk.toml: wr2l-population for"] {
         assert!(checked.contains(words), "{words}: {checked}");
     }
     let odd = folder.read("walk.toml")

@@ -61,7 +61,7 @@ fn block() -> String {
     let mut blocks = text.split("```python\n").skip(1).map(|rest| rest.split("```").next().unwrap());
     let block = blocks.find(|block| block.contains("policy.safetensors")).unwrap();
     assert!(blocks.next().is_none(), "one block acts");
-    block.replace("\"runs/hopper-wr2l-s0/policy.safetensors\"", "sys.argv[1]")
+    block.replace("\"runs/hopper-wr2l-population-s0/policy.safetensors\"", "sys.argv[1]")
 }
 
 /// Acts on the observations of two episodes, and prints the actions as JSON.

@@ -49,7 +49,7 @@ def policy(path):
     blocks = [rest.split("```")[0] for rest in readme.split("```python\n")[1:]]
     [block] = [block for block in blocks if "policy.safetensors" in block]
     names = {}
-    exec(block.replace('"runs/hopper-wr2l-s0/policy.safetensors"', repr(str(path))), names)
+    exec(block.replace('"runs/hopper-wr2l-population-s0/policy.safetensors"', repr(str(path))), names)
     return names["policy"]
 
 

@@ -43,7 +43,7 @@ use earlier::{Whole, whole};
 use keys::{leaves, lookup, remove};
 use layers::{Complaint, resolve};
 use messages::readable;
-use preset::{defaults, usual_adversary};
+use preset::defaults;
 use sheet::Sheet;
 
 /// Everything that determines a run. The same plan gives the same policy, byte for byte, on machines with the same
@@ -159,29 +159,31 @@ impl Plan {
         if let Some((layer, from)) = last("from") {
             begin_with(layer, from).map_err(|complaint| layer.complain(complaint))?;
         }
-        let algorithm = match last("algorithm") {
-            Some((layer, value)) => {
-                read(value).map_err(|message| layer.complain(Complaint::new("algorithm", message)))?
-            }
-            // The preset of whom else is named, so that its defaults fit; mistakes in the names are found below.
-            None => {
-                let named = |key: &str| last(key).and_then(|(_, value)| value.as_str());
-                Algorithm::of(named("learner"), named("adversary.kind"))
-            }
-        };
         // Mistakes in the names, and in the number, are found below.
+        let named = |key: &str| last(key).and_then(|(_, value)| value.as_str());
         let steps = last("steps").and_then(|(_, value)| whole_number(value));
         let learner = last("learner").and_then(|(_, value)| read(value).ok());
-        let adversary = match (last("adversary.kind"), last("algorithm")) {
-            (Some((_, value)), _) => read(value).ok(),
-            (None, Some(_)) => None,
-            (None, None) => usual_adversary(&*task, learner).filter(|usual| {
-                // Whoever sets an option that it does not read, and the preset's own adversary does, means that one.
-                let [preset, with] =
-                    [None, Some(*usual)].map(|who| Self::preset_for(algorithm, learner, who, &task, steps));
+        let adversary = last("adversary.kind").and_then(|(_, value)| read(value).ok());
+        let (algorithm, adversary) = match (last("algorithm"), named("adversary.kind")) {
+            (Some((layer, value)), _) => {
+                let named =
+                    read(value).map_err(|message| layer.complain(Complaint::new("algorithm", message)));
+                (named?, adversary)
+            }
+            // The preset of whom else is named, so that its defaults fit.
+            (None, Some(name)) => (Algorithm::of(named("learner"), name), adversary),
+            (None, None) => {
+                let (usual, adversary) = Algorithm::usual(&*task, learner);
+                // Whoever sets an option that it does not have, and WR²L's own search does, means that one.
+                let [plain, with] = [(Algorithm::Wr2l, None), (usual, Some(adversary))]
+                    .map(|(preset, who)| Self::preset_for(preset, learner, who, &task, steps));
+                let has = |plan: &Self, key: &str| plan.get(key).is_some();
                 let keys = layers.iter().flat_map(|layer| leaves(layer.table()));
-                !keys.into_iter().any(|(key, _)| !with.reads(&key) && preset.reads(&key))
-            }),
+                match keys.into_iter().any(|(key, _)| has(&plain, &key) && !has(&with, &key)) {
+                    true => (Algorithm::Wr2l, None),
+                    false => (usual, Some(adversary)),
+                }
+            }
         };
         let defaults = defaults(algorithm, learner, adversary, &task, steps);
         let wholes: Vec<Option<Whole>> = layers.iter().map(|layer| whole(layer, &defaults)).collect();

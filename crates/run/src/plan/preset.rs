@@ -28,9 +28,11 @@ pub enum Algorithm {
     PpoUniform,
     /// PPO under random points of the ball's boundary: the control for what the search adds.
     PpoBoundary,
-    /// Wasserstein Robust Reinforcement Learning.
-    #[default]
+    /// Wasserstein Robust Reinforcement Learning, with one worst case at a time.
     Wr2l,
+    /// The same with several worst cases at once, beside the reference.
+    #[default]
+    Wr2lPopulation,
     /// The same as the paper prints it: `--paper`.
     Wr2lPaper,
     /// TRPO at the reference dynamics.
@@ -57,11 +59,12 @@ pub enum Algorithm {
 
 impl Algorithm {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Ppo,
         Self::PpoUniform,
         Self::PpoBoundary,
         Self::Wr2l,
+        Self::Wr2lPopulation,
         Self::Wr2lPaper,
         Self::Trpo,
         Self::Ddpg,
@@ -82,6 +85,7 @@ impl Algorithm {
             Self::PpoUniform => "ppo-uniform",
             Self::PpoBoundary => "ppo-boundary",
             Self::Wr2l => "wr2l",
+            Self::Wr2lPopulation => "wr2l-population",
             Self::Wr2lPaper => "wr2l-paper",
             Self::Trpo => "trpo",
             Self::Ddpg => "ddpg",
@@ -103,6 +107,7 @@ impl Algorithm {
             Self::PpoUniform => ("ppo", "uniform"),
             Self::PpoBoundary => ("ppo", "boundary"),
             Self::Wr2l | Self::Wr2lPaper => ("ppo", "wasserstein"),
+            Self::Wr2lPopulation => ("ppo", "population"),
             Self::Trpo => ("trpo", "nominal"),
             Self::Ddpg => ("ddpg", "nominal"),
             Self::Td3 => ("td3", "nominal"),
@@ -115,21 +120,33 @@ impl Algorithm {
     }
 
     /// The preset whose defaults fit a learner and an adversary of these names best: that of both, else that of the
-    /// adversary, else the default.
-    pub(super) fn of(learner: Option<&str>, adversary: Option<&str>) -> Self {
-        let Some(adversary) = adversary else { return Self::default() };
+    /// adversary, else plain WR²L.
+    pub(super) fn of(learner: Option<&str>, adversary: &str) -> Self {
         let plays = |preset: &Self| preset.players().1.as_str() == adversary;
         let both = |preset: &Self| plays(preset) && learner == Some(preset.players().0.as_str());
         let find = |fits: &dyn Fn(&Self) -> bool| Self::ALL.into_iter().find(|preset| fits(preset));
-        find(&both).or_else(|| find(&plays)).unwrap_or_default()
+        find(&both).or_else(|| find(&plays)).unwrap_or(Self::Wr2l)
     }
-}
 
-/// Who plays where neither an algorithm nor an adversary is named, if not the default preset's.
-pub(super) fn usual_adversary(task: &dyn AnyTask, learner: Option<LearnerKind>) -> Option<AdversaryKind> {
-    let learner = learner.unwrap_or(Algorithm::default().players().0).as_str();
-    let mut of_learner = task.usual().iter().filter(|usual| usual.learner.as_deref() == Some(learner));
-    of_learner.find_map(|usual| usual.set.get(KIND)?.clone().try_into().ok())
+    /// The preset of a plan that names neither an algorithm nor an adversary, and who plays against its learner: whom the
+    /// task names, else the default's; with another learner than the default's, which was not measured with it, plain WR²L's.
+    pub(super) fn usual(task: &dyn AnyTask, learner: Option<LearnerKind>) -> (Self, AdversaryKind) {
+        let (own, _) = Self::default().players();
+        let learner = learner.unwrap_or(own);
+        let mut of_learner = task
+            .usual()
+            .iter()
+            .filter(|usual| usual.learner.as_deref().is_none_or(|one| one == learner.as_str()));
+        let named =
+            of_learner.find_map(|usual| usual.set.get(KIND)?.clone().try_into::<AdversaryKind>().ok());
+        match named {
+            Some(adversary) => (Self::of(Some(learner.as_str()), adversary.as_str()), adversary),
+            None => {
+                let preset = if learner == own { Self::default() } else { Self::Wr2l };
+                (preset, preset.players().1)
+            }
+        }
+    }
 }
 
 /// The key that names the adversary. A task's usual value counts where nobody is named; a preset is one's own.

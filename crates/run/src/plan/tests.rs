@@ -184,27 +184,41 @@ fn with(settings: &[&str]) -> Result<Plan, SettingError> {
 }
 
 #[test]
-fn the_robot_that_cannot_fall_meets_several_worst_cases_unless_somebody_is_named() {
+fn several_worst_cases_at_once_are_usual_where_nobody_is_named() {
     let plays = |settings: &[&str]| {
         let plan = with(settings).unwrap();
-        (plan.method(), plan.get("ppo.critic_sees_dynamics") == Some(true.into()))
+        (plan.algorithm, plan.method(), plan.get("ppo.critic_sees_dynamics") == Some(true.into()))
     };
-    let is = |method: &str, told: bool| (method.to_owned(), told);
-    assert_eq!(plays(&["task=half-cheetah"]), is("ppo-population", true));
-    assert_eq!(plays(&["task=half-cheetah", "learner=ppo"]), is("ppo-population", true));
-    for named in [
-        "algorithm=wr2l",
-        "adversary.kind=wasserstein",
-        "adversary.worst_cases=4",
-        "adversary.phase_one.surrogate.budget=32",
-    ] {
-        assert_eq!(plays(&["task=half-cheetah", named]), is("wr2l", false));
+    let is = |algorithm, method: &str, told: bool| (algorithm, method.to_owned(), told);
+    let (several, one) = (Algorithm::Wr2lPopulation, Algorithm::Wr2l);
+    for task in TaskName::ALL {
+        let task = &*format!("task={task}");
+        assert_eq!(plays(&[task]), is(several, "wr2l-population", true), "{task}");
+        assert_eq!(plays(&[task, "learner=ppo"]), plays(&[task]));
+        assert_eq!(plays(&[task, "adversary.kind=population"]), plays(&[task]));
+        assert_eq!(plays(&[task, "algorithm=wr2l-population"]), plays(&[task]));
+        for named in [
+            "algorithm=wr2l",
+            "adversary.kind=wasserstein",
+            "adversary.worst_cases=4",
+            "adversary.phase_one.surrogate.budget=32",
+        ] {
+            assert_eq!(plays(&[task, named]), is(one, "wr2l", false), "{task} {named}");
+        }
     }
-    assert_eq!(plays(&["task=half-cheetah", "learner=td3"]), is("td3-wasserstein", false));
-    assert_eq!(plays(&["task=hopper"]), is("wr2l", false));
-    assert_eq!(plays(&["task=hopper", "adversary.kind=population"]), is("ppo-population", true));
+    assert_eq!(plays(&["task=half-cheetah", "learner=td3"]), is(one, "td3-wasserstein", false));
+    assert_eq!(plays(&["task=hopper", "adversary.kind=tail"]), is(one, "ppo-tail", false));
     let own = ["task=half-cheetah", "ppo.critic_sees_dynamics=false", "adversary.kind=population"];
-    assert_eq!(plays(&own), is("ppo-population", false));
+    assert_eq!(plays(&own), is(several, "wr2l-population", false));
+    // As plans of before the preset say it.
+    let before = ["task=hopper", "algorithm=wr2l", "adversary.kind=population"];
+    assert_eq!(plays(&before), is(one, "ppo-population", true));
+    let rest = |settings: &[&str]| {
+        let mut table = with(settings).unwrap().to_table();
+        table.remove("algorithm");
+        table
+    };
+    assert_eq!(rest(&before), rest(&["task=hopper"]));
 }
 
 #[test]

@@ -133,7 +133,8 @@ mod tests {
 
     #[test]
     fn a_plan_of_version_0_1_keeps_its_turns_however_short() {
-        let mut table = with(&["task=hopper", "ppo.lanes=64", "ppo.horizon=128"]).unwrap().to_table();
+        let mut table =
+            with(&["task=hopper", "algorithm=wr2l", "ppo.lanes=64", "ppo.horizon=128"]).unwrap().to_table();
         let adversary = table["adversary"].as_table_mut().unwrap();
         adversary.remove("lane_steps");
         adversary.insert("every".into(), 8_192.into());

@@ -13,7 +13,7 @@ use super::{Within, count, episodes, number, threads};
 /// mean and on that of the worst tenth need to know the lowest return that the task can give. docs/evaluation.md has the
 /// statements and their proofs.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:  wr2l certify runs/hopper-wr2l-s0\n           \
+#[command(after_help = "Examples:  wr2l certify runs/hopper-wr2l-population-s0\n           \
                         wr2l certify runs/a runs/b --within ball --systems 10k --lowest 0 -o certified")]
 pub(crate) struct CertifyArgs {
     /// Run folders or policy files.
