@@ -4,6 +4,7 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -38,6 +39,7 @@ impl Mpi {
         let launcher = match env::var_os(WRAPPER) {
             Some(wrapper) => Path::new(&wrapper).with_file_name("mpirun"),
             None => {
+                set(&place.join("etc/openmpi-mca-params.conf"), DEFAULTS)?;
                 variables.push((WRAPPER, place.join("bin/mpicc").into()));
                 place.join("bin/mpirun")
             }
@@ -53,6 +55,18 @@ impl Mpi {
             .envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }
+}
+
+/// What the MPI that is fetched does unless it is told otherwise. Open MPI's transport `btl/ofi`, which carries no messages
+/// between two sides, sleeps for a second when it finds no network of its kind.
+const DEFAULTS: &str = "btl = ^ofi\n";
+
+/// Writes a file that holds something else.
+fn set(file: &Path, text: &str) -> Result<(), Failure> {
+    if fs::read_to_string(file).is_ok_and(|found| found == text) {
+        return Ok(());
+    }
+    fs::write(file, text).map_err(|error| Failure(format!("{} cannot be written: {error}", file.display())))
 }
 
 const LIBCLANG: &str = "import clang, os; print(os.path.join(os.path.dirname(clang.__file__), 'native'))";
