@@ -42,6 +42,8 @@ pub(crate) struct MatMul<'a, const TRANSPOSED: bool> {
     pub(crate) a: Matrix<'a>,
     pub(crate) b: Matrix<'a>,
     pub(crate) start: Start<'a>,
+    /// Rows of C that are left as they are, before those that are computed.
+    pub(crate) first: usize,
     pub(crate) rows: usize,
     pub(crate) inner: usize,
     pub(crate) columns: usize,
@@ -50,9 +52,9 @@ pub(crate) struct MatMul<'a, const TRANSPOSED: bool> {
 impl<'a, const TRANSPOSED: bool> MatMul<'a, TRANSPOSED> {
     /// Computes the product into `c`, whose rows lie `c_stride` apart.
     pub(crate) fn into(self, instructions: InstructionSet, c: &mut [f32], c_stride: usize) {
-        let Self { rows, inner, columns, .. } = self;
+        let Self { first, rows, inner, columns, .. } = self;
         let packed_from = if instructions.is_wide() { PACKED_FROM_WIDE } else { PACKED_FROM };
-        if rows >= PACKED_ROWS && columns >= PACKED_COLUMNS && inner * columns >= packed_from {
+        if rows >= first + PACKED_ROWS && columns >= PACKED_COLUMNS && inner * columns >= packed_from {
             return instructions.run(Packed::<TRANSPOSED> { product: self, c, c_stride });
         }
         match self.b.stride {
@@ -81,8 +83,8 @@ impl<'a, const TRANSPOSED: bool> MatMul<'a, TRANSPOSED> {
         c: &mut [f32],
         c_stride: usize,
     ) {
-        let Self { start, rows, inner, columns, .. } = self;
-        instructions.run(Into::<_, _, TRANSPOSED> { a, b, start, rows, inner, columns, c, c_stride });
+        let Self { start, first, rows, inner, columns, .. } = self;
+        instructions.run(Into::<_, _, TRANSPOSED> { a, b, start, first, rows, inner, columns, c, c_stride });
     }
 }
 
@@ -102,7 +104,11 @@ pub fn product(
     assert_eq!(b.len(), inner * columns, "B");
     assert_eq!(c.len(), rows * columns, "C");
     let (a, b) = (Matrix { data: a, stride: inner }, Matrix { data: b, stride: columns });
-    MatMul::<false> { a, b, start: Start::Zero, rows, inner, columns }.into(instructions, c, columns);
+    MatMul::<false> { a, b, start: Start::Zero, first: 0, rows, inner, columns }.into(
+        instructions,
+        c,
+        columns,
+    );
 }
 
 /// A matrix, as the product reads it.
@@ -140,6 +146,7 @@ struct Into<'b, 'c, A, B, const TRANSPOSED: bool> {
     a: A,
     b: B,
     start: Start<'b>,
+    first: usize,
     rows: usize,
     inner: usize,
     columns: usize,
@@ -155,7 +162,7 @@ impl<'a, A: Rows<'a>, B: Rows<'a>, const TRANSPOSED: bool> Op for Into<'_, '_, A
     #[inline(always)]
     fn run<L: Lanes>(mut self, lanes: L) {
         let rows = self.rows;
-        let mut i = 0;
+        let mut i = self.first;
         if L::WIDTH > LANES && self.columns >= 4 * L::WIDTH && self.inner * self.columns <= NEAR {
             while i + 4 <= rows {
                 self.band::<L, 4, 4>(lanes, i);
@@ -292,14 +299,14 @@ impl<const TRANSPOSED: bool> Packed<'_, '_, TRANSPOSED> {
         lanes: L,
     ) {
         let Self { product, c, c_stride } = self;
-        let MatMul { b, start, rows, inner, columns, .. } = product;
+        let MatMul { b, start, first, rows, inner, columns, .. } = product;
         let mut panel: Panel<K, C> = [[0.0; C]; K];
         let mut tiles: [Panel<K, R>; T] = [[[0.0; R]; K]; T];
         for k in (0..inner).step_by(K) {
             let terms = (inner - k).min(K);
             // What later terms are added to is what the earlier ones left.
             let start = if k == 0 { start } else { Start::Destination };
-            for i in (0..rows).step_by(T * R) {
+            for i in (first..rows).step_by(T * R) {
                 let of_tiles = (i..rows.min(i + T * R)).step_by(R);
                 for (tile, i) in tiles.iter_mut().zip(of_tiles.clone()) {
                     product.pack(&mut tile[..terms], i, k);
@@ -460,17 +467,11 @@ mod tests {
                         (Matrix { data: &a, stride }, Matrix { data: &b, stride: columns });
                     let start = Start::Destination;
                     if transposed {
-                        MatMul::<true> { a: a_matrix, b: b_matrix, start, rows, inner, columns }.into(
-                            instructions,
-                            &mut c,
-                            columns,
-                        );
+                        MatMul::<true> { a: a_matrix, b: b_matrix, start, first: 0, rows, inner, columns }
+                            .into(instructions, &mut c, columns);
                     } else {
-                        MatMul::<false> { a: a_matrix, b: b_matrix, start, rows, inner, columns }.into(
-                            instructions,
-                            &mut c,
-                            columns,
-                        );
+                        MatMul::<false> { a: a_matrix, b: b_matrix, start, first: 0, rows, inner, columns }
+                            .into(instructions, &mut c, columns);
                     }
                     for i in 0..rows {
                         for j in 0..columns {

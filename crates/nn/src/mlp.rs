@@ -8,6 +8,7 @@ use crate::matmul::{MatMul, Matrix, Start};
 use crate::tanh::tanh_in_place;
 use std::ops::Range;
 
+mod halves;
 mod initial;
 mod layer_norm;
 pub(crate) mod layers;
@@ -95,8 +96,10 @@ pub struct MlpCache {
     inverse: Vec<Vec<f32>>,
     /// `[rows, outputs]`.
     outputs: Vec<f32>,
-    /// Gradients with respect to a hidden layer `[rows, padded width]`: the current one and the next one.
-    deltas: [Vec<f32>; 2],
+    /// Gradients with respect to the sums of each hidden layer, `[rows, padded width]`; two at least, for the tangents.
+    deltas: Vec<Vec<f32>>,
+    /// With layer normalisation, the same with respect to what comes out of it.
+    normal_deltas: Vec<Vec<f32>>,
     /// Weights of a hidden layer, `[outputs, padded inputs]`.
     transposed: Vec<f32>,
     /// Scratch of [`Mlp::tangent`].
@@ -229,6 +232,14 @@ impl Mlp {
         self.instructions
     }
 
+    /// What layer `l` sees of `inputs`.
+    fn seen_by<'a>(&self, l: usize, inputs: &'a [f32], activations: &'a [Vec<f32>]) -> Matrix<'a> {
+        match l.checked_sub(1) {
+            None => Matrix { data: inputs, stride: self.inputs() },
+            Some(below) => Matrix { data: &activations[below], stride: padded(self.layers[below].outputs) },
+        }
+    }
+
     fn output_layer(&self) -> &Layer {
         &self.layers[self.layers.len() - 1]
     }
@@ -250,7 +261,8 @@ impl Mlp {
             normalised: normal().map(|layer| vec![0.0; capacity * padded(layer.outputs)]).collect(),
             inverse: normal().map(|_| vec![0.0; capacity]).collect(),
             outputs: Vec::with_capacity(capacity * self.outputs()),
-            deltas: [vec![0.0; capacity * widest], vec![0.0; capacity * widest]],
+            deltas: vec![vec![0.0; capacity * widest]; hidden.len().max(2)],
+            normal_deltas: normal().map(|layer| vec![0.0; capacity * padded(layer.outputs)]).collect(),
             transposed: vec![0.0; transposed],
             tangents: Vec::new(),
         }
@@ -275,6 +287,7 @@ impl Mlp {
                 a: x,
                 b: Matrix { data: &params[layer.weights.clone()], stride: layer.outputs },
                 start: Start::Bias(&params[layer.biases.clone()]),
+                first: 0,
                 rows,
                 inner: layer.inputs,
                 columns: layer.outputs,
@@ -361,11 +374,8 @@ impl Mlp {
             assert_eq!(d_inputs.len(), inputs.len(), "gradient of the inputs");
         }
         let hidden = self.hidden_layers();
-        let MlpCache { activations, normalised, inverse, deltas: [delta, next], transposed, .. } = cache;
-        let x_of = |l: usize| match l.checked_sub(1) {
-            None => Matrix { data: inputs, stride: self.inputs() },
-            Some(below) => Matrix { data: &activations[below], stride: padded(hidden[below].outputs) },
-        };
+        let MlpCache { activations, normalised, inverse, deltas, normal_deltas, transposed, .. } = cache;
+        let x_of = |l: usize| self.seen_by(l, inputs, activations);
 
         let layer = self.output_layer();
         let d_y = Matrix { data: d_outputs, stride: layer.outputs };
@@ -375,6 +385,7 @@ impl Mlp {
                 a: d_y,
                 b: x_of(hidden.len()),
                 start: Start::Destination,
+                first: 0,
                 rows: layer.outputs,
                 inner: rows,
                 columns: layer.inputs,
@@ -390,6 +401,7 @@ impl Mlp {
                 a: d_y,
                 b: weights,
                 start: Start::Zero,
+                first: 0,
                 rows,
                 inner: layer.outputs,
                 columns: layer.inputs,
@@ -402,10 +414,12 @@ impl Mlp {
             }
             return;
         }
-        d_x(delta, padded(layer.inputs), d_y, weights, layer);
+        d_x(&mut deltas[hidden.len() - 1], padded(layer.inputs), d_y, weights, layer);
 
         for (l, layer) in hidden.iter().enumerate().rev() {
             let stride = padded(layer.outputs);
+            let (below, delta) = deltas.split_at_mut(l);
+            let delta = &mut delta[0];
             // Nobody asks for the gradient of the biases: it goes nowhere.
             let [d_biases, d_gains, d_shifts] = match &mut gradient {
                 Some(gradient) => layer.beside_weights(gradient),
@@ -437,6 +451,7 @@ impl Mlp {
                 }
             }
             if let Some(norm) = &layer.norm {
+                normal_deltas[l][..rows * stride].copy_from_slice(&delta[..rows * stride]);
                 self.instructions.run(Denormalise {
                     delta: &mut delta[..rows * stride],
                     stride,
@@ -454,6 +469,7 @@ impl Mlp {
                     a: x_of(l),
                     b: d_y,
                     start: Start::Destination,
+                    first: 0,
                     rows: layer.inputs,
                     inner: rows,
                     columns: layer.outputs,
@@ -471,9 +487,8 @@ impl Mlp {
                 stride: stride_x,
             });
             let weights = Matrix { data: transposed, stride: stride_x };
-            if l > 0 {
+            if let Some(next) = below.last_mut() {
                 d_x(next, stride_x, d_y, weights, layer);
-                std::mem::swap(delta, next);
             } else if let Some(d_inputs) = d_inputs.take() {
                 d_x(d_inputs, self.inputs(), d_y, weights, layer);
             }

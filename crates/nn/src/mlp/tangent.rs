@@ -43,7 +43,8 @@ impl Mlp {
         assert_eq!(direction.len(), self.parameters(), "direction");
         assert_eq!(inputs.len(), rows * self.inputs(), "inputs of another forward pass");
         assert_eq!(d_outputs.len(), rows * self.outputs(), "tangents of the outputs");
-        let MlpCache { activations, deltas: [d_x, d_y], tangents, .. } = cache;
+        let MlpCache { activations, deltas, tangents, .. } = cache;
+        let [d_x, d_y, ..] = deltas.as_mut_slice() else { unreachable!("a cache has two at least") };
         let mut x = Matrix { data: inputs, stride: self.inputs() };
         let moved = moved.map(|data| Matrix { data, stride: self.inputs() });
         for (l, layer) in self.hidden_layers().iter().enumerate() {
@@ -53,6 +54,7 @@ impl Mlp {
                     a,
                     b: Matrix { data: weights, stride: layer.outputs },
                     start,
+                    first: 0,
                     rows,
                     inner: layer.inputs,
                     columns: layer.outputs,
