@@ -27,9 +27,6 @@ const NAP: Duration = Duration::from_micros(50);
 const PATIENCE: Duration = Duration::from_millis(2);
 /// The shortest and the longest time without offers.
 const PAUSE: [Duration; 2] = [Duration::from_micros(200), Duration::from_millis(50)];
-/// How much longer the time without offers is than the one that was lost waiting: bounds the loss to a tenth.
-const PENANCE: u32 = 10;
-
 /// Nothing to do.
 const IDLE: u8 = 0;
 /// There is a job that nobody has begun.
@@ -40,6 +37,8 @@ const TAKEN: u8 = 2;
 const BROKEN: u8 = 3;
 /// There will be no more jobs.
 const CLOSED: u8 = 4;
+/// There will be no job for a while.
+const RESTING: u8 = 5;
 
 /// What the two threads share.
 #[derive(Debug)]
@@ -60,12 +59,52 @@ impl<T> Shared<T> {
     }
 }
 
+/// What the first thread has come to expect of the helper. Who keeps it from one piece of work to the next does not make the
+/// same experience again and again.
+#[derive(Debug)]
+pub(crate) struct Trust {
+    /// How much longer the time without offers is than the one that was lost waiting, which bounds the loss.
+    penance: u32,
+    /// When the helper missed the last job, if it missed it, and for how long it has missed all.
+    last: Option<Instant>,
+    missed: Duration,
+    pause: Duration,
+    /// No offers before this.
+    until: Option<Instant>,
+}
+
+impl Trust {
+    /// In a helper that was never seen, and that may cost one part in `penance` of the time.
+    pub(crate) fn new(penance: u32) -> Self {
+        Self { penance, last: None, missed: Duration::ZERO, pause: PAUSE[0], until: None }
+    }
+
+    /// The helper has missed a job that was offered then. Whether it is enough.
+    fn misses(&mut self, offered: Instant) -> bool {
+        self.missed += self.last.replace(offered).map_or(Duration::ZERO, |last| offered - last);
+        self.missed > PATIENCE
+    }
+
+    /// The helper was there in time.
+    fn grows(&mut self) {
+        (self.last, self.missed, self.pause) = (None, Duration::ZERO, PAUSE[0]);
+    }
+
+    /// There are no offers for a while, longer than the first thread has waited.
+    fn breaks(&mut self, waited: Duration) {
+        self.until = Some(Instant::now() + self.pause.max(self.penance * waited));
+        self.pause = (2 * self.pause).min(PAUSE[1]);
+        (self.last, self.missed) = (None, Duration::ZERO);
+    }
+}
+
 /// Runs `lead`, which may have `work` done on `job` by a second thread if `helped`.
 ///
 /// # Panics
 /// If `lead` or `work` does.
 pub(crate) fn with_helper<T: Send, R, W: Fn(&mut T) + Sync>(
     helped: bool,
+    trust: &mut Trust,
     job: T,
     work: W,
     lead: impl FnOnce(&mut Lead<'_, T, W>) -> R,
@@ -73,12 +112,12 @@ pub(crate) fn with_helper<T: Send, R, W: Fn(&mut T) + Sync>(
     let shared = Shared { state: AtomicU8::new(IDLE), job: Mutex::new(job) };
     let (shared, work) = (&shared, &work);
     if !helped {
-        return lead(&mut Lead::new(shared, work, None));
+        return lead(&mut Lead::new(shared, work, trust, None));
     }
     thread::scope(|scope| {
         let helper = scope.spawn(move || help(shared, work));
         let closing = Closing(&shared.state, helper.thread().clone());
-        let result = lead(&mut Lead::new(shared, work, Some(helper.thread().clone())));
+        let result = lead(&mut Lead::new(shared, work, trust, Some(helper.thread().clone())));
         drop(closing);
         helper.join().unwrap_or_else(|panic| resume_unwind(panic));
         result
@@ -159,7 +198,7 @@ fn help<T>(shared: &Shared<T>, work: &impl Fn(&mut T)) {
                 let now = Instant::now();
                 wait = Wait::new(now, now - begun, HELPER_AWAKE);
             }
-            _ if wait.is_long() => {
+            state if state == RESTING || wait.is_long() => {
                 // Returns at once if there was an offer since the last time.
                 thread::park();
                 wait = Wait::new(Instant::now(), Duration::ZERO, HELPER_AWAKE);
@@ -174,18 +213,14 @@ pub(crate) struct Lead<'a, T, W> {
     shared: &'a Shared<T>,
     work: &'a W,
     helper: Option<Thread>,
+    trust: &'a mut Trust,
     /// When the current job was offered, if it was.
     offered: Option<Instant>,
-    /// Since when the helper has missed all jobs.
-    missing: Option<Instant>,
-    pause: Duration,
-    /// No offers before this.
-    until: Option<Instant>,
 }
 
 impl<'a, T, W: Fn(&mut T)> Lead<'a, T, W> {
-    fn new(shared: &'a Shared<T>, work: &'a W, helper: Option<Thread>) -> Self {
-        Self { shared, work, helper, offered: None, missing: None, pause: PAUSE[0], until: None }
+    fn new(shared: &'a Shared<T>, work: &'a W, trust: &'a mut Trust, helper: Option<Thread>) -> Self {
+        Self { shared, work, helper, trust, offered: None }
     }
 
     /// Says by `set` what the next work on the job is, from now on or at the latest in [`Lead::settle`].
@@ -193,10 +228,10 @@ impl<'a, T, W: Fn(&mut T)> Lead<'a, T, W> {
         set(&mut self.shared.job());
         let Some(helper) = &self.helper else { return };
         let now = Instant::now();
-        if self.until.is_some_and(|until| now < until) {
+        if self.trust.until.is_some_and(|until| now < until) {
             return;
         }
-        self.until = None;
+        self.trust.until = None;
         self.offered = Some(now);
         self.shared.state.store(OFFERED, Ordering::Release);
         helper.unpark();
@@ -207,7 +242,7 @@ impl<'a, T, W: Fn(&mut T)> Lead<'a, T, W> {
         match self.offered.take() {
             Some(offered) if !self.shared.change(OFFERED, IDLE) => self.wait(offered),
             Some(offered) => {
-                if offered - *self.missing.get_or_insert(offered) > PATIENCE {
+                if self.trust.misses(offered) {
                     self.rest(Duration::ZERO);
                 }
                 (self.work)(&mut self.shared.job());
@@ -215,6 +250,15 @@ impl<'a, T, W: Fn(&mut T)> Lead<'a, T, W> {
             None => (self.work)(&mut self.shared.job()),
         }
         read(&mut self.shared.job())
+    }
+
+    /// Lets the helper sleep until the next offer, which will take a while: the core is somebody else's.
+    pub(crate) fn dismiss(&mut self) {
+        if self.helper.is_some() {
+            self.shared.change(IDLE, RESTING);
+            // A helper that sleeps misses nothing.
+            self.trust.last = None;
+        }
     }
 
     /// The job, between [`Lead::settle`] and the next [`Lead::offer`].
@@ -238,15 +282,13 @@ impl<'a, T, W: Fn(&mut T)> Lead<'a, T, W> {
         if !wait.is_short() {
             return self.rest(since.elapsed());
         }
-        self.missing = None;
-        self.pause = PAUSE[0];
+        self.trust.grows();
     }
 
-    /// Offers nothing for a while.
+    /// Offers nothing for a while; meanwhile the helper sleeps.
     fn rest(&mut self, waited: Duration) {
-        self.until = Some(Instant::now() + self.pause.max(PENANCE * waited));
-        self.pause = (2 * self.pause).min(PAUSE[1]);
-        self.missing = None;
+        self.trust.breaks(waited);
+        self.shared.change(IDLE, RESTING);
     }
 }
 
@@ -264,7 +306,7 @@ mod tests {
             }
             *sum += *next;
         };
-        with_helper(helped, (0, 0), work, |lead| {
+        with_helper(helped, &mut Trust::new(10), (0, 0), work, |lead| {
             let mut sum = 0;
             for i in 0..n {
                 lead.offer(|job| job.1 = i);
@@ -272,6 +314,9 @@ mod tests {
                     thread::sleep(Duration::from_micros(lead_delay));
                 }
                 sum = lead.settle(|job| job.0);
+                if i % 70 == 0 {
+                    lead.dismiss();
+                }
                 assert_eq!(sum, i * (i + 1) / 2);
             }
             sum
@@ -287,10 +332,49 @@ mod tests {
     }
 
     #[test]
+    fn a_helper_that_was_sent_to_sleep_comes_back() {
+        let here = thread::current().id();
+        let work = |by_helper: &mut u32| *by_helper += u32::from(thread::current().id() != here);
+        let by_helper = with_helper(true, &mut Trust::new(10), 0, work, |lead| {
+            // Until the helper has been there twice after having slept, however busy the machine is.
+            let mut by_helper = 0;
+            for _ in 0..2 {
+                let before = by_helper;
+                lead.dismiss();
+                thread::sleep(Duration::from_millis(1));
+                while by_helper == before {
+                    lead.offer(|_| ());
+                    thread::sleep(Duration::from_micros(100));
+                    by_helper = lead.settle(|by_helper| *by_helper);
+                }
+            }
+            by_helper
+        });
+        assert!(by_helper >= 2, "{by_helper}");
+    }
+
+    #[test]
+    fn who_was_held_up_or_missed_all_jobs_is_trusted_again_after_a_while() {
+        let mut trust = Trust::new(20);
+        let begun = Instant::now();
+        trust.breaks(Duration::from_millis(3));
+        assert!(trust.until.unwrap() - begun >= Duration::from_millis(60), "a twentieth is lost at most");
+        trust.grows();
+        let at = |micros| begun + Duration::from_micros(micros);
+        assert!(!trust.misses(at(0)) && !trust.misses(at(1500)));
+        // Asleep from here: what it misses then does not count, what it missed before does.
+        trust.last = None;
+        assert!(!trust.misses(at(90_000)) && !trust.misses(at(90_400)));
+        assert!(trust.misses(at(90_600)));
+        trust.grows();
+        assert!(!trust.misses(at(95_000)), "and is forgotten after a job in time");
+    }
+
+    #[test]
     fn a_panic_on_either_side_ends_both() {
         let work = |job: &mut u32| assert!(*job < 10, "as this test wants");
         let helper_panics = || {
-            with_helper(true, 0, work, |lead| {
+            with_helper(true, &mut Trust::new(10), 0, work, |lead| {
                 for i in 0..100 {
                     lead.offer(|job| *job = i);
                     lead.settle(|_| ());
@@ -299,7 +383,7 @@ mod tests {
         };
         assert!(catch_unwind(AssertUnwindSafe(helper_panics)).is_err());
         let lead_panics = || {
-            with_helper(true, 0, work, |lead| {
+            with_helper(true, &mut Trust::new(10), 0, work, |lead| {
                 lead.offer(|job| *job = 1);
                 panic!("as this test wants");
             });

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use wr2l_rng::Stream;
 
+use crate::ddpg::halves::{Parts, read};
 use crate::ddpg::networks::Net;
 use crate::options::{positive, whole};
 use crate::{Actor, Correlation, Lanes, Persist, RlError, State, StateError};
@@ -84,14 +85,13 @@ pub(crate) struct ParameterNoise {
     opponent: Option<Actor>,
     /// A noisy network, to measure how far its actions are from those without noise.
     trial: Vec<f32>,
-    actions: Vec<f32>,
 }
 
 impl ParameterNoise {
     /// Noise that begins with the deviation `std`.
     pub(crate) fn new(std: f64, agent: &Actor) -> Self {
         let agent = agent.clone();
-        Self { std, drawn_at: None, agent, opponent: None, trial: Vec::new(), actions: Vec::new() }
+        Self { std, drawn_at: None, agent, opponent: None, trial: Vec::new() }
     }
 
     /// Who collects instead of `agent` and `opponent`, with new noise if an episode of `lanes` has ended since the last.
@@ -128,17 +128,11 @@ impl ParameterNoise {
         trial.extend(net.params().iter().map(|&weight| (f64::from(weight) + *std * stream.normal()) as f32));
     }
 
-    /// Draws noise for the policy `net` and changes the deviation a little, so that its actions for `obs`
-    /// (`[rows, obs_dim]`) come to differ by `target`.
-    pub(crate) fn adapt(
-        &mut self,
-        net: &mut Net,
-        obs: &[f32],
-        (target, factor): (f64, f64),
-        stream: &mut Stream,
-    ) {
-        self.perturb(net, stream);
-        let distance = net.distance_of_actions(&self.trial, obs, &mut self.actions);
+    /// Draws noise for the agent's policy and changes the deviation a little, so that its actions for the minibatch of `parts`
+    /// come to differ by `target`.
+    pub(crate) fn adapt(&mut self, parts: &Parts<'_>, (target, factor): (f64, f64), stream: &mut Stream) {
+        self.perturb(&read(&parts.agent), stream);
+        let distance = parts.distance_of_actions(&self.trial);
         self.std = if distance > target { self.std / factor } else { (self.std * factor).min(LARGEST) };
     }
 }

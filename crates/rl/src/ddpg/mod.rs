@@ -21,24 +21,30 @@
 
 pub(crate) mod config;
 pub(crate) mod exploration;
+pub(crate) mod half;
+pub(crate) mod halves;
 pub(crate) mod networks;
 pub(crate) mod replay;
 
 use wr2l_nn::{Normaliser, Policy, RunningMoments, norm};
-use wr2l_rng::{Purpose, Stream, StreamKey};
+use wr2l_rng::{Purpose, StreamKey};
 use wr2l_sim::{ActionSpace, Outcome, SimSpec};
 
 use crate::ddpg::exploration::{NoiseKind, ParameterNoise};
-use crate::ddpg::networks::{CriticStep, Net, QFunction, Role, finite, follow};
-use crate::ddpg::replay::{Draw, Replay, Transition};
+use crate::ddpg::half::{CriticStep, Half};
+use crate::ddpg::halves::{Job, Memory, Parts, halves, is_worth_halving, read, write};
+use crate::ddpg::networks::{Net, QFunction, Role};
+use crate::ddpg::replay::{Replay, Transition};
+use crate::helper::{Trust, with_helper};
 use crate::{
-    Acting, Actor, CollectOptions, DdpgConfig, Disturbance, Experience, History, Improvement, Interference,
-    LaneBatch, Lanes, Learner, Mixing, Opposition, Player, Players, RlError, Skip, Start, State, StateError,
-    Stretch,
+    Acting, Actor, CollectOptions, DdpgConfig, Disturbance, Experience, History, Improvement, LaneBatch,
+    Lanes, Learner, Mixing, Opposition, Player, Players, RlError, Skip, Start, State, StateError, Stretch,
 };
 
 /// Normalised observations are clipped to ± this.
 const OBSERVATION_CLIP: f64 = 10.0;
+/// A helper that is held up may cost one part in so many of the gradient steps.
+const PENANCE: u32 = 20;
 
 /// The learner DDPG or TD3: actor, critics, their slow copies and the replay buffer; and an opponent, once there is one.
 #[derive(Debug)]
@@ -63,9 +69,11 @@ pub struct Ddpg {
     begun_with_policy: bool,
     /// Gradient steps at the beginning of a run in which the actor stays as it is.
     critic_alone: u64,
-    /// The last batch, and scratch.
+    /// The last batch, and the minibatch.
     batch: Vec<LaneBatch>,
-    draw: Draw,
+    halves: [Half; 2],
+    /// In the second thread.
+    trust: Trust,
 }
 
 /// The one whose actions mix with the agent's.
@@ -108,6 +116,7 @@ impl Ddpg {
         let sizes = [&[inputs + told + act_dim], config.hidden.as_slice(), &[1]].concat();
         let critic = |lane| Net::new(&sizes, Role::Critic, &config, &mut key.lane(lane).stream());
         let twin = config.twin_critics.then(|| critic(2)).transpose()?;
+        let critic = QFunction { net: critic(1)?, twin };
         let by_weights = config.noise.kind == NoiseKind::Parameters;
         let lanes = Lanes::new(config.lanes, spec, dim).with_history(history);
         Ok(Self {
@@ -115,8 +124,9 @@ impl Ddpg {
             observations: RunningMoments::new(inputs),
             inputs: Normaliser::identity(inputs),
             actor,
+            halves: halves(config.minibatch, &mover, &critic),
+            critic,
             mover,
-            critic: QFunction::new(critic(1)?, twin),
             opponent: None,
             replay: Replay::with_history(history, act_dim, told, config.replay),
             lanes: Lanes {
@@ -129,7 +139,7 @@ impl Ddpg {
             begun_with_policy: false,
             critic_alone: 0,
             batch: Vec::new(),
-            draw: Draw::default(),
+            trust: Trust::new(PENANCE),
             config,
         })
     }
@@ -149,127 +159,41 @@ impl Ddpg {
             let key = StreamKey::new(seed, Purpose::OpponentInitialisation);
             let (history, actions) = (self.actor.history(), self.actor.action_space());
             let (actor, mover) = player(&self.config, history, actions, key)?;
+            self.halves.iter_mut().for_each(|half| half.add_opponent(&mover.mlp));
             self.opponent = Some(Opponent { actor, mover });
         }
         Ok(())
     }
+}
 
-    /// Puts the last batch into the replay buffer, diverged steps left out.
-    fn store(&mut self) {
-        let (width, act_dim) = (self.actor.input_dim(), self.actor.act_dim());
-        let mut action = vec![0.0; act_dim];
-        let told = self.replay.dim();
-        for lane in &self.batch {
-            let mut successors = lane.successors.chunks_exact(width);
-            let row = |t: usize| &lane.inputs[t * width..][..width];
-            for (t, outcome) in lane.outcomes.iter().enumerate() {
-                let last = t + 1 == lane.outcomes.len();
-                let next = match outcome {
-                    Outcome::Diverged(_) => continue,
-                    Outcome::Running if !last => row(t + 1),
-                    Outcome::Running | Outcome::Truncated => successors.next().unwrap_or(row(t)),
-                    // Its value is never asked for.
-                    Outcome::Terminated => row(t),
-                };
-                action.copy_from_slice(&lane.actions[t * act_dim..][..act_dim]);
-                action.iter_mut().for_each(|a: &mut f32| *a = a.clamp(-1.0, 1.0));
-                self.replay.push(Transition {
-                    obs: row(t),
-                    action: &action,
-                    next,
-                    dynamics: &lane.dynamics[t * told..][..told],
-                    reward: lane.rewards[t],
-                    terminated: *outcome == Outcome::Terminated,
-                });
-            }
+/// Puts a batch of the policy `actor` into the replay buffer, diverged steps left out.
+fn store(batch: &[LaneBatch], actor: &Actor, replay: &mut Replay) {
+    let (width, act_dim) = (actor.input_dim(), actor.act_dim());
+    let mut action = vec![0.0; act_dim];
+    let told = replay.dim();
+    for lane in batch {
+        let mut successors = lane.successors.chunks_exact(width);
+        let row = |t: usize| &lane.inputs[t * width..][..width];
+        for (t, outcome) in lane.outcomes.iter().enumerate() {
+            let last = t + 1 == lane.outcomes.len();
+            let next = match outcome {
+                Outcome::Diverged(_) => continue,
+                Outcome::Running if !last => row(t + 1),
+                Outcome::Running | Outcome::Truncated => successors.next().unwrap_or(row(t)),
+                // Its value is never asked for.
+                Outcome::Terminated => row(t),
+            };
+            action.copy_from_slice(&lane.actions[t * act_dim..][..act_dim]);
+            action.iter_mut().for_each(|a: &mut f32| *a = a.clamp(-1.0, 1.0));
+            replay.push(Transition {
+                obs: row(t),
+                action: &action,
+                next,
+                dynamics: &lane.dynamics[t * told..][..told],
+                reward: lane.rewards[t],
+                terminated: *outcome == Outcome::Terminated,
+            });
         }
-    }
-
-    /// Takes in the moments of the last batch's observations.
-    fn learn_moments(&mut self) -> Result<(), RlError> {
-        if self.config.normalise_observations {
-            for lane in &self.batch {
-                self.observations.merge(&lane.obs_moments)?;
-            }
-            self.inputs = self.observations.normaliser(OBSERVATION_CLIP);
-        }
-        Ok(())
-    }
-
-    /// Draws a minibatch and normalises it.
-    fn draw(&mut self, stream: &mut Stream) {
-        self.replay.draw(self.config.minibatch, stream, &mut self.draw);
-        if self.config.normalise_observations {
-            self.inputs.apply_in_place(&mut self.draw.obs);
-            self.inputs.apply_in_place(&mut self.draw.next);
-        }
-    }
-
-    /// Whether the agent and the opponent move in this step, the `count`th in which anybody does, from 1.
-    fn turns(mixing: Mixing, count: u64) -> (bool, bool) {
-        let every = u64::from(mixing.every.max(1));
-        match mixing.in_turn {
-            true => {
-                let opponents = (count - 1).is_multiple_of(every + 1);
-                (!opponents, opponents)
-            }
-            false => (true, count.is_multiple_of(every)),
-        }
-    }
-
-    /// One gradient step of the critics on the minibatch drawn, and of the actor and the opponent when it is their turn.
-    fn update(&mut self, mixing: Option<Mixing>, stream: &mut Stream) -> CriticStep {
-        let Self { config, mover, critic, opponent, draw, .. } = self;
-        let mut game = mixing.zip(opponent.as_mut().map(|opponent| &mut opponent.mover));
-        let disturbed = game.as_mut().map(|(mixing, opponent)| (&mut **opponent, mixing.means));
-        let step = critic.learn(draw, mover, disturbed, config, stream);
-        self.updates += 1;
-        if self.updates <= self.critic_alone {
-            follow(critic.nets_mut(), config.tau);
-            return step;
-        }
-        let every = u64::from(config.actor_every.max(1));
-        if !self.updates.is_multiple_of(every) {
-            return step;
-        }
-        let rate = config.actor_learning_rate;
-        let Some((mixing, opponent)) = game else {
-            critic.climb(draw, mover, None, 1.0, true, rate);
-            follow([mover].into_iter().chain(critic.nets_mut()), config.tau);
-            return step;
-        };
-        // In a blend the two are mixed before the critic sees them; who takes over acts alone.
-        let (alpha, blended) = match mixing.means {
-            Interference::Blend { alpha } => (alpha, true),
-            Interference::TakeOver { alpha } => (alpha, false),
-            Interference::Force { .. } => (0.0, false),
-        };
-        let (agents_turn, opponents_turn) = Self::turns(mixing, self.updates / every);
-        if agents_turn {
-            let other = blended.then_some((&mut *opponent, alpha));
-            critic.climb(draw, mover, other, 1.0 - alpha, true, rate);
-        }
-        if opponents_turn {
-            let other = blended.then_some((&mut *mover, 1.0 - alpha));
-            critic.climb(draw, opponent, other, alpha, false, rate);
-        }
-        follow([mover, opponent].into_iter().chain(critic.nets_mut()), config.tau);
-        step
-    }
-
-    /// Lets the policies act as the networks have become.
-    fn publish(&mut self, iteration: u64) -> Result<(), RlError> {
-        let nets = [&self.mover].into_iter().chain(self.critic.nets());
-        if !finite(nets.chain(self.opponent.as_ref().map(|opponent| &opponent.mover))) {
-            return Err(RlError::NotFinite { what: "a network parameter", iteration });
-        }
-        self.actor.renew_network(self.mover.params());
-        self.actor.renew_normaliser(&self.inputs);
-        if let Some(opponent) = &mut self.opponent {
-            opponent.actor.renew_network(opponent.mover.params());
-            opponent.actor.renew_normaliser(&self.inputs);
-        }
-        Ok(())
     }
 }
 
@@ -310,72 +234,109 @@ impl Learner for Ddpg {
         if mixing.is_some() {
             self.add_opponent(seed)?;
         }
-        let DdpgConfig { horizon, rounds, warm_up, exploration, noise, .. } = self.config;
-        let mut report = Improvement::default();
-        let (mut steps, mut sums) = (0_u64, CriticStep::default());
-        for round in 0..u64::from(rounds) {
-            let number = iteration * u64::from(rounds) + round;
-            let key = StreamKey::new(seed, Purpose::ParameterNoise).iteration(number);
-            let mut weights_noise = key.stream();
-            let by_weights = self.explorers.is_some();
-            let acting = match &self.explorers {
-                _ if self.transitions < warm_up && !self.begun_with_policy => Acting::Random,
-                // Their noise is within them.
-                Some(_) => Acting::Mode,
-                None => Acting::Sample,
-            };
-            let stretch = Stretch::Steps(horizon);
-            let options = CollectOptions {
-                seed,
-                iteration: number,
-                stretch,
-                discount: self.config.gamma,
-                acting,
-                random_actions,
-            };
-            let opponent = mixing.and(self.opponent.as_ref());
-            let pair = opponent.map(|Opponent { actor, mover }| (actor, mover));
-            let (mut agent, mut other) = (&self.actor, opponent.map(|opponent| &opponent.actor));
-            if let Some(explorers) = &mut self.explorers {
-                let (noisy, noisy_other) =
-                    explorers.explorers((agent, &self.mover), pair, &self.lanes, &mut weights_noise);
-                agent = noisy;
-                other = if mixing.is_some_and(|mixing| mixing.explores) { noisy_other } else { other };
-            }
-            let players = match (mixing, other) {
-                (Some(Mixing { means, explores, .. }), Some(actor)) => Players {
-                    agent,
-                    disturbance: Some(Disturbance { actor, means, explores: explores && !by_weights }),
-                    learner: Player::Agent,
-                },
-                _ => opposition.players(agent, name(&self.config))?,
-            };
-            executor.collect(players, source, &mut self.lanes, options, &mut self.batch)?;
-            self.store();
-            self.learn_moments()?;
-            let collected = Improvement::of(&self.batch);
-            self.transitions += collected.transitions as u64;
-            report.add(collected);
-            if self.transitions < warm_up || self.replay.len() == 0 {
-                continue;
-            }
-            let mut stream = StreamKey::new(seed, Purpose::Replay).iteration(number).stream();
-            for _ in 0..self.config.steps_a_round() {
-                executor.stop_flag().check_patience()?;
-                self.draw(&mut stream);
-                if let Some(explorers) = &mut self.explorers
-                    && self.updates.is_multiple_of(u64::from(noise.every.max(1)))
-                {
-                    let by = (exploration, noise.factor);
-                    explorers.adapt(&mut self.mover, &self.draw.obs, by, &mut weights_noise);
+        let halved = executor.threads() > 1 && is_worth_halving(&self.critic.net, self.config.minibatch);
+        let Self { config, actor, mover, critic, opponent, explorers, observations, inputs, replay, .. } =
+            self;
+        let Self {
+            lanes, transitions, updates, begun_with_policy, critic_alone, batch, halves, trust, ..
+        } = self;
+        let DdpgConfig { horizon, warm_up, exploration, noise, .. } = *config;
+        let rounds = u64::from(config.rounds);
+        let (mut other, other_mover) =
+            opponent.as_mut().map(|Opponent { actor, mover }| (actor, mover)).unzip();
+        let memory = Memory { replay, inputs };
+        let parts = Parts::new(config, memory, mover, other_mover, critic, halves, halved);
+        let (mut report, mut steps, mut sums) = (Improvement::default(), 0_u64, CriticStep::default());
+        with_helper(
+            halved,
+            trust,
+            Job::default(),
+            |job| parts.assist(job),
+            |lead| -> Result<(), RlError> {
+                for number in iteration * rounds..(iteration + 1) * rounds {
+                    let key = StreamKey::new(seed, Purpose::ParameterNoise).iteration(number);
+                    let mut weights_noise = key.stream();
+                    let by_weights = explorers.is_some();
+                    let acting = match &explorers {
+                        _ if *transitions < warm_up && !*begun_with_policy => Acting::Random,
+                        // Their noise is within them.
+                        Some(_) => Acting::Mode,
+                        None => Acting::Sample,
+                    };
+                    let stretch = Stretch::Steps(horizon);
+                    let discount = config.gamma;
+                    let options =
+                        CollectOptions { seed, iteration: number, stretch, discount, acting, random_actions };
+                    let players = {
+                        let nets = (read(&parts.agent), parts.opponent.as_ref().map(read));
+                        let pair = mixing.and(other.as_deref().zip(nets.1.as_ref().map(|net| &***net)));
+                        let (mut agent, mut second) = (&*actor, mixing.and(other.as_deref()));
+                        if let Some(explorers) = explorers {
+                            let (noisy, noisy_other) =
+                                explorers.explorers((agent, &nets.0), pair, lanes, &mut weights_noise);
+                            agent = noisy;
+                            second = if mixing.is_some_and(|mixing| mixing.explores) {
+                                noisy_other
+                            } else {
+                                second
+                            };
+                        }
+                        match (mixing, second) {
+                            (Some(Mixing { means, explores, .. }), Some(actor)) => Players {
+                                agent,
+                                disturbance: Some(Disturbance {
+                                    actor,
+                                    means,
+                                    explores: explores && !by_weights,
+                                }),
+                                learner: Player::Agent,
+                            },
+                            _ => opposition.players(agent, name(config))?,
+                        }
+                    };
+                    executor.collect(players, source, lanes, options, batch)?;
+                    {
+                        let mut memory = write(&parts.memory);
+                        store(batch, actor, memory.replay);
+                        if config.normalise_observations {
+                            for lane in &*batch {
+                                observations.merge(&lane.obs_moments)?;
+                            }
+                            *memory.inputs = observations.normaliser(OBSERVATION_CLIP);
+                        }
+                    }
+                    let collected = Improvement::of(batch);
+                    *transitions += collected.transitions as u64;
+                    report.add(collected);
+                    if *transitions < warm_up || read(&parts.memory).replay.len() == 0 {
+                        continue;
+                    }
+                    let mut stream = StreamKey::new(seed, Purpose::Replay).iteration(number).stream();
+                    for _ in 0..config.steps_a_round() {
+                        executor.stop_flag().check_patience()?;
+                        parts.draw(mixing.map(|mixing| mixing.means), &mut stream);
+                        let adapted = match explorers {
+                            Some(explorers) if updates.is_multiple_of(u64::from(noise.every.max(1))) => {
+                                parts.gather();
+                                explorers.adapt(&parts, (exploration, noise.factor), &mut weights_noise);
+                                true
+                            }
+                            _ => false,
+                        };
+                        *updates += 1;
+                        let step = parts.update(lead, mixing, !adapted, *updates, *critic_alone);
+                        sums.loss += step.loss;
+                        sums.q += step.q;
+                        steps += 1;
+                    }
+                    // Whoever simulates has its core.
+                    lead.dismiss();
+                    parts.publish(actor, other.as_deref_mut(), iteration)?;
                 }
-                let step = self.update(mixing, &mut stream);
-                sums.loss += step.loss;
-                sums.q += step.q;
-                steps += 1;
-            }
-            self.publish(iteration)?;
-        }
+                Ok(())
+            },
+        )?;
+        drop(parts);
         report.skipped = (steps == 0).then_some(Skip::WarmUp);
         // 0/0 is NaN, an empty cell, and so is what DDPG does not have.
         report.value_loss = sums.loss / steps as f64;

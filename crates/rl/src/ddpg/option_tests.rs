@@ -1,8 +1,9 @@
 //! The options that the authors of PR-MDP set: noise, normalisation, the critic.
 
-use super::tests::{begun, ddpg, improve, mixed, simulator, small, trained};
+use super::tests::{begun, ddpg, draw, drawn, halved, improve, learn, mixed, simulator, small, trained};
 use super::*;
-use crate::{Correlation, Executor, Fixed, HiddenUnits, InitialWeights, NoiseConfig, Threads};
+use crate::ddpg::replay::Draw;
+use crate::{Correlation, Executor, Fixed, HiddenUnits, InitialWeights, Interference, NoiseConfig, Threads};
 use wr2l_sim::{Simulator, TaskName};
 
 fn noise(kind: NoiseKind) -> NoiseConfig {
@@ -186,21 +187,20 @@ fn noise_on_weights_comes_to_move_actions_as_far_as_it_should() {
     for begin in [1e-3, 3.0] {
         let mut learner = begun(&simulator, DdpgConfig { noise: noise(NoiseKind::Parameters), ..small() });
         let mut stream = StreamKey::new(1, Purpose::Test).stream();
-        let Ddpg { mover, draw, actor, .. } = &mut learner;
-        let mut explorers = ParameterNoise::new(begin, actor);
-        for _ in 0..600 {
-            explorers.adapt(mover, &draw.obs, (0.2, 1.03), &mut stream);
-        }
-        // The mean of many draws at the deviation that it has come to.
-        let std = explorers.std();
-        let mean = (0..200)
-            .map(|_| {
-                let weights: Vec<f32> =
-                    mover.params().iter().map(|w| (f64::from(*w) + std * stream.normal()) as f32).collect();
-                mover.distance_of_actions(&weights, &draw.obs, &mut Vec::new())
-            })
-            .sum::<f64>()
-            / 200.0;
+        let mut explorers = ParameterNoise::new(begin, &learner.actor);
+        let (std, mean) = halved(&mut learner, |parts, _| {
+            (0..600).for_each(|_| explorers.adapt(parts, (0.2, 1.03), &mut stream));
+            // The mean of many draws at the deviation that it has come to.
+            let std = explorers.std();
+            let distances = (0..200).map(|_| {
+                let agent = read(&parts.agent);
+                let noisy = agent.params().iter().map(|w| (f64::from(*w) + std * stream.normal()) as f32);
+                let weights: Vec<f32> = noisy.collect();
+                drop(agent);
+                parts.distance_of_actions(&weights)
+            });
+            (std, distances.sum::<f64>() / 200.0)
+        });
         assert!((0.14..0.28).contains(&mean), "from {begin} to {std}: {mean}");
     }
 }
@@ -273,8 +273,9 @@ fn minibatches_are_normalised_as_the_policy_normalises() {
     learner.config.minibatch = 4000;
     let mut raw = Draw::default();
     learner.replay.draw(4000, &mut stream.clone(), &mut raw);
-    learner.draw(&mut stream);
-    for (what, raw, seen) in [("obs", &raw.obs, &learner.draw.obs), ("next", &raw.next, &learner.draw.next)] {
+    draw(&mut learner, &mut stream);
+    let seen = drawn(&learner);
+    for (what, raw, seen) in [("obs", &raw.obs, &seen.obs), ("next", &raw.next, &seen.next)] {
         for (raw, seen) in raw.chunks_exact(11).zip(seen.chunks_exact(11)) {
             let raw: Vec<f64> = raw.iter().map(|x| f64::from(*x)).collect();
             let mut expected = [0.0; 11];
@@ -284,12 +285,12 @@ fn minibatches_are_normalised_as_the_policy_normalises() {
     }
     // All that has been seen is in the buffer.
     for i in 0..11 {
-        let column = || learner.draw.obs.iter().skip(i).step_by(11).map(|x| f64::from(*x));
+        let column = || seen.obs.iter().skip(i).step_by(11).map(|x| f64::from(*x));
         let mean = column().sum::<f64>() / 4000.0;
         let variance = column().map(|x| (x - mean).powi(2)).sum::<f64>() / 4000.0;
         assert!(mean.abs() < 0.1 && (variance - 1.0).abs() < 0.5, "{i}: {mean} {variance}");
     }
-    assert_eq!((raw.actions, raw.rewards), (learner.draw.actions, learner.draw.rewards));
+    assert_eq!((raw.actions, raw.rewards), (seen.actions, seen.rewards));
 }
 
 #[test]
@@ -297,25 +298,24 @@ fn l2_adds_its_share_of_every_parameter_to_the_gradient_and_shrinks_them() {
     let simulator = simulator(TaskName::HOPPER);
     for critic_layer_norm in [false, true] {
         let mut learner = begun(&simulator, DdpgConfig { critic_layer_norm, ..small() });
-        let Ddpg { config, mover, critic, draw, .. } = &mut learner;
         let mut stream = StreamKey::new(1, Purpose::Test).stream();
-        config.critic_learning_rate = 0.0;
-        critic.learn(draw, mover, None, config, &mut stream);
-        let plain = critic.net.gradient().to_vec();
-        config.critic_l2 = 0.5;
-        critic.learn(draw, mover, None, config, &mut stream);
-        let params = critic.net.params();
-        for ((with, plain), param) in critic.net.gradient().iter().zip(&plain).zip(params) {
+        learner.config.critic_learning_rate = 0.0;
+        learn(&mut learner, None, &mut stream);
+        let plain = learner.critic.net.gradient().to_vec();
+        learner.config.critic_l2 = 0.5;
+        learn(&mut learner, None, &mut stream);
+        let Net { gradient, .. } = &learner.critic.net;
+        for ((with, plain), param) in gradient.iter().zip(&plain).zip(learner.critic.net.params()) {
             assert!((with - plain - 0.25 * param).abs() < 1e-6 * (1.0 + with.abs()));
         }
-        let norm = |critic: &QFunction| critic.net.params().iter().map(|p| p * p).sum::<f32>();
-        let before = norm(critic);
+        let norm = |learner: &Ddpg| learner.critic.net.params().iter().map(|p| p * p).sum::<f32>();
+        let before = norm(&learner);
         // Much weight, so that nothing else counts.
-        (config.critic_l2, config.critic_learning_rate) = (1e6, 1e-3);
+        (learner.config.critic_l2, learner.config.critic_learning_rate) = (1e6, 1e-3);
         for _ in 0..50 {
-            critic.learn(draw, mover, None, config, &mut stream);
+            learn(&mut learner, None, &mut stream);
         }
-        assert!(norm(critic) < 0.8 * before);
+        assert!(norm(&learner) < 0.8 * before);
     }
 }
 

@@ -24,7 +24,7 @@ pub(crate) struct Replay {
     next: usize,
 }
 
-/// A minibatch drawn from a [`Replay`], `n` transitions.
+/// A minibatch drawn from a [`Replay`], or a part of one, `n` transitions.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Draw {
     /// `[n, input_dim]`.
@@ -109,17 +109,22 @@ impl Replay {
         self.len = (self.len + 1).min(self.capacity);
     }
 
-    /// Draws `n` stored transitions uniformly, with replacement, into `draw`. No allocation beyond the first call's.
+    /// Draws `n` stored transitions uniformly, with replacement: adds where they lie to `places`.
     ///
     /// # Panics
     /// If nothing is stored.
-    pub(crate) fn draw(&self, n: usize, stream: &mut Stream, draw: &mut Draw) {
+    pub(crate) fn places(&self, n: usize, stream: &mut Stream, places: &mut Vec<usize>) {
+        places.extend((0..n).map(|_| stream.below(self.len)));
+    }
+
+    /// Copies the transitions that lie at `places` into `draw`. No allocation beyond the first call's.
+    pub(crate) fn gather(&self, places: &[usize], draw: &mut Draw) {
         let (x, a, n_next, width) = (self.history.inputs(), self.act_dim, self.fresh(), self.width());
         // The frames that were there before the step.
         let kept = self.history.obs_dim()..self.history.obs_dim() + x - n_next;
         draw.clear();
-        for _ in 0..n {
-            let row = &self.rows[stream.below(self.len) * width..][..width];
+        for place in places {
+            let row = &self.rows[place * width..][..width];
             draw.obs.extend_from_slice(&row[..x]);
             draw.actions.extend_from_slice(&row[x..x + a]);
             draw.next.extend_from_slice(&row[x + a..x + a + n_next]);
@@ -128,6 +133,16 @@ impl Replay {
             draw.rewards.push(row[width - 2]);
             draw.goes_on.push(row[width - 1]);
         }
+    }
+}
+
+#[cfg(test)]
+impl Replay {
+    /// Draws `n` stored transitions into `draw`.
+    pub(crate) fn draw(&self, n: usize, stream: &mut Stream, draw: &mut Draw) {
+        let mut places = Vec::new();
+        self.places(n, stream, &mut places);
+        self.gather(&places, draw);
     }
 }
 

@@ -1,9 +1,16 @@
 use super::*;
-use crate::ddpg::networks::smooth;
-use crate::{Executor, Fixed, Threads};
+use crate::ddpg::half::{add_noise, draw_noise};
+use crate::ddpg::halves::Climb;
+use crate::ddpg::replay::Draw;
+use crate::{Executor, Fixed, Interference, Threads};
+use wr2l_rng::Stream;
 use wr2l_sim::{Divergence, Simulator, Task, TaskName};
 
 mod game;
+mod halved;
+mod steps;
+
+pub(super) use steps::{draw, drawn, halved, learn, targets_of, update};
 
 pub(super) fn simulator(task: TaskName) -> Simulator {
     let task = Task::new(task);
@@ -57,9 +64,9 @@ pub(super) fn trained(
     let reports: Vec<_> = (0..4).map(|i| improve(&mut learner, &mut executor, i, opposition)).collect();
     let critics = learner.critic.nets().flat_map(|net| net.params().to_vec());
     let numbers: Vec<f32> = learner.actor.params().iter().copied().chain(critics).collect();
-    let mut draw = Draw::default();
-    learner.replay.draw(400, &mut StreamKey::new(1, Purpose::Test).stream(), &mut draw);
-    let numbers = [numbers, draw.actions, draw.rewards, draw.next].concat();
+    let mut stored = Draw::default();
+    learner.replay.draw(400, &mut StreamKey::new(1, Purpose::Test).stream(), &mut stored);
+    let numbers = [numbers, stored.actions, stored.rewards, stored.next].concat();
     (numbers.iter().map(|p| p.to_bits()).collect(), format!("{reports:?}"))
 }
 
@@ -109,7 +116,7 @@ fn stored(outcomes: [Outcome; 5]) -> Vec<(f32, f32, f32, f32)> {
     let simulator = simulator(TaskName::INVERTED_PENDULUM);
     let mut learner = ddpg(&simulator, small());
     learner.batch = vec![lane(&learner, outcomes)];
-    learner.store();
+    store(&learner.batch, &learner.actor, &mut learner.replay);
     let mut draw = Draw::default();
     learner.replay.draw(300, &mut StreamKey::new(1, Purpose::Test).stream(), &mut draw);
     let n = learner.actor.obs_dim();
@@ -157,14 +164,13 @@ fn critic_targets_bootstrap_through_time_limits() {
         lane.rewards.fill(1.0);
         lane.actions.fill(0.0);
         learner.batch = vec![lane];
-        learner.store();
+        store(&learner.batch, &learner.actor, &mut learner.replay);
         // The actor stays where it is, so that the action of the data is the one that is valued.
         learner.config.actor_learning_rate = 0.0;
         let mut stream = StreamKey::new(1, Purpose::Test).stream();
         let mut q = 0.0;
         for _ in 0..3000 {
-            learner.replay.draw(16, &mut stream, &mut learner.draw);
-            q = learner.update(None, &mut stream).q;
+            q = update(&mut learner, None, &mut stream).q;
         }
         q
     };
@@ -180,17 +186,17 @@ fn the_actor_climbs_the_critic_and_the_opponent_descends_it() {
     for means in [Interference::TakeOver { alpha: 0.3 }, Interference::Blend { alpha: 0.3 }] {
         let mut learner = ddpg(&simulator, DdpgConfig { warm_up: 60, ..small() });
         improve(&mut learner, &mut executor, 0, mixed(means));
-        learner.replay.draw(16, &mut StreamKey::new(1, Purpose::Test).stream(), &mut learner.draw);
-        let draw = learner.draw.clone();
+        draw(&mut learner, &mut StreamKey::new(1, Purpose::Test).stream());
         let blended = matches!(means, Interference::Blend { .. });
-        // The mean of Q where `mover` acts, `other` blended in with this weight.
+        // The mean of Q where one acts, the other blended in with this weight.
         let worth = |learner: &mut Ddpg, agent: bool, change: bool| {
-            let Ddpg { mover, opponent: Some(opponent), critic, .. } = learner else { unreachable!() };
-            let (mover, other, weight) =
-                if agent { (mover, &mut opponent.mover, 0.3) } else { (&mut opponent.mover, mover, 0.7) };
-            let rate = if change { 1e-4 } else { 0.0 };
-            critic.climb(&draw, mover, blended.then_some((other, weight)), 1.0 - weight, agent, rate);
-            critic.mean_value()
+            let weight = if agent { 0.3 } else { 0.7 };
+            learner.config.actor_learning_rate = if change { 1e-4 } else { 0.0 };
+            let climb = Climb { agent, other: blended.then_some(weight), share: 1.0 - weight };
+            halved(learner, |parts, lead| parts.climb(lead, climb, false));
+            let values: Vec<f32> =
+                learner.halves.iter().flat_map(|half| half.last_values().to_vec()).collect();
+            values.iter().map(|q| f64::from(*q)).sum::<f64>() / values.len() as f64
         };
         let before = worth(&mut learner, true, true);
         let after = worth(&mut learner, true, false);
@@ -278,7 +284,7 @@ pub(super) fn begun(simulator: &Simulator, config: DdpgConfig) -> Ddpg {
     let mut learner = ddpg(simulator, config);
     let source = Fixed(vec![0.0; simulator.space().dim()]);
     learner.improve(Experience::alone(&mut executor, &source, 1, 0, 0.0)).unwrap();
-    learner.replay.draw(16, &mut StreamKey::new(1, Purpose::Test).stream(), &mut learner.draw);
+    draw(&mut learner, &mut StreamKey::new(1, Purpose::Test).stream());
     learner
 }
 
@@ -309,14 +315,23 @@ fn the_gradient_of_the_policy_is_the_mean_over_the_minibatch() {
     let mut executor = Threads::new(&simulator, 1).unwrap();
     let mut learner = ddpg(&simulator, DdpgConfig { warm_up: 60, ..small() });
     improve(&mut learner, &mut executor, 0, Opposition::Nobody);
-    learner.replay.draw(16, &mut StreamKey::new(1, Purpose::Test).stream(), &mut learner.draw);
-    let Ddpg { mover, critic, draw, .. } = &mut learner;
-    let half = draw.obs[..draw.obs.len() / 2].to_vec();
-    let mut gradient = |obs: Vec<f32>| {
-        critic.climb(&Draw { obs, ..draw.clone() }, mover, None, 1.0, true, 0.0);
-        mover.gradient().to_vec()
+    learner.config.actor_learning_rate = 0.0;
+    let gradient = |learner: &mut Ddpg, rows: usize, places: Option<Vec<usize>>| {
+        learner.config.minibatch = rows;
+        draw(learner, &mut StreamKey::new(1, Purpose::Test).stream());
+        if let Some(places) = places {
+            learner.halves.iter_mut().for_each(|half| half.places.clone_from(&places));
+            halved(learner, |parts, _| parts.gather());
+        }
+        let climb = Climb { agent: true, other: None, share: 1.0 };
+        halved(learner, |parts, lead| parts.climb(lead, climb, false));
+        learner.mover.gradient().to_vec()
     };
-    let (once, twice) = (gradient(half.clone()), gradient([half.clone(), half].concat()));
+    let once = gradient(&mut learner, 8, None);
+    let [first, second] = &learner.halves;
+    assert_eq!((first.places.len(), second.places.len()), (8, 0));
+    let places = first.places.clone();
+    let twice = gradient(&mut learner, 16, Some(places));
     let size = once.iter().fold(0.0_f32, |most, g| most.max(g.abs()));
     assert!(size > 0.0);
     assert!(once.iter().zip(&twice).all(|(a, b)| (a - b).abs() < 1e-4 * size), "{once:?} {twice:?}");
@@ -326,24 +341,32 @@ fn the_gradient_of_the_policy_is_the_mean_over_the_minibatch() {
 fn targets_are_made_with_the_lower_of_two_critics_that_differ() {
     let simulator = simulator(TaskName::HOPPER);
     let mut learner = begun(&simulator, DdpgConfig { target_noise: 0.0, ..small_td3() });
-    let Ddpg { config, mover, critic, draw, .. } = &mut learner;
     // Critics that do not move.
-    config.critic_learning_rate = 0.0;
+    learner.config.critic_learning_rate = 0.0;
     let mut stream = StreamKey::new(1, Purpose::Test).stream();
-    let both = critic.learn(draw, mover, None, config, &mut stream);
-    let targets = critic.targets().to_vec();
-    critic.learn(draw, mover, None, &DdpgConfig { target_noise: 0.2, ..config.clone() }, &mut stream);
-    assert_ne!(targets, critic.targets(), "noise goes to the actions that targets are made with");
-    let twin = critic.twin.take().unwrap();
-    critic.learn(draw, mover, None, config, &mut stream);
-    let first = critic.targets().to_vec();
-    critic.net = twin;
-    critic.learn(draw, mover, None, config, &mut stream);
-    let second = critic.targets().to_vec();
+    let both = learn(&mut learner, None, &mut stream);
+    let targets = targets_of(&learner);
+    learner.config.target_noise = 0.2;
+    learn(&mut learner, None, &mut stream);
+    assert_ne!(targets, targets_of(&learner), "noise goes to the actions that targets are made with");
+    learner.config.target_noise = 0.0;
+    let twin = learner.critic.twin.take().unwrap();
+    learn(&mut learner, None, &mut stream);
+    let first = targets_of(&learner);
+    learner.critic.net = twin;
+    learn(&mut learner, None, &mut stream);
+    let second = targets_of(&learner);
     let lower: Vec<f32> = first.iter().zip(&second).map(|(a, b)| a.min(*b)).collect();
     assert_eq!(targets, lower);
     assert!(lower != first && lower != second, "neither is the lower one everywhere");
     assert!(both.loss.is_finite() && both.q.is_finite());
+}
+
+fn smooth(config: &DdpgConfig, stream: &mut Stream, actions: &mut [f32]) {
+    let mut noise = vec![9.0; 3];
+    draw_noise(config, actions.len(), stream, &mut noise);
+    assert_eq!(noise.len(), actions.len());
+    add_noise(&noise, actions);
 }
 
 #[test]
@@ -385,8 +408,7 @@ fn the_opponent_moves_once_in_so_many_moves_of_the_actor() {
         let (mut agents, mut opponents) = (Vec::new(), Vec::new());
         for step in 1..=18 {
             let before = movers(&learner);
-            learner.replay.draw(16, &mut stream, &mut learner.draw);
-            learner.update(Some(mixing), &mut stream);
+            update(&mut learner, Some(mixing), &mut stream);
             let after = movers(&learner);
             agents.extend((before.0 != after.0).then_some(step));
             opponents.extend((before.1 != after.1).then_some(step));
@@ -410,7 +432,7 @@ fn the_actor_waits_its_turn_and_a_fraction_of_a_step_a_transition_is_kept() {
         .map(|_| {
             let before = (learner.mover.params().to_vec(), learner.critic.net.params().to_vec());
             let slow = slow_copies(&learner);
-            learner.update(None, &mut stream);
+            update(&mut learner, None, &mut stream);
             let moved = before.0 != learner.mover.params();
             assert_eq!(moved, slow != slow_copies(&learner), "the slow copies follow when the actor moves");
             (moved, before.1 != learner.critic.net.params())
@@ -437,15 +459,10 @@ fn a_critic_that_sees_the_dynamics_tells_them_apart_and_the_policy_does_not() {
         lane.dynamics = vec![-1.0, -0.5, 0.0, 0.5, 1.0];
         lane.rewards = lane.dynamics.iter().map(|z| f64::from(*z)).collect();
         learner.batch = vec![lane];
-        learner.store();
+        store(&learner.batch, &learner.actor, &mut learner.replay);
         learner.config.actor_learning_rate = 0.0;
         let mut stream = StreamKey::new(1, Purpose::Test).stream();
-        let losses: Vec<f64> = (0..2000)
-            .map(|_| {
-                learner.replay.draw(16, &mut stream, &mut learner.draw);
-                learner.update(None, &mut stream).loss
-            })
-            .collect();
+        let losses: Vec<f64> = (0..2000).map(|_| update(&mut learner, None, &mut stream).loss).collect();
         losses[1900..].iter().sum::<f64>() / 100.0
     };
     // The value of the next state is that under the transition's dynamics.
@@ -453,10 +470,9 @@ fn a_critic_that_sees_the_dynamics_tells_them_apart_and_the_policy_does_not() {
         let mut learner =
             begun(&simulator, DdpgConfig { target_noise: 0.0, critic_sees_dynamics: true, ..small_td3() });
         learner.config.critic_learning_rate = 0.0;
-        let Ddpg { config, mover, critic, draw, .. } = &mut learner;
-        draw.dynamics.fill(z);
-        critic.learn(draw, mover, None, config, &mut StreamKey::new(1, Purpose::Test).stream());
-        critic.targets().to_vec()
+        learner.halves.iter_mut().for_each(|half| half.draw.dynamics.fill(z));
+        learn(&mut learner, None, &mut StreamKey::new(1, Purpose::Test).stream());
+        targets_of(&learner)
     };
     assert_ne!(targets(-0.5), targets(0.5));
     // ½ of the variance of the rewards, 0.5, is what nobody knows who is not told.

@@ -15,7 +15,7 @@ use wr2l_nn::{Convolutions, Normaliser, RunningMoments, clip_scale};
 use wr2l_rng::{Purpose, StreamKey};
 use wr2l_sim::SimSpec;
 
-use crate::helper::with_helper;
+use crate::helper::{Trust, with_helper};
 use crate::learner::transitions;
 use crate::ppo::loss::{Losses, Minibatch};
 use crate::ppo::networks::{Body, CriticHalf, Half, PolicyHalf};
@@ -27,6 +27,8 @@ use crate::{
     PpoConfig, RlError, Skip, Start, State, StateError, StopFlag,
 };
 
+/// A helper that is held up may cost one part in so many of an update.
+const PENANCE: u32 = 10;
 /// Normalised observations are clipped to ± this.
 const OBSERVATION_CLIP: f64 = 10.0;
 
@@ -166,6 +168,7 @@ impl Ppo {
         let mut policy = Turn { stays: alone, ..Turn::new(policy) };
         with_helper(
             helped.threads > 1,
+            &mut Trust::new(PENANCE),
             Turn::new(critic),
             |critic| critic.take(pass),
             |critic| {

@@ -14,17 +14,22 @@ fn playing(simulator: &Simulator, means: Interference) -> Ddpg {
     (0..2).for_each(|i| drop(improve(&mut learner, &mut executor, i, mixed(means))));
     learner.config.actor_learning_rate = 0.0;
     learner.config.critic_learning_rate = 0.0;
-    learner.replay.draw(16, &mut StreamKey::new(1, Purpose::Test).stream(), &mut learner.draw);
+    draw(&mut learner, &mut StreamKey::new(1, Purpose::Test).stream());
     learner
 }
 
 /// What the critic is taught when the agent acts next, or the opponent instead of it, disturbed or not.
 fn targets(learner: &mut Ddpg, agent: bool, disturbance: Option<Interference>) -> Vec<f64> {
-    let Ddpg { config, mover, critic, opponent: Some(opponent), draw, .. } = learner else { unreachable!() };
-    let (first, second) = if agent { (mover, &mut opponent.mover) } else { (&mut opponent.mover, mover) };
-    let disturbance = disturbance.map(|means| (second, means));
-    critic.learn(draw, first, disturbance, config, &mut StreamKey::new(1, Purpose::Test).stream());
-    critic.targets().iter().map(|y| f64::from(*y)).collect()
+    let swap = |learner: &mut Ddpg| {
+        let Ddpg { mover, opponent: Some(opponent), .. } = learner else { unreachable!() };
+        if !agent {
+            std::mem::swap(mover, &mut opponent.mover);
+        }
+    };
+    swap(learner);
+    learn(learner, disturbance, &mut StreamKey::new(1, Purpose::Test).stream());
+    swap(learner);
+    targets_of(learner).iter().map(|y| f64::from(*y)).collect()
 }
 
 fn close(a: &[f64], b: &[f64]) -> bool {
@@ -64,20 +69,26 @@ fn who_takes_over_is_led_by_its_own_action_alone_and_who_blends_by_the_blend() {
     let simulator = simulator(TaskName::HOPPER);
     for means in BOTH {
         let mut learner = playing(&simulator, means);
-        learner.update(
+        update(
+            &mut learner,
             Some(Mixing { means, every: 1, in_turn: false, explores: true }),
             &mut StreamKey::new(1, Purpose::Test).stream(),
         );
-        let Ddpg { mover, critic, opponent: Some(opponent), draw, .. } = &mut learner else { unreachable!() };
-        let opponent = &mut opponent.mover;
-        let led = (mover.gradient().to_vec(), opponent.gradient().to_vec());
+        let gradients = |learner: &Ddpg| {
+            let opponent = learner.opponent.as_ref().unwrap();
+            (learner.mover.gradient().to_vec(), opponent.mover.gradient().to_vec())
+        };
+        let led = gradients(&learner);
         // Of the whole value of an action: alone, or mixed with the other's.
-        critic.climb(draw, mover, None, 1.0, true, 0.0);
-        critic.climb(draw, opponent, None, 1.0, false, 0.0);
-        let alone = (mover.gradient().to_vec(), opponent.gradient().to_vec());
-        critic.climb(draw, mover, Some((&mut *opponent, ALPHA)), 1.0, true, 0.0);
-        critic.climb(draw, opponent, Some((&mut *mover, 1.0 - ALPHA)), 1.0, false, 0.0);
-        let blended = (mover.gradient().to_vec(), opponent.gradient().to_vec());
+        let mut both = |other: [Option<f64>; 2]| {
+            halved(&mut learner, |parts, lead| {
+                parts.climb(lead, Climb { agent: true, other: other[0], share: 1.0 }, false);
+                parts.climb(lead, Climb { agent: false, other: other[1], share: 1.0 }, false);
+            });
+            gradients(&learner)
+        };
+        let alone = both([None, None]);
+        let blended = both([Some(ALPHA), Some(1.0 - ALPHA)]);
 
         let is = |led: &[f32], whole: &[f32], share: f64| {
             let scale = led.iter().fold(0.0_f64, |most, g| most.max(f64::from(g.abs())));
