@@ -53,8 +53,12 @@ def rows():
     yield "PPO update, minibatch 2048", "update/2048/1", "torch/update/2048", 2
     yield "PPO update on two threads, minibatch 64", "update/64/2", "wr2l/update/64/1", None
     yield "PPO update on two threads, minibatch 256", "update/256/2", "wr2l/update/256/1", 1.6
-    yield "DDPG gradient step, width and batch 64", "update-ddpg/64/1", "sb3/ddpg/64", 10
-    yield "DDPG gradient step, width and batch 256", "update-ddpg/256/1", "sb3/ddpg/256", 1.8
+    for learner in ["ddpg", "td3"]:
+        for width, goal in [(64, 10), (256, 3 if WIDE else 1.8)]:
+            name = f"update-{learner}/{width}"
+            what = f"{learner.upper()} gradient step"
+            yield f"{what}, width and batch {width}", f"{name}/1", f"sb3/{learner}/{width}", goal
+            yield f"{what} on two threads, width and batch {width}", f"{name}/2", f"wr2l/{name}/1", None
     yield "PPO training, MuJoCo: hopper", "training/hopper/mujoco/2", "sb3/ppo/hopper", 15
     yield "PPO training, planar: hopper", "training/hopper/planar/2", "sb3/ppo/hopper", 50
 

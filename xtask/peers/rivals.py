@@ -8,6 +8,7 @@ batch/TASK/THREADS      environment steps/s of MuJoCo's own batch: random action
 envpool/TASK/THREADS    environment steps/s of EnvPool under ready-made random actions
 torch/update/MINIBATCH  microseconds of one PPO update in PyTorch, on one thread
 sb3/ddpg/WIDTH          microseconds of one gradient step of its DDPG, on one thread: two layers, batches of as many
+sb3/td3/WIDTH           the same of its TD3, whose actor moves in every second step
 sb3/ppo/hopper          steps/s of a whole PPO training with Stable-Baselines3's defaults
 """
 
@@ -205,13 +206,13 @@ def sb3_training(task):
     return sample
 
 
-def sb3_ddpg(width):
+def sb3_off_policy(algorithm, width):
     import gymnasium
+    import stable_baselines3
     import torch
-    from stable_baselines3 import DDPG
 
     width = int(width)
-    model = DDPG(
+    model = getattr(stable_baselines3, algorithm)(
         "MlpPolicy",
         gymnasium.make(ENVIRONMENTS["hopper"]),
         batch_size=width,
@@ -242,7 +243,8 @@ KINDS = {
     "envpool": envpool_steps,
     "torch/update": torch_update,
     "sb3/ppo": sb3_training,
-    "sb3/ddpg": sb3_ddpg,
+    "sb3/ddpg": lambda width: sb3_off_policy("DDPG", width),
+    "sb3/td3": lambda width: sb3_off_policy("TD3", width),
 }
 
 samplers = {}

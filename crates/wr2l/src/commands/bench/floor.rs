@@ -62,15 +62,20 @@ pub(super) fn of_ppo([observations, actions]: [usize; 2], width: usize) -> usize
     networks.iter().map(|network| network.forward() + network.backward()).sum()
 }
 
-/// Multiply-adds of one sample in a gradient step of DDPG: targets by the slow copies, a step of the critic, and one of the
-/// actor through the critic.
-pub(super) fn of_ddpg([observations, actions]: [usize; 2], width: usize) -> usize {
+/// Multiply-adds of one sample in a gradient step of DDPG or TD3: targets by the slow copies and a step of each of so many
+/// critics, and once in so many steps one of the actor through a critic.
+pub(super) fn of_off_policy(
+    [observations, actions]: [usize; 2],
+    width: usize,
+    critics: usize,
+    actor_every: usize,
+) -> usize {
     let actor = Layers::new(observations, width, actions);
     let critic = Layers::new(observations + actions, width, 1);
-    let targets = actor.forward() + critic.forward();
-    let of_critic = critic.forward() + critic.backward();
+    let targets = actor.forward() + critics * critic.forward();
+    let of_critics = critics * (critic.forward() + critic.backward());
     let through_critic = 2 * critic.forward();
-    targets + of_critic + actor.forward() + through_critic + actor.backward()
+    targets + of_critics + (actor.forward() + through_critic + actor.backward()) / actor_every
 }
 
 #[cfg(test)]
@@ -87,6 +92,12 @@ mod tests {
         let by_hand =
             sum(actor) + sum(critic) + (3 * sum(critic) - 4) + sum(actor) + 2 * sum(critic) + 2 * sum(actor)
                 - 2;
-        assert_eq!(of_ddpg([1, 1], 2), by_hand);
+        assert_eq!(of_off_policy([1, 1], 2, 1, 1), by_hand);
+        // Two critics, and the actor in every second step.
+        let by_hand = sum(actor)
+            + 2 * sum(critic)
+            + 2 * (3 * sum(critic) - 4)
+            + (sum(actor) + 2 * sum(critic) + 2 * sum(actor) - 2) / 2;
+        assert_eq!(of_off_policy([1, 1], 2, 2, 2), by_hand);
     }
 }

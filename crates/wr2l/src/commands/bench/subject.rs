@@ -133,9 +133,13 @@ pub(super) fn subjects(threads: usize) -> Result<Vec<Subject>, RunError> {
             all.push(Subject::new(name, Unit::Microseconds, move || update(minibatch, threads)));
         }
     }
-    for width in [64, 256] {
-        let name = format!("update-ddpg/{width}/1");
-        all.push(Subject::new(name, Unit::Microseconds, move || update_ddpg(width)));
+    for learner in [OffPolicy::Ddpg, OffPolicy::Td3] {
+        for width in [64, 256] {
+            for &threads in counts {
+                let name = format!("{}/{width}/{threads}", learner.names()[0]);
+                all.push(Subject::new(name, Unit::Microseconds, move || learner.update(width, threads)));
+            }
+        }
     }
     for &physics in Physics::available(TaskName::HOPPER) {
         for &threads in counts {
@@ -343,35 +347,59 @@ fn learning(physics: Physics, threads: usize) -> Result<Sampler, RunError> {
     }))
 }
 
-/// Microseconds of one gradient step of DDPG on a minibatch of `width`, with two layers of `width`. Collecting takes
-/// part, one transition of the Hopper per gradient step.
-fn update_ddpg(width: usize) -> Result<Sampler, RunError> {
-    let simulator = simulator(TaskName::HOPPER, Physics::available(TaskName::HOPPER)[0])?;
-    let mut executor = Threads::new(&simulator, 1)?;
-    let config = DdpgConfig {
-        hidden: vec![width; 2],
-        minibatch: width,
-        rounds: 1,
-        warm_up: 1_000,
-        replay: 100_000,
-        ..DdpgConfig::default()
-    };
-    let multiply_adds = width * floor::of_ddpg(widths(&simulator), width);
-    let mut products = Products::new();
-    let mut ddpg = Ddpg::new(config, simulator.spec(), 0, 1)?;
-    let source = Fixed::reference(simulator.space());
-    let mut iteration = 0;
-    while ddpg.improve(Experience::alone(&mut executor, &source, 1, iteration, 0.0))?.skipped.is_some() {
-        iteration += 1;
+/// A learner from a replay buffer.
+#[derive(Clone, Copy)]
+enum OffPolicy {
+    Ddpg,
+    Td3,
+}
+
+impl OffPolicy {
+    /// What is measured, and the two quantities beside it.
+    fn names(self) -> [&'static str; 3] {
+        match self {
+            Self::Ddpg => ["update-ddpg", "update-ddpg-products", "update-ddpg-by-products"],
+            Self::Td3 => ["update-td3", "update-td3-products", "update-td3-by-products"],
+        }
     }
-    Ok(Box::new(move |budget| {
-        let steps = rate(budget, || {
+
+    /// Microseconds of one gradient step on a minibatch of `width`, with two layers of `width`. Collecting takes part, one
+    /// transition of the Hopper per gradient step.
+    fn update(self, width: usize, threads: usize) -> Result<Sampler, RunError> {
+        let simulator = simulator(TaskName::HOPPER, Physics::available(TaskName::HOPPER)[0])?;
+        let mut executor = Threads::new(&simulator, threads)?;
+        let usual = match self {
+            Self::Ddpg => DdpgConfig::default(),
+            Self::Td3 => DdpgConfig::td3(),
+        };
+        let config = DdpgConfig {
+            hidden: vec![width; 2],
+            minibatch: width,
+            rounds: 4,
+            warm_up: 1_000,
+            replay: 100_000,
+            ..usual
+        };
+        let (critics, actor_every) = (1 + usize::from(config.twin_critics), config.actor_every as usize);
+        let multiply_adds = width * floor::of_off_policy(widths(&simulator), width, critics, actor_every);
+        let mut products = Products::new();
+        let mut learner = Ddpg::new(config, simulator.spec(), 0, 1)?;
+        let source = Fixed::reference(simulator.space());
+        let mut iteration = 0;
+        while learner.improve(Experience::alone(&mut executor, &source, 1, iteration, 0.0))?.skipped.is_some()
+        {
             iteration += 1;
-            Ok(ddpg.improve(Experience::alone(&mut executor, &source, 1, iteration, 0.0))?.transitions)
-        })?;
-        let names = ["update-ddpg-products", "update-ddpg-by-products"];
-        Ok(beside_floor(1e6 / steps.value, multiply_adds, &mut products, budget, names))
-    }))
+        }
+        let [_, names @ ..] = self.names();
+        Ok(Box::new(move |budget| {
+            let steps = rate(budget, || {
+                iteration += 1;
+                let experience = Experience::alone(&mut executor, &source, 1, iteration, 0.0);
+                Ok(learner.improve(experience)?.transitions)
+            })?;
+            Ok(beside_floor(1e6 / steps.value, multiply_adds, &mut products, budget, names))
+        }))
+    }
 }
 
 /// `wr2l train hopper --algorithm ppo` from its start to its end, as a process of its own.
