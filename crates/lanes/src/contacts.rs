@@ -61,6 +61,8 @@ pub(crate) struct OnPlane {
     pub(crate) link: usize,
     pub(crate) round: Round,
     pub(crate) normal: Point,
+    /// Whether its normal is z.
+    pub(crate) level: bool,
     /// MuJoCo's directions along the plane, for what has none of its own.
     pub(crate) tangents: [Point; 2],
     /// A point of the plane.
@@ -247,7 +249,8 @@ impl Finder<'_> {
             let Some(link) = round.link else { return Ok(()) };
             let (normal, point) = (ground.z(), ground.position);
             let tangents = tangents(normal);
-            self.found.planes.push(OnPlane { link, round, normal, tangents, point, law });
+            let level = normal == [0.0, 0.0, 1.0];
+            self.found.planes.push(OnPlane { link, round, normal, level, tangents, point, law });
         } else {
             let sides = [self.round_index(a), self.round_index(b)];
             let size = |side: usize| self.found.rounds[side].radius + self.found.rounds[side].half;

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::compiled::{CheckError, Compiled, FileError, Integrator};
+use crate::compiled::{Actuator, CheckError, Compiled, FileError, Integrator};
 use crate::contacts::{Candidates, Contacts};
 use crate::engine::softness::Limits;
 use crate::refusal::Refusal;
@@ -53,8 +53,7 @@ pub struct Model {
     pub(crate) coned: bool,
     /// Whether it was compiled with dry friction.
     pub(crate) lossy: bool,
-    /// Of every actuator, which activation it has.
-    pub(crate) activation: Vec<Option<usize>>,
+    pub(crate) drives: Vec<Drive>,
 }
 
 impl Model {
@@ -72,11 +71,8 @@ impl Model {
         let lossy = compiled.dofs.iter().any(|dof| dof.friction_loss > 0.0);
         let touchable = (0..tree.links.len()).map(|link| candidates.holds(link)).collect();
         let coned = candidates.coned();
-        let mut activation = vec![None; compiled.actuators.len()];
-        for (i, of) in compiled.activations.iter().enumerate() {
-            activation[of.actuator as usize] = Some(i);
-        }
-        Ok(Self { compiled, contacts, tree, candidates, limits, touchable, coned, lossy, activation })
+        let drives = drives(&compiled, &tree);
+        Ok(Self { compiled, contacts, tree, candidates, limits, touchable, coned, lossy, drives })
     }
 
     /// [`Model::new`] of what [`Compiled::to_bytes`] wrote.
@@ -113,6 +109,35 @@ impl Model {
             timestep: self.compiled.options.timestep,
         }
     }
+}
+
+/// What an actuator drives, and what is said of it in the model.
+#[derive(Clone, Debug)]
+pub(crate) struct Drive {
+    /// Where its joint is in `qpos` and `qvel`; of a tendon that of the first of its arms.
+    pub(crate) q: usize,
+    pub(crate) v: usize,
+    /// Whether it pulls a tendon.
+    pub(crate) tendon: bool,
+    pub(crate) control_range: Option<[f64; 2]>,
+    pub(crate) force_range: Option<[f64; 2]>,
+    /// Which activation it has.
+    pub(crate) activation: Option<usize>,
+}
+
+fn drives(compiled: &Compiled, tree: &Tree) -> Vec<Drive> {
+    let drive = |(a, actuator): (usize, &Actuator)| {
+        let joint = &tree.joints[actuator.joint as usize];
+        Drive {
+            q: joint.q,
+            v: joint.v,
+            tendon: !actuator.arms.is_empty(),
+            control_range: actuator.control_range,
+            force_range: actuator.force_range,
+            activation: compiled.activations.iter().position(|of| of.actuator as usize == a),
+        }
+    };
+    compiled.actuators.iter().enumerate().map(drive).collect()
 }
 
 /// What the structure says that the engine cannot do.

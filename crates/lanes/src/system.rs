@@ -1,12 +1,12 @@
 //! What the engine needs to know of the systems in the lanes.
 
-use crate::algebra::{Mat3, Vec3};
-use crate::compiled::{Compiled, Cone, Integrator};
+use crate::algebra::{Mat3, Vec3, lift_turn, product};
+use crate::compiled::{Compiled, Cone, Integrator, Options};
 use crate::constants::Derived;
 use crate::contacts::{Friction, Law};
 use crate::frame::{Point, compose, turn_of};
 use crate::inertia::Rigid;
-use crate::lane::{Lane, Mask};
+use crate::lane::{Lane, Mask, Portable};
 use crate::model::Model;
 use crate::parameters::Parameters;
 
@@ -27,9 +27,25 @@ pub(crate) struct Surface<F> {
 /// A body as the medium sees it: a box of its inertia.
 #[derive(Clone, Copy)]
 pub(crate) struct Hull<F> {
-    pub(crate) size: Vec3<F>,
     /// Principal axes in the body's frame.
     pub(crate) axes: Mat3<F>,
+    /// The same in the frame of its link, or of the world.
+    pub(crate) standing: Mat3<F>,
+    /// What a viscous medium makes of turning and of moving.
+    pub(crate) viscous: [F; 2],
+    /// What a dense one makes of moving along and of turning about each axis.
+    pub(crate) moving: Vec3<F>,
+    pub(crate) turning: Vec3<F>,
+}
+
+/// Dry friction of a degree of freedom.
+#[derive(Clone, Copy)]
+pub(crate) struct Dry<F: Lane> {
+    pub(crate) touching: F::Mask,
+    /// D.
+    pub(crate) weight: F,
+    /// The residual at which the force is the whole friction.
+    pub(crate) edge: F,
 }
 
 /// The constants of as many systems as a register holds.
@@ -47,6 +63,7 @@ pub(crate) struct System<F: Lane> {
     pub(crate) armature: Vec<F>,
     pub(crate) damping: Vec<F>,
     pub(crate) friction_loss: Vec<F>,
+    pub(crate) dry: Vec<Dry<F>>,
     /// MuJoCo's `dof_invweight0`.
     pub(crate) dof_weight: Vec<F>,
     pub(crate) stiffness: Vec<F>,
@@ -68,6 +85,7 @@ impl<F: Lane> System<F> {
         let z = F::zero();
         let compiled = &model.compiled;
         let (bodies, nv) = (compiled.bodies.len(), model.tree.nv);
+        let hull = Hull { axes: [z; 9], standing: [z; 9], viscous: [z; 2], moving: [z; 3], turning: [z; 3] };
         let surface = Surface { friction: [z; 2], spin: [z; 3], weakness: z };
         Self {
             rigid: vec![Rigid::zero(); model.tree.links.len()],
@@ -75,10 +93,11 @@ impl<F: Lane> System<F> {
             masses: vec![z; bodies],
             moments: vec![[z; 3]; bodies],
             axes: vec![[z; 4]; bodies],
-            hulls: vec![Hull { size: [z; 3], axes: [z; 9] }; bodies],
+            hulls: vec![hull; bodies],
             armature: vec![z; nv],
             damping: vec![z; nv],
             friction_loss: vec![z; nv],
+            dry: vec![Dry { touching: F::Mask::none(), weight: z, edge: z }; nv],
             dof_weight: vec![z; nv],
             stiffness: vec![z; compiled.joints.len()],
             planes: vec![surface; model.candidates.planes.len()],
@@ -118,6 +137,14 @@ impl<F: Lane> System<F> {
         self.damped = with_lane(self.damped, lane, damped(model, parameters));
         if let Some(derived) = derived {
             set_all(&mut self.dof_weight, lane, &derived.dof_inverse_weight);
+            for (d, to) in self.dry.iter_mut().enumerate() {
+                let (friction, soft) = (parameters.friction_loss[d], &model.limits.dofs[d]);
+                let weakness = Portable::splat(derived.dof_inverse_weight[d]);
+                let weight = soft.weight(soft.impedance(Portable::zero()), weakness).get(0);
+                to.touching = with_lane(to.touching, lane, friction > 0.0);
+                to.weight.set(lane, weight);
+                to.edge.set(lane, friction / weight);
+            }
             for (to, plane) in self.planes.iter_mut().zip(&model.candidates.planes) {
                 set_surface(to, model, lane, &plane.law, parameters, derived);
             }
@@ -139,11 +166,13 @@ impl<F: Lane> System<F> {
             let axes = turn_of(parameters.axes[b]);
             let centre = home.at(parameters.centre[b]);
             set_all(&mut self.centres[b], lane, &centre);
-            set_all(&mut self.hulls[b].axes, lane, &axes);
             set_all(&mut self.axes[b], lane, &parameters.axes[b]);
             set_all(&mut self.moments[b], lane, &parameters.inertia[b]);
+            let standing: Mat3<Portable> = product(&lift_turn(&home.turn), &lift_turn(&axes));
+            set_all(&mut self.hulls[b].axes, lane, &axes);
+            set_all(&mut self.hulls[b].standing, lane, &standing.map(|x| x.get(0)));
             let size = box_size(parameters.mass[b], parameters.inertia[b]);
-            set_all(&mut self.hulls[b].size, lane, &size);
+            self.hulls[b].set_size(&model.compiled.options, lane, size);
             if let Some(link) = link {
                 let axes = compose(&home.turn, &axes);
                 add_body(&mut sums[*link], parameters.mass[b], parameters.inertia[b], centre, &axes);
@@ -153,6 +182,23 @@ impl<F: Lane> System<F> {
             rigid.mass.set(lane, sum[0]);
             set_all(&mut rigid.first, lane, &sum[1..4]);
             set_all(&mut rigid.second, lane, &sum[4..]);
+        }
+    }
+}
+
+impl<F: Lane> Hull<F> {
+    /// Sets one lane's numbers by the sides of the box.
+    fn set_size(&mut self, options: &Options, lane: usize, size: Point) {
+        let diameter = (size[0] + size[1] + size[2]) * (1.0 / 3.0);
+        let pi = std::f64::consts::PI;
+        let turning = diameter * diameter * diameter * (-pi * options.viscosity);
+        set_all(&mut self.viscous, lane, &[turning, diameter * (-3.0 * pi * options.viscosity)]);
+        for k in 0..3 {
+            let (a, b) = (size[(k + 1) % 3], size[(k + 2) % 3]);
+            self.moving[k].set(lane, 0.5 * options.density * a * b);
+            let (a, b) = (a * a, b * b);
+            let fourth = a.mul_add(a, b * b);
+            self.turning[k].set(lane, options.density / 64.0 * size[k] * fourth);
         }
     }
 }

@@ -28,6 +28,8 @@ pub(crate) struct Link {
 pub(crate) struct Axis {
     pub(crate) kind: JointKind,
     pub(crate) axis: Point,
+    /// If that is a coordinate axis, which, and whether it points the other way.
+    pub(crate) along: Option<(usize, bool)>,
     /// `None` at the body's origin.
     pub(crate) anchor: Option<Point>,
     /// Where it begins in `qpos` and `qvel`.
@@ -38,6 +40,30 @@ pub(crate) struct Axis {
     pub(crate) link: usize,
 }
 
+/// A hinge or slide: what drives it.
+#[derive(Clone, Debug)]
+pub(crate) struct Scalar {
+    pub(crate) joint: usize,
+    /// Where it is in `qpos` and `qvel`.
+    pub(crate) q: usize,
+    pub(crate) v: usize,
+    /// The coordinate at which its spring is at rest.
+    pub(crate) spring: f64,
+    /// The range of the sum of all actuators' forces, if limited.
+    pub(crate) force_range: Option<[f64; 2]>,
+}
+
+/// A hinge or slide with limits.
+#[derive(Clone, Debug)]
+pub(crate) struct Stop {
+    pub(crate) joint: usize,
+    pub(crate) q: usize,
+    pub(crate) v: usize,
+    pub(crate) link: usize,
+    pub(crate) range: [f64; 2],
+    pub(crate) margin: f64,
+}
+
 /// All that moves.
 #[derive(Clone, Debug)]
 pub(crate) struct Tree {
@@ -45,6 +71,9 @@ pub(crate) struct Tree {
     pub(crate) links: Vec<Link>,
     /// In MuJoCo's order.
     pub(crate) joints: Vec<Axis>,
+    /// The hinges and slides among them, and those with limits.
+    pub(crate) scalars: Vec<Scalar>,
+    pub(crate) stops: Vec<Stop>,
     /// Of every body of the model, the world first: the link that it is part of, if it moves, and where in it.
     pub(crate) homes: Vec<(Option<usize>, Frame)>,
     /// Of every body, the world first: the body of its tree whose parent is the world.
@@ -95,6 +124,8 @@ impl Tree {
             links,
             tops,
             joints: Vec::new(),
+            scalars: Vec::new(),
+            stops: Vec::new(),
             homes,
             dof_links: Vec::new(),
             slides: Vec::new(),
@@ -112,12 +143,20 @@ impl Tree {
             self.joints.push(Axis {
                 kind: joint.kind,
                 axis: joint.axis,
+                along: coordinate_axis(joint.axis),
                 anchor: (joint.anchor != [0.0; 3]).then_some(joint.anchor),
                 q,
                 v,
                 reference: joint.reference[0],
                 link,
             });
+            if joint.kind.is_scalar() {
+                let (spring, force_range) = (joint.spring, joint.actuator_force_range);
+                self.scalars.push(Scalar { joint: j, q, v, spring, force_range });
+                if let Some(range) = joint.range {
+                    self.stops.push(Stop { joint: j, q, v, link, range, margin: joint.margin });
+                }
+            }
             let dofs = joint.kind.dofs();
             self.dof_links.extend(std::iter::repeat_n(link, dofs));
             self.slides.extend(std::iter::repeat_n(joint.kind == JointKind::Slide, dofs));
@@ -127,6 +166,14 @@ impl Tree {
             v += joint.kind.dofs();
         }
     }
+}
+
+/// Which coordinate axis a direction is, and whether it points the other way.
+fn coordinate_axis(direction: Point) -> Option<(usize, bool)> {
+    (0..3).find_map(|k| {
+        let rest = (0..3).all(|i| i == k || direction[i] == 0.0);
+        (rest && direction[k].abs() == 1.0).then_some((k, direction[k] < 0.0))
+    })
 }
 
 /// Sorts links by depth, so that neighbours in the order seldom wait for each other's results.

@@ -10,6 +10,7 @@
 //! What is computed for each cone is compiled for each number of directions (3, 4 and 6): loops that end at a number known
 //! to the compiler keep their numbers in registers.
 
+use super::NOTHING;
 use crate::algebra::{Sym3, Vec3, Vec6, add6, angular, at_point, axpy, dot, scale, spatial, sub, wrench_of};
 use crate::inertia::Stiff;
 use crate::lane::{Lane, Mask, inlined};
@@ -112,6 +113,31 @@ struct Zone<M> {
 }
 
 impl<F: Lane> Cone<F> {
+    pub(super) fn zero() -> Self {
+        let (z, three, six) = (F::zero(), [F::zero(); 3], [F::zero(); 6]);
+        Self {
+            link: 0,
+            next: NOTHING,
+            geoms: [0; 2],
+            lever: three,
+            against: None,
+            axes: [three; 3],
+            dim: 3,
+            elliptic: false,
+            touching: F::Mask::none(),
+            friction: [z; 5],
+            reference: six,
+            weight: six,
+            share: z,
+            slope: z,
+            residual: six,
+            before: six,
+            force: six,
+            stiff: [z; 21],
+            path: Path::zero(),
+        }
+    }
+
     #[inline(always)]
     fn answer<const N: usize>(&self, r: &Directions<F>) -> Answer<F> {
         if self.elliptic { self.ellipse::<N>(r) } else { self.pyramid::<N>(r) }
@@ -205,14 +231,22 @@ impl<F: Lane> Cone<F> {
         y
     }
 
-    /// The motion at the point, and the turning, against what it touches, by those of links.
+    /// The motion at the point, and the turning, against what it touches, by those of its link and of the [`Cone::other`].
     #[inline(always)]
-    pub(super) fn motion(&self, motions: &[Vec6<F>]) -> [Vec3<F>; 2] {
-        let own = &motions[self.link];
+    pub(super) fn motion(&self, own: &Vec6<F>, other: &Vec6<F>) -> [Vec3<F>; 2] {
         let (moving, turning) = (at_point(own, &self.lever), angular(own));
-        let Some((other, lever)) = &self.against else { return [moving, turning] };
-        let other = &motions[*other];
+        let Some((_, lever)) = &self.against else { return [moving, turning] };
         [sub(&moving, &at_point(other, lever)), sub(&turning, &angular(other))]
+    }
+
+    /// The other link; its own if what it touches does not move.
+    #[inline(always)]
+    pub(super) fn other(&self) -> usize {
+        self.against.map_or(
+            self.link,
+            #[inline(always)]
+            |(other, _)| other,
+        )
     }
 
     /// Takes the new accelerations of links. Returns where the force there is not the one it was solved with.
@@ -223,7 +257,7 @@ impl<F: Lane> Cone<F> {
 
     #[inline(always)]
     fn update_by<const N: usize>(&mut self, accelerations: &[Vec6<F>], size: F) -> F::Mask {
-        let [moving, turning] = self.motion(accelerations);
+        let [moving, turning] = self.motion(&accelerations[self.link], &accelerations[self.other()]);
         let rounding = if self.against.is_some() { ROUNDING_BETWEEN } else { ROUNDING };
         for j in 0..N {
             let along = if j < 3 { dot(&self.axes[j], &moving) } else { dot(&self.axes[j - 3], &turning) };

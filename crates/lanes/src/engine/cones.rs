@@ -1,7 +1,7 @@
 //! Contacts in which friction is more than a pyramid of four rows: [`Cone`]s, listed and solved with.
 
 use super::between::{Grip, Pull};
-use super::cone::{Cone, Path};
+use super::cone::Cone;
 use super::detect::reference;
 use super::softness::Soft;
 use super::{NOTHING, Spot, Work};
@@ -29,7 +29,7 @@ impl<F: Lane> Work<F> {
         let dim = law.cone.unwrap_or(3).min(6);
         let lever = inlined(
             #[inline(always)]
-            |link: usize| sub(&spot.point, &self.position[model.tree.links[link].root]),
+            |link: usize| sub(&spot.point, &self.links[model.tree.links[link].root].position),
         );
         let against = other.map(
             #[inline(always)]
@@ -38,7 +38,7 @@ impl<F: Lane> Work<F> {
         let lever = lever(link);
         let next = match other {
             Some(_) => NOTHING,
-            None => std::mem::replace(&mut self.cone_heads[link], self.cones.len()),
+            None => std::mem::replace(&mut self.links[link].cone_head, self.cones.len()),
         };
         let axes = [spot.normal, spot.tangents[0], spot.tangents[1]];
         let [first, second] = surface.friction;
@@ -46,28 +46,27 @@ impl<F: Lane> Work<F> {
         let friction = [first, second, spinning, rolling, other];
         let impedance = soft.impedance(spot.depth);
         let weight = soft.weight(impedance, surface.weakness);
-        let mut cone = Cone {
-            link,
-            next,
-            geoms: law.geoms,
-            lever,
-            against,
-            axes,
-            dim,
-            elliptic,
-            touching: spot.touching,
-            friction,
-            reference: [zero; 6],
-            weight: [weight; 6],
-            share: weight,
-            slope: zero,
-            residual: [zero; 6],
-            before: [zero; 6],
-            force: [zero; 6],
-            stiff: [zero; 21],
-            path: Path::zero(),
-        };
-        let [velocity, turning] = cone.motion(&self.velocity);
+        let index = self.cones.len();
+        let cone = self.cones.add();
+        cone.link = link;
+        cone.next = next;
+        cone.geoms = law.geoms;
+        cone.lever = lever;
+        cone.against = against;
+        cone.axes = axes;
+        cone.dim = dim;
+        cone.elliptic = elliptic;
+        cone.touching = spot.touching;
+        cone.friction = friction;
+        cone.reference = [zero; 6];
+        cone.weight = [weight; 6];
+        cone.share = weight;
+        cone.slope = zero;
+        cone.residual = [zero; 6];
+        cone.before = [zero; 6];
+        cone.force = [zero; 6];
+        cone.stiff = [zero; 21];
+        let [velocity, turning] = cone.motion(&self.links[link].velocity, &self.links[cone.other()].velocity);
         cone.reference[0] = reference(soft, impedance, spot.depth, dot(&axes[0], &velocity));
         for j in 1..dim {
             let speed = if j < 3 { dot(&axes[j], &velocity) } else { dot(&axes[j - 3], &turning) };
@@ -94,17 +93,16 @@ impl<F: Lane> Work<F> {
             for j in 0..dim {
                 let (direction, turning) = (axes[j % 3], j > 2);
                 let pull = Pull { links: [other, link], levers: [far, lever], direction, turning };
-                self.grips.push(Grip { cone: self.cones.len(), axis: j, pull });
+                self.grips.push(Grip { cone: index, axis: j, pull });
             }
         }
-        self.cones.push(cone);
     }
 
     /// Takes the accelerations of links into all cones; returns where one contradicts what they were solved with.
     #[inline(always)]
     pub(super) fn update_cones(&mut self, size: F) -> F::Mask {
         let mut contradiction = F::Mask::none();
-        for cone in &mut self.cones {
+        for cone in self.cones.iter_mut() {
             contradiction = contradiction | cone.update(&self.acceleration, size);
         }
         contradiction
@@ -113,23 +111,23 @@ impl<F: Lane> Work<F> {
     /// Solves with the cones as they are at the current accelerations, in the lanes that are not `done`.
     #[inline(always)]
     pub(super) fn take_cones(&mut self, done: F::Mask) {
-        for cone in &mut self.cones {
+        for cone in self.cones.iter_mut() {
             // Between two links it is no part of the elimination.
             let changed = cone.take(done).any();
-            self.stale[cone.link] |= changed && cone.against.is_none();
+            self.links[cone.link].stale |= changed && cone.against.is_none();
         }
     }
+}
 
-    /// Adds what the cones of a link were solved with to its stiffness and to the wrench on it.
-    #[inline(always)]
-    pub(super) fn press_cones(&self, link: usize, stiff: &mut Stiff<F>, push: &mut Vec6<F>) {
-        let mut at = self.cone_heads[link];
-        while at != NOTHING {
-            let cone = &self.cones[at];
-            if cone.presses().any() {
-                cone.press(stiff, push);
-            }
-            at = cone.next;
+/// Adds what the cones of a link, the latest of which is `head`, were solved with to its stiffness and to the wrench on it.
+#[inline(always)]
+pub(super) fn press_cones<F: Lane>(cones: &[Cone<F>], head: usize, stiff: &mut Stiff<F>, push: &mut Vec6<F>) {
+    let mut at = head;
+    while at != NOTHING {
+        let cone = &cones[at];
+        if cone.presses().any() {
+            cone.press(stiff, push);
         }
+        at = cone.next;
     }
 }

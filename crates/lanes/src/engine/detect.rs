@@ -1,7 +1,7 @@
 //! Which limits, dry frictions and contacts with the world act.
 
-use super::rows::{Limit, Loss, Row, Touch};
-use super::{NOTHING, Setting, Work};
+use super::rows::{Limit, Loss, Row};
+use super::{Moving, Setting, Work};
 use crate::algebra::{Vec3, add, at_point, axpy, cross, dot, lift, scale, sub, turned};
 use crate::contacts::{Law, OnPlane};
 use crate::lane::{Lane, Mask, inlined};
@@ -35,13 +35,10 @@ impl<F: Lane> Work<F> {
                 self.limits.clear();
                 self.losses.clear();
                 self.between.clear();
-                self.touch_heads.fill(NOTHING);
                 if setting.model.coned {
                     self.cones.clear();
                     self.grips.clear();
-                    self.cone_heads.fill(NOTHING);
                 }
-                self.stale.fill(true);
                 self.detect_limits(setting.model, setting.system, q, v);
                 self.detect_losses(setting.model, setting.system, v);
                 for (i, plane) in setting.model.candidates.planes.iter().enumerate() {
@@ -60,26 +57,21 @@ impl<F: Lane> Work<F> {
 
     #[inline(always)]
     fn detect_limits(&mut self, model: &Model, system: &System<F>, q: &[F], v: &[F]) {
-        for (j, joint) in model.tree.joints.iter().enumerate() {
-            let own = &model.compiled.joints[j];
-            let Some([low, high]) = own.range else { continue };
-            if !joint.kind.is_scalar() {
-                continue;
-            }
-            let (position, velocity) = (q[joint.q], v[joint.v]);
-            let margin = F::splat(own.margin);
+        for stop in &model.tree.stops {
+            let (position, velocity) = (q[stop.q], v[stop.v]);
+            let (margin, [low, high]) = (F::splat(stop.margin), stop.range);
             for (side, distance) in [(1.0, position - F::splat(low)), (-1.0, F::splat(high) - position)] {
                 let touching = distance.less(margin);
                 if !touching.any() {
                     continue;
                 }
-                let soft = &model.limits.joints[j];
+                let soft = &model.limits.joints[stop.joint];
                 let depth = distance - margin;
                 let impedance = soft.impedance(depth);
-                let weight = soft.weight(impedance, system.dof_weight[joint.v]);
+                let weight = soft.weight(impedance, system.dof_weight[stop.v]);
                 let speed = F::splat(side) * velocity;
                 let row = Row::new(reference(soft, impedance, depth, speed), weight, touching);
-                self.limits.push(Limit { dof: joint.v, link: joint.link, side, row: self.rows.len() });
+                self.limits.push(Limit { dof: stop.v, link: stop.link, side, row: self.rows.len() });
                 self.rows.push(row);
             }
         }
@@ -90,21 +82,17 @@ impl<F: Lane> Work<F> {
         if !system.lossy {
             return;
         }
-        for (d, velocity) in v.iter().enumerate() {
-            let friction = system.friction_loss[d];
-            let touching = F::zero().less(friction);
-            if !touching.any() {
+        for ((d, velocity), dry) in v.iter().enumerate().zip(&system.dry) {
+            if !dry.touching.any() {
                 continue;
             }
-            let soft = &model.limits.dofs[d];
-            let weight = soft.weight(soft.impedance(F::zero()), system.dof_weight[d]);
             self.losses.push(Loss {
                 dof: d,
                 link: model.tree.dof_links[d],
-                weight,
-                reference: -(F::splat(soft.damping) * *velocity),
-                edge: friction / weight,
-                touching,
+                weight: dry.weight,
+                reference: -(F::splat(model.limits.dofs[d].damping) * *velocity),
+                edge: dry.edge,
+                touching: dry.touching,
                 active: [F::Mask::none(); 2],
                 beyond: [F::Mask::none(); 2],
                 residual: F::zero(),
@@ -116,10 +104,13 @@ impl<F: Lane> Work<F> {
     #[inline(always)]
     fn detect_on_plane(&mut self, model: &Model, plane: &OnPlane, soft: &Soft, surface: &Surface<F>) {
         let round = &plane.round;
-        let (turn, normal) = (&self.turn[plane.link], lift::<F>(&plane.normal));
-        let centre = add(&self.position[plane.link], &turned(turn, &lift(&round.position)));
+        let (link, margin) = (&self.links[plane.link], F::splat(plane.law.margin));
+        if plane.level && !lowest(link, plane).less(margin).any() {
+            return;
+        }
+        let (turn, normal) = (&link.turn, lift::<F>(&plane.normal));
+        let centre = add(&link.position, &turned(turn, &lift(&round.position)));
         let height = dot(&normal, &sub(&centre, &lift(&plane.point))) - F::splat(round.radius);
-        let margin = F::splat(plane.law.margin);
         if !round.capsule {
             let touching = height.less(margin);
             if touching.any() {
@@ -162,8 +153,8 @@ impl<F: Lane> Work<F> {
         if law.cone.is_some() {
             return self.touch_cone(model, (link, None), law, soft, surface, spot);
         }
-        let lever = sub(&spot.point, &self.position[model.tree.links[link].root]);
-        let velocity = at_point(&self.velocity[link], &lever);
+        let lever = sub(&spot.point, &self.links[model.tree.links[link].root].position);
+        let velocity = at_point(&self.links[link].velocity, &lever);
         let impedance = soft.impedance(spot.depth);
         let weight = soft.weight(impedance, surface.weakness);
         let row = inlined(
@@ -181,19 +172,36 @@ impl<F: Lane> Work<F> {
                 self.rows.push(row(along - slide));
             }
         }
-        let next = std::mem::replace(&mut self.touch_heads[link], self.touches.len());
-        self.touches.push(Touch {
-            link,
-            geoms: law.geoms,
-            first,
-            count: self.rows.len() - first,
-            lever,
-            normal: spot.normal,
-            tangents: spot.tangents,
-            friction: surface.friction,
-            next,
-        });
+        let next = std::mem::replace(&mut self.links[link].touch_head, self.touches.len());
+        let touch = self.touches.add();
+        touch.link = link;
+        touch.geoms = law.geoms;
+        touch.first = first;
+        touch.count = self.rows.len() - first;
+        touch.lever = lever;
+        touch.normal = spot.normal;
+        touch.tangents = spot.tangents;
+        touch.friction = surface.friction;
+        touch.next = next;
     }
+}
+
+/// How far a sphere, or the nearer end of a capsule, is from a level plane: to the bit what [`Work::detect_on_plane`] finds.
+#[inline(always)]
+fn lowest<F: Lane>(link: &Moving<F>, plane: &OnPlane) -> F {
+    let (round, [x, y, z]) = (&plane.round, [link.turn[6], link.turn[7], link.turn[8]]);
+    let along = inlined(
+        #[inline(always)]
+        |p: &[f64; 3]| z.mul_add(F::splat(p[2]), y.mul_add(F::splat(p[1]), x * F::splat(p[0]))),
+    );
+    let height =
+        (link.position[2] + along(&round.position)) - F::splat(plane.point[2]) - F::splat(round.radius);
+    if !round.capsule {
+        return height;
+    }
+    let slope = along(&round.axis);
+    let half = F::splat(round.half);
+    half.mul_add(slope, height).min((-half).mul_add(slope, height))
 }
 
 /// The acceleration that a row asks for, at a velocity along it.

@@ -3,6 +3,7 @@
 use super::{Setting, Work};
 use crate::compiled::{Activation, Dynamics, Integrator, Options};
 use crate::lane::{Lane, Mask};
+use crate::model::Drive;
 
 #[inline(always)]
 fn clamped<F: Lane>(x: F, range: Option<[f64; 2]>) -> F {
@@ -36,54 +37,51 @@ impl<F: Lane> Work<F> {
     #[inline(always)]
     fn find_drive(&mut self, setting: &Setting<'_, F>, q: &[F], v: &[F]) {
         let (model, system) = (setting.model, setting.system);
-        for d in 0..v.len() {
-            self.force[d] = -(system.damping[d] * v[d]);
-            self.implicit[d] = system.damping[d];
-            self.actuation[d] = F::zero();
+        for ((dof, damping), v) in self.dofs.iter_mut().zip(&system.damping).zip(v) {
+            dof.force = -(*damping * *v);
+            dof.implicit = *damping;
+            dof.actuation = F::zero();
         }
         let implicit = model.compiled.options.integrator == Integrator::ImplicitFast;
-        for (a, actuator) in model.compiled.actuators.iter().enumerate() {
-            let joint = &model.tree.joints[actuator.joint as usize];
-            let (gear, bias) = (system.gear[a], &system.bias[a]);
-            if !actuator.arms.is_empty() {
+        for (a, drive) in model.drives.iter().enumerate() {
+            if drive.tendon {
                 self.pull_tendon(setting, a, q, v);
                 continue;
             }
-            let control = self.input(setting, a);
-            let length = gear * q[joint.q];
-            let speed = gear * v[joint.v];
+            let (gear, bias) = (system.gear[a], &system.bias[a]);
+            let control = self.input(setting, a, drive);
+            let length = gear * q[drive.q];
+            let speed = gear * v[drive.v];
             let force = control.mul_add(system.gain[a], bias[0]);
             let force = bias[2].mul_add(speed, bias[1].mul_add(length, force));
-            let exerted = clamped(force, actuator.force_range);
+            let exerted = clamped(force, drive.force_range);
             self.exerted[a] = exerted;
-            self.actuation[joint.v] = gear.mul_add(exerted, self.actuation[joint.v]);
+            let dof = &mut self.dofs[drive.v];
+            dof.actuation = gear.mul_add(exerted, dof.actuation);
             if implicit {
                 let mut free = !F::Mask::none();
-                if let Some([low, high]) = actuator.force_range {
+                if let Some([low, high]) = drive.force_range {
                     // A force at its limit does not change with the velocity.
                     free = F::splat(low).less(force) & force.less(F::splat(high));
                 }
                 let damping = (gear * gear * bias[2]).only(free);
-                self.implicit[joint.v] = self.implicit[joint.v] - damping;
+                dof.implicit = dof.implicit - damping;
             }
         }
-        for (j, joint) in model.tree.joints.iter().enumerate() {
-            if !joint.kind.is_scalar() {
-                continue;
-            }
-            let own = &model.compiled.joints[j];
-            let stretch = q[joint.q] - F::splat(own.spring);
-            let passive = system.stiffness[j].neg_mul_add(stretch, self.force[joint.v]);
-            self.force[joint.v] = passive + clamped(self.actuation[joint.v], own.actuator_force_range);
+        for scalar in &model.tree.scalars {
+            let dof = &mut self.dofs[scalar.v];
+            let stretch = q[scalar.q] - F::splat(scalar.spring);
+            let passive = system.stiffness[scalar.joint].neg_mul_add(stretch, dof.force);
+            dof.force = passive + clamped(dof.actuation, scalar.force_range);
         }
     }
 
     /// What the force of an actuator is of: its control, or its activation, whose rate is found too.
     #[inline(always)]
-    fn input(&mut self, setting: &Setting<'_, F>, a: usize) -> F {
+    fn input(&mut self, setting: &Setting<'_, F>, a: usize, drive: &Drive) -> F {
         let compiled = &setting.model.compiled;
-        let control = clamped(setting.control[a], compiled.actuators[a].control_range);
-        let Some(i) = setting.model.activation[a] else { return control };
+        let control = clamped(setting.control[a], drive.control_range);
+        let Some(i) = drive.activation else { return control };
         let (of, now) = (&compiled.activations[i], self.activation[i]);
         let rate = match of.dynamics {
             Dynamics::Integrator => control,
@@ -105,7 +103,7 @@ impl<F: Lane> Work<F> {
             length = moment.mul_add(q[joint.q], length);
             speed = moment.mul_add(v[joint.v], speed);
         }
-        let control = self.input(setting, a);
+        let control = self.input(setting, a, &model.drives[a]);
         let force = control.mul_add(system.gain[a], bias[0]);
         let force = bias[2].mul_add(speed, bias[1].mul_add(length, force));
         let exerted = clamped(force, actuator.force_range);
@@ -113,7 +111,7 @@ impl<F: Lane> Work<F> {
         for arm in &actuator.arms {
             let d = model.tree.joints[arm.joint as usize].v;
             let moment = gear * F::splat(arm.coefficient);
-            self.actuation[d] = moment.mul_add(exerted, self.actuation[d]);
+            self.dofs[d].actuation = moment.mul_add(exerted, self.dofs[d].actuation);
         }
     }
 }

@@ -4,9 +4,10 @@
 //! sparse as the tree, and the articulated-body recursion solves it from the leaves to the roots and back: neither a mass
 //! matrix nor a Jacobian is ever formed.
 
+use super::cones::press_cones;
 use super::rows::block;
-use super::{NOTHING, Work};
-use crate::algebra::{Vec6, add6, angular, axpy6, dot6, linear, spatial, turned, unturned, wrench_of};
+use super::{Freedom, NOTHING, Work};
+use crate::algebra::{Mat3, Vec6, add6, angular, axpy6, dot6, linear, spatial, turned, unturned, wrench_of};
 use crate::inertia::{Factor6, Stiff};
 use crate::lane::{Lane, Mask};
 use crate::model::Model;
@@ -24,14 +25,13 @@ impl<F: Lane> Work<F> {
         extra: Option<F>,
     ) {
         self.prepare_diagonal(system, constrained, extra);
-        for l in (0..model.tree.links.len()).rev() {
-            if !self.stale[l] {
+        for (l, link) in model.tree.links.iter().enumerate().rev() {
+            if !self.links[l].stale {
                 continue;
             }
-            if let Some(p) = model.tree.links[l].parent {
-                self.stale[p] = true;
+            if let Some(p) = link.parent {
+                self.links[p].stale = true;
             }
-            self.stale[l] = false;
             self.eliminate_link(model, l, constrained);
         }
         self.substitute(model);
@@ -39,47 +39,51 @@ impl<F: Lane> Work<F> {
 
     #[inline(always)]
     fn prepare_diagonal(&mut self, system: &System<F>, constrained: bool, extra: Option<F>) {
-        self.target.copy_from_slice(&self.force);
-        self.diagonal.copy_from_slice(&system.armature);
-        if let Some(scale) = extra {
-            for (diagonal, implicit) in self.diagonal.iter_mut().zip(&self.implicit) {
-                *diagonal = scale.mul_add(*implicit, *diagonal);
+        for (dof, armature) in self.dofs.iter_mut().zip(&system.armature) {
+            dof.target = dof.force;
+            dof.diagonal = *armature;
+            if let Some(scale) = extra {
+                dof.diagonal = scale.mul_add(dof.implicit, *armature);
             }
         }
         if !constrained {
             return;
         }
-        for limit in &self.limits {
-            let row = &self.rows[limit.row];
+        // The rows of limits are the first.
+        for (limit, row) in self.limits.iter().zip(&self.rows) {
             let weight = row.weight.only(row.active);
-            let d = limit.dof;
-            self.diagonal[d] = self.diagonal[d] + weight;
-            self.target[d] = (weight * row.reference).mul_add(F::splat(limit.side), self.target[d]);
+            let dof = &mut self.dofs[limit.dof];
+            dof.diagonal = dof.diagonal + weight;
+            dof.target = (weight * row.reference).mul_add(F::splat(limit.side), dof.target);
         }
         for loss in &self.losses {
             let [below, above] = loss.active;
             let inside = loss.touching & !(below | above);
             let weight = loss.weight.only(inside);
             let most = loss.weight * loss.edge;
-            let d = loss.dof;
-            self.diagonal[d] = self.diagonal[d] + weight;
+            let dof = &mut self.dofs[loss.dof];
+            dof.diagonal = dof.diagonal + weight;
             let pull = weight.mul_add(loss.reference, most.only(below) - most.only(above));
-            self.target[d] = self.target[d] + pull;
+            dof.target = dof.target + pull;
         }
     }
 
     #[inline(always)]
     fn eliminate_link(&mut self, model: &Model, l: usize, constrained: bool) {
         let link = &model.tree.links[l];
-        let mut stiff = Stiff::of(&self.inertia[l]);
-        let mut push = self.wrench[l];
+        let (before, after) = self.links.split_at_mut(l + 1);
+        let own = &mut before[l];
+        own.stale = false;
+        let mut stiff = Stiff::of(&own.inertia);
+        let mut push = own.wrench;
         for &child in &link.children {
-            stiff.add(&self.stiff[child]);
-            push = add6(&push, &self.push[child]);
+            let child = &after[child - l - 1];
+            stiff.add(&child.stiff);
+            push = add6(&push, &child.push);
         }
         // By what may touch and not by what does, so that a lane's bits do not hang on its neighbours.
         let mut rigid = link.children.is_empty() && !model.touchable[l];
-        let mut at = if constrained { self.touch_heads[l] } else { NOTHING };
+        let mut at = if constrained { own.touch_head } else { NOTHING };
         while at != NOTHING {
             let touch = &self.touches[at];
             let rows = &self.rows[touch.first..touch.first + touch.count];
@@ -95,56 +99,46 @@ impl<F: Lane> Work<F> {
             at = touch.next;
         }
         if constrained && model.coned {
-            self.press_cones(l, &mut stiff, &mut push);
+            press_cones(&self.cones, own.cone_head, &mut stiff, &mut push);
         }
         if link.free {
             let d = link.dofs.start;
-            self.eliminate_free(l, d, stiff, push);
+            let dofs = &self.dofs[d..d + 6];
+            let factor = free_factor(&own.turn, dofs, stiff);
+            self.flight[l] = factor.solve(&free_push(&own.turn, dofs, push));
+            self.factor[l] = factor;
             return;
         }
-        for d in link.dofs.clone().rev() {
-            let s = self.subspace[d];
-            let u = if model.tree.slides[d] {
+        let mut carried = self.dofs[link.dofs.clone()].len();
+        for dof in self.dofs[link.dofs.clone()].iter_mut().rev() {
+            carried -= 1;
+            let s = dof.subspace;
+            let u = if model.tree.slides[link.dofs.start + carried] {
                 stiff.times_slide(&linear(&s))
             } else if rigid {
-                self.inertia[l].times(&s)
+                own.inertia.times(&s)
             } else {
                 stiff.times(&s)
             };
             rigid = false;
-            let pivot = F::one() / (dot6(&u, &s) + self.diagonal[d]);
-            let offset = (self.target[d] + dot6(&s, &push)) * pivot;
+            let pivot = F::one() / (dot6(&u, &s) + dof.diagonal);
+            let offset = (dof.target + dot6(&s, &push)) * pivot;
             let gain = u.map(
                 #[inline(always)]
                 |u| u * pivot,
             );
-            if link.parent.is_some() || d > link.dofs.start {
+            if link.parent.is_some() || carried > 0 {
                 stiff.less_rank_one(&u, &gain);
                 push = axpy6(-offset, &u, &push);
             }
-            self.gain[d] = gain;
-            self.offset[d] = offset;
-            self.pivot[d] = pivot;
+            dof.gain = gain;
+            dof.offset = offset;
+            dof.pivot = pivot;
         }
         if link.parent.is_some() {
-            self.stiff[l] = stiff;
-            self.push[l] = push;
+            own.stiff = stiff;
+            own.push = push;
         }
-    }
-
-    #[inline(always)]
-    fn eliminate_free(&mut self, l: usize, d: usize, mut stiff: Stiff<F>, mut push: Vec6<F>) {
-        let turn = self.turn[l];
-        for k in 0..3 {
-            stiff.linear[k] = stiff.linear[k] + self.diagonal[d + k];
-            stiff.add_turning(self.diagonal[d + 3 + k], &[turn[k], turn[3 + k], turn[6 + k]]);
-        }
-        let t = &self.target;
-        let torque = turned(&turn, &[t[d + 3], t[d + 4], t[d + 5]]);
-        push = add6(&push, &spatial(torque, [t[d], t[d + 1], t[d + 2]]));
-        let factor = Factor6::of(&stiff);
-        self.flight[l] = factor.solve(&push);
-        self.factor[l] = factor;
     }
 
     /// From the roots to the leaves: accelerations of joints and links.
@@ -154,14 +148,15 @@ impl<F: Lane> Work<F> {
             if link.free {
                 let d = link.dofs.start;
                 self.acceleration[l] = self.flight[l];
-                free_coordinates(&self.turn[l], &self.flight[l], &mut self.qacc[d..d + 6]);
+                free_coordinates(&self.links[l].turn, &self.flight[l], &mut self.qacc[d..d + 6]);
                 continue;
             }
             let mut a = link.parent.map_or([F::zero(); 6], |p| self.acceleration[p]);
             for d in link.dofs.clone() {
-                let own = self.offset[d] - dot6(&self.gain[d], &a);
+                let dof = &self.dofs[d];
+                let own = dof.offset - dot6(&dof.gain, &a);
                 self.qacc[d] = own;
-                a = axpy6(own, &self.subspace[d], &a);
+                a = axpy6(own, &dof.subspace, &a);
             }
             self.acceleration[l] = a;
         }
@@ -175,12 +170,12 @@ impl<F: Lane> Work<F> {
                 let d = link.dofs.start;
                 let a = &self.qacc[d..d + 6];
                 self.acceleration[l] =
-                    spatial(turned(&self.turn[l], &[a[3], a[4], a[5]]), [a[0], a[1], a[2]]);
+                    spatial(turned(&self.links[l].turn, &[a[3], a[4], a[5]]), [a[0], a[1], a[2]]);
                 continue;
             }
             let mut a = link.parent.map_or([F::zero(); 6], |p| self.acceleration[p]);
             for d in link.dofs.clone() {
-                a = axpy6(self.qacc[d], &self.subspace[d], &a);
+                a = axpy6(self.qacc[d], &self.dofs[d].subspace, &a);
             }
             self.acceleration[l] = a;
         }
@@ -205,15 +200,15 @@ impl<F: Lane> Work<F> {
             if link.free {
                 let d = link.dofs.start;
                 let t = &self.load_force;
-                let torque = turned(&self.turn[l], &[t[d + 3], t[d + 4], t[d + 5]]);
+                let torque = turned(&self.links[l].turn, &[t[d + 3], t[d + 4], t[d + 5]]);
                 push = add6(&push, &spatial(torque, [t[d], t[d + 1], t[d + 2]]));
                 self.follow[l] = self.factor[l].solve(&push);
                 continue;
             }
             for d in link.dofs.clone().rev() {
-                let pull = self.load_force[d] + dot6(&self.subspace[d], &push);
-                self.load_offset[d] = pull * self.pivot[d];
-                push = axpy6(-pull, &self.gain[d], &push);
+                let pull = self.load_force[d] + dot6(&self.dofs[d].subspace, &push);
+                self.load_offset[d] = pull * self.dofs[d].pivot;
+                push = axpy6(-pull, &self.dofs[d].gain, &push);
             }
             if let Some(p) = link.parent {
                 self.load[p] = add6(&self.load[p], &push);
@@ -222,18 +217,35 @@ impl<F: Lane> Work<F> {
         for (l, link) in model.tree.links.iter().enumerate() {
             if link.free {
                 let d = link.dofs.start;
-                free_coordinates(&self.turn[l], &self.follow[l], &mut self.response[d..d + 6]);
+                free_coordinates(&self.links[l].turn, &self.follow[l], &mut self.response[d..d + 6]);
                 continue;
             }
             let mut a = link.parent.map_or([F::zero(); 6], |p| self.follow[p]);
             for d in link.dofs.clone() {
-                let own = self.load_offset[d] - dot6(&self.gain[d], &a);
+                let own = self.load_offset[d] - dot6(&self.dofs[d].gain, &a);
                 self.response[d] = own;
-                a = axpy6(own, &self.subspace[d], &a);
+                a = axpy6(own, &self.dofs[d].subspace, &a);
             }
             self.follow[l] = a;
         }
     }
+}
+
+/// The factors of a free link's stiffness, with what its own degrees of freedom have on the diagonal.
+#[inline(always)]
+fn free_factor<F: Lane>(turn: &Mat3<F>, dofs: &[Freedom<F>], mut stiff: Stiff<F>) -> Factor6<F> {
+    for k in 0..3 {
+        stiff.linear[k] = stiff.linear[k] + dofs[k].diagonal;
+        stiff.add_turning(dofs[3 + k].diagonal, &[turn[k], turn[3 + k], turn[6 + k]]);
+    }
+    Factor6::of(&stiff)
+}
+
+/// The wrench on a free link together with the forces on its own degrees of freedom.
+#[inline(always)]
+fn free_push<F: Lane>(turn: &Mat3<F>, dofs: &[Freedom<F>], push: Vec6<F>) -> Vec6<F> {
+    let torque = turned(turn, &[dofs[3].target, dofs[4].target, dofs[5].target]);
+    add6(&push, &spatial(torque, [dofs[0].target, dofs[1].target, dofs[2].target]))
 }
 
 /// What a free link's acceleration is in its own degrees of freedom.

@@ -105,7 +105,7 @@ impl<F: Lane> Work<F> {
         if damped.any() {
             // (M + h B) a = all forces, with B what velocities change of them.
             self.add_constraint_forces();
-            self.stale.fill(true);
+            self.forget();
             self.eliminate(model, setting.system, false, Some(F::splat(h)));
         }
         for d in 0..state.v.len() {
@@ -133,11 +133,12 @@ impl<F: Lane> Work<F> {
                 #[inline(always)]
                 || {
                     advance(model, &state.q, &v, share * h, &mut q);
-                    for d in 0..v.len() {
-                        v[d] = F::splat(share * h).mul_add(state.guess[d], state.v[d]);
+                    let time = F::splat(share * h);
+                    for ((v, start), a) in v.iter_mut().zip(&state.v).zip(&state.guess) {
+                        *v = time.mul_add(*a, *start);
                     }
-                    for i in 0..state.act.len() {
-                        self.activation[i] = F::splat(share * h).mul_add(self.rate[i], state.act[i]);
+                    for ((act, start), rate) in self.activation.iter_mut().zip(&state.act).zip(&self.rate) {
+                        *act = time.mul_add(*rate, *start);
                     }
                 },
             );
@@ -146,12 +147,16 @@ impl<F: Lane> Work<F> {
             F::run(
                 #[inline(always)]
                 || {
-                    for d in 0..v.len() {
-                        self.sum_v[d] = F::splat(weight).mul_add(v[d], self.sum_v[d]);
-                        self.sum_a[d] = F::splat(weight).mul_add(self.qacc[d], self.sum_a[d]);
-                    }
-                    for i in 0..self.rate.len() {
-                        self.sum_rate[i] = F::splat(weight).mul_add(self.rate[i], self.sum_rate[i]);
+                    let weight = F::splat(weight);
+                    let sums = [
+                        (&mut self.sum_v, &v),
+                        (&mut self.sum_a, &self.qacc),
+                        (&mut self.sum_rate, &self.rate),
+                    ];
+                    for (sum, numbers) in sums {
+                        for (sum, number) in sum.iter_mut().zip(numbers) {
+                            *sum = weight.mul_add(*number, *sum);
+                        }
                     }
                 },
             );
@@ -159,9 +164,12 @@ impl<F: Lane> Work<F> {
         F::run(
             #[inline(always)]
             || {
-                for d in 0..v.len() {
-                    v[d] = self.sum_v[d] * F::splat(1.0 / 6.0);
-                    state.v[d] = F::splat(h / 6.0).mul_add(self.sum_a[d], state.v[d]);
+                let (sixth, share) = (F::splat(1.0 / 6.0), F::splat(h / 6.0));
+                for (v, sum) in v.iter_mut().zip(&self.sum_v) {
+                    *v = *sum * sixth;
+                }
+                for (v, sum) in state.v.iter_mut().zip(&self.sum_a) {
+                    *v = share.mul_add(*sum, *v);
                 }
                 advance(model, &state.q, &v, h, &mut q);
                 activate(model, &mut state.act, &self.sum_rate, F::splat(1.0 / 6.0));

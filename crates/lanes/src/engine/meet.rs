@@ -26,8 +26,8 @@ impl<F: Lane> Work<F> {
             let along = scale(F::splat(round.half), &lift(&round.axis));
             self.round_ends[r] = match round.link {
                 Some(l) => {
-                    let turn = &self.turn[l];
-                    let centre = add(&self.position[l], &turned(turn, &lift(&round.position)));
+                    let turn = &self.links[l].turn;
+                    let centre = add(&self.links[l].position, &turned(turn, &lift(&round.position)));
                     [centre, turned(turn, &along)]
                 }
                 None => [lift(&round.position), along],
@@ -136,7 +136,7 @@ impl<F: Lane> Work<F> {
             let axis = inlined(
                 #[inline(always)]
                 |round: &Round| match round.link {
-                    Some(l) => turned(&self.turn[l], &lift(&round.axis)),
+                    Some(l) => turned(&self.links[l].turn, &lift(&round.axis)),
                     None => lift(&round.axis),
                 },
             );
@@ -176,11 +176,11 @@ impl<F: Lane> Work<F> {
         }
         let levers = links.map(
             #[inline(always)]
-            |link| sub(&spot.point, &self.position[model.tree.links[link].root]),
+            |link| sub(&spot.point, &self.links[model.tree.links[link].root].position),
         );
         let [va, vb] = [0, 1].map(
             #[inline(always)]
-            |side: usize| at_point(&self.velocity[links[side]], &levers[side]),
+            |side: usize| at_point(&self.links[links[side]].velocity, &levers[side]),
         );
         let velocity = sub(&vb, &va);
         let count = if law.frictionless { 1 } else { 4 };

@@ -19,6 +19,7 @@ mod eliminate;
 mod integrate;
 mod meet;
 mod motion;
+mod pool;
 mod poses;
 mod reference;
 mod rows;
@@ -45,46 +46,107 @@ pub(crate) use sincos::MAX_ANGLE;
 use between::Grip;
 use cone::{Cone, Lower};
 use detect::Spot;
+use pool::Pool;
 use rows::{Between, Limit, Loss, Row, Touch};
+use search::{Bend, Kink};
+
+/// A link in an evaluation. What is of one link stands together, so that its place in memory is found once.
+#[derive(Clone, Copy)]
+struct Moving<F> {
+    turn: Mat3<F>,
+    position: Vec3<F>,
+    /// Velocity, the acceleration that it has if no joint accelerates, inertia and wrench, all at the position of the root of
+    /// its tree.
+    velocity: Vec6<F>,
+    bias: Vec6<F>,
+    inertia: Rigid<F>,
+    wrench: Vec6<F>,
+    /// The stiffness and the wrench that its parent feels.
+    stiff: Stiff<F>,
+    push: Vec6<F>,
+    /// Whether its elimination is out of date.
+    stale: bool,
+    /// The latest of its touches and of its cones, or [`NOTHING`].
+    touch_head: usize,
+    cone_head: usize,
+}
+
+/// A degree of freedom in an evaluation.
+#[derive(Clone, Copy)]
+struct Freedom<F> {
+    subspace: Vec6<F>,
+    /// What the elimination leaves of it: gain, offset and inverse pivot.
+    gain: Vec6<F>,
+    offset: F,
+    pivot: F,
+    /// What rows add to the matrix, and the force, those of rows included.
+    diagonal: F,
+    target: F,
+    /// The force without constraints.
+    force: F,
+    /// What a unit of time step adds to the diagonal of the mass matrix where velocities are taken implicitly.
+    implicit: F,
+    /// The force of actuators.
+    actuation: F,
+}
+
+/// Where the axis of a joint is.
+#[derive(Clone, Copy)]
+struct Bearing<F> {
+    axis: Vec3<F>,
+    anchor: Vec3<F>,
+}
+
+impl<F: Lane> Moving<F> {
+    fn zero() -> Self {
+        let (z, six) = (F::zero(), [F::zero(); 6]);
+        Self {
+            turn: [z; 9],
+            position: [z; 3],
+            velocity: six,
+            bias: six,
+            inertia: Rigid::zero(),
+            wrench: six,
+            stiff: Stiff::zero(),
+            push: six,
+            stale: true,
+            touch_head: NOTHING,
+            cone_head: NOTHING,
+        }
+    }
+}
+
+impl<F: Lane> Freedom<F> {
+    fn zero() -> Self {
+        let (z, six) = (F::zero(), [F::zero(); 6]);
+        Self {
+            subspace: six,
+            gain: six,
+            offset: z,
+            pivot: z,
+            diagonal: z,
+            target: z,
+            force: z,
+            implicit: z,
+            actuation: z,
+        }
+    }
+}
 
 /// What an evaluation needs and leaves; one a thread, used by all groups of lanes in turn.
 pub(crate) struct Work<F: Lane> {
-    // Poses: of links, and of joint axes.
-    turn: Vec<Mat3<F>>,
-    position: Vec<Vec3<F>>,
-    axis: Vec<Vec3<F>>,
-    anchor: Vec<Vec3<F>>,
-    // Motion: subspaces of degrees of freedom; of links their velocity, the acceleration that they have if no joint
-    // accelerates, inertia and wrench, all at the position of the root of their tree.
-    subspace: Vec<Vec6<F>>,
-    velocity: Vec<Vec6<F>>,
-    bias: Vec<Vec6<F>>,
-    inertia: Vec<Rigid<F>>,
-    wrench: Vec<Vec6<F>>,
-    /// Forces on degrees of freedom without constraints.
-    force: Vec<F>,
-    /// What a unit of time step adds to the diagonal of the mass matrix where velocities are taken implicitly.
-    implicit: Vec<F>,
-    /// Forces of actuators on degrees of freedom.
-    actuation: Vec<F>,
+    links: Vec<Moving<F>>,
+    dofs: Vec<Freedom<F>>,
+    /// Where joint axes are.
+    axes: Vec<Bearing<F>>,
     /// Forces of actuators.
     exerted: Vec<F>,
     /// Activations at which is evaluated, and their rates.
     pub(crate) activation: Vec<F>,
     rate: Vec<F>,
-    // Elimination: of links the stiffness and the wrench that their parents feel, of degrees of freedom gains, offsets and
-    // inverse pivots, of free links their factors and their acceleration.
-    stiff: Vec<Stiff<F>>,
-    push: Vec<Vec6<F>>,
-    gain: Vec<Vec6<F>>,
-    offset: Vec<F>,
-    pivot: Vec<F>,
+    // Of free links their factors and their acceleration.
     factor: Vec<Factor6<F>>,
     flight: Vec<Vec6<F>>,
-    diagonal: Vec<F>,
-    target: Vec<F>,
-    /// Links whose elimination is out of date.
-    stale: Vec<bool>,
     /// Joint accelerations, and those of links.
     qacc: Vec<F>,
     acceleration: Vec<Vec6<F>>,
@@ -92,14 +154,13 @@ pub(crate) struct Work<F: Lane> {
     acceleration_before: Vec<Vec6<F>>,
     // Constraints.
     rows: Vec<Row<F>>,
-    touches: Vec<Touch<F>>,
-    /// The latest of a link's touches, or [`NOTHING`].
-    touch_heads: Vec<usize>,
-    cones: Vec<Cone<F>>,
-    /// The latest of a link's cones, or [`NOTHING`].
-    cone_heads: Vec<usize>,
+    touches: Pool<Touch<F>>,
+    cones: Pool<Cone<F>>,
     limits: Vec<Limit>,
     losses: Vec<Loss<F>>,
+    // Of the line search.
+    kinks: Vec<Kink<F>>,
+    bends: Vec<Bend<F>>,
     between: Vec<Between<F>>,
     grips: Vec<Grip<F>>,
     round_ends: Vec<[Vec3<F>; 2]>,
@@ -154,42 +215,25 @@ impl<F: Lane> Work<F> {
         let (room, na) = (model.limits.room(F::WIDTH), model.compiled.activations.len());
         let six = vec![[z; 6]; links];
         Self {
-            turn: vec![[z; 9]; links],
-            position: vec![[z; 3]; links],
-            axis: vec![[z; 3]; joints],
-            anchor: vec![[z; 3]; joints],
-            subspace: vec![[z; 6]; nv],
-            velocity: six.clone(),
-            bias: six.clone(),
-            inertia: vec![Rigid::zero(); links],
-            wrench: six.clone(),
-            force: vec![z; nv],
-            implicit: vec![z; nv],
-            actuation: vec![z; nv],
+            links: vec![Moving::zero(); links],
+            dofs: vec![Freedom::zero(); nv],
+            axes: vec![Bearing { axis: [z; 3], anchor: [z; 3] }; joints],
             exerted: vec![z; model.compiled.actuators.len()],
             activation: vec![z; na],
             rate: vec![z; na],
-            stiff: vec![Stiff::zero(); links],
-            push: six.clone(),
-            gain: vec![[z; 6]; nv],
-            offset: vec![z; nv],
-            pivot: vec![z; nv],
             factor: vec![Factor6::zero(); links],
             flight: six.clone(),
-            diagonal: vec![z; nv],
-            target: vec![z; nv],
-            stale: vec![true; links],
             qacc: vec![z; nv],
             acceleration: six.clone(),
             qacc_before: vec![z; nv],
             acceleration_before: six.clone(),
             rows: Vec::with_capacity(room.rows),
-            touches: Vec::with_capacity(room.touches),
-            touch_heads: vec![NOTHING; links],
-            cones: Vec::with_capacity(room.cones),
-            cone_heads: vec![NOTHING; links],
+            touches: Pool::new(room.touches, Touch::zero()),
+            cones: Pool::new(room.cones, Cone::zero()),
             limits: Vec::with_capacity(2 * joints),
             losses: Vec::with_capacity(nv),
+            kinks: Vec::with_capacity(room.rows),
+            bends: Vec::with_capacity(nv),
             between: Vec::with_capacity(room.between),
             grips: Vec::with_capacity(room.between),
             roots: Vec::with_capacity(room.cones),
@@ -219,6 +263,13 @@ impl<F: Lane> Work<F> {
         &self.qacc
     }
 
+    /// Takes the elimination of all links as out of date.
+    pub(crate) fn forget(&mut self) {
+        for link in &mut self.links {
+            link.stale = true;
+        }
+    }
+
     /// Evaluates the dynamics: accelerations into [`Work::qacc`], searched for from `guess`. Returns the lanes of `live`
     /// in which they are not proven to be the solution.
     pub(crate) fn evaluate(
@@ -229,8 +280,7 @@ impl<F: Lane> Work<F> {
         guess: &[F],
         live: F::Mask,
     ) -> F::Mask {
-        self.poses(setting.model, q);
-        self.motion(setting, v);
+        self.motion(setting, q, v);
         self.drive(setting, q, v);
         self.detect(setting, q, v);
         let unsolved = self.solve(setting, guess, live);

@@ -1,9 +1,10 @@
 //! Velocities, inertias, and the wrenches on links that no constraint causes.
 
-use super::{Outside, Setting, Work};
+use super::poses::pose;
+use super::{Bearing, NOTHING, Outside, Setting, Work};
 use crate::algebra::{
-    Vec3, Vec6, add, add6, angular, at_point, axpy, cross, cross_add, lift, lift_turn, linear, neg, product,
-    spatial, sub, turned, unturned,
+    Vec3, Vec6, add, add6, angular, at_point, axpy, cross, cross_add, lift, linear, neg, product, spatial,
+    sub, turned, unturned,
 };
 use crate::compiled::{JointKind, Options};
 use crate::inertia::inertial_wrench;
@@ -12,12 +13,12 @@ use crate::model::Model;
 use crate::system::{Hull, System};
 
 impl<F: Lane> Work<F> {
-    /// Motion of all links at joint velocities `v`.
-    pub(super) fn motion(&mut self, setting: &Setting<'_, F>, v: &[F]) {
+    /// Poses and motion of all links at coordinates `q` and joint velocities `v`.
+    pub(super) fn motion(&mut self, setting: &Setting<'_, F>, q: &[F], v: &[F]) {
         F::run(
             #[inline(always)]
             || {
-                self.find_motion(setting.model, setting.system, v);
+                self.find_motion(setting.model, setting.system, q, v);
                 let options = &setting.model.compiled.options;
                 if options.density > 0.0 || options.viscosity > 0.0 {
                     self.drag(setting.model, setting.system);
@@ -30,50 +31,59 @@ impl<F: Lane> Work<F> {
     }
 
     #[inline(always)]
-    fn find_motion(&mut self, model: &Model, system: &System<F>, v: &[F]) {
+    fn find_motion(&mut self, model: &Model, system: &System<F>, q: &[F], v: &[F]) {
         let z = F::zero();
-        for (l, link) in model.tree.links.iter().enumerate() {
-            let from_root = sub(&self.position[l], &self.position[link.root]);
-            let (mut velocity, mut bias) = match link.parent {
-                Some(p) => (self.velocity[p], self.bias[p]),
+        for ((l, link), rigid) in model.tree.links.iter().enumerate().zip(&system.rigid) {
+            let (before, after) = self.links.split_at_mut(l);
+            let Some(own) = after.first_mut() else { return };
+            let parent = link.parent.map(
+                #[inline(always)]
+                |parent| &before[parent],
+            );
+            let axes = &mut self.axes[link.joints.clone()];
+            let (turn, position) = pose(model, link, parent, q, axes);
+            let root = if link.root == l { position } else { before[link.root].position };
+            let (mut velocity, mut bias) = match parent {
+                Some(parent) => (parent.velocity, parent.bias),
                 // Whatever falls freely feels no gravity.
                 None => ([z; 6], spatial([z; 3], neg(&system.gravity))),
             };
             if link.free {
-                let at = model.tree.joints[link.joints.start].v;
+                let at = link.dofs.start;
                 let v = &v[at..at + 6];
                 let l_vel = [v[0], v[1], v[2]];
-                let turning = turned(&self.turn[l], &[v[3], v[4], v[5]]);
+                let turning = turned(&turn, &[v[3], v[4], v[5]]);
                 velocity = spatial(turning, l_vel);
                 // The reference point stands still while the link's origin moves on.
                 bias = spatial(angular(&bias), add(&linear(&bias), &cross(&l_vel, &turning)));
             } else {
-                for j in link.joints.clone() {
-                    let joint = &model.tree.joints[j];
+                let joints = &model.tree.joints[link.joints.clone()];
+                let (v, dofs) = (&v[link.dofs.clone()], &mut self.dofs[link.dofs.clone()]);
+                for (joint, Bearing { axis, anchor }) in joints.iter().zip(axes) {
                     let (w, vl) = (angular(&velocity), linear(&velocity));
-                    let lever = sub(&self.anchor[j], &self.position[link.root]);
+                    let lever = sub(anchor, &root);
+                    let d = joint.v - link.dofs.start;
                     if joint.kind == JointKind::Ball {
-                        let turn = &self.turn[l];
                         for k in 0..3 {
                             let axis = [turn[k], turn[3 + k], turn[6 + k]];
-                            self.subspace[joint.v + k] = spatial(axis, cross(&lever, &axis));
+                            dofs[d + k].subspace = spatial(axis, cross(&lever, &axis));
                         }
-                        let turning = turned(turn, &[v[joint.v], v[joint.v + 1], v[joint.v + 2]]);
+                        let turning = turned(&turn, &[v[d], v[d + 1], v[d + 2]]);
                         let moment = cross(&lever, &turning);
                         let moved = cross_add(&vl, &turning, &cross(&w, &moment));
                         bias = add6(&bias, &spatial(cross(&w, &turning), moved));
                         velocity = add6(&velocity, &spatial(turning, moment));
                         continue;
                     }
-                    let (axis, speed) = (&self.axis[j], v[joint.v]);
+                    let (dof, speed) = (&mut dofs[d], v[d]);
                     if joint.kind == JointKind::Slide {
-                        self.subspace[joint.v] = spatial([z; 3], *axis);
+                        dof.subspace = spatial([z; 3], *axis);
                         bias = spatial(angular(&bias), axpy(speed, &cross(&w, axis), &linear(&bias)));
                         velocity = spatial(w, axpy(speed, axis, &vl));
                         continue;
                     }
                     let moment = cross(&lever, axis);
-                    self.subspace[joint.v] = spatial(*axis, moment);
+                    dof.subspace = spatial(*axis, moment);
                     let turned = cross(&w, axis);
                     let moved = cross_add(&vl, axis, &cross(&w, &moment));
                     bias =
@@ -81,15 +91,20 @@ impl<F: Lane> Work<F> {
                     velocity = spatial(axpy(speed, axis, &w), axpy(speed, &moment, &vl));
                 }
             }
-            self.velocity[l] = velocity;
-            self.bias[l] = bias;
-            let inertia = system.rigid[l].placed(&self.turn[l], &from_root);
+            own.turn = turn;
+            own.position = position;
+            own.velocity = velocity;
+            own.bias = bias;
+            let inertia = rigid.placed(&turn, &sub(&position, &root));
             let resisted = inertial_wrench(&inertia, &velocity, &bias);
-            self.inertia[l] = inertia;
-            self.wrench[l] = resisted.map(
+            own.inertia = inertia;
+            own.wrench = resisted.map(
                 #[inline(always)]
                 |x| -x,
             );
+            own.stale = true;
+            own.touch_head = NOTHING;
+            own.cone_head = NOTHING;
         }
     }
 
@@ -99,16 +114,16 @@ impl<F: Lane> Work<F> {
         for (b, hull) in system.hulls.iter().enumerate() {
             let Some(link) = model.tree.homes[b + 1].0 else { continue };
             let root = model.tree.links[link].root;
-            let home = lift_turn(&model.tree.homes[b + 1].1.turn);
-            let turn = product(&self.turn[link], &product(&home, &hull.axes));
-            let centre = add(&self.position[link], &turned(&self.turn[link], &system.centres[b]));
-            let lever = sub(&centre, &self.position[root]);
-            let through = sub(&at_point(&self.velocity[link], &lever), &lift(&model.compiled.options.wind));
-            let (w, v) = (unturned(&turn, &angular(&self.velocity[link])), unturned(&turn, &through));
+            let turn = product(&self.links[link].turn, &hull.standing);
+            let centre = add(&self.links[link].position, &turned(&self.links[link].turn, &system.centres[b]));
+            let lever = sub(&centre, &self.links[root].position);
+            let through =
+                sub(&at_point(&self.links[link].velocity, &lever), &lift(&model.compiled.options.wind));
+            let (w, v) = (unturned(&turn, &angular(&self.links[link].velocity)), unturned(&turn, &through));
             let (torque, force) = resistance(&model.compiled.options, hull, &w, &v);
             let force = turned(&turn, &force);
             let torque = cross_add(&lever, &force, &turned(&turn, &torque));
-            self.wrench[link] = add6(&self.wrench[link], &spatial(torque, force));
+            self.links[link].wrench = add6(&self.links[link].wrench, &spatial(torque, force));
         }
     }
 
@@ -117,10 +132,10 @@ impl<F: Lane> Work<F> {
         for (b, [force, torque]) in outside.wrenches.iter().enumerate() {
             let Some(link) = model.tree.homes[b + 1].0 else { continue };
             let root = model.tree.links[link].root;
-            let centre = add(&self.position[link], &turned(&self.turn[link], &system.centres[b]));
-            let lever = sub(&centre, &self.position[root]);
+            let centre = add(&self.links[link].position, &turned(&self.links[link].turn, &system.centres[b]));
+            let lever = sub(&centre, &self.links[root].position);
             let wrench: Vec6<F> = spatial(cross_add(&lever, force, torque), *force);
-            self.wrench[link] = add6(&self.wrench[link], &wrench);
+            self.links[link].wrench = add6(&self.links[link].wrench, &wrench);
         }
     }
 }
@@ -129,25 +144,16 @@ impl<F: Lane> Work<F> {
 #[inline(always)]
 fn resistance<F: Lane>(options: &Options, hull: &Hull<F>, w: &Vec3<F>, v: &Vec3<F>) -> (Vec3<F>, Vec3<F>) {
     let (mut torque, mut force) = ([F::zero(); 3], [F::zero(); 3]);
-    let size = &hull.size;
     if options.viscosity > 0.0 {
-        let diameter = (size[0] + size[1] + size[2]) * F::splat(1.0 / 3.0);
-        let pi = std::f64::consts::PI;
-        let turning = diameter * diameter * diameter * F::splat(-pi * options.viscosity);
-        let moving = diameter * F::splat(-3.0 * pi * options.viscosity);
         for k in 0..3 {
-            torque[k] = turning * w[k];
-            force[k] = moving * v[k];
+            torque[k] = hull.viscous[0] * w[k];
+            force[k] = hull.viscous[1] * v[k];
         }
     }
     if options.density > 0.0 {
         for k in 0..3 {
-            let (a, b) = (size[(k + 1) % 3], size[(k + 2) % 3]);
-            force[k] = (F::splat(0.5 * options.density) * a * b * v[k].abs()).neg_mul_add(v[k], force[k]);
-            let (a, b) = (a * a, b * b);
-            let fourth = a.mul_add(a, b * b);
-            let turning = F::splat(options.density / 64.0) * size[k] * fourth * w[k].abs();
-            torque[k] = turning.neg_mul_add(w[k], torque[k]);
+            force[k] = (hull.moving[k] * v[k].abs()).neg_mul_add(v[k], force[k]);
+            torque[k] = (hull.turning[k] * w[k].abs()).neg_mul_add(w[k], torque[k]);
         }
     }
     (torque, force)

@@ -12,10 +12,9 @@ impl<F: Lane> Work<F> {
     /// Stands still at `q`, and eliminates the system without constraints.
     pub(crate) fn stand(&mut self, setting: &Setting<'_, F>, q: &[F]) {
         let v = vec![F::zero(); self.qacc.len()];
-        self.poses(setting.model, q);
-        self.motion(setting, &v);
+        self.motion(setting, q, &v);
         self.drive(setting, q, &v);
-        self.stale.fill(true);
+        self.forget();
         F::run(
             #[inline(always)]
             || self.eliminate(setting.model, setting.system, false, None),
@@ -65,7 +64,7 @@ impl<F: Lane> Work<F> {
 
     /// The inertia of every link with all that hangs on it.
     pub(crate) fn carried(&self, model: &Model) -> Vec<Rigid<F>> {
-        let mut carried = self.inertia.clone();
+        let mut carried: Vec<Rigid<F>> = self.links.iter().map(|link| link.inertia).collect();
         for (l, link) in model.tree.links.iter().enumerate().rev() {
             if let Some(p) = link.parent {
                 let own = carried[l];
@@ -83,22 +82,22 @@ impl<F: Lane> Work<F> {
     /// The motion of a joint's link by a unit velocity of its degree of freedom `k`.
     pub(crate) fn subspace_of(&self, model: &Model, joint: &Axis, k: usize) -> Vec6<F> {
         if joint.kind != JointKind::Free {
-            return self.subspace[joint.v + k];
+            return self.dofs[joint.v + k].subspace;
         }
         let mut unit = [F::zero(); 3];
         unit[k % 3] = F::one();
         if k < 3 {
             return spatial([F::zero(); 3], unit);
         }
-        let axis = turned(&self.turn[joint.link], &unit);
+        let axis = turned(&self.links[joint.link].turn, &unit);
         let root = model.tree.links[joint.link].root;
-        let lever = sub(&self.position[joint.link], &self.position[root]);
+        let lever = sub(&self.links[joint.link].position, &self.links[root].position);
         spatial(axis, cross(&lever, &axis))
     }
 
     /// From the reference point of a link's tree to a point of the link.
     pub(crate) fn lever(&self, model: &Model, link: usize, point: [f64; 3]) -> [f64; 3] {
-        let own = add(&self.position[link], &turned(&self.turn[link], &lift(&point)));
-        sub(&own, &self.position[model.tree.links[link].root]).map(|x| x.get(0))
+        let own = add(&self.links[link].position, &turned(&self.links[link].turn, &lift(&point)));
+        sub(&own, &self.links[model.tree.links[link].root].position).map(|x| x.get(0))
     }
 }

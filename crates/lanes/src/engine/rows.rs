@@ -3,8 +3,8 @@
 //! A row pushes only where its acceleration stays below its reference, with the cost ½ D r², r = J a − a_ref < 0. All rows
 //! that touch in any lane are listed anew for every evaluation; where a lane does not touch, its row is never active.
 
-use super::Work;
 use super::between::Pull;
+use super::{NOTHING, Work};
 use crate::algebra::{Sym3, Vec3, add6, at_point, axpy, dot, scale, wrench_of};
 use crate::lane::{Lane, Mask, inlined};
 
@@ -69,6 +69,23 @@ pub(super) struct Touch<F> {
     pub(super) friction: [F; 2],
     /// The touch of the same link before this one.
     pub(super) next: usize,
+}
+
+impl<F: Lane> Touch<F> {
+    pub(super) fn zero() -> Self {
+        let three = [F::zero(); 3];
+        Self {
+            link: 0,
+            geoms: [0; 2],
+            first: 0,
+            count: 0,
+            lever: three,
+            normal: three,
+            tangents: [three; 2],
+            friction: [F::zero(); 2],
+            next: NOTHING,
+        }
+    }
 }
 
 /// A joint at one of its limits.
@@ -204,23 +221,28 @@ impl<F: Lane> Work<F> {
         for touch in touches.iter() {
             let at = at_point(&acceleration[touch.link], &touch.lever);
             let along = dot(&touch.normal, &at);
-            let rows = &mut rows[touch.first..touch.first + touch.count];
-            if touch.count == 1 {
-                contradiction = contradiction | rows[0].update(along, size);
-                continue;
-            }
-            for (k, rows) in rows.chunks_exact_mut(2).enumerate() {
-                let slide = touch.friction[k] * dot(&touch.tangents[k], &at);
-                contradiction = contradiction | rows[0].update(along + slide, size);
-                contradiction = contradiction | rows[1].update(along - slide, size);
+            match &mut rows[touch.first..touch.first + touch.count] {
+                [one, other, third, fourth] => {
+                    let slide = touch.friction[0] * dot(&touch.tangents[0], &at);
+                    let first = one.update(along + slide, size) | other.update(along - slide, size);
+                    let slide = touch.friction[1] * dot(&touch.tangents[1], &at);
+                    let second = third.update(along + slide, size) | fourth.update(along - slide, size);
+                    contradiction = contradiction | first | second;
+                }
+                rows => {
+                    for row in rows {
+                        contradiction = contradiction | row.update(along, size);
+                    }
+                }
             }
         }
         for between in between.iter() {
             contradiction = contradiction | rows[between.row].update(between.pull.along(acceleration), size);
         }
-        for limit in limits.iter() {
+        // The rows of limits are the first.
+        for (limit, row) in limits.iter().zip(rows.iter_mut()) {
             let along = F::splat(limit.side) * qacc[limit.dof];
-            contradiction = contradiction | rows[limit.row].update(along, size);
+            contradiction = contradiction | row.update(along, size);
         }
         for loss in losses.iter_mut() {
             contradiction = contradiction | loss.update(qacc[loss.dof], size);
@@ -235,47 +257,59 @@ impl<F: Lane> Work<F> {
         if !self.cones.is_empty() {
             self.take_cones(done);
         }
-        let Self { rows, touches, limits, losses, between, stale, .. } = self;
+        let Self { rows, touches, limits, losses, between, links, .. } = self;
+        let open = !done;
         let take = inlined(
             #[inline(always)]
             |row: &mut Row<F>| {
-                let changed = (row.pushes ^ row.active) & !done;
+                let changed = (row.pushes ^ row.active) & open;
                 row.active = row.active ^ changed;
-                changed.any()
+                changed
             },
         );
         for touch in touches.iter() {
-            for row in &mut rows[touch.first..touch.first + touch.count] {
-                stale[touch.link] |= take(row);
-            }
+            let changed = match &mut rows[touch.first..touch.first + touch.count] {
+                [one, other, third, fourth] => (take(one) | take(other)) | (take(third) | take(fourth)),
+                rows => {
+                    let mut changed = F::Mask::none();
+                    for row in rows {
+                        changed = changed | take(row);
+                    }
+                    changed
+                }
+            };
+            links[touch.link].stale |= changed.any();
         }
         for between in between.iter() {
             take(&mut rows[between.row]);
         }
-        for limit in limits.iter() {
-            stale[limit.link] |= take(&mut rows[limit.row]);
+        for (limit, row) in limits.iter().zip(rows.iter_mut()) {
+            links[limit.link].stale |= take(row).any();
         }
         for loss in losses.iter_mut() {
+            let mut changed = [F::Mask::none(); 2];
             for side in 0..2 {
-                let changed = (loss.beyond[side] ^ loss.active[side]) & !done;
-                loss.active[side] = loss.active[side] ^ changed;
-                stale[loss.link] |= changed.any();
+                changed[side] = (loss.beyond[side] ^ loss.active[side]) & open;
+                loss.active[side] = loss.active[side] ^ changed[side];
             }
+            links[loss.link].stale |= (changed[0] | changed[1]).any();
         }
     }
 
     /// Adds the forces of all constraints to those of links and joints.
     #[inline(always)]
     pub(super) fn add_constraint_forces(&mut self) {
-        let Self { rows, touches, cones, limits, losses, between, wrench, force, .. } = self;
+        let Self { rows, touches, cones, limits, losses, between, links, dofs, .. } = self;
         for cone in cones.iter() {
-            wrench[cone.link] = add6(&wrench[cone.link], &cone.wrench(&cone.force, &cone.lever));
+            let link = &mut links[cone.link];
+            link.wrench = add6(&link.wrench, &cone.wrench(&cone.force, &cone.lever));
             if let Some((link, lever)) = &cone.against {
                 let back = cone.force.map(
                     #[inline(always)]
                     |f| -f,
                 );
-                wrench[*link] = add6(&wrench[*link], &cone.wrench(&back, lever));
+                let link = &mut links[*link];
+                link.wrench = add6(&link.wrench, &cone.wrench(&back, lever));
             }
         }
         for touch in touches.iter() {
@@ -285,20 +319,23 @@ impl<F: Lane> Work<F> {
             } else {
                 force_of(touch, &[own[0].force(), own[1].force(), own[2].force(), own[3].force()])
             };
-            wrench[touch.link] = add6(&wrench[touch.link], &wrench_of(&push, &touch.lever));
+            let link = &mut links[touch.link];
+            link.wrench = add6(&link.wrench, &wrench_of(&push, &touch.lever));
         }
         for between in between.iter() {
             let push = rows[between.row].force();
             for side in 0..2 {
-                let link = between.pull.links[side];
-                wrench[link] = add6(&wrench[link], &between.pull.wrench(side, push));
+                let link = &mut links[between.pull.links[side]];
+                link.wrench = add6(&link.wrench, &between.pull.wrench(side, push));
             }
         }
-        for limit in limits.iter() {
-            force[limit.dof] = F::splat(limit.side).mul_add(rows[limit.row].force(), force[limit.dof]);
+        for (limit, row) in limits.iter().zip(rows.iter()) {
+            let dof = &mut dofs[limit.dof];
+            dof.force = F::splat(limit.side).mul_add(row.force(), dof.force);
         }
         for loss in losses.iter() {
-            force[loss.dof] = force[loss.dof] + loss.force();
+            let dof = &mut dofs[loss.dof];
+            dof.force = dof.force + loss.force();
         }
     }
 }

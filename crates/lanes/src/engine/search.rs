@@ -1,6 +1,7 @@
 //! The line search along a Newton step, for lanes in which full steps may cycle.
 
 use super::Work;
+use super::rows::{Loss, Row};
 use crate::algebra::dot6;
 use crate::lane::{Lane, Mask, inlined};
 use crate::system::System;
@@ -18,12 +19,28 @@ struct Slope<F> {
     second: F,
 }
 
+/// A row that begins or ends to push somewhere along the step, in the lanes where `weighted` is not 0.
+#[derive(Clone, Copy)]
+pub(super) struct Kink<F> {
+    before: F,
+    change: F,
+    /// The change times D.
+    weighted: F,
+}
+
+/// Dry friction that comes to one of its edges somewhere along the step.
+#[derive(Clone, Copy)]
+pub(super) struct Bend<F> {
+    kink: Kink<F>,
+    edge: F,
+}
+
 impl<F: Lane> Work<F> {
     /// Shortens the step from the point remembered to the current one in the lanes `open`, so that the slope along it is at
     /// most a tenth of that at its start. Accelerations and residuals follow; which rows push is found anew.
     #[inline(always)]
     pub(super) fn shorten(&mut self, system: &System<F>, open: F::Mask) {
-        let smooth = self.smooth_slope(system);
+        let smooth = self.smooth_slope(system, open);
         let (zero, one) = (F::zero(), F::one());
         let start = self.slope(&smooth, zero).first.abs();
         let (mut low, mut high, mut t) = (zero, one, one);
@@ -62,7 +79,7 @@ impl<F: Lane> Work<F> {
             row.residual = part(row.residual, row.before);
             row.pushes = row.residual.less(zero) & row.touching;
         }
-        for cone in &mut self.cones {
+        for cone in self.cones.iter_mut() {
             cone.shorten(t, shorter);
         }
         for loss in &mut self.losses {
@@ -71,35 +88,63 @@ impl<F: Lane> Work<F> {
         }
     }
 
-    /// Slope at the start of the step of what is not a row, and its slope.
+    /// Slope at the start of the step, and its slope, of what has none that changes along it: of all but cones, rows that begin
+    /// or end to push, and friction that comes to an edge. Lists those in the lanes `open`.
     ///
     /// The step ends at the minimum of a quadratic, where the smooth part's slope is minus that of the rows it was solved
     /// with.
     #[inline(always)]
-    fn smooth_slope(&mut self, system: &System<F>) -> Slope<F> {
+    fn smooth_slope(&mut self, system: &System<F>, open: F::Mask) -> Slope<F> {
         let mut second = F::zero();
-        for (l, inertia) in self.inertia.iter().enumerate() {
-            let (now, before) = (&self.acceleration[l], &self.acceleration_before[l]);
+        let accelerations = self.acceleration.iter().zip(&self.acceleration_before);
+        for (link, (now, before)) in self.links.iter().zip(accelerations) {
             let step = [0, 1, 2, 3, 4, 5].map(
                 #[inline(always)]
                 |i: usize| now[i] - before[i],
             );
-            second = second + dot6(&step, &inertia.times(&step));
+            second = second + dot6(&step, &link.inertia.times(&step));
         }
-        for d in 0..self.qacc.len() {
-            let step = self.qacc[d] - self.qacc_before[d];
-            second = (system.armature[d] * step).mul_add(step, second);
+        for ((now, before), armature) in self.qacc.iter().zip(&self.qacc_before).zip(&system.armature) {
+            let step = *now - *before;
+            second = (*armature * step).mul_add(step, second);
         }
         let mut first = -second;
+        self.kinks.clear();
+        self.bends.clear();
         for row in &self.rows {
-            let change = row.weight * row.residual * (row.residual - row.before);
-            first = first - change.only(row.active);
+            let Row { before, residual, touching, .. } = *row;
+            let change = residual - before;
+            let weighted = row.weight * change;
+            first = first - (row.weight * residual * change).only(row.active);
+            let (starts, ends) = (before.less(F::zero()) & touching, residual.less(F::zero()) & touching);
+            let steady = weighted.only(starts & ends);
+            first = steady.mul_add(before, first);
+            second = steady.mul_add(change, second);
+            let turns = (starts ^ ends) & open;
+            if turns.any() {
+                self.kinks.push(Kink { before, change, weighted: weighted.only(turns) });
+            }
         }
-        for cone in &mut self.cones {
+        for cone in self.cones.iter_mut() {
             first = first - cone.prepare();
         }
         for loss in &self.losses {
-            first = loss.force().mul_add(loss.residual - loss.before, first);
+            let Loss { before, residual, edge, touching, .. } = *loss;
+            let change = residual - before;
+            let weighted = (loss.weight * change).only(touching);
+            first = loss.force().mul_add(change, first);
+            let ([below, above], [ends_below, ends_above]) = (loss.sides(before), loss.sides(residual));
+            let inside = touching & !((below | above) | (ends_below | ends_above));
+            let (below, above) = (below & ends_below, above & ends_above);
+            let steady = weighted.only(inside);
+            first = steady.mul_add(before, first);
+            second = steady.mul_add(change, second);
+            first = weighted.mul_add(edge.only(above) - edge.only(below), first);
+            let turns = touching & open & !(inside | (below | above));
+            if turns.any() {
+                let kink = Kink { before, change, weighted: weighted.only(turns) };
+                self.bends.push(Bend { kink, edge });
+            }
         }
         Slope { first, second }
     }
@@ -109,25 +154,22 @@ impl<F: Lane> Work<F> {
     fn slope(&self, smooth: &Slope<F>, t: F) -> Slope<F> {
         let mut first = t.mul_add(smooth.second, smooth.first);
         let mut second = smooth.second;
-        for row in &self.rows {
-            let change = row.residual - row.before;
-            let residual = t.mul_add(change, row.before);
-            let weighted = (row.weight * change).only(residual.less(F::zero()) & row.touching);
+        for Kink { before, change, weighted } in &self.kinks {
+            let residual = t.mul_add(*change, *before);
+            let weighted = weighted.only(residual.less(F::zero()));
             first = weighted.mul_add(residual, first);
-            second = weighted.mul_add(change, second);
+            second = weighted.mul_add(*change, second);
         }
-        for cone in &self.cones {
+        for cone in self.cones.iter() {
             let [slope, bend] = cone.slopes(t);
             first = first + slope;
             second = second + bend;
         }
-        for loss in &self.losses {
-            let change = loss.residual - loss.before;
-            let residual = t.mul_add(change, loss.before);
-            let weighted = (loss.weight * change).only(loss.touching);
-            first = weighted.mul_add(residual.clamp(-loss.edge, loss.edge), first);
-            let [below, above] = loss.sides(residual);
-            second = weighted.only(!(below | above)).mul_add(change, second);
+        for Bend { kink: Kink { before, change, weighted }, edge } in &self.bends {
+            let residual = t.mul_add(*change, *before);
+            first = weighted.mul_add(residual.clamp(-*edge, *edge), first);
+            let outside = residual.less(-*edge) | edge.less(residual);
+            second = weighted.only(!outside).mul_add(*change, second);
         }
         Slope { first, second }
     }

@@ -2,7 +2,7 @@
 
 use super::cone::Cone;
 use super::rows::force_of;
-use super::{Setting, Work};
+use super::{Moving, Setting, Work};
 use crate::algebra::{
     Vec3, Vec6, add, add6, angular, cross_add, dot, dot6, linear, scale, spatial, sub, turned, wrench_of,
 };
@@ -72,8 +72,8 @@ impl<F: Lane> Seen<F> {
     }
 
     #[inline(always)]
-    fn touch(&mut self, model: &Model, positions: &[Vec3<F>], contact: &Contact<F>, lanes: F::Mask) {
-        let point = positions[model.tree.links[contact.link].root];
+    fn touch(&mut self, model: &Model, links: &[Moving<F>], contact: &Contact<F>, lanes: F::Mask) {
+        let point = links[model.tree.links[contact.link].root].position;
         let back = contact.wrench.map(
             #[inline(always)]
             |x| -x,
@@ -134,8 +134,8 @@ impl<F: Lane> Work<F> {
     #[inline(always)]
     pub(super) fn actuation(&self, model: &Model, j: usize, d: usize) -> F {
         match model.compiled.joints[j].actuator_force_range {
-            Some([low, high]) => self.actuation[d].clamp(F::splat(low), F::splat(high)),
-            None => self.actuation[d],
+            Some([low, high]) => self.dofs[d].actuation.clamp(F::splat(low), F::splat(high)),
+            None => self.dofs[d].actuation,
         }
     }
 
@@ -144,7 +144,7 @@ impl<F: Lane> Work<F> {
     pub(super) fn centre(&self, setting: &Setting<'_, F>, body: usize) -> Vec3<F> {
         let centre = &setting.system.centres[body - 1];
         match setting.model.tree.homes[body].0 {
-            Some(link) => add(&self.position[link], &turned(&self.turn[link], centre)),
+            Some(link) => add(&self.links[link].position, &turned(&self.links[link].turn, centre)),
             None => *centre,
         }
     }
@@ -168,8 +168,8 @@ impl<F: Lane> Work<F> {
 
     #[inline(always)]
     fn see_contacts(&self, model: &Model, lanes: F::Mask, seen: &mut Seen<F>) {
-        let positions = &self.position;
-        for touch in &self.touches {
+        let links = &self.links;
+        for touch in self.touches.iter() {
             let mut forces = [F::zero(); 4];
             for (force, row) in forces.iter_mut().zip(&self.rows[touch.first..touch.first + touch.count]) {
                 *force = row.force();
@@ -179,18 +179,18 @@ impl<F: Lane> Work<F> {
                 if touch.count == 1 { scale(normal, &touch.normal) } else { force_of(touch, &forces) };
             let wrench = wrench_of(&force, &touch.lever);
             let contact = Contact { geoms: touch.geoms, link: touch.link, wrench, normal };
-            seen.touch(model, positions, &contact, lanes);
+            seen.touch(model, links, &contact, lanes);
         }
-        for cone in &self.cones {
+        for cone in self.cones.iter() {
             let Cone { geoms, link, force, lever, .. } = *cone;
             let contact = Contact { geoms, link, wrench: cone.wrench(&force, &lever), normal: force[0] };
-            seen.touch(model, positions, &contact, lanes);
+            seen.touch(model, links, &contact, lanes);
         }
         for between in &self.between {
             let normal = self.rows[between.row].force();
             let wrench = between.pull.wrench(1, normal);
             let contact = Contact { geoms: between.geoms, link: between.pull.links[1], wrench, normal };
-            seen.touch(model, positions, &contact, lanes);
+            seen.touch(model, links, &contact, lanes);
         }
     }
 
@@ -199,7 +199,7 @@ impl<F: Lane> Work<F> {
     fn see_constraints(&self, model: &Model, lanes: F::Mask, seen: &mut Seen<F>) {
         let links = &mut seen.links;
         links.fill([F::zero(); 6]);
-        for touch in &self.touches {
+        for touch in self.touches.iter() {
             let own = &self.rows[touch.first..touch.first + touch.count];
             let push = if touch.count == 1 {
                 scale(own[0].force(), &touch.normal)
@@ -208,7 +208,7 @@ impl<F: Lane> Work<F> {
             };
             links[touch.link] = add6(&links[touch.link], &wrench_of(&push, &touch.lever));
         }
-        for cone in &self.cones {
+        for cone in self.cones.iter() {
             links[cone.link] = add6(&links[cone.link], &cone.wrench(&cone.force, &cone.lever));
             if let Some((link, lever)) = &cone.against {
                 let back = cone.force.map(
@@ -234,13 +234,13 @@ impl<F: Lane> Work<F> {
                 let along = if link.free {
                     // The reference point is its origin; it turns about its own axes.
                     let k = d - link.dofs.start;
-                    let turn = &self.turn[l];
+                    let turn = &self.links[l].turn;
                     match k.checked_sub(3) {
                         Some(k) => dot(&[turn[k], turn[3 + k], turn[6 + k]], &angular(&wrench)),
                         None => wrench[3 + k],
                     }
                 } else {
-                    dot6(&self.subspace[d], &wrench)
+                    dot6(&self.dofs[d].subspace, &wrench)
                 };
                 seen.constraints[d] = F::select(lanes, along, seen.constraints[d]);
             }

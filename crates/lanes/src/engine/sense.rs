@@ -120,7 +120,7 @@ impl<F: Lane> Work<F> {
         for (l, link) in model.tree.links.iter().enumerate() {
             if link.free {
                 let a = &self.qacc[link.dofs.start..][..6];
-                to[l] = spatial(turned(&self.turn[l], &[a[3], a[4], a[5]]), [a[0], a[1], a[2]]);
+                to[l] = spatial(turned(&self.links[l].turn, &[a[3], a[4], a[5]]), [a[0], a[1], a[2]]);
                 continue;
             }
             let mut sum = link.parent.map_or(
@@ -129,12 +129,12 @@ impl<F: Lane> Work<F> {
                 |parent| to[parent],
             );
             for d in link.dofs.clone() {
-                sum = axpy6(self.qacc[d], &self.subspace[d], &sum);
+                sum = axpy6(self.qacc[d], &self.dofs[d].subspace, &sum);
             }
             to[l] = sum;
         }
-        for (a, bias) in to.iter_mut().zip(&self.bias) {
-            *a = add6(a, bias);
+        for (a, link) in to.iter_mut().zip(&self.links) {
+            *a = add6(a, &link.bias);
         }
     }
 
@@ -149,22 +149,22 @@ impl<F: Lane> Work<F> {
             lift(&seat.frame.position)
         };
         let Some(l) = seat.link else { return (position, turn) };
-        let own = &self.turn[l];
+        let own = &self.links[l].turn;
         let turn = if seat.straight() && !seat.inertial { *own } else { product(own, &turn) };
-        (add(&self.position[l], &turned(own, &position)), turn)
+        (add(&self.links[l].position, &turned(own, &position)), turn)
     }
 
     /// From the reference point of a link's tree to a point.
     #[inline(always)]
     fn arm(&self, model: &Model, link: usize, point: &Vec3<F>) -> Vec3<F> {
-        sub(point, &self.position[model.tree.links[link].root])
+        sub(point, &self.links[model.tree.links[link].root].position)
     }
 
     /// Angular velocity, and velocity at a point, of what moves with a link.
     #[inline(always)]
     fn velocity_at(&self, model: &Model, link: Option<usize>, point: &Vec3<F>) -> [Vec3<F>; 2] {
         let Some(l) = link else { return [[F::zero(); 3]; 2] };
-        let motion = &self.velocity[l];
+        let motion = &self.links[l].velocity;
         [angular(motion), at_point(motion, &self.arm(model, l, point))]
     }
 
@@ -349,11 +349,10 @@ impl<F: Lane> Work<F> {
     /// The rotation of a body's principal axes in the world.
     #[inline(always)]
     fn axes(&self, setting: &Setting<'_, F>, body: usize) -> Mat3<F> {
-        let (link, home) = &setting.model.tree.homes[body];
-        let own = product(&lift_turn(&home.turn), &setting.system.hulls[body - 1].axes);
-        match link {
-            Some(l) => product(&self.turn[*l], &own),
-            None => own,
+        let own = &setting.system.hulls[body - 1].standing;
+        match setting.model.tree.homes[body].0 {
+            Some(link) => product(&self.links[link].turn, own),
+            None => *own,
         }
     }
 

@@ -48,7 +48,7 @@ impl Soft {
 
     /// The impedance at a distance from where the constraint begins to act, negative inside.
     #[inline(always)]
-    pub(super) fn impedance<F: Lane>(&self, distance: F) -> F {
+    pub(crate) fn impedance<F: Lane>(&self, distance: F) -> F {
         if self.flat {
             return F::splat(self.surface);
         }
@@ -82,7 +82,7 @@ impl Soft {
 
     /// Weight D and reference acceleration of a row. `weakness` is what D is 1 over at an impedance of a half.
     #[inline(always)]
-    pub(super) fn weight<F: Lane>(&self, impedance: F, weakness: F) -> F {
+    pub(crate) fn weight<F: Lane>(&self, impedance: F, weakness: F) -> F {
         impedance / ((F::one() - impedance) * weakness)
     }
 }

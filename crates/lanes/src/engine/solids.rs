@@ -29,9 +29,11 @@ impl<F: Lane> Work<F> {
     pub(super) fn detect_solids(&mut self, setting: &Setting<'_, F>) {
         let model = setting.model;
         for (i, solid) in model.candidates.solids.iter().enumerate() {
-            let turn = product(&self.turn[solid.link], &lift_turn(&solid.turn));
-            let centre =
-                add(&self.position[solid.link], &turned(&self.turn[solid.link], &lift(&solid.position)));
+            let turn = product(&self.links[solid.link].turn, &lift_turn(&solid.turn));
+            let centre = add(
+                &self.links[solid.link].position,
+                &turned(&self.links[solid.link].turn, &lift(&solid.position)),
+            );
             let normal = lift::<F>(&solid.normal);
             let height = dot(&normal, &sub(&centre, &lift(&solid.point)));
             // No point of it is further from its centre.

@@ -49,7 +49,7 @@ impl<F: Lane> Work<F> {
             if damped {
                 self.remember();
             }
-            let stale = self.stale.iter().any(|stale| *stale);
+            let stale = self.links.iter().any(|link| link.stale);
             self.eliminate(model, system, true, None);
             if !(self.between.is_empty() && self.grips.is_empty()) {
                 self.add_between(model, stale);
@@ -74,7 +74,7 @@ impl<F: Lane> Work<F> {
         for row in &mut self.rows {
             row.before = row.residual;
         }
-        for cone in &mut self.cones {
+        for cone in self.cones.iter_mut() {
             cone.remember();
         }
         for loss in &mut self.losses {

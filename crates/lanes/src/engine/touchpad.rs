@@ -61,17 +61,17 @@ impl<F: Lane> Work<F> {
     #[inline(always)]
     pub(super) fn felt(&self, model: &Model, pad: &Touchpad<F>) -> F {
         let mut sum = F::zero();
-        for touch in &self.touches {
+        for touch in self.touches.iter() {
             let mut force = F::zero();
             for row in &self.rows[touch.first..touch.first + touch.count] {
                 force = force + row.force();
             }
-            let point = add(&touch.lever, &self.position[model.tree.links[touch.link].root]);
+            let point = add(&touch.lever, &self.links[model.tree.links[touch.link].root].position);
             let (geoms, normal) = (touch.geoms, touch.normal);
             sum = sum + pad.feels(model, &Press { geoms, point, normal, force });
         }
-        for cone in &self.cones {
-            let point = add(&cone.lever, &self.position[model.tree.links[cone.link].root]);
+        for cone in self.cones.iter() {
+            let point = add(&cone.lever, &self.links[model.tree.links[cone.link].root].position);
             let (geoms, normal, force) = (cone.geoms, cone.axes[0], cone.force[0]);
             sum = sum + pad.feels(model, &Press { geoms, point, normal, force });
         }
@@ -91,7 +91,7 @@ impl<F: Lane> Work<F> {
                 }
                 _ => pull.direction,
             };
-            let point = add(&pull.levers[1], &self.position[model.tree.links[pull.links[1]].root]);
+            let point = add(&pull.levers[1], &self.links[model.tree.links[pull.links[1]].root].position);
             let geoms = between.geoms;
             sum = sum + pad.feels(model, &Press { geoms, point, normal, force });
             first += between.count;

@@ -75,6 +75,8 @@ pub(crate) trait Lane:
     fn neg_mul_add(self, b: Self, c: Self) -> Self;
     /// The square root.
     fn sqrt(self) -> Self;
+    /// The magnitude.
+    fn abs(self) -> Self;
     /// The smaller of two numbers (the other one if one is NaN).
     fn min(self, other: Self) -> Self;
     /// The larger of two numbers (the other one if one is NaN).
@@ -94,12 +96,6 @@ pub(crate) trait Lane:
     #[inline(always)]
     fn one() -> Self {
         Self::splat(1.0)
-    }
-
-    /// The magnitude.
-    #[inline(always)]
-    fn abs(self) -> Self {
-        self.max(-self)
     }
 
     /// `self` where `mask` is true, zero elsewhere.

@@ -65,6 +65,10 @@ impl Lane for Portable {
         Self(self.0.sqrt())
     }
     #[inline(always)]
+    fn abs(self) -> Self {
+        Self(self.0.abs())
+    }
+    #[inline(always)]
     fn min(self, other: Self) -> Self {
         if self.0 < other.0 { self } else { other }
     }

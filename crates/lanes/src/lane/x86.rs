@@ -13,7 +13,7 @@ macro_rules! vector {
     (
         $(#[$doc:meta])* $vector:ident($register:ty; $width:literal; $features:literal), $mask:ident,
         $($trait:ident $method:ident $op:ident),*;
-        set $set:ident, fma $fma:ident, fnma $fnma:ident, sqrt $sqrt:ident, min $min:ident, max $max:ident
+        set $set:ident, fma $fma:ident, fnma $fnma:ident, sqrt $sqrt:ident, abs $abs:ident, min $min:ident, max $max:ident
     ) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug)]
@@ -83,6 +83,11 @@ macro_rules! vector {
                 Self(unsafe { $sqrt(self.0) })
             }
             #[inline(always)]
+            fn abs(self) -> Self {
+                // SAFETY: as above.
+                Self(unsafe { $abs(self.0) })
+            }
+            #[inline(always)]
             fn min(self, other: Self) -> Self {
                 // SAFETY: as above.
                 Self(unsafe { $min(self.0, other.0) })
@@ -104,11 +109,21 @@ macro_rules! vector {
     };
 }
 
+/// The magnitudes of four numbers.
+///
+/// # Safety
+/// AVX exists.
+#[inline(always)]
+unsafe fn abs256(x: __m256d) -> __m256d {
+    // SAFETY: as the caller says.
+    unsafe { _mm256_andnot_pd(_mm256_set1_pd(-0.0), x) }
+}
+
 vector! {
     /// Four f64 in an AVX2 register.
     Avx2(__m256d; 4; "avx2,fma"), Avx2Mask,
     Add add _mm256_add_pd, Sub sub _mm256_sub_pd, Mul mul _mm256_mul_pd, Div div _mm256_div_pd;
-    set _mm256_set1_pd, fma _mm256_fmadd_pd, fnma _mm256_fnmadd_pd, sqrt _mm256_sqrt_pd,
+    set _mm256_set1_pd, fma _mm256_fmadd_pd, fnma _mm256_fnmadd_pd, sqrt _mm256_sqrt_pd, abs abs256,
     min _mm256_min_pd, max _mm256_max_pd
 }
 
@@ -116,7 +131,7 @@ vector! {
     /// Eight f64 in an AVX-512 register.
     Avx512(__m512d; 8; "avx512f,avx2,fma"), Avx512Mask,
     Add add _mm512_add_pd, Sub sub _mm512_sub_pd, Mul mul _mm512_mul_pd, Div div _mm512_div_pd;
-    set _mm512_set1_pd, fma _mm512_fmadd_pd, fnma _mm512_fnmadd_pd, sqrt _mm512_sqrt_pd,
+    set _mm512_set1_pd, fma _mm512_fmadd_pd, fnma _mm512_fnmadd_pd, sqrt _mm512_sqrt_pd, abs _mm512_abs_pd,
     min _mm512_min_pd, max _mm512_max_pd
 }
 
