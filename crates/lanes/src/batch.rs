@@ -49,6 +49,8 @@ pub struct Batch {
     failures: Vec<Option<Failure>>,
     /// Numbers of the sensors that are read.
     sensor_numbers: usize,
+    /// The parameters that were set last, and what follows from them: many lanes in a row are often given the same.
+    latest: (Parameters, Derived),
 }
 
 impl std::fmt::Debug for Batch {
@@ -98,7 +100,7 @@ impl Batch {
             let still = &zeros[..model.tree.nv];
             kernel.set_state(lane, [&reference, still, &zeros[..model.compiled.activations.len()], still]);
         }
-        let model = Arc::clone(model);
+        let (model, latest) = (Arc::clone(model), (nominal.clone(), derived));
         Ok(Self {
             model,
             instructions,
@@ -109,6 +111,7 @@ impl Batch {
             kernel,
             failures: vec![None; lanes],
             sensor_numbers: 0,
+            latest,
         })
     }
 
@@ -153,8 +156,10 @@ impl Batch {
         if lane >= self.lanes {
             return Err(ParameterError::Lane { lane, lanes: self.lanes });
         }
-        let derived = Derived::new(&self.model, parameters)?;
-        self.kernel.set_parameters(lane, parameters, &derived);
+        if self.latest.0 != *parameters {
+            self.latest = (parameters.clone(), Derived::new(&self.model, parameters)?);
+        }
+        self.kernel.set_parameters(lane, parameters, &self.latest.1);
         Ok(())
     }
 

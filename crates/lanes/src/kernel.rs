@@ -282,10 +282,13 @@ impl<F: Lane> Kernel for Groups<F> {
                     }
                 }
             } else {
-                before.q.copy_from_slice(&state.q);
-                before.v.copy_from_slice(&state.v);
-                before.act.copy_from_slice(&state.act);
-                before.guess.copy_from_slice(&state.guess);
+                let some_stay = (!lanes).any();
+                if some_stay {
+                    before.q.copy_from_slice(&state.q);
+                    before.v.copy_from_slice(&state.v);
+                    before.act.copy_from_slice(&state.act);
+                    before.guess.copy_from_slice(&state.guess);
+                }
                 for step in 1..=steps {
                     let watch = if step == steps { watch.as_mut() } else { None };
                     unsolved = unsolved | work.step(&setting, state, live, watch);
@@ -295,7 +298,9 @@ impl<F: Lane> Kernel for Groups<F> {
                         break;
                     }
                 }
-                keep(F::Mask::from_bits(start), before, state);
+                if some_stay {
+                    keep(lanes, before, state);
+                }
             }
             if let Some(seen) = seen {
                 work.see(&setting, F::Mask::from_bits(start), seen);

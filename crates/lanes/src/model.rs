@@ -53,6 +53,7 @@ pub struct Model {
     pub(crate) coned: bool,
     /// Whether it was compiled with dry friction.
     pub(crate) lossy: bool,
+    /// What every actuator drives.
     pub(crate) drives: Vec<Drive>,
 }
 

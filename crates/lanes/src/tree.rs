@@ -9,6 +9,10 @@ use crate::frame::{Frame, Point, STRAIGHT};
 #[derive(Clone, Debug)]
 pub(crate) struct Link {
     pub(crate) parent: Option<usize>,
+    /// Its parent, or the number of links, which stands for the world.
+    pub(crate) above: usize,
+    /// Its degree of freedom, if it has a parent, and one joint, which is a hinge.
+    pub(crate) hinge: Option<usize>,
     /// The link of its tree that has no parent.
     pub(crate) root: usize,
     /// Where it stands in its parent, or the world, before its joints move it.
@@ -105,6 +109,8 @@ impl Tree {
             let straight = place.turn.iter().zip(STRAIGHT).all(|(a, b)| (a - b).abs() < 1e-15);
             links.push(Link {
                 parent,
+                above: 0,
+                hinge: None,
                 root: parent.map_or(links.len(), |p| links[p].root),
                 place,
                 straight,
@@ -164,6 +170,13 @@ impl Tree {
             own.dofs = if j == own.joints.start { v..v + dofs } else { own.dofs.start..v + dofs };
             q += joint.kind.coordinates();
             v += joint.kind.dofs();
+        }
+        let count = self.links.len();
+        for link in &mut self.links {
+            link.above = link.parent.unwrap_or(count);
+            let alone = link.parent.is_some() && link.joints.len() == 1;
+            let hinge = alone && self.joints[link.joints.start].kind == JointKind::Hinge;
+            link.hinge = hinge.then_some(link.dofs.start);
         }
     }
 }

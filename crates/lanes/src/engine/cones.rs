@@ -38,7 +38,7 @@ impl<F: Lane> Work<F> {
         let lever = lever(link);
         let next = match other {
             Some(_) => NOTHING,
-            None => std::mem::replace(&mut self.links[link].cone_head, self.cones.len()),
+            None => std::mem::replace(&mut self.cone_heads[link], self.cones.len()),
         };
         let axes = [spot.normal, spot.tangents[0], spot.tangents[1]];
         let [first, second] = surface.friction;
@@ -114,7 +114,7 @@ impl<F: Lane> Work<F> {
         for cone in self.cones.iter_mut() {
             // Between two links it is no part of the elimination.
             let changed = cone.take(done).any();
-            self.links[cone.link].stale |= changed && cone.against.is_none();
+            self.stale[cone.link] |= changed && cone.against.is_none();
         }
     }
 }

@@ -172,7 +172,7 @@ impl<F: Lane> Work<F> {
                 self.rows.push(row(along - slide));
             }
         }
-        let next = std::mem::replace(&mut self.links[link].touch_head, self.touches.len());
+        let next = std::mem::replace(&mut self.touch_heads[link], self.touches.len());
         let touch = self.touches.add();
         touch.link = link;
         touch.geoms = law.geoms;

@@ -13,6 +13,20 @@ use crate::lane::{Lane, Mask};
 use crate::model::Model;
 use crate::system::System;
 
+impl<F: Lane> Freedom<F> {
+    /// Finds pivot and offset by what the link's stiffness makes of the subspace, and by the wrench on it; returns the gain.
+    #[inline(always)]
+    fn reduce(&mut self, u: &Vec6<F>, push: &Vec6<F>) -> Vec6<F> {
+        let s = &self.subspace;
+        self.pivot = F::one() / (dot6(u, s) + self.diagonal);
+        self.offset = (self.target + dot6(s, push)) * self.pivot;
+        u.map(
+            #[inline(always)]
+            |u| u * self.pivot,
+        )
+    }
+}
+
 impl<F: Lane> Work<F> {
     /// Solves for the accelerations with the active rows of touches, limits and dry friction. `extra` comes on top of the
     /// diagonal of the mass matrix. Only what is stale is eliminated anew.
@@ -26,11 +40,12 @@ impl<F: Lane> Work<F> {
     ) {
         self.prepare_diagonal(system, constrained, extra);
         for (l, link) in model.tree.links.iter().enumerate().rev() {
-            if !self.links[l].stale {
+            if !self.stale[l] {
                 continue;
             }
+            self.stale[l] = false;
             if let Some(p) = link.parent {
-                self.links[p].stale = true;
+                self.stale[p] = true;
             }
             self.eliminate_link(model, l, constrained);
         }
@@ -73,7 +88,6 @@ impl<F: Lane> Work<F> {
         let link = &model.tree.links[l];
         let (before, after) = self.links.split_at_mut(l + 1);
         let own = &mut before[l];
-        own.stale = false;
         let mut stiff = Stiff::of(&own.inertia);
         let mut push = own.wrench;
         for &child in &link.children {
@@ -81,9 +95,23 @@ impl<F: Lane> Work<F> {
             stiff.add(&child.stiff);
             push = add6(&push, &child.push);
         }
+        let touched = constrained && (self.touch_heads[l] != NOTHING || self.cone_heads[l] != NOTHING);
+        if let (false, Some(d)) = (touched, link.hinge) {
+            // Most links are such: what is known of them saves half of the work.
+            let leaf = link.children.is_empty() && !model.touchable[l];
+            let dof = &mut self.dofs[d];
+            let s = dof.subspace;
+            let u = if leaf { own.inertia.times(&s) } else { stiff.times(&s) };
+            let gain = dof.reduce(&u, &push);
+            stiff.less_rank_one(&u, &gain);
+            own.stiff = stiff;
+            own.push = axpy6(-dof.offset, &u, &push);
+            dof.gain = gain;
+            return;
+        }
         // By what may touch and not by what does, so that a lane's bits do not hang on its neighbours.
         let mut rigid = link.children.is_empty() && !model.touchable[l];
-        let mut at = if constrained { own.touch_head } else { NOTHING };
+        let mut at = if constrained { self.touch_heads[l] } else { NOTHING };
         while at != NOTHING {
             let touch = &self.touches[at];
             let rows = &self.rows[touch.first..touch.first + touch.count];
@@ -99,7 +127,7 @@ impl<F: Lane> Work<F> {
             at = touch.next;
         }
         if constrained && model.coned {
-            press_cones(&self.cones, own.cone_head, &mut stiff, &mut push);
+            press_cones(&self.cones, self.cone_heads[l], &mut stiff, &mut push);
         }
         if link.free {
             let d = link.dofs.start;
@@ -121,19 +149,12 @@ impl<F: Lane> Work<F> {
                 stiff.times(&s)
             };
             rigid = false;
-            let pivot = F::one() / (dot6(&u, &s) + dof.diagonal);
-            let offset = (dof.target + dot6(&s, &push)) * pivot;
-            let gain = u.map(
-                #[inline(always)]
-                |u| u * pivot,
-            );
+            let gain = dof.reduce(&u, &push);
             if link.parent.is_some() || carried > 0 {
                 stiff.less_rank_one(&u, &gain);
-                push = axpy6(-offset, &u, &push);
+                push = axpy6(-dof.offset, &u, &push);
             }
             dof.gain = gain;
-            dof.offset = offset;
-            dof.pivot = pivot;
         }
         if link.parent.is_some() {
             own.stiff = stiff;
@@ -151,7 +172,7 @@ impl<F: Lane> Work<F> {
                 free_coordinates(&self.links[l].turn, &self.flight[l], &mut self.qacc[d..d + 6]);
                 continue;
             }
-            let mut a = link.parent.map_or([F::zero(); 6], |p| self.acceleration[p]);
+            let mut a = self.acceleration[link.above];
             for d in link.dofs.clone() {
                 let dof = &self.dofs[d];
                 let own = dof.offset - dot6(&dof.gain, &a);
@@ -173,7 +194,7 @@ impl<F: Lane> Work<F> {
                     spatial(turned(&self.links[l].turn, &[a[3], a[4], a[5]]), [a[0], a[1], a[2]]);
                 continue;
             }
-            let mut a = link.parent.map_or([F::zero(); 6], |p| self.acceleration[p]);
+            let mut a = self.acceleration[link.above];
             for d in link.dofs.clone() {
                 a = axpy6(self.qacc[d], &self.dofs[d].subspace, &a);
             }
@@ -220,7 +241,7 @@ impl<F: Lane> Work<F> {
                 free_coordinates(&self.links[l].turn, &self.follow[l], &mut self.response[d..d + 6]);
                 continue;
             }
-            let mut a = link.parent.map_or([F::zero(); 6], |p| self.follow[p]);
+            let mut a = self.follow[link.above];
             for d in link.dofs.clone() {
                 let own = self.load_offset[d] - dot6(&self.dofs[d].gain, &a);
                 self.response[d] = own;

@@ -20,6 +20,12 @@ pub(crate) struct State<F> {
 #[inline(always)]
 fn advance<F: Lane>(model: &Model, q: &[F], v: &[F], time: f64, to: &mut [F]) {
     let h = F::splat(time);
+    if model.tree.scalars.len() == v.len() {
+        for ((to, q), v) in to.iter_mut().zip(q).zip(v) {
+            *to = h.mul_add(*v, *q);
+        }
+        return;
+    }
     for joint in &model.tree.joints {
         if joint.kind.is_scalar() {
             to[joint.q] = h.mul_add(v[joint.v], q[joint.q]);

@@ -64,11 +64,6 @@ struct Moving<F> {
     /// The stiffness and the wrench that its parent feels.
     stiff: Stiff<F>,
     push: Vec6<F>,
-    /// Whether its elimination is out of date.
-    stale: bool,
-    /// The latest of its touches and of its cones, or [`NOTHING`].
-    touch_head: usize,
-    cone_head: usize,
 }
 
 /// A degree of freedom in an evaluation.
@@ -109,9 +104,6 @@ impl<F: Lane> Moving<F> {
             wrench: six,
             stiff: Stiff::zero(),
             push: six,
-            stale: true,
-            touch_head: NOTHING,
-            cone_head: NOTHING,
         }
     }
 }
@@ -136,7 +128,14 @@ impl<F: Lane> Freedom<F> {
 /// What an evaluation needs and leaves; one a thread, used by all groups of lanes in turn.
 pub(crate) struct Work<F: Lane> {
     links: Vec<Moving<F>>,
+    /// What does not move: as fast as it and with its bias begin those without a parent.
+    world: Moving<F>,
     dofs: Vec<Freedom<F>>,
+    /// Links whose elimination is out of date.
+    stale: Vec<bool>,
+    /// The latest of a link's touches and of its cones, or [`NOTHING`].
+    touch_heads: Vec<usize>,
+    cone_heads: Vec<usize>,
     /// Where joint axes are.
     axes: Vec<Bearing<F>>,
     /// Forces of actuators.
@@ -147,7 +146,7 @@ pub(crate) struct Work<F: Lane> {
     // Of free links their factors and their acceleration.
     factor: Vec<Factor6<F>>,
     flight: Vec<Vec6<F>>,
-    /// Joint accelerations, and those of links.
+    /// Joint accelerations, and those of links, after which the world's stand.
     qacc: Vec<F>,
     acceleration: Vec<Vec6<F>>,
     qacc_before: Vec<F>,
@@ -216,6 +215,10 @@ impl<F: Lane> Work<F> {
         let six = vec![[z; 6]; links];
         Self {
             links: vec![Moving::zero(); links],
+            world: Moving::zero(),
+            stale: vec![true; links],
+            touch_heads: vec![NOTHING; links],
+            cone_heads: vec![NOTHING; links],
             dofs: vec![Freedom::zero(); nv],
             axes: vec![Bearing { axis: [z; 3], anchor: [z; 3] }; joints],
             exerted: vec![z; model.compiled.actuators.len()],
@@ -224,9 +227,9 @@ impl<F: Lane> Work<F> {
             factor: vec![Factor6::zero(); links],
             flight: six.clone(),
             qacc: vec![z; nv],
-            acceleration: six.clone(),
+            acceleration: vec![[z; 6]; links + 1],
             qacc_before: vec![z; nv],
-            acceleration_before: six.clone(),
+            acceleration_before: vec![[z; 6]; links + 1],
             rows: Vec::with_capacity(room.rows),
             touches: Pool::new(room.touches, Touch::zero()),
             cones: Pool::new(room.cones, Cone::zero()),
@@ -242,7 +245,7 @@ impl<F: Lane> Work<F> {
             load: six.clone(),
             load_force: vec![z; nv],
             load_offset: vec![z; nv],
-            follow: six,
+            follow: vec![[z; 6]; links + 1],
             response: vec![z; nv],
             columns: vec![z; room.between * nv],
             column_known: vec![false; room.between],
@@ -265,9 +268,7 @@ impl<F: Lane> Work<F> {
 
     /// Takes the elimination of all links as out of date.
     pub(crate) fn forget(&mut self) {
-        for link in &mut self.links {
-            link.stale = true;
-        }
+        self.stale.fill(true);
     }
 
     /// Evaluates the dynamics: accelerations into [`Work::qacc`], searched for from `guess`. Returns the lanes of `live`

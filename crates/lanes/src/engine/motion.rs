@@ -1,7 +1,7 @@
 //! Velocities, inertias, and the wrenches on links that no constraint causes.
 
 use super::poses::pose;
-use super::{Bearing, NOTHING, Outside, Setting, Work};
+use super::{Bearing, Moving, NOTHING, Outside, Setting, Work};
 use crate::algebra::{
     Vec3, Vec6, add, add6, angular, at_point, axpy, cross, cross_add, lift, linear, neg, product, spatial,
     sub, turned, unturned,
@@ -33,6 +33,8 @@ impl<F: Lane> Work<F> {
     #[inline(always)]
     fn find_motion(&mut self, model: &Model, system: &System<F>, q: &[F], v: &[F]) {
         let z = F::zero();
+        // Whatever falls freely feels no gravity.
+        self.world.bias = spatial([z; 3], neg(&system.gravity));
         for ((l, link), rigid) in model.tree.links.iter().enumerate().zip(&system.rigid) {
             let (before, after) = self.links.split_at_mut(l);
             let Some(own) = after.first_mut() else { return };
@@ -43,11 +45,7 @@ impl<F: Lane> Work<F> {
             let axes = &mut self.axes[link.joints.clone()];
             let (turn, position) = pose(model, link, parent, q, axes);
             let root = if link.root == l { position } else { before[link.root].position };
-            let (mut velocity, mut bias) = match parent {
-                Some(parent) => (parent.velocity, parent.bias),
-                // Whatever falls freely feels no gravity.
-                None => ([z; 6], spatial([z; 3], neg(&system.gravity))),
-            };
+            let Moving { mut velocity, mut bias, .. } = *parent.unwrap_or(&self.world);
             if link.free {
                 let at = link.dofs.start;
                 let v = &v[at..at + 6];
@@ -102,10 +100,10 @@ impl<F: Lane> Work<F> {
                 #[inline(always)]
                 |x| -x,
             );
-            own.stale = true;
-            own.touch_head = NOTHING;
-            own.cone_head = NOTHING;
         }
+        self.stale.fill(true);
+        self.touch_heads.fill(NOTHING);
+        self.cone_heads.fill(NOTHING);
     }
 
     /// Drag and lift of the medium on every body, taken as a box of its inertia (MuJoCo's `inertia box` model).

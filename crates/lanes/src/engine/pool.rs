@@ -10,8 +10,9 @@ pub(super) struct Pool<T> {
 }
 
 impl<T: Copy> Pool<T> {
+    /// An empty list with room for so many: more make room when they come.
     pub(super) fn new(room: usize, blank: T) -> Self {
-        Self { items: vec![blank; room], blank, len: 0 }
+        Self { items: Vec::with_capacity(room), blank, len: 0 }
     }
 
     #[inline(always)]

@@ -257,7 +257,7 @@ impl<F: Lane> Work<F> {
         if !self.cones.is_empty() {
             self.take_cones(done);
         }
-        let Self { rows, touches, limits, losses, between, links, .. } = self;
+        let Self { rows, touches, limits, losses, between, stale, .. } = self;
         let open = !done;
         let take = inlined(
             #[inline(always)]
@@ -278,13 +278,13 @@ impl<F: Lane> Work<F> {
                     changed
                 }
             };
-            links[touch.link].stale |= changed.any();
+            stale[touch.link] |= changed.any();
         }
         for between in between.iter() {
             take(&mut rows[between.row]);
         }
         for (limit, row) in limits.iter().zip(rows.iter_mut()) {
-            links[limit.link].stale |= take(row).any();
+            stale[limit.link] |= take(row).any();
         }
         for loss in losses.iter_mut() {
             let mut changed = [F::Mask::none(); 2];
@@ -292,7 +292,7 @@ impl<F: Lane> Work<F> {
                 changed[side] = (loss.beyond[side] ^ loss.active[side]) & open;
                 loss.active[side] = loss.active[side] ^ changed[side];
             }
-            links[loss.link].stale |= (changed[0] | changed[1]).any();
+            stale[loss.link] |= (changed[0] | changed[1]).any();
         }
     }
 

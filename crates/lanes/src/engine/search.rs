@@ -7,7 +7,7 @@ use crate::lane::{Lane, Mask, inlined};
 use crate::system::System;
 
 /// The share of the slope at the start of the step down to which the minimum along it is searched for.
-const ENOUGH: f64 = 0.1;
+const ENOUGH: f64 = 0.3;
 
 /// Trials of the line search, should it not end earlier: by halving alone the step is found to 1e-12.
 const TRIALS: usize = 40;
@@ -37,7 +37,7 @@ pub(super) struct Bend<F> {
 
 impl<F: Lane> Work<F> {
     /// Shortens the step from the point remembered to the current one in the lanes `open`, so that the slope along it is at
-    /// most a tenth of that at its start. Accelerations and residuals follow; which rows push is found anew.
+    /// most [`ENOUGH`] of that at its start. Accelerations and residuals follow; which rows push is found anew.
     #[inline(always)]
     pub(super) fn shorten(&mut self, system: &System<F>, open: F::Mask) {
         let smooth = self.smooth_slope(system, open);

@@ -19,7 +19,9 @@ const MAX_ITERATIONS: usize = 100;
 /// over a kink often finds the right rows at once.
 const FREE_ITERATIONS: usize = 4;
 /// The same with dry friction, which makes full steps cycle.
-const FREE_WITH_FRICTION: usize = 1;
+const FREE_WITH_FRICTION: usize = 3;
+/// The same with dry friction and cones.
+const FREE_WITH_CONES: usize = 2;
 
 impl<F: Lane> Work<F> {
     /// Searches for the accelerations from `guess`; returns the lanes of `live` without a solution.
@@ -43,13 +45,17 @@ impl<F: Lane> Work<F> {
         let mut done = !live;
         self.take_rows(F::Mask::none());
         // By the model and not by the lanes beside, so that a lane's way is its own.
-        let free = if model.lossy { FREE_WITH_FRICTION } else { FREE_ITERATIONS };
+        let free = match (model.lossy, model.coned) {
+            (false, _) => FREE_ITERATIONS,
+            (true, false) => FREE_WITH_FRICTION,
+            (true, true) => FREE_WITH_CONES,
+        };
         for iteration in 0..MAX_ITERATIONS {
             let damped = iteration >= free;
             if damped {
                 self.remember();
             }
-            let stale = self.links.iter().any(|link| link.stale);
+            let stale = self.stale.iter().any(|stale| *stale);
             self.eliminate(model, system, true, None);
             if !(self.between.is_empty() && self.grips.is_empty()) {
                 self.add_between(model, stale);
@@ -66,11 +72,11 @@ impl<F: Lane> Work<F> {
         !done
     }
 
-    /// Keeps the point that the next step starts from.
+    /// Keeps the point that the next step starts from; accelerations are to be found anew.
     #[inline(always)]
     fn remember(&mut self) {
-        self.qacc_before.copy_from_slice(&self.qacc);
-        self.acceleration_before.copy_from_slice(&self.acceleration);
+        std::mem::swap(&mut self.qacc_before, &mut self.qacc);
+        std::mem::swap(&mut self.acceleration_before, &mut self.acceleration);
         for row in &mut self.rows {
             row.before = row.residual;
         }

@@ -9,6 +9,10 @@ use std::ops::{Add, BitAnd, BitOr, BitXor, Div, Mul, Neg, Not, Sub};
 
 use super::{Lane, Mask};
 
+/// As much as is fetched from memory at once.
+#[repr(align(64))]
+struct CacheLine(#[allow(dead_code)] [u8; 64]);
+
 macro_rules! vector {
     (
         $(#[$doc:meta])* $vector:ident($register:ty; $width:literal; $features:literal), $mask:ident,
@@ -45,6 +49,9 @@ macro_rules! vector {
             fn run<T>(work: impl FnOnce() -> T) -> T {
                 #[target_feature(enable = $features)]
                 fn inside<T>(work: impl FnOnce() -> T) -> T {
+                    // Aligns the stack, so that no number kept there lies across two cache lines.
+                    let line = std::mem::MaybeUninit::<CacheLine>::uninit();
+                    std::hint::black_box(line.as_ptr());
                     work()
                 }
                 // SAFETY: as above.
