@@ -21,6 +21,8 @@ pub(crate) trait Mover: Send + fmt::Debug {
     fn set_forces(&mut self, lane: usize, bodies: &[usize], forces: &[[f64; 3]]);
     /// Starts in a state, without forces.
     fn start(&mut self, lane: usize, qpos: &[f64], qvel: &[f64]);
+    /// Makes what can be read that of the state, in lanes that were started: one call for many is faster.
+    fn settle(&mut self, _started: &[bool]) {}
     fn state(&self, lane: usize, qpos: &mut [f64], qvel: &mut [f64]);
     fn save(&self, lane: usize, out: &mut [f64]);
     fn restore(&mut self, lane: usize, snapshot: &[f64]);
@@ -129,6 +131,8 @@ pub(crate) struct RobotBatch<M> {
     rows: Vec<f64>,
     controls: Vec<f64>,
     moving: Vec<bool>,
+    /// The lanes that start at once; none in between.
+    started: Vec<bool>,
     verdicts: Vec<Verdict>,
     /// Room for a state, qpos and qvel.
     room: Vec<f64>,
@@ -165,6 +169,7 @@ impl<M: Mover> RobotBatch<M> {
             rows: vec![0.0; lanes * rig.rules.inputs().len()],
             controls: vec![0.0; lanes * rig.drives.len()],
             moving: vec![false; lanes],
+            started: vec![false; lanes],
             verdicts: vec![Verdict { reward: 0.0, terminated: false }; lanes],
             room: vec![0.0; spec.state_dim()],
             readings,
@@ -185,6 +190,14 @@ impl<M: Mover> RobotBatch<M> {
     fn begin(&mut self, lane: usize, stream: Option<&mut Stream>) {
         let (qpos, qvel) = self.room.split_at(self.spec.nq);
         self.mover.start(lane, qpos, qvel);
+        self.started[lane] = true;
+        self.mover.settle(&self.started);
+        self.started[lane] = false;
+        self.commence(lane, stream);
+    }
+
+    /// Starts the episode of a lane whose physics has started.
+    fn commence(&mut self, lane: usize, stream: Option<&mut Stream>) {
         self.outside(lane).fill([0.0; 3]);
         self.around.begin(lane);
         self.elapsed[lane] = 0;
@@ -331,6 +344,22 @@ impl<M: Mover> BatchSim for RobotBatch<M> {
         check_numbers("state", state, self.spec.state_dim())?;
         self.room.copy_from_slice(state);
         self.begin(lane, None);
+        Ok(())
+    }
+
+    fn set_states(&mut self, states: &[f64]) -> Result<(), SimError> {
+        let state_dim = self.spec.state_dim();
+        for state in states.chunks(state_dim) {
+            check_numbers("state", state, state_dim)?;
+        }
+        for (lane, state) in states.chunks_exact(state_dim).enumerate() {
+            let (qpos, qvel) = state.split_at(self.spec.nq);
+            self.mover.start(lane, qpos, qvel);
+            self.started[lane] = true;
+        }
+        self.mover.settle(&self.started);
+        self.started.fill(false);
+        (0..states.len() / state_dim).for_each(|lane| self.commence(lane, None));
         Ok(())
     }
 

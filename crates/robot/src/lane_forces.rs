@@ -30,7 +30,6 @@ pub(crate) struct LaneForces {
     constraints: Vec<f64>,
     /// Room for an evaluation.
     idle: Vec<f64>,
-    only: Vec<bool>,
     accelerations: Vec<f64>,
 }
 
@@ -85,17 +84,14 @@ impl LaneForces {
             actuators: vec![0.0; model.nu()],
             dofs: vec![0.0; model.nv()],
             idle: vec![0.0; lanes * model.nu()],
-            only: vec![false; lanes],
             accelerations: vec![0.0; lanes * model.nv()],
         }))
     }
 
-    /// A lane starts in the state that it is in.
-    pub(crate) fn start(&mut self, batch: &mut Batch, lane: usize) {
-        self.fresh[lane] = true;
-        self.only[lane] = true;
-        batch.accelerations(&self.idle, &self.only, &mut self.accelerations);
-        self.only[lane] = false;
+    /// These lanes start in the states that they are in.
+    pub(crate) fn start(&mut self, batch: &mut Batch, started: &[bool]) {
+        self.fresh.iter_mut().zip(started).for_each(|(fresh, started)| *fresh |= started);
+        batch.accelerations(&self.idle, started, &mut self.accelerations);
     }
 
     /// These lanes have moved.

@@ -175,8 +175,11 @@ impl Mover for LanesMover {
 
     fn start(&mut self, lane: usize, qpos: &[f64], qvel: &[f64]) {
         self.batch.set_state(lane, qpos, qvel);
+    }
+
+    fn settle(&mut self, started: &[bool]) {
         if let Some(seen) = &mut self.seen {
-            seen.start(&mut self.batch, lane);
+            seen.start(&mut self.batch, started);
         }
     }
 

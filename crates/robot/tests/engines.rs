@@ -223,6 +223,43 @@ fn engines_agree_on_forces() {
 }
 
 #[test]
+fn states_set_at_once_are_those_set_one_by_one() {
+    const AT_ONCE: usize = 3;
+    for (name, simulator) in ROBOTS.iter().flat_map(|name| reading(name, forces).map(|sim| (name, sim))) {
+        let (mut one, mut all) = (simulator.batch(5).unwrap(), simulator.batch(5).unwrap());
+        let (act_dim, state_dim) = (one.spec().act_dim(), one.spec().state_dim());
+        let step = |sim: &mut dyn BatchSim| {
+            let controls: Vec<f64> = (0..5).flat_map(|lane| actions(act_dim, lane)).collect();
+            sim.step(&controls, &[true; 5], &mut [0.0; 5], &mut [Outcome::Running; 5]);
+        };
+        let mut states = vec![0.0; AT_ONCE * state_dim];
+        for sim in [one.as_mut(), all.as_mut()] {
+            for lane in 0..5 {
+                sim.reset(lane, &mut StreamKey::new(9, Purpose::Test).lane(lane as u64).stream());
+            }
+            step(sim);
+            for (lane, state) in states.chunks_exact_mut(state_dim).enumerate() {
+                sim.state(AT_ONCE - 1 - lane, state);
+            }
+        }
+        states.chunks_exact(state_dim).enumerate().for_each(|(lane, s)| one.set_state(lane, s).unwrap());
+        all.set_states(&states).unwrap();
+        for moved in [false, true] {
+            if moved {
+                step(one.as_mut());
+                step(all.as_mut());
+            }
+            for lane in 0..5 {
+                let (a, b) = (observed(one.as_ref(), lane), observed(all.as_ref(), lane));
+                assert_eq!(bits(&a), bits(&b), "{name} lane {lane}");
+            }
+        }
+        states[state_dim] = f64::NAN;
+        assert!(all.set_states(&states).is_err());
+    }
+}
+
+#[test]
 fn motion_does_not_depend_on_whether_forces_are_read() {
     let [with, _] = reading("quadruped", |model| [inputs(model), forces(model)].concat());
     let [without, _] = simulators("quadruped");

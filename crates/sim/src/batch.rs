@@ -263,6 +263,16 @@ pub trait BatchSim: Send + std::fmt::Debug {
     /// [`SimError::State`] for a wrong length or a number that is not finite.
     fn set_state(&mut self, lane: usize, state: &[f64]) -> Result<(), SimError>;
 
+    /// [`BatchSim::set_state`] of the first lanes, one state after the other (`[lanes, nq + nv]`), for simulators that do it
+    /// faster at once.
+    ///
+    /// # Errors
+    /// As [`BatchSim::set_state`]; the lanes have any state then.
+    fn set_states(&mut self, states: &[f64]) -> Result<(), SimError> {
+        let state_dim = self.spec().state_dim();
+        states.chunks(state_dim.max(1)).enumerate().try_for_each(|(lane, state)| self.set_state(lane, state))
+    }
+
     /// Writes the full physical state, qpos then qvel (`[nq + nv]`), unclipped.
     fn state(&self, lane: usize, out: &mut [f64]);
 

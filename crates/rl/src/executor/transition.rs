@@ -58,9 +58,9 @@ pub(super) fn run(
     for first in range.clone().step_by(lanes) {
         let here = lanes.min(range.end - first);
         active.fill(false);
+        sim.set_states(&from.states[first * state_dim..][..here * state_dim])?;
         for lane in 0..here {
             let pair = first + lane;
-            sim.set_state(lane, &from.states[pair * state_dim..][..state_dim])?;
             sim.set_noise(lane, (from.first + pair) as u64);
             actions[lane * act_dim..][..act_dim].copy_from_slice(&from.actions[pair * act_dim..][..act_dim]);
             active[lane] = true;
