@@ -6,9 +6,6 @@ use crate::algebra::dot6;
 use crate::lane::{Lane, Mask, inlined};
 use crate::system::System;
 
-/// The share of the slope at the start of the step down to which the minimum along it is searched for.
-const ENOUGH: f64 = 0.3;
-
 /// Trials of the line search, should it not end earlier: by halving alone the step is found to 1e-12.
 const TRIALS: usize = 40;
 
@@ -37,9 +34,9 @@ pub(super) struct Bend<F> {
 
 impl<F: Lane> Work<F> {
     /// Shortens the step from the point remembered to the current one in the lanes `open`, so that the slope along it is at
-    /// most [`ENOUGH`] of that at its start. Accelerations and residuals follow; which rows push is found anew.
+    /// most `enough` of that at its start. Accelerations and residuals follow; which rows push is found anew.
     #[inline(always)]
-    pub(super) fn shorten(&mut self, system: &System<F>, open: F::Mask) {
+    pub(super) fn shorten(&mut self, system: &System<F>, open: F::Mask, enough: f64) {
         let smooth = self.smooth_slope(system, open);
         let (zero, one) = (F::zero(), F::one());
         let start = self.slope(&smooth, zero).first.abs();
@@ -47,7 +44,7 @@ impl<F: Lane> Work<F> {
         let mut searching = open;
         for _ in 0..TRIALS {
             let slope = self.slope(&smooth, t);
-            searching = searching & (start * F::splat(ENOUGH)).less(slope.first.abs());
+            searching = searching & (start * F::splat(enough)).less(slope.first.abs());
             if !searching.any() {
                 break;
             }

@@ -20,8 +20,14 @@ const MAX_ITERATIONS: usize = 100;
 const FREE_ITERATIONS: usize = 4;
 /// The same with dry friction, which makes full steps cycle.
 const FREE_WITH_FRICTION: usize = 3;
-/// The same with dry friction and cones.
-const FREE_WITH_CONES: usize = 2;
+/// The same with dry friction and cones: after more, some states of a quadruped's did not converge.
+const FREE_WITH_CONES: usize = 1;
+
+/// The share of the slope at the start of a step down to which the minimum along it is searched for.
+const ENOUGH: f64 = 0.3;
+/// The same with cones, along which the cost bends all the way, and after so many steps that a lane does not come to an end.
+const ENOUGH_WITH_CONES: f64 = 0.1;
+const MANY: usize = 20;
 
 impl<F: Lane> Work<F> {
     /// Searches for the accelerations from `guess`; returns the lanes of `live` without a solution.
@@ -51,6 +57,7 @@ impl<F: Lane> Work<F> {
             (true, true) => FREE_WITH_CONES,
         };
         for iteration in 0..MAX_ITERATIONS {
+            let enough = if model.coned || iteration >= MANY { ENOUGH_WITH_CONES } else { ENOUGH };
             let damped = iteration >= free;
             if damped {
                 self.remember();
@@ -65,7 +72,7 @@ impl<F: Lane> Work<F> {
                 return F::Mask::none();
             }
             if damped {
-                self.shorten(system, !done);
+                self.shorten(system, !done, enough);
             }
             self.take_rows(done);
         }
