@@ -8,7 +8,7 @@ use common::Folder;
 fn a_figure_is_trained_evaluated_drawn_and_not_done_twice() {
     let folder = Folder::new();
     let out = folder.done("reproduce fig4 table1 --quick -o out");
-    assert!(out.contains("20 runs: 0 done, 0 begun, 20 missing; 1 tables"), "{out}");
+    assert!(out.contains("22 runs: 0 done, 0 begun, 22 missing; 1 tables"), "{out}");
     let name = "fig4-inverted-pendulum";
     for file in [
         format!("results/{name}-sweep.csv"),
@@ -23,14 +23,14 @@ fn a_figure_is_trained_evaluated_drawn_and_not_done_twice() {
         assert!(folder.path("out").join(&file).is_file(), "{file} in\n{out}");
     }
     let table = folder.read(&format!("out/results/{name}-sweep.csv"));
-    assert_eq!(table.lines().count(), 1 + 20 * 4, "10 methods × 2 seeds on 3 systems and the nominal one");
+    assert_eq!(table.lines().count(), 1 + 22 * 4, "11 methods × 2 seeds on 3 systems and the nominal one");
     // Killed before the end of one run: it goes on. The rest is kept, and the results are the same.
     let runs = std::fs::read_dir(folder.path("out/runs")).unwrap();
     let one = runs.map(|entry| entry.unwrap().path()).min().unwrap();
     std::fs::remove_file(one.join("summary.json")).unwrap();
     let out = folder.done("reproduce fig4 --quick -o out --threads 1");
     assert!(
-        out.contains("19 done, 1 begun, 0 missing") && out.contains("trained") && out.contains("(1 of 1)"),
+        out.contains("21 done, 1 begun, 0 missing") && out.contains("trained") && out.contains("(1 of 1)"),
         "{out}"
     );
     assert_eq!(folder.read(&format!("out/results/{name}-sweep.csv")), table);

@@ -12,7 +12,7 @@ use wr2l_sim::{AnyTask, Physics};
 
 use crate::error::RunError;
 use crate::formats::files::read_text;
-use crate::plan::{Layer, MAX_BYTES, Plan, SettingError, sweep_systems};
+use crate::plan::{Algorithm, Layer, MAX_BYTES, Plan, SettingError, sweep_systems};
 use crate::players::{ADVERSARIES, LEARNERS};
 use crate::studies::evaluation::WorstCase;
 use crate::studies::within::Within;
@@ -293,8 +293,19 @@ fn method(
             layers.push(argument("vary", names.clone().into()));
         }
         layers.extend(entry.set.iter().map(|(key, value)| argument(key, value.clone())));
-        let plan = Plan::resolve(&layers)?;
+        let mut plan = Plan::resolve(&layers)?;
         if quick {
+            if plan.algorithm == Algorithm::Wr2lPaper {
+                // Small it is not the paper's, and refused: the same search and H₀ under the other name.
+                for (key, value) in [
+                    ("algorithm", "wr2l"),
+                    ("adversary.phase_one.search", "gradient"),
+                    ("ball.hessian", "zero-order"),
+                ] {
+                    layers.push(argument(key, value.into()));
+                }
+                plan = Plan::resolve(&layers)?;
+            }
             let read = hurry().into_iter().filter(|(key, _)| plan.reads(key));
             layers.extend(read.map(|(key, value)| argument(&key, Value::Integer(value))));
             // Checked as it is before it is made small.
