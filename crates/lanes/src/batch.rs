@@ -344,6 +344,23 @@ impl Batch {
         self.recorded(lane, Recorded::Constraints, self.model.tree.nv, out);
     }
 
+    /// Keeps where the last evaluation was from here on, or no longer. Motion does not depend on it.
+    pub fn keep_evaluated(&mut self, keep: bool) {
+        self.kernel.keep_evaluated(keep);
+    }
+
+    /// Writes coordinates (`[nq]`) and velocities (`[nv]`) of the last evaluation within a call, of which places and
+    /// velocities of bodies in MuJoCo's `mjData` are after as many time steps: those before the last time step, or of its last
+    /// stage (Runge–Kutta). They are those of the state after a start and after [`Batch::accelerations`], and 0 without
+    /// [`Batch::keep_evaluated`].
+    ///
+    /// # Panics
+    /// If the lane does not exist or a slice has another length.
+    pub fn evaluated(&self, lane: usize, coordinates: &mut [f64], velocities: &mut [f64]) {
+        self.check_lane(lane, coordinates.len(), velocities.len());
+        self.kernel.evaluated(lane, coordinates, velocities);
+    }
+
     /// Reads these sensors from here on, and no others. Motion does not depend on it.
     ///
     /// They measure the state at which the last time step within a call began, as MuJoCo's `sensordata` does after as many

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::compiled::JointKind;
 use crate::constants::Derived;
-use crate::engine::{MAX_ANGLE, Outside, Room, Seen, Setting, State, Watch, Work};
+use crate::engine::{Evaluated, MAX_ANGLE, Outside, Room, Seen, Setting, State, Watch, Work};
 use crate::instructions::{Failure, InstructionSet};
 #[cfg(target_arch = "x86_64")]
 use crate::lane::{Avx2, Avx512};
@@ -41,6 +41,10 @@ pub(crate) trait Kernel: Send + Sync {
     fn record(&mut self, record: bool, constraints: bool);
     /// Writes forces that were kept; zeros if none were.
     fn recorded(&self, lane: usize, what: Recorded, out: &mut [f64]);
+    /// Whether the states of the last evaluations are kept.
+    fn keep_evaluated(&mut self, keep: bool);
+    /// Writes that of a lane (`[nq]`, `[nv]`); zeros if none is kept.
+    fn evaluated(&self, lane: usize, q: &mut [f64], v: &mut [f64]);
     /// Which sensors are read.
     fn watch(&mut self, program: Program);
     /// Writes what they measured; zeros before anything was evaluated.
@@ -74,6 +78,8 @@ struct Group<F: Lane> {
     outside: Outside<F>,
     /// Forces of the latest step, if they are asked for.
     seen: Option<Seen<F>>,
+    /// Where the latest evaluation was, if that is asked for.
+    evaluated: Option<Evaluated<F>>,
     /// What sensors measured at the latest evaluation.
     measured: Vec<F>,
 }
@@ -106,6 +112,7 @@ impl<F: Lane> Groups<F> {
                 lanes: F::Mask::none(),
             },
             seen: None,
+            evaluated: None,
             measured: Vec::new(),
         };
         let groups = (0..lanes.div_ceil(F::WIDTH)).map(|_| group()).collect();
@@ -172,8 +179,9 @@ impl<F: Lane> Kernel for Groups<F> {
     }
 
     fn set_state(&mut self, lane: usize, from: [&[f64]; 4]) {
-        let State { q, v, act, guess } = &mut self.groups[lane / F::WIDTH].state;
-        for (to, from) in [q, v, act, guess].into_iter().zip(from) {
+        let Group { state: State { q, v, act, guess }, evaluated, .. } = &mut self.groups[lane / F::WIDTH];
+        let evaluated = evaluated.iter_mut().flat_map(|Evaluated { q, v }| [q, v]).zip(from);
+        for (to, from) in [q, v, act, guess].into_iter().zip(from).chain(evaluated) {
             for (to, from) in to.iter_mut().zip(from) {
                 to.set(lane % F::WIDTH, *from);
             }
@@ -228,6 +236,22 @@ impl<F: Lane> Kernel for Groups<F> {
         }
     }
 
+    fn keep_evaluated(&mut self, keep: bool) {
+        for group in &mut self.groups {
+            let State { q, v, .. } = &group.state;
+            group.evaluated = keep.then(|| Evaluated { q: q.clone(), v: v.clone() });
+        }
+    }
+
+    fn evaluated(&self, lane: usize, q: &mut [f64], v: &mut [f64]) {
+        let group = &self.groups[lane / F::WIDTH];
+        let kept = group.evaluated.as_ref().map_or([&[][..]; 2], |Evaluated { q, v }| [q, v]);
+        for (to, from) in [q, v].into_iter().zip(kept) {
+            to.fill(0.0);
+            to.iter_mut().zip(from).for_each(|(to, from)| *to = from.get(lane % F::WIDTH));
+        }
+    }
+
     fn watch(&mut self, program: Program) {
         for group in &mut self.groups {
             group.measured = vec![F::zero(); program.numbers];
@@ -255,7 +279,7 @@ impl<F: Lane> Kernel for Groups<F> {
             if start == 0 {
                 continue;
             }
-            let Group { state, system, control, outside, seen, measured } = group;
+            let Group { state, system, control, outside, seen, evaluated, measured } = group;
             let outside = outside.lanes.any().then_some(&*outside);
             let setting = Setting { model, system, control, outside };
             let mut live = F::Mask::from_bits(start);
@@ -274,6 +298,9 @@ impl<F: Lane> Kernel for Groups<F> {
                 if let Some(watch) = &mut watch {
                     work.sense(&setting, &state.q, &state.v, watch);
                 }
+                if let Some(evaluated) = evaluated {
+                    evaluated.take(live, &state.q, &state.v);
+                }
                 for lane in first..failures.len().min(first + F::WIDTH) {
                     if start >> (lane - first) & 1 == 1 {
                         for (to, from) in out[lane * model.tree.nv..].iter_mut().zip(work.qacc()) {
@@ -290,8 +317,9 @@ impl<F: Lane> Kernel for Groups<F> {
                     before.guess.copy_from_slice(&state.guess);
                 }
                 for step in 1..=steps {
-                    let watch = if step == steps { watch.as_mut() } else { None };
-                    unsolved = unsolved | work.step(&setting, state, live, watch);
+                    let (watch, last) =
+                        if step == steps { (watch.as_mut(), evaluated.as_mut()) } else { (None, None) };
+                    unsolved = unsolved | work.step(&setting, state, live, watch, last);
                     insane = insane | (live & !sane_lanes(model, state));
                     live = live & !(insane | unsolved);
                     if !live.any() {

@@ -1,6 +1,6 @@
 //! Lanes are independent, fail alone, and say so.
 
-use wr2l_lanes::{Batch, Contacts, Failure, InstructionSet, Model, ParameterError, Parameters};
+use wr2l_lanes::{Batch, Contacts, Failure, InstructionSet, Integrator, Model, ParameterError, Parameters};
 
 mod common;
 use common::{Life, MODELS, Random, model, snapshot, together};
@@ -158,6 +158,53 @@ fn inactive_lanes_do_not_move() {
     batch.step(&lives[0].control.repeat(3), &[true, false, true], 4);
     assert_eq!(snapshot(&batch, 1), before[1]);
     assert_ne!(snapshot(&batch, 0), before[0]);
+}
+
+/// Coordinates and velocities of the last evaluation of a lane.
+fn evaluated(batch: &Batch, lane: usize) -> (Vec<f64>, Vec<f64>) {
+    let compiled = batch.model().compiled();
+    let (mut q, mut v) = (vec![f64::NAN; compiled.nq()], vec![f64::NAN; compiled.nv()]);
+    batch.evaluated(lane, &mut q, &mut v);
+    (q, v)
+}
+
+#[test]
+fn the_last_evaluation_is_before_the_last_step_or_at_its_last_stage() {
+    let apart = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt();
+    for name in MODELS {
+        let model = model(name);
+        let lives = lives(&model, 2, 12);
+        let mut batch = Batch::new(&model, 2).unwrap();
+        let mut plain = Batch::new(&model, 2).unwrap();
+        batch.keep_evaluated(true);
+        for (lane, life) in lives.iter().enumerate() {
+            life.start(&mut batch, lane);
+            life.start(&mut plain, lane);
+            assert_eq!(evaluated(&batch, lane), (life.q.clone(), life.v.clone()), "{name}");
+        }
+        assert!(evaluated(&plain, 0).0.iter().all(|q| *q == 0.0), "{name}: nothing is kept unasked");
+        let controls = lives[0].control.repeat(2);
+        let state = |batch: &Batch| {
+            let (mut q, mut v) = (lives[0].q.clone(), lives[0].v.clone());
+            batch.state(0, &mut q, &mut v);
+            (q, v)
+        };
+        batch.step(&controls, &[true, false], 3);
+        plain.step(&controls, &[true, false], 2);
+        let (before, seen) = (state(&plain), evaluated(&batch, 0));
+        plain.step(&controls, &[true, false], 1);
+        assert_eq!(snapshot(&batch, 0), snapshot(&plain, 0), "{name}: motion is the same");
+        if model.compiled().options.integrator == Integrator::RungeKutta4 {
+            let reached = state(&plain);
+            assert!(apart(&seen.1, &reached.1) < 0.1 * apart(&before.1, &reached.1), "{name}");
+            assert_ne!(seen.1, reached.1, "{name}");
+        } else {
+            assert_eq!(seen, before, "{name}");
+        }
+        assert_eq!(evaluated(&batch, 1), (lives[1].q.clone(), lives[1].v.clone()), "{name}: one that rests");
+        batch.accelerations(&controls, &[true, false], &mut vec![0.0; 2 * model.compiled().nv()]);
+        assert_eq!(evaluated(&batch, 0), state(&batch), "{name}");
+    }
 }
 
 #[test]

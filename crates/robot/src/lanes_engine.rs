@@ -29,9 +29,6 @@ pub(crate) fn refuses(rig: &Rig, effects: &Effects) -> Option<String> {
     if let Err(reason) = rig.model.lanes() {
         return Some(reason.to_owned());
     }
-    if rig.moment == Moment::Evaluated {
-        return Some("the task reads quantities of the last evaluation within `mj_step`".to_owned());
-    }
     let beyond = |input: &Input| match input {
         Input::Sensor(address) => lane_sensors::refuses(rig.model.inventory(), *address),
         _ => None,
@@ -70,6 +67,7 @@ impl Engine for LanesEngine {
             reason: error.to_string(),
         };
         let mut batch = Batch::new(&self.model, lanes).map_err(refused)?;
+        batch.keep_evaluated(self.rig.moment == Moment::Evaluated);
         let wanted = crate::batch::Readings::new(self.rig.rules.inputs()).wanted;
         let seen = LaneForces::new(&mut batch, self.rig.model.inventory(), &wanted);
         let seen =
@@ -80,6 +78,7 @@ impl Engine for LanesEngine {
             phi: vec![batch.nominal().clone(); lanes],
             qpos: vec![0.0; compiled.nq()],
             qvel: vec![0.0; compiled.nv()],
+            evaluated: [vec![0.0; compiled.nq()], vec![0.0; compiled.nv()]],
             forces: vec![0.0; 6 * compiled.bodies.len()],
             kinematics: Kinematics::new(compiled),
             wanted: Wanted {
@@ -123,6 +122,7 @@ struct LanesMover {
     /// Room for a lane's state and forces.
     qpos: Vec<f64>,
     qvel: Vec<f64>,
+    evaluated: [Vec<f64>; 2],
     forces: Vec<f64>,
     kinematics: Kinematics,
     wanted: Wanted,
@@ -216,7 +216,15 @@ impl Mover for LanesMover {
         (self.qpos, self.qvel) = (qpos, qvel);
         if self.places {
             let (model, phi) = (self.batch.model().compiled(), &self.phi[lane]);
-            self.kinematics.compute(model, phi, self.wanted, &self.qpos, &self.qvel);
+            let (q, v) = match self.rig.moment {
+                Moment::Reached => (&self.qpos, &self.qvel),
+                Moment::Evaluated => {
+                    let [q, v] = &mut self.evaluated;
+                    self.batch.evaluated(lane, q, v);
+                    (&*q, &*v)
+                }
+            };
+            self.kinematics.compute(model, phi, self.wanted, q, v);
         }
         if let Some(seen) = &mut self.seen {
             seen.read(&self.batch, lane);

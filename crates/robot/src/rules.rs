@@ -104,7 +104,7 @@ pub enum Moment {
     #[default]
     Reached,
     /// Of the last evaluation within `mj_step`, one step of the physics before: what programs see that read `mjData` after
-    /// `mj_step`, Gymnasium's among them. On MuJoCo alone.
+    /// `mj_step`, Gymnasium's among them.
     Evaluated,
 }
 

@@ -2,7 +2,7 @@
 #![cfg(feature = "mujoco")]
 
 use wr2l_rng::{Purpose, StreamKey};
-use wr2l_robot::{Input, Op, RobotModel, RobotPhysics, Variation};
+use wr2l_robot::{Input, Moment, Op, Rig, RobotModel, RobotPhysics, Variation};
 use wr2l_sim::{BatchSim, Divergence, Outcome, Simulator};
 
 mod common;
@@ -10,11 +10,13 @@ use common::{forces, inputs, rig, robot, vary};
 
 const ROBOTS: [&str; 3] = ["quadruped", "tumblers", "eel"];
 
-fn simulators(name: &str) -> [Simulator; 2] {
-    reading(name, inputs)
+const MOMENTS: [Moment; 2] = [Moment::Reached, Moment::Evaluated];
+
+fn simulators(name: &str, moment: Moment) -> [Simulator; 2] {
+    reading(name, moment, inputs)
 }
 
-fn reading(name: &str, inputs: fn(&RobotModel) -> Vec<Input>) -> [Simulator; 2] {
+fn reading(name: &str, moment: Moment, inputs: fn(&RobotModel) -> Vec<Input>) -> [Simulator; 2] {
     [RobotPhysics::Lanes, RobotPhysics::Mujoco].map(|physics| {
         let model = robot(name);
         let entries = [
@@ -24,7 +26,8 @@ fn reading(name: &str, inputs: fn(&RobotModel) -> Vec<Input>) -> [Simulator; 2] 
         // The eel's fin and the tumblers' post are of bodies with mass as well.
         let varied = Variation::resolve(model.inventory(), &entries).unwrap();
         let all = inputs(&model);
-        rig(&model, all, 0.02).simulator(&varied.effects, &varied.space, Some(physics)).unwrap()
+        let rig = Rig { moment, ..rig(&model, all, 0.02) };
+        rig.simulator(&varied.effects, &varied.space, Some(physics)).unwrap()
     })
 }
 
@@ -49,8 +52,8 @@ fn error(a: &[f64], b: &[f64]) -> f64 {
 
 #[test]
 fn engines_agree_on_everything_read_from_where_episodes_start() {
-    for name in ROBOTS {
-        let [lanes, mujoco] = simulators(name);
+    for (name, moment) in ROBOTS.into_iter().flat_map(|name| MOMENTS.map(|moment| (name, moment))) {
+        let [lanes, mujoco] = simulators(name, moment);
         let (mut a, mut b) = (lanes.batch(5).unwrap(), mujoco.batch(5).unwrap());
         for lane in 0..5 {
             let phi = [0.6 + 0.3 * lane as f64, 0.4 * lane as f64 - 1.0];
@@ -66,8 +69,8 @@ fn engines_agree_on_everything_read_from_where_episodes_start() {
 
 #[test]
 fn engines_agree_step_by_step() {
-    for name in ROBOTS {
-        let [lanes, mujoco] = simulators(name);
+    for (name, moment) in ROBOTS.into_iter().flat_map(|name| MOMENTS.map(|moment| (name, moment))) {
+        let [lanes, mujoco] = simulators(name, moment);
         let (mut a, mut b) = (lanes.batch(1).unwrap(), mujoco.batch(1).unwrap());
         let dim = a.spec().act_dim();
         for sim in [&mut a, &mut b] {
@@ -94,7 +97,7 @@ fn engines_agree_step_by_step() {
 
 #[test]
 fn a_snapshot_continues_bit_for_bit_on_both_engines() {
-    for simulator in simulators("quadruped") {
+    for simulator in MOMENTS.into_iter().flat_map(|moment| simulators("quadruped", moment)) {
         let mut sim = simulator.batch(2).unwrap();
         let dim = sim.spec().act_dim();
         let (mut rewards, mut outcomes) = ([0.0; 2], [Outcome::Running; 2]);
@@ -126,7 +129,7 @@ fn a_snapshot_continues_bit_for_bit_on_both_engines() {
 
 #[test]
 fn lanes_do_not_see_each_other() {
-    for simulator in simulators("quadruped") {
+    for simulator in MOMENTS.into_iter().flat_map(|moment| simulators("quadruped", moment)) {
         let run = |lanes: usize, lane: usize, others: bool| {
             let mut sim = simulator.batch(lanes).unwrap();
             let dim = sim.spec().act_dim();
@@ -158,7 +161,7 @@ fn lanes_do_not_see_each_other() {
 
 #[test]
 fn forces_push_and_a_new_episode_forgets_them() {
-    for simulator in simulators("quadruped") {
+    for simulator in MOMENTS.into_iter().flat_map(|moment| simulators("quadruped", moment)) {
         let mut sim = simulator.batch(1).unwrap();
         let dim = sim.spec().act_dim();
         let mut far = |force: [f64; 2]| {
@@ -182,7 +185,7 @@ fn forces_push_and_a_new_episode_forgets_them() {
 fn engines_agree_on_forces() {
     let mut largest = 0.0_f64;
     for name in ROBOTS {
-        let [lanes, mujoco] = reading(name, forces);
+        let [lanes, mujoco] = reading(name, Moment::Reached, forces);
         let (mut a, mut b) = (lanes.batch(2).unwrap(), mujoco.batch(2).unwrap());
         let dim = a.spec().act_dim();
         for sim in [&mut a, &mut b] {
@@ -225,7 +228,9 @@ fn engines_agree_on_forces() {
 #[test]
 fn states_set_at_once_are_those_set_one_by_one() {
     const AT_ONCE: usize = 3;
-    for (name, simulator) in ROBOTS.iter().flat_map(|name| reading(name, forces).map(|sim| (name, sim))) {
+    for (name, simulator) in
+        ROBOTS.iter().flat_map(|name| reading(name, Moment::Reached, forces).map(|sim| (name, sim)))
+    {
         let (mut one, mut all) = (simulator.batch(5).unwrap(), simulator.batch(5).unwrap());
         let (act_dim, state_dim) = (one.spec().act_dim(), one.spec().state_dim());
         let step = |sim: &mut dyn BatchSim| {
@@ -261,8 +266,8 @@ fn states_set_at_once_are_those_set_one_by_one() {
 
 #[test]
 fn motion_does_not_depend_on_whether_forces_are_read() {
-    let [with, _] = reading("quadruped", |model| [inputs(model), forces(model)].concat());
-    let [without, _] = simulators("quadruped");
+    let [with, _] = reading("quadruped", Moment::Reached, |model| [inputs(model), forces(model)].concat());
+    let [without, _] = simulators("quadruped", Moment::Reached);
     let (mut a, mut b) = (with.batch(1).unwrap(), without.batch(1).unwrap());
     let (mut reward, mut outcome) = ([0.0], [Outcome::Running]);
     let mut states = [vec![0.0; a.spec().state_dim()], vec![0.0; a.spec().state_dim()]];

@@ -14,7 +14,7 @@ use common::vary;
 const TOLERANCE: f64 = 1e-9;
 
 /// Mass of all bodies that have more than a trace, gear of all motors, damping of all joints.
-fn simulator(task: &RobotTask) -> Simulator {
+fn simulator(task: &RobotTask, physics: RobotPhysics) -> Simulator {
     let inventory = task.model().inventory();
     let select = |vary: &mut Vary, selectors: Vec<String>| {
         vary.select = selectors.iter().map(|text| wr2l_robot::Selector::parse(text).unwrap()).collect();
@@ -25,7 +25,7 @@ fn simulator(task: &RobotTask) -> Simulator {
     let gear = vary("gear", "actuator:*", "gear", Op::Scale, [0.1, 10.0]);
     let damping = vary("damping", "joint:*", "damping", Op::Add, [0.0, 1.0]);
     let varied = Variation::resolve(inventory, &[mass, gear, damping]).unwrap();
-    task.rig().simulator(&varied.effects, &varied.space, Some(RobotPhysics::Mujoco)).unwrap()
+    task.rig().simulator(&varied.effects, &varied.space, Some(physics)).unwrap()
 }
 
 fn apart(ours: &[f64], theirs: &[f64]) -> f64 {
@@ -54,9 +54,9 @@ fn the_robots_are_gymnasiums_number_by_number() {
     assert_eq!(text.lines().count(), 7);
 }
 
-#[test]
-fn they_are_gymnasiums_own() {
-    let Some(text) = ask("ask.py", &[]) else { return };
+/// Checks what Gymnasium said, on a physics; `tolerance` is that of a task, none where it is left out. Returns how many steps
+/// were terminal.
+fn compare(text: &str, physics: RobotPhysics, tolerance: impl Fn(&str) -> Option<f64>) -> usize {
     let (mut sim, mut name): (Option<Box<dyn BatchSim>>, &str) = (None, "");
     let (mut reward, mut outcome) = ([0.0], [Outcome::Running]);
     let (mut steps, mut ends, mut systems) = (0, 0, 0);
@@ -65,12 +65,13 @@ fn they_are_gymnasiums_own() {
         let (word, rest) = line.split_once(' ').unwrap();
         if word == "task" {
             let task = RobotTask::built_in(rest).unwrap().unwrap_or_else(|error| panic!("{error}"));
-            (sim, name) = (Some(simulator(&task).batch(1).unwrap()), rest);
-            worst.push((name, 0.0));
+            name = rest;
+            sim = tolerance(name).map(|_| simulator(&task, physics).batch(1).unwrap());
+            worst.extend(sim.as_ref().map(|_| (name, 0.0)));
             continue;
         }
+        let Some(sim) = &mut sim else { continue };
         let numbers: Vec<f64> = rest.split(' ').map(|number| number.parse().unwrap()).collect();
-        let sim = sim.as_mut().unwrap();
         let mut own = vec![0.0; numbers.len()];
         match word {
             "system" => {
@@ -100,11 +101,31 @@ fn they_are_gymnasiums_own() {
             other => panic!("{other}"),
         }
         let apart = apart(&own, &numbers);
-        assert!(apart < TOLERANCE, "{name}, step {steps}, {word}: {apart}: {own:?} {numbers:?}");
+        assert!(
+            apart < tolerance(name).unwrap(),
+            "{name}, step {steps}, {word}: {apart}: {own:?} {numbers:?}"
+        );
         let last = worst.last_mut().unwrap();
         last.1 = last.1.max(apart);
     }
-    println!("{steps} steps, {ends} of them terminal; largest differences: {worst:?}");
-    assert_eq!((worst.len(), systems, steps), (11, 11 * 21, 11 * 25 * 15));
+    println!("{physics:?}: {steps} steps, {ends} of them terminal; largest differences: {worst:?}");
+    assert_eq!((systems, steps), (worst.len() * 21, worst.len() * 25 * 15));
+    ends
+}
+
+#[test]
+fn they_are_gymnasiums_own() {
+    let Some(text) = ask("ask.py", &[]) else { return };
+    let ends = compare(&text, RobotPhysics::Mujoco, |_| Some(TOLERANCE));
     assert!(ends > 0, "some episodes end");
+    // MuJoCo stops at its tolerance where something touches. On the humanoids it makes 50 passes of PGS, which end before the
+    // minimum that lanes find; the pusher's arm of capsules touches a cylinder, which lanes do not know.
+    let on_lanes = |task: &str| match task {
+        "pusher" => None,
+        "humanoid" => Some(1e-3),
+        "humanoid-standup" => Some(3e-2),
+        "half-cheetah" => Some(1e-8),
+        _ => Some(TOLERANCE),
+    };
+    assert_eq!(compare(&text, RobotPhysics::Lanes, on_lanes), ends, "those of the pusher never end");
 }

@@ -16,6 +16,28 @@ pub(crate) struct State<F> {
     pub(crate) guess: Vec<F>,
 }
 
+/// Coordinates and velocities at which the latest evaluation of a step was.
+pub(crate) struct Evaluated<F> {
+    pub(crate) q: Vec<F>,
+    pub(crate) v: Vec<F>,
+}
+
+impl<F: Lane> Evaluated<F> {
+    /// Takes those of some lanes.
+    pub(crate) fn take(&mut self, lanes: F::Mask, q: &[F], v: &[F]) {
+        F::run(
+            #[inline(always)]
+            || {
+                for (kept, now) in [(&mut self.q, q), (&mut self.v, v)] {
+                    for (kept, now) in kept.iter_mut().zip(now) {
+                        *kept = F::select(lanes, *now, *kept);
+                    }
+                }
+            },
+        );
+    }
+}
+
 /// `to = q` moved on by velocities over a time.
 #[inline(always)]
 fn advance<F: Lane>(model: &Model, q: &[F], v: &[F], time: f64, to: &mut [F]) {
@@ -73,13 +95,14 @@ fn activate<F: Lane>(model: &Model, act: &mut [F], rates: &[F], share: F) {
 
 impl<F: Lane> Work<F> {
     /// One time step in all lanes; returns those of `live` in which a search failed. Only lanes of `live` mean anything
-    /// afterwards. `watch` has what sensors measure where it begins.
+    /// afterwards. `watch` has what sensors measure where it begins, `last` where the last evaluation is.
     pub(crate) fn step(
         &mut self,
         setting: &Setting<'_, F>,
         state: &mut State<F>,
         live: F::Mask,
         watch: Option<&mut Watch<'_, F>>,
+        last: Option<&mut Evaluated<F>>,
     ) -> F::Mask {
         self.activation.copy_from_slice(&state.act);
         let unsolved = self.evaluate(setting, &state.q, &state.v, &state.guess, live);
@@ -89,8 +112,11 @@ impl<F: Lane> Work<F> {
         state.guess.copy_from_slice(&self.qacc);
         let model = setting.model;
         match model.compiled.options.integrator {
-            Integrator::RungeKutta4 => unsolved | self.runge_kutta(setting, state, live),
+            Integrator::RungeKutta4 => unsolved | self.runge_kutta(setting, state, live, last),
             Integrator::Euler | Integrator::ImplicitFast => {
+                if let Some(last) = last {
+                    last.take(live, &state.q, &state.v);
+                }
                 F::run(
                     #[inline(always)]
                     || {
@@ -123,7 +149,13 @@ impl<F: Lane> Work<F> {
         state.q.copy_from_slice(&self.next_q);
     }
 
-    fn runge_kutta(&mut self, setting: &Setting<'_, F>, state: &mut State<F>, live: F::Mask) -> F::Mask {
+    fn runge_kutta(
+        &mut self,
+        setting: &Setting<'_, F>,
+        state: &mut State<F>,
+        live: F::Mask,
+        last: Option<&mut Evaluated<F>>,
+    ) -> F::Mask {
         let model = setting.model;
         let h = model.compiled.options.timestep;
         let mut unsolved = F::Mask::none();
@@ -166,6 +198,9 @@ impl<F: Lane> Work<F> {
                     }
                 },
             );
+        }
+        if let Some(last) = last {
+            last.take(live, &q, &v);
         }
         F::run(
             #[inline(always)]

@@ -38,7 +38,7 @@ use crate::lane::{Lane, Mask};
 use crate::model::Model;
 use crate::system::System;
 
-pub(crate) use integrate::State;
+pub(crate) use integrate::{Evaluated, State};
 pub(crate) use seen::Seen;
 pub(crate) use sense::{Room, Watch};
 pub(crate) use sincos::MAX_ANGLE;
