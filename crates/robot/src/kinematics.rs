@@ -68,6 +68,9 @@ fn matrix([w, x, y, z]: [f64; 4]) -> Turn {
 pub(crate) struct Wanted {
     pub(crate) velocities: bool,
     pub(crate) centres: bool,
+    /// [`Kinematics::tree_velocity`] and [`Kinematics::tree_inertia`].
+    pub(crate) tree_velocities: bool,
+    pub(crate) tree_inertias: bool,
 }
 
 /// The bodies of one robot at one moment, the world first. One is enough for a batch, lane by lane.
@@ -85,6 +88,10 @@ pub(crate) struct Kinematics {
     centre: Vec<Point>,
     pub(crate) subtree: Vec<Point>,
     carried: Vec<f64>,
+    /// Velocity about the centre of mass of a body's tree, rotation first (MuJoCo's `cvel`), and the inertia about the same
+    /// point (`cinert`); zeros of the world.
+    pub(crate) tree_velocity: Vec<[f64; 6]>,
+    pub(crate) tree_inertia: Vec<[f64; 10]>,
     /// The first body of every body's tree.
     root: Vec<usize>,
     /// Joints: the body, and of each joint where it begins in qpos and qvel.
@@ -120,6 +127,8 @@ impl Kinematics {
             centre: vec![[0.0; 3]; count],
             subtree: vec![[0.0; 3]; count],
             carried: vec![0.0; count],
+            tree_velocity: vec![[0.0; 6]; count],
+            tree_inertia: vec![[0.0; 10]; count],
             root,
             joints,
             axes: Vec::with_capacity(most),
@@ -137,12 +146,20 @@ impl Kinematics {
     ) {
         for b in 1..self.position.len() {
             self.place(model, b, q);
-            if wanted.velocities {
+            if wanted.velocities || wanted.tree_velocities {
                 self.moved(model, b, v);
             }
         }
-        if wanted.centres {
+        if wanted.centres || wanted.tree_velocities || wanted.tree_inertias {
             self.centres(model, parameters);
+        }
+        for b in 1..self.position.len() {
+            if wanted.tree_velocities {
+                self.tree_velocity[b] = self.velocity_of_tree(b);
+            }
+            if wanted.tree_inertias {
+                self.tree_inertia[b] = self.inertia_of_tree(parameters, b);
+            }
         }
     }
 
@@ -243,19 +260,14 @@ impl Kinematics {
         back(&self.rotation[body], self.spin[body])
     }
 
-    /// The velocity about the centre of mass of a body's tree, rotation first (MuJoCo's `cvel`).
-    pub(crate) fn tree_velocity(&self, body: usize) -> [f64; 6] {
+    fn velocity_of_tree(&self, body: usize) -> [f64; 6] {
         let arm = minus(self.subtree[self.root[body]], self.position[body]);
         let [x, y, z] = self.spin[body];
         let [a, b, c] = plus(self.velocity[body], cross(self.spin[body], arm));
-        if body == 0 { [0.0; 6] } else { [x, y, z, a, b, c] }
+        [x, y, z, a, b, c]
     }
 
-    /// The inertia about the same point (MuJoCo's `cinert`).
-    pub(crate) fn tree_inertia(&self, parameters: &Parameters, body: usize) -> [f64; 10] {
-        if body == 0 {
-            return [0.0; 10];
-        }
+    fn inertia_of_tree(&self, parameters: &Parameters, body: usize) -> [f64; 10] {
         let (mass, inertia) = (parameters.mass[body - 1], parameters.inertia[body - 1]);
         let r = matrix(unit(product(self.quaternion[body], parameters.axes[body - 1])));
         let [x, y, z] = minus(self.centre[body], self.subtree[self.root[body]]);

@@ -82,18 +82,10 @@ impl Engine for LanesEngine {
             forces: vec![0.0; 6 * compiled.bodies.len()],
             kinematics: Kinematics::new(compiled),
             wanted: Wanted {
-                velocities: needs(|input| {
-                    matches!(
-                        input,
-                        Input::BodyVelocity { .. } | Input::BodySpin { .. } | Input::TreeVelocity { .. }
-                    )
-                }),
-                centres: needs(|input| {
-                    matches!(
-                        input,
-                        Input::CentreOfMass { .. } | Input::TreeVelocity { .. } | Input::TreeInertia { .. }
-                    )
-                }),
+                velocities: needs(|input| matches!(input, Input::BodyVelocity { .. } | Input::BodySpin { .. })),
+                centres: needs(|input| matches!(input, Input::CentreOfMass { .. })),
+                tree_velocities: needs(|input| matches!(input, Input::TreeVelocity { .. })),
+                tree_inertias: needs(|input| matches!(input, Input::TreeInertia { .. })),
             },
             places: needs(|input| !matches!(input, Input::Position(_) | Input::Velocity(_))),
             batch,
@@ -131,7 +123,7 @@ struct LanesMover {
 }
 
 impl LanesMover {
-    fn input(&self, lane: usize, input: Input) -> f64 {
+    fn input(&self, input: Input) -> f64 {
         let bodies = &self.kinematics;
         match input {
             Input::Position(k) => self.qpos[k],
@@ -145,8 +137,8 @@ impl LanesMover {
                 let site = &self.rig.model.inventory().sites[site];
                 bodies.point(site.body, site.position)[axis]
             }
-            Input::TreeInertia { body, component } => bodies.tree_inertia(&self.phi[lane], body)[component],
-            Input::TreeVelocity { body, component } => bodies.tree_velocity(body)[component],
+            Input::TreeInertia { body, component } => bodies.tree_inertia[body][component],
+            Input::TreeVelocity { body, component } => bodies.tree_velocity[body][component],
             // Others are refused when the engine is made, or computed by the batch.
             other => self.seen.as_ref().and_then(|seen| seen.get(other)).unwrap_or(f64::NAN),
         }
@@ -230,7 +222,7 @@ impl Mover for LanesMover {
             seen.read(&self.batch, lane);
         }
         for (out, input) in out.iter_mut().zip(wanted) {
-            *out = self.input(lane, *input);
+            *out = self.input(*input);
         }
     }
 }
