@@ -21,6 +21,7 @@ WIDE = "avx512" in pathlib.Path("/proc/cpuinfo").read_text(errors="replace")
 # Goals of the planar physics with eight lanes in a register; a third of that with four or fewer.
 PHYSICS_GOAL = {"hopper": 90, "walker2d": 60, "half-cheetah": 38}
 ROLLOUT_GOAL = {"hopper": 60, "walker2d": 50, "half-cheetah": 40}
+LANES_TASKS = ["ant", "humanoid", "humanoid-standup", "inverted-double-pendulum", "swimmer", "reacher"]
 PEER = {
     "mujoco": "bare mj_step",
     "envpool": "EnvPool",
@@ -49,6 +50,11 @@ def rows():
     for task in MUJOCO_TASKS:
         goal = ROLLOUT_GOAL[task] / share if task in ROLLOUT_GOAL else None
         yield f"rollout with policy, planar: {task}", f"rollout/{task}/planar/2", f"envpool/{task}/2", goal
+    for task in LANES_TASKS:
+        yield f"whole steps, lanes: {task}", f"simulate/{task}/lanes/1", f"mujoco/{task}", None
+    for peer in ["batch", "envpool"]:
+        for task in LANES_TASKS:
+            yield f"rollout with policy, lanes: {task}", f"rollout/{task}/lanes/2", f"{peer}/{task}/2", None
     yield "PPO update, minibatch 64", "update/64/1", "torch/update/64", 15
     yield "PPO update, minibatch 2048", "update/2048/1", "torch/update/2048", 2
     yield "PPO update on two threads, minibatch 64", "update/64/2", "wr2l/update/64/1", None

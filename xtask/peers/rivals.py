@@ -17,17 +17,30 @@ import sys
 import time
 
 SECONDS = float(sys.argv[1])
+# Model, frame skip, noise of a reset, and steps of an episode.
 FILES = {
-    "hopper": ("hopper.xml", 4, 5e-3),
-    "walker2d": ("walker2d_v5.xml", 4, 5e-3),
-    "half-cheetah": ("half_cheetah.xml", 5, 0.1),
-    "inverted-pendulum": ("inverted_pendulum.xml", 2, 0.01),
+    "hopper": ("hopper.xml", 4, 5e-3, 1000),
+    "walker2d": ("walker2d_v5.xml", 4, 5e-3, 1000),
+    "half-cheetah": ("half_cheetah.xml", 5, 0.1, 1000),
+    "inverted-pendulum": ("inverted_pendulum.xml", 2, 0.01, 1000),
+    "ant": ("ant.xml", 5, 0.1, 1000),
+    "humanoid": ("humanoid.xml", 5, 0.01, 1000),
+    "humanoid-standup": ("humanoidstandup.xml", 5, 0.01, 1000),
+    "inverted-double-pendulum": ("inverted_double_pendulum.xml", 5, 0.1, 1000),
+    "reacher": ("reacher.xml", 2, 0.1, 50),
+    "swimmer": ("swimmer.xml", 4, 0.1, 1000),
 }
 ENVIRONMENTS = {
     "hopper": "Hopper-v5",
     "walker2d": "Walker2d-v5",
     "half-cheetah": "HalfCheetah-v5",
     "inverted-pendulum": "InvertedPendulum-v5",
+    "ant": "Ant-v5",
+    "humanoid": "Humanoid-v5",
+    "humanoid-standup": "HumanoidStandup-v5",
+    "inverted-double-pendulum": "InvertedDoublePendulum-v5",
+    "reacher": "Reacher-v5",
+    "swimmer": "Swimmer-v5",
 }
 
 
@@ -39,6 +52,14 @@ def healthy(task, qpos):
         return (qpos[1] > 0.8) & (qpos[1] < 2.0) & (abs(qpos[2]) < 1.0)
     if task == "inverted-pendulum":
         return abs(qpos[1]) < 0.2
+    if task == "ant":
+        return (qpos[2] >= 0.2) & (qpos[2] <= 1.0)
+    if task == "humanoid":
+        return (qpos[2] > 1.0) & (qpos[2] < 2.0)
+    if task == "inverted-double-pendulum":
+        import numpy as np
+
+        return 0.6 * (np.cos(qpos[1]) + np.cos(qpos[1] + qpos[2])) > 1.0
     return True
 
 
@@ -48,7 +69,7 @@ def mujoco_steps(task):
     import mujoco
     import numpy as np
 
-    file, skip, noise = FILES[task]
+    file, skip, noise, episode = FILES[task]
     folder = pathlib.Path(gymnasium.__file__).parent / "envs/mujoco/assets"
     model = mujoco.MjModel.from_xml_path(str(folder / file))
     data, rng = mujoco.MjData(model), np.random.default_rng(0)
@@ -56,9 +77,9 @@ def mujoco_steps(task):
     actions = rng.uniform(low, high, (4096, model.nu))
 
     def sample():
-        spent, steps, since_reset = 0.0, 0, 1000
+        spent, steps, since_reset = 0.0, 0, episode
         while spent < SECONDS:
-            if since_reset == 1000 or not healthy(task, data.qpos):
+            if since_reset == episode or not healthy(task, data.qpos):
                 mujoco.mj_resetData(model, data)
                 data.qpos[:] += rng.uniform(-noise, noise, model.nq)
                 data.qvel[:] += rng.uniform(-noise, noise, model.nv)
@@ -81,7 +102,7 @@ def batch_steps(task, threads):
     import mujoco.batch
     import numpy as np
 
-    file, skip, noise = FILES[task]
+    file, skip, noise, episode = FILES[task]
     folder = pathlib.Path(gymnasium.__file__).parent / "envs/mujoco/assets"
     model = mujoco.MjModel.from_xml_path(str(folder / file))
     robots, rng = 64, np.random.default_rng(0)
@@ -89,13 +110,13 @@ def batch_steps(task, threads):
     qpos, qvel, ctrl = batch.bind("qpos"), batch.bind("qvel"), batch.bind("ctrl")
     low, high = model.actuator_ctrlrange.T
     actions = rng.uniform(low, high, (256, robots, model.nu))
-    age = np.full(robots, 1000)
+    age = np.full(robots, episode)
 
     def sample():
         start, done = time.perf_counter(), 0
         while time.perf_counter() - start < SECONDS:
             for _ in range(8):
-                fallen = np.flatnonzero((age == 1000) | np.logical_not(healthy(task, qpos.T)))
+                fallen = np.flatnonzero((age == episode) | np.logical_not(healthy(task, qpos.T)))
                 if len(fallen):
                     batch.reset(ids=fallen, stage=0)
                     qpos[fallen] += rng.uniform(-noise, noise, (len(fallen), model.nq))

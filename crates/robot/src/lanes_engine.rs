@@ -82,7 +82,9 @@ impl Engine for LanesEngine {
             forces: vec![0.0; 6 * compiled.bodies.len()],
             kinematics: Kinematics::new(compiled),
             wanted: Wanted {
-                velocities: needs(|input| matches!(input, Input::BodyVelocity { .. } | Input::BodySpin { .. })),
+                velocities: needs(|input| {
+                    matches!(input, Input::BodyVelocity { .. } | Input::BodySpin { .. })
+                }),
                 centres: needs(|input| matches!(input, Input::CentreOfMass { .. })),
                 tree_velocities: needs(|input| matches!(input, Input::TreeVelocity { .. })),
                 tree_inertias: needs(|input| matches!(input, Input::TreeInertia { .. })),

@@ -14,6 +14,10 @@ fn what_is_listed_can_be_measured_alone() {
     {
         assert!(list.lines().any(|line| line == part), "{list}");
     }
+    // Robots that MuJoCo compiles, on both of their physics.
+    for part in ["simulate/ant/lanes/1", "simulate/ant/mujoco/1", "rollout/swimmer/lanes/2"] {
+        assert_eq!(list.lines().any(|line| line == part), cfg!(feature = "mujoco"), "{list}");
+    }
     let json =
         folder.done("bench rollout/cartpole update/2048 --threads 2 --repeats 1 --seconds 0.001 --json");
     let lines: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -31,6 +35,18 @@ fn what_is_listed_can_be_measured_alone() {
     let [whole, floor, ratio] = update(1).map(|name| value(&name));
     assert!((ratio - whole / floor).abs() < 1e-9 * ratio, "{json}");
     assert!(ratio > 1.0, "{json}");
+}
+
+#[test]
+#[cfg(feature = "mujoco")]
+fn every_robot_but_the_pusher_steps_on_lanes() {
+    let folder = Folder::new();
+    let json = folder.done("bench simulate/ --threads 1 --repeats 1 --seconds 0.001 --json");
+    let lines: Vec<Value> = json.lines().skip(1).map(|line| serde_json::from_str(line).unwrap()).collect();
+    let on_lanes = lines.iter().filter(|line| line["name"].as_str().unwrap().ends_with("/lanes/1"));
+    let rates: Vec<f64> = on_lanes.map(|line| line["median"].as_f64().unwrap()).collect();
+    assert_eq!(rates.len(), wr2l::run::robot_task_names().count() - 1, "{json}");
+    assert!(rates.iter().all(|rate| *rate > 0.0), "{json}");
 }
 
 #[test]

@@ -9,8 +9,8 @@ use wr2l::rl::{
     PpoConfig, Stretch, Threads,
 };
 use wr2l::rng::{Purpose, StreamKey};
-use wr2l::run::RunError;
-use wr2l::sim::{ActionSpace, Outcome, Physics, Simulator, Task, TaskName};
+use wr2l::run::{RunError, TaskRef, task_names};
+use wr2l::sim::{ActionSpace, Outcome, Physics, Simulator, TaskName};
 
 use super::expression::{ByExpressions, ByRust, lane_steps};
 use super::floor::{self, Products};
@@ -111,15 +111,15 @@ impl Subject {
 pub(super) fn subjects(threads: usize) -> Result<Vec<Subject>, RunError> {
     let mut all = Vec::new();
     let counts: &[usize] = if threads > 1 { &[1, threads] } else { &[1] };
-    let systems = || {
-        let physics = |&task: &TaskName| Physics::available(task).iter().map(move |&physics| (task, physics));
-        TaskName::ALL.iter().flat_map(physics).collect::<Vec<_>>()
-    };
-    for (task, physics) in systems() {
+    let mut systems = Vec::new();
+    for task in task_names() {
+        systems.extend(opened(task)?.physics().into_iter().map(|physics| (task, physics)));
+    }
+    for &(task, physics) in &systems {
         let name = format!("simulate/{task}/{physics}/1");
         all.push(Subject::new(name, Unit::StepsPerSecond, move || simulation(task, physics)));
     }
-    for (task, physics) in systems() {
+    for &(task, physics) in &systems {
         for &threads in counts {
             let name = format!("rollout/{task}/{physics}/{threads}");
             all.push(Subject::new(name, Unit::StepsPerSecond, move || rollout(task, physics, threads)));
@@ -156,11 +156,18 @@ pub(super) fn subjects(threads: usize) -> Result<Vec<Subject>, RunError> {
     Ok(all)
 }
 
+/// The learners' robot.
+const HOPPER: &str = "hopper";
+
+fn opened(task: &str) -> Result<TaskRef, RunError> {
+    TaskRef::open(task).map_err(RunError::Usage)
+}
+
 /// A simulator of the task's reference dynamics.
-fn simulator(task: TaskName, physics: Physics) -> Result<Simulator, RunError> {
-    let task = Task::new(task);
+fn simulator(task: &str, physics: Physics) -> Result<Simulator, RunError> {
+    let task = opened(task)?;
     let space = task.space().select::<&str>(&[])?;
-    Ok(Simulator::new(task, Some(physics), space)?)
+    Ok(task.simulator(physics, space)?)
 }
 
 /// Repeats `work`, which returns how many units it did, for about as long as `budget`; units per second.
@@ -176,7 +183,7 @@ fn rate(budget: Duration, mut work: impl FnMut() -> Result<usize, RunError>) -> 
 }
 
 /// Steps of the bare simulator under uniformly random actions, with a reset wherever an episode ends.
-fn simulation(task: TaskName, physics: Physics) -> Result<Sampler, RunError> {
+fn simulation(task: &str, physics: Physics) -> Result<Sampler, RunError> {
     const TABLE: usize = 256;
     let simulator = simulator(task, physics)?;
     let lanes = simulator.preferred_lanes();
@@ -211,8 +218,8 @@ fn simulation(task: TaskName, physics: Physics) -> Result<Sampler, RunError> {
 /// and of the same in Rust. The three alternate; of each the least of its turns counts, which other programs disturbed least.
 fn expressions() -> Result<Sampler, RunError> {
     const TURNS: u32 = 20;
-    let lanes = simulator(TaskName::HOPPER, Physics::Planar)?.preferred_lanes();
-    let mut step = simulation(TaskName::HOPPER, Physics::Planar)?;
+    let lanes = simulator(HOPPER, Physics::Planar)?.preferred_lanes();
+    let mut step = simulation(HOPPER, Physics::Planar)?;
     let (mut by_expressions, mut by_rust) = (ByExpressions::new(lanes)?, ByRust::new(lanes));
     let look = |reward: f64, over: bool, seen: &[f64]| {
         std::hint::black_box((reward, over, seen));
@@ -244,7 +251,7 @@ fn expressions() -> Result<Sampler, RunError> {
 }
 
 /// Batches as a learner collects them, with a fresh policy of two layers of 64.
-fn rollout(task: TaskName, physics: Physics, threads: usize) -> Result<Sampler, RunError> {
+fn rollout(task: &str, physics: Physics, threads: usize) -> Result<Sampler, RunError> {
     const HORIZON: usize = 256;
     let simulator = simulator(task, physics)?;
     let mut executor = Threads::new(&simulator, threads)?;
@@ -299,7 +306,7 @@ fn learner(simulator: &Simulator, config: PpoConfig) -> Result<Ppo, RunError> {
 /// that a learner does between two updates. Batches of 2,048 from the Hopper.
 fn update(minibatch: usize, threads: usize) -> Result<Sampler, RunError> {
     let physics = Physics::available(TaskName::HOPPER)[0];
-    let simulator = simulator(TaskName::HOPPER, physics)?;
+    let simulator = simulator(HOPPER, physics)?;
     let mut executor = Threads::new(&simulator, threads)?;
     let config = PpoConfig { lanes: 8, horizon: 256, minibatches: 2048 / minibatch, ..PpoConfig::default() };
     let updates = f64::from(config.epochs) * config.minibatches as f64;
@@ -323,7 +330,7 @@ fn update(minibatch: usize, threads: usize) -> Result<Sampler, RunError> {
 
 /// Microseconds per transition of PPO with its defaults on the Hopper, and where they go.
 fn learning(physics: Physics, threads: usize) -> Result<Sampler, RunError> {
-    let simulator = simulator(TaskName::HOPPER, physics)?;
+    let simulator = simulator(HOPPER, physics)?;
     let mut executor = Threads::new(&simulator, threads)?;
     let mut ppo = learner(&simulator, PpoConfig::default())?;
     let source = Fixed::reference(simulator.space());
@@ -366,7 +373,7 @@ impl OffPolicy {
     /// Microseconds of one gradient step on a minibatch of `width`, with two layers of `width`. Collecting takes part, one
     /// transition of the Hopper per gradient step.
     fn update(self, width: usize, threads: usize) -> Result<Sampler, RunError> {
-        let simulator = simulator(TaskName::HOPPER, Physics::available(TaskName::HOPPER)[0])?;
+        let simulator = simulator(HOPPER, Physics::available(TaskName::HOPPER)[0])?;
         let mut executor = Threads::new(&simulator, threads)?;
         let usual = match self {
             Self::Ddpg => DdpgConfig::default(),
