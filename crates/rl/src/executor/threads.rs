@@ -85,7 +85,7 @@ impl Threads {
 
     /// Runs `f` once for every worker's simulator, all at the same time, the first one's on this thread.
     pub(crate) fn on_all<T: Send>(&mut self, f: impl Fn(&mut dyn BatchSim) -> T + Sync) -> Vec<T> {
-        let Some(pool) = &self.pool else { return self.sims.iter_mut().map(|sim| f(sim.as_mut())).collect() };
+        let Some(pool) = &self.pool else { return vec![self.on_own(f)] };
         let mut results: Vec<Option<T>> = self.sims.iter().map(|_| None).collect();
         let f = &f;
         pool.in_place_scope(|scope| {
@@ -100,6 +100,11 @@ impl Threads {
         });
         // The scope ends when everything that was spawned has run; a panic in it has been passed on.
         results.into_iter().flatten().collect()
+    }
+
+    /// Runs `f` for the first worker's simulator, on this thread.
+    pub(crate) fn on_own<T>(&mut self, f: impl FnOnce(&mut dyn BatchSim) -> T) -> T {
+        f(self.sims[0].as_mut())
     }
 }
 

@@ -233,6 +233,7 @@ impl Threads {
         let space = &space;
         // Where all lanes run at once nothing can be handed over.
         let whole = self.threads() == 1 || states.len() <= Executor::places(self);
+        let (count, little) = (states.len(), states.len() * most <= LITTLE);
         let work = states.iter_mut().zip(batch.iter_mut()).enumerate();
         let work = work.map(|(lane, (state, batch))| {
             let script =
@@ -242,7 +243,7 @@ impl Threads {
         });
         let work = Mutex::new(work.collect::<VecDeque<_>>());
         let work = || work.lock().unwrap_or_else(PoisonError::into_inner);
-        let outcomes = self.on_all(|sim| {
+        let part = |sim: &mut dyn BatchSim| {
             // A lock per lane and piece, none per step.
             let next = || work().pop_front();
             drive(sim, players, options.acting, next, |script| {
@@ -250,10 +251,16 @@ impl Threads {
                     work().push_back(script);
                 }
             })
-        });
+        };
+        let own = little && self.on_own(|sim| count <= sim.lanes());
+        let outcomes = if own { vec![self.on_own(part)] } else { self.on_all(part) };
         outcomes.into_iter().collect()
     }
 }
+
+/// The most transitions of a batch that one thread collects where its simulator holds all lanes: waking another takes as long, and
+/// on a busy machine much longer.
+const LITTLE: usize = 64;
 
 /// The least steps of a piece. Handing a lane over costs some microseconds, about as much as a step.
 const PIECE: usize = 16;

@@ -420,7 +420,7 @@ fn training(physics: Physics, threads: usize) -> Result<Sampler, RunError> {
         } else if physics == Physics::Mujoco {
             10
         } else {
-            40
+            160
         };
         let steps: u64 = 2048 * batches;
         let mut command = Command::new(&program[0]);
