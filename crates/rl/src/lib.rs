@@ -29,6 +29,7 @@ pub use ddpg::Ddpg;
 pub use ddpg::config::{DdpgConfig, HiddenUnits, InitialWeights};
 pub use ddpg::exploration::{NoiseConfig, NoiseKind};
 pub use error::RlError;
+pub use executor::aside::{Aside, Exchange};
 pub use executor::{
     EpisodeJob, EpisodeOptions, EpisodeResult, Executor, StepsFrom, StopFlag, Threads, Trajectory,
     TransitionError, episodes_while,
@@ -39,6 +40,7 @@ pub use policy::actor::{ActScratch, Actor};
 pub use policy::history::History;
 pub use policy::lane_actor::LaneActor;
 pub use ppo::Ppo;
+pub use ppo::aside::work_aside;
 pub use ppo::config::PpoConfig;
 pub use rollout::collect::{
     CollectOptions, Correlation, FinishedEpisode, LaneBatch, LaneState, Lanes, Stretch,

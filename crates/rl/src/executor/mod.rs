@@ -1,5 +1,6 @@
 //! Who simulates.
 
+pub(crate) mod aside;
 mod episode;
 mod stop;
 mod threads;
@@ -18,7 +19,8 @@ pub use threads::Threads;
 pub use trajectory::Trajectory;
 pub use transition::{StepsFrom, TransitionError};
 
-use crate::{Actor, CollectOptions, DynamicsSource, LaneBatch, Lanes, Players};
+use crate::executor::aside::Aside;
+use crate::{Actor, CollectOptions, DynamicsSource, LaneBatch, Lanes, Players, State};
 
 /// Simulates what learners, adversaries and evaluations ask for: plain data in, plain data out.
 ///
@@ -103,6 +105,13 @@ pub trait Executor: fmt::Debug + Send {
         from: StepsFrom<'_>,
         next: &mut [f64],
     ) -> Result<(), TransitionError>;
+
+    /// Has another process begin some work of a learner, which it does in step with this one ([`work_aside`](crate::work_aside)).
+    /// `None` where there is none so near that numbers come and go within some microseconds: threads have no other process.
+    fn aside(&mut self, work: &State<'_>) -> Option<Box<dyn Aside + '_>> {
+        let _ = work;
+        None
+    }
 
     /// Shapes and limits of the simulator.
     fn spec(&self) -> &SimSpec {

@@ -41,11 +41,6 @@ pub(crate) struct Losses {
 }
 
 impl Losses {
-    /// Those of the policy and those of the critic.
-    pub(crate) fn join(policy: Self, critic: Self) -> Self {
-        Self { value: critic.value, ..policy }
-    }
-
     /// Turns sums into means.
     pub(crate) fn mean(&self) -> Self {
         let n = self.count.max(1.0);

@@ -5,29 +5,32 @@
 //! advantage normalisation, one gradient norm over both networks, running normalisation of observations and
 //! rewards, and time limits that bootstrap instead of terminating.
 
+pub(crate) mod aside;
 pub(crate) mod config;
 pub(crate) mod loss;
 pub(crate) mod networks;
+mod passes;
 
 use std::time::Instant;
 
-use wr2l_nn::{Convolutions, Normaliser, RunningMoments, clip_scale};
-use wr2l_rng::{Purpose, StreamKey};
+use wr2l_nn::{Convolutions, Normaliser, RunningMoments};
 use wr2l_sim::SimSpec;
 
 use crate::helper::{Trust, with_helper};
 use crate::learner::transitions;
-use crate::ppo::loss::{Losses, Minibatch};
-use crate::ppo::networks::{Body, CriticHalf, Half, PolicyHalf};
+use crate::ppo::aside::{Pace, There, set_down};
+use crate::ppo::loss::Losses;
+use crate::ppo::networks::{Body, CriticHalf, PolicyHalf};
+use crate::ppo::passes::{Here, Passes, Turn};
 use crate::rollout::selection::kept;
 use crate::samples::{Estimation, Samples};
 use crate::start::CRITIC_ALONE;
 use crate::{
-    Acting, Actor, CollectOptions, Experience, History, Improvement, LaneBatch, Lanes, Learner, PhaseSeconds,
-    PpoConfig, RlError, Skip, Start, State, StateError, StopFlag,
+    Acting, Actor, CollectOptions, Executor, Experience, History, Improvement, LaneBatch, Lanes, Learner,
+    PhaseSeconds, PpoConfig, RlError, Skip, Start, State, StateError,
 };
 
-/// A helper that is held up may cost one part in so many of an update.
+/// A helper that is held up may cost one part in so many of the time of updates.
 const PENANCE: u32 = 10;
 /// Normalised observations are clipped to ± this.
 const OBSERVATION_CLIP: f64 = 10.0;
@@ -46,6 +49,8 @@ pub struct Ppo {
     reward_moments: RunningMoments,
     /// Improvements at the beginning of a run in which the policy stays as it is.
     critic_alone: u64,
+    /// Whether another process does the critic's half of updates, where there is one.
+    pace: Pace,
     /// The last batch, and scratch.
     batch: Vec<LaneBatch>,
     samples: Samples,
@@ -121,6 +126,7 @@ impl Ppo {
             observations: RunningMoments::new(inputs),
             reward_moments: RunningMoments::new(1),
             critic_alone: 0,
+            pace: Pace::default(),
             batch: Vec::new(),
             samples: Samples::default(),
         })
@@ -147,60 +153,38 @@ impl Ppo {
     /// of epochs done.
     ///
     /// Policy and critic have nothing in common but the norm of their gradients: where there are two threads, the
-    /// second does the critic's half. The bits are the same, because each half's sums run in an order of their own.
+    /// second does the critic's half, and where there is one thread and another process nearby, that does it if it pays.
+    /// The bits are the same, because each half's sums run in an order of their own.
     fn update(
         &mut self,
         seed: u64,
         iteration: u64,
         learning_rate: f64,
-        helped: Helped<'_>,
+        executor: &mut dyn Executor,
     ) -> Result<(Losses, f64, u32), RlError> {
-        let alone = self.critic_learns_alone(iteration);
-        let Self { config, policy, critic, samples, .. } = self;
-        let pass = Pass { config, samples, learning_rate };
-        let n = samples.valid.len();
-        let minibatches = config.minibatches_of(n);
-        let orders = orders(
-            &samples.valid,
-            config.epochs,
-            StreamKey::new(seed, Purpose::Minibatch).iteration(iteration),
-        );
-        let mut policy = Turn { stays: alone, ..Turn::new(policy) };
-        with_helper(
-            helped.threads > 1,
-            &mut Trust::new(PENANCE),
-            Turn::new(critic),
-            |critic| critic.take(pass),
-            |critic| {
-                let (mut losses, mut norm, mut epochs) = (Losses::default(), 0.0, 0);
-                // Of the minibatch before: each half makes its step when it comes to the next one.
-                let mut scale = None;
-                for order in orders.chunks_exact(n) {
-                    for m in 0..minibatches {
-                        helped.stop.check_patience()?;
-                        let rows = &order[n * m / minibatches..n * (m + 1) / minibatches];
-                        critic.offer(|critic| critic.set(scale, rows));
-                        policy.set(scale, rows);
-                        policy.take(pass);
-                        norm = (policy.squared_norm + critic.settle(|critic| critic.squared_norm)).sqrt();
-                        if !norm.is_finite() {
-                            return Err(RlError::NotFinite { what: "the gradient", iteration });
-                        }
-                        scale = Some(clip_scale(norm, config.max_gradient_norm));
-                    }
-                    losses = Losses::join(policy.half.take_losses(), critic.job().half.take_losses());
-                    epochs += 1;
-                    if config.kl_limit > 0.0 && losses.kl > config.kl_limit {
-                        break;
-                    }
-                }
-                policy.set(scale, &[]);
-                policy.step(pass);
-                critic.job().set(scale, &[]);
-                critic.job().step(pass);
-                Ok((losses, norm, epochs))
-            },
-        )
+        let begun = Instant::now();
+        let stays = self.critic_learns_alone(iteration);
+        let Self { config, policy, critic, samples, pace, .. } = self;
+        let (threads, stop) = (executor.threads(), executor.stop_flag().clone());
+        let passes = Passes { config, samples, learning_rate, seed, iteration, stop: &stop };
+        let orders = passes.orders();
+        let policy = Turn::new(policy, stays);
+        let work = (threads == 1 && pace.gives()).then(|| set_down(critic, passes)).flatten();
+        let aside = work.as_ref().and_then(|work| executor.aside(work));
+        drop(work);
+        let given = aside.is_some();
+        let done = match aside {
+            Some(aside) => passes.run(&orders, policy, There { aside, critic, iteration }),
+            None => with_helper(
+                threads > 1,
+                &mut Trust::new(PENANCE),
+                Turn::new(critic, false),
+                |critic| critic.take(passes),
+                |lead| passes.run(&orders, policy, Here { lead, passes }),
+            ),
+        }?;
+        pace.took(begun.elapsed(), done.2 as usize * passes.minibatches(), given);
+        Ok(done)
     }
 
     /// Whether the policy stays as it is in this improvement, because the critic knows nothing of it yet.
@@ -217,70 +201,6 @@ impl Ppo {
             kl: losses.kl,
             clip_fraction: losses.clip_fraction,
             ..Improvement::of(&self.batch)
-        }
-    }
-}
-
-/// The rows of every pass over the batch, one pass after the other: each a random permutation of `valid`.
-fn orders(valid: &[u32], epochs: u32, key: StreamKey) -> Vec<u32> {
-    let mut orders = Vec::with_capacity(epochs as usize * valid.len());
-    let mut order = valid.to_vec();
-    for epoch in 0..epochs {
-        key.episode(u64::from(epoch)).stream().shuffle(&mut order);
-        orders.extend_from_slice(&order);
-    }
-    orders
-}
-
-/// On how many threads an update runs, and who may stop it.
-#[derive(Clone, Copy)]
-struct Helped<'a> {
-    threads: usize,
-    stop: &'a StopFlag,
-}
-
-/// What stays the same through all passes over a batch.
-#[derive(Clone, Copy)]
-struct Pass<'a> {
-    config: &'a PpoConfig,
-    samples: &'a Samples,
-    learning_rate: f64,
-}
-
-/// What one half of the update does between two meetings: the step against its last gradient, and the next gradient.
-struct Turn<'a, H> {
-    half: &'a mut H,
-    /// What the last gradient is multiplied by; `None` before the first.
-    scale: Option<f32>,
-    /// The minibatch of the next gradient.
-    rows: &'a [u32],
-    /// Squared norm of the last gradient.
-    squared_norm: f64,
-    /// Whether it makes no step.
-    stays: bool,
-}
-
-impl<'a, H: Half> Turn<'a, H> {
-    fn new(half: &'a mut H) -> Self {
-        // Of an update that failed.
-        half.take_losses();
-        Self { half, scale: None, rows: &[], squared_norm: 0.0, stays: false }
-    }
-
-    fn set(&mut self, scale: Option<f32>, rows: &'a [u32]) {
-        self.scale = scale;
-        self.rows = rows;
-    }
-
-    fn take(&mut self, pass: Pass<'_>) {
-        self.step(pass);
-        let minibatch = Minibatch { rows: self.rows, samples: pass.samples };
-        self.squared_norm = self.half.gradient(pass.config, minibatch);
-    }
-
-    fn step(&mut self, pass: Pass<'_>) {
-        if let Some(scale) = self.scale.filter(|_| !self.stays) {
-            self.half.step(pass.learning_rate, scale);
         }
     }
 }
@@ -322,9 +242,8 @@ impl Learner for Ppo {
         let rate =
             self.config.learning_rate * if self.config.anneal { (1.0 - progress).max(0.0) } else { 1.0 };
         let prepared = Instant::now();
-        let helped = Helped { threads: executor.threads(), stop: executor.stop_flag() };
         let before = (self.policy.params().to_vec(), self.critic.params().to_vec());
-        let updated = self.update(seed, iteration, rate, helped).and_then(|done| {
+        let updated = self.update(seed, iteration, rate, executor).and_then(|done| {
             match self.policy.params().iter().chain(self.critic.params()).all(|p| p.is_finite()) {
                 true => Ok(done),
                 false => Err(RlError::NotFinite { what: "a network parameter", iteration }),

@@ -262,12 +262,23 @@ pub(crate) struct CriticHalf {
 impl CriticHalf {
     /// A freshly initialised critic that sees `dim` dynamics parameters besides the policy's inputs.
     pub(crate) fn new(body: Body<'_>, dim: usize, seed: u64) -> Result<Self, RlError> {
-        let critic = body.critic(dim)?;
-        let mut params = vec![0.0; critic.parameters()];
+        let mut half = Self::blank(body, dim)?;
         let key = StreamKey::new(seed, Purpose::Initialisation).lane(1);
-        critic.initialise(1.0, &mut key.stream(), &mut params);
-        let cache = critic.cache(CHUNK);
-        Ok(Self { critic, dim, learning: Learning::new(params), cache, d_values: Vec::new() })
+        half.critic.initialise(1.0, &mut key.stream(), &mut half.learning.params);
+        Ok(half)
+    }
+
+    /// The same with no parameter but 0.
+    pub(crate) fn blank(body: Body<'_>, dim: usize) -> Result<Self, RlError> {
+        let critic = body.critic(dim)?;
+        let (learning, cache) = (Learning::new(vec![0.0; critic.parameters()]), critic.cache(CHUNK));
+        Ok(Self { critic, dim, learning, cache, d_values: Vec::new() })
+    }
+
+    /// Numbers that the policy sees, and those that it sees besides; `None` for one that sees images.
+    pub(crate) fn shape(&self) -> Option<[usize; 2]> {
+        let dense = self.critic.convolutions().is_none();
+        dense.then(|| [self.critic.inputs() - self.dim, self.dim])
     }
 
     /// The parameters.

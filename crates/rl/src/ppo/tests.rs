@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Executor, Fixed, Stretch, Threads};
+use crate::{Executor, Fixed, StopFlag, Stretch, Threads};
 use wr2l_sim::{Divergence, Outcome, SimError, Simulator, Task, TaskName};
 
 fn setting() -> (Threads, Ppo) {
@@ -11,8 +11,8 @@ fn setting() -> (Threads, Ppo) {
     (Threads::new(&simulator, 1).unwrap(), ppo)
 }
 
-fn on(threads: usize, stop: &StopFlag) -> Helped<'_> {
-    Helped { threads, stop }
+fn on(threads: usize, stop: &StopFlag) -> Threads {
+    Threads::new(setting().0.simulator(), threads).unwrap().with_stop_flag(stop.clone())
 }
 
 fn collect(executor: &mut dyn Executor, ppo: &mut Ppo) {
@@ -42,7 +42,7 @@ fn a_diverged_step_never_reaches_the_networks() {
     }
     ppo.prepare(1.0, 0).unwrap();
     assert_eq!(ppo.samples.valid.len(), 128 - 3);
-    ppo.update(1, 0, 3e-4, on(1, &StopFlag::default())).unwrap();
+    ppo.update(1, 0, 3e-4, &mut on(1, &StopFlag::default())).unwrap();
     assert!(ppo.policy.params().iter().chain(ppo.critic.params()).all(|p| p.is_finite()));
 }
 
@@ -53,7 +53,7 @@ fn a_gradient_that_is_not_finite_is_an_error() {
     ppo.prepare(1.0, 0).unwrap();
     ppo.samples.advantages[100] = f32::NAN;
     for threads in [1, 2] {
-        let error = ppo.update(1, 0, 3e-4, on(threads, &StopFlag::default())).unwrap_err();
+        let error = ppo.update(1, 0, 3e-4, &mut on(threads, &StopFlag::default())).unwrap_err();
         assert_eq!(error, RlError::NotFinite { what: "the gradient", iteration: 0 });
     }
 }
@@ -98,7 +98,8 @@ fn updates_have_the_same_bits_for_any_number_of_threads() {
             ppo.config.epochs = 4;
             collect(&mut executor, &mut ppo);
             ppo.prepare(1.0, 0).unwrap();
-            let (losses, norm, epochs) = ppo.update(1, 0, 3e-3, on(threads, &StopFlag::default())).unwrap();
+            let (losses, norm, epochs) =
+                ppo.update(1, 0, 3e-3, &mut on(threads, &StopFlag::default())).unwrap();
             let bits = |params: &[f32]| params.iter().map(|p| p.to_bits()).collect::<Vec<_>>();
             (losses, norm.to_bits(), epochs, bits(ppo.policy.params()), bits(ppo.critic.params()))
         };
@@ -114,7 +115,7 @@ fn an_update_is_given_up_when_patience_ends_and_not_before() {
         let (mut executor, mut ppo) = setting();
         collect(&mut executor, &mut ppo);
         ppo.prepare(1.0, 0).unwrap();
-        let done = ppo.update(1, 0, 3e-3, on(1, stop)).map(|(losses, ..)| losses);
+        let done = ppo.update(1, 0, 3e-3, &mut on(1, stop)).map(|(losses, ..)| losses);
         (done, ppo.policy.params().to_vec())
     };
     let undisturbed = run(&StopFlag::default());
@@ -134,7 +135,7 @@ fn passes_end_with_the_first_whose_kl_is_above_the_limit() {
         ppo.config.kl_limit = kl_limit;
         collect(&mut executor, &mut ppo);
         ppo.prepare(1.0, 0).unwrap();
-        let (losses, _, epochs) = ppo.update(1, 0, 3e-3, on(1, &StopFlag::default())).unwrap();
+        let (losses, _, epochs) = ppo.update(1, 0, 3e-3, &mut on(1, &StopFlag::default())).unwrap();
         (losses.kl, epochs, ppo.policy.params().to_vec())
     };
     let without: Vec<_> = (1..=6).map(|epochs| run(epochs, 0.0)).collect();
