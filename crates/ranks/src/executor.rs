@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 use wr2l_rl::{
-    Actor, CollectOptions, DynamicsSource, EpisodeJob, EpisodeOptions, EpisodeResult, Executor, LaneBatch,
-    LaneState, Lanes, Players, StepsFrom, StopFlag, Stretch, Threads, Trajectory, TransitionError,
+    Actor, Aside, CollectOptions, DynamicsSource, EpisodeJob, EpisodeOptions, EpisodeResult, Executor,
+    LaneBatch, LaneState, Lanes, Players, State, StepsFrom, StopFlag, Stretch, Threads, Trajectory,
+    TransitionError,
 };
 use wr2l_rng::StreamKey;
 use wr2l_run::{Executors, RunError, Stage};
@@ -42,6 +43,11 @@ impl Ranks {
     #[must_use]
     pub fn sharing_from(self, least: usize) -> Self {
         Self { least, ..self }
+    }
+
+    /// How many halves of updates a rank on this machine was given so far.
+    pub fn halves_given(&self) -> u64 {
+        self.post.near().given()
     }
 }
 
@@ -269,6 +275,10 @@ impl Executor for Shared {
             }
         }
         Ok(())
+    }
+
+    fn aside(&mut self, work: &State<'_>) -> Option<Box<dyn Aside + '_>> {
+        self.post.near().begin(&self.post, self.stage, work, self.own.stop_flag().clone())
     }
 }
 

@@ -28,6 +28,7 @@ pub(crate) const EPISODES: u8 = 3;
 pub(crate) const COLLECT: u8 = 4;
 pub(crate) const TRAJECTORIES: u8 = 5;
 pub(crate) const TRANSITIONS: u8 = 6;
+pub(crate) const MEET: u8 = 7;
 
 /// A request about the stage number `stage`.
 pub(crate) fn request(kind: u8, stage: u64) -> Writer {

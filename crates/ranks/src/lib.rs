@@ -5,7 +5,9 @@
 //! finishes, and rank 0 puts the results together in their order. Random streams are keyed by what they are for, so that the results are those of
 //! one process to the bit, whatever the number of ranks.
 //!
-//! Nothing here knows how messages travel: a [`Link`] is any stream of bytes to somebody who passes them on. `wr2l-mpi` in
+//! Where rank 0 has one thread, a rank of the same machine does half of a learner's update, over a socket between the two.
+//!
+//! Nothing here knows how other messages travel: a [`Link`] is any stream of bytes to somebody who passes them on. `wr2l-mpi` in
 //! `crates/mpi` is one, by MPI.
 //!
 //! A rank that cannot do its share says so, and rank 0 does it itself, which also tells why it cannot be done. A rank that is
@@ -18,6 +20,8 @@ mod frame;
 mod job;
 mod lanes;
 mod link;
+#[cfg_attr(not(unix), path = "nobody.rs")]
+mod near;
 mod pieces;
 mod post;
 mod serve;

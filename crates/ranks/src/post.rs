@@ -10,6 +10,7 @@ use wr2l_rl::StopFlag;
 use crate::frame::{read_frame, write_frame};
 use crate::job::{CLOSE, INTERRUPT, request};
 use crate::link::Link;
+use crate::near::Neighbour;
 
 /// How often whoever waits looks whether to stop.
 const LOOK: Duration = Duration::from_millis(20);
@@ -69,6 +70,7 @@ impl<T, F: FnOnce() -> T> Dealer for Fixed<T, F> {
 pub(crate) struct Post {
     size: usize,
     ends: Arc<Mutex<Ends>>,
+    near: Arc<Neighbour>,
 }
 
 struct Ends {
@@ -95,7 +97,13 @@ impl Post {
                 }
             }
         });
-        Self { size, ends: Arc::new(Mutex::new(Ends { output, inbox, next_stage: 0 })) }
+        let ends = Mutex::new(Ends { output, inbox, next_stage: 0 });
+        Self { size, ends: Arc::new(ends), near: Arc::default() }
+    }
+
+    /// The rank on this machine.
+    pub(crate) fn near(&self) -> &Neighbour {
+        &self.near
     }
 
     /// Ranks, this one included.

@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use wr2l_rl::{Executor, StopFlag, Threads};
 
 use crate::frame::{read_frame, write_frame};
-use crate::job::{CLOSE, DONE, FAILED, INTERRUPT, OPEN, carry_out};
+use crate::job::{CLOSE, DONE, FAILED, INTERRUPT, MEET, OPEN, carry_out};
 use crate::link::Link;
+use crate::near;
 use crate::stage::{Told, likeness};
 use crate::wire::{Reader, Writer};
 
@@ -52,6 +53,7 @@ pub fn serve(link: Link, gone: impl FnOnce() + Send + 'static) {
                 flags.lock().unwrap_or_else(PoisonError::into_inner).remove(&stage);
                 continue;
             }
+            (Ok(MEET), Ok(_)) => near::meet(&mut reader),
             (Ok(kind), Ok(stage)) => match stages.get_mut(&stage) {
                 Some(threads) => carry_out(kind, &mut reader, threads),
                 None => vec![FAILED],

@@ -2,7 +2,8 @@
 
 use wr2l_nn::RunningMoments;
 use wr2l_rl::{
-    Acting, EpisodeJob, EpisodeResult, FinishedEpisode, Interference, Player, Stretch, Trajectory,
+    Acting, Array, EpisodeJob, EpisodeResult, FinishedEpisode, Interference, Player, State, Stretch,
+    Trajectory,
 };
 use wr2l_rng::StreamKey;
 use wr2l_sim::{Divergence, Outcome};
@@ -196,6 +197,76 @@ impl Travels for Player {
             0 => Ok(Self::Agent),
             1 => Ok(Self::Opponent),
             _ => Err(Malformed),
+        }
+    }
+}
+
+impl Travels for State<'_> {
+    fn write(&self, to: &mut Writer) {
+        to.count(self.arrays().count());
+        for (name, array) in self.arrays() {
+            to.text(name);
+            match array {
+                Array::F32(values) => {
+                    to.byte(0);
+                    to.floats(values);
+                }
+                Array::F64(values) => {
+                    to.byte(1);
+                    to.reals(values);
+                }
+                Array::U64(values) => {
+                    to.byte(2);
+                    to.list(values, |to, value| to.word(*value));
+                }
+                Array::U8(values) => {
+                    to.byte(3);
+                    to.raw(values);
+                }
+            }
+        }
+    }
+
+    fn read(from: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let mut state = State::default();
+        for _ in 0..from.count()? {
+            let name = from.text()?;
+            if state.holds(&name) {
+                return Err(Malformed);
+            }
+            match from.byte()? {
+                0 => state.put(&name, from.floats()?),
+                1 => state.put(&name, from.reals()?),
+                2 => state.put(&name, from.list(Reader::word)?),
+                3 => state.put(&name, from.raw()?.to_vec()),
+                _ => return Err(Malformed),
+            }
+        }
+        Ok(state)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_comes_back_to_the_bit_and_one_that_is_cut_is_malformed() {
+        let mut state = State::default();
+        state.put("some.floats", vec![0.1_f32, -0.0, f32::NAN]);
+        state.put("a", f64::MIN_POSITIVE);
+        state.put("whole", vec![u64::MAX, 0]);
+        state.put("text", b"bytes".to_vec());
+        let mut to = Writer::default();
+        state.write(&mut to);
+        let bytes = to.into_bytes();
+        let back = State::read(&mut Reader::new(&bytes)).unwrap();
+        let mut again = Writer::default();
+        back.write(&mut again);
+        assert_eq!(again.into_bytes(), bytes);
+        assert!(back.arrays().map(|(name, _)| name).eq(["a", "some.floats", "text", "whole"]));
+        for cut in 0..bytes.len() {
+            assert!(State::read(&mut Reader::new(&bytes[..cut])).is_err(), "cut at {cut}");
         }
     }
 }

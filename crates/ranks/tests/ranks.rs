@@ -5,7 +5,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Role, job, serves};
+use common::{Role, broken, hopper, job, serves, stage, stage_of};
 use wr2l_ranks::{Link, read_frame, write_frame};
 use wr2l_rl::{
     Acting, Actor, CollectOptions, Correlation, Disturbance, DynamicsSource, EpisodeJob, EpisodeOptions,
@@ -15,19 +15,6 @@ use wr2l_rl::{
 use wr2l_rng::{Purpose, StreamKey};
 use wr2l_run::{Executors, Stage, TaskRef};
 use wr2l_sim::{Physics, SimError, Task, TaskName};
-
-fn stage(task: TaskName, vary: &[&str]) -> Stage {
-    stage_of(task.into(), vary)
-}
-
-fn stage_of(task: TaskRef, vary: &[&str]) -> Stage {
-    let (physics, space) = (task.physics()[0], task.space().select(vary).unwrap());
-    Stage { task, physics, space }
-}
-
-fn hopper() -> Stage {
-    stage(TaskName::HOPPER, &["torso_density", "friction"])
-}
 
 fn actor(stage: &Stage) -> Actor {
     let simulator = stage.simulator().unwrap();
@@ -64,29 +51,6 @@ fn same_on_ranks<T: PartialEq>(stage: &Stage, what: &str, work: impl Fn(&mut dyn
         let (_job, ranks) = job(&roles);
         let mut shared = ranks.executor(stage, 1, StopFlag::default()).unwrap();
         assert!(work(shared.as_mut()) == alone, "{what} with {} ranks", roles.len() + 1);
-    }
-}
-
-/// A rank that takes part and then can do nothing.
-fn broken(link: Link) {
-    let Link { size, mut input, mut output } = link;
-    let (own, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
-    let [serving_in, serving_out] = [(); 2].map(|()| Box::new(theirs.try_clone().unwrap()));
-    std::thread::spawn(move || serves(Link { size, input: serving_in, output: serving_out }));
-    let (mut to, mut from) = (own.try_clone().unwrap(), own);
-    while let Ok((rank, message)) = read_frame(&mut input) {
-        // 0 opens a stage; 1 and 2 have no answer.
-        let answer = match message[0] {
-            0 => {
-                write_frame(&mut to, rank, &message).unwrap();
-                read_frame(&mut from).unwrap().1
-            }
-            1 | 2 => continue,
-            _ => vec![1],
-        };
-        if write_frame(&mut output, 0, &answer).is_err() {
-            return;
-        }
     }
 }
 

@@ -22,6 +22,11 @@ struct Job {
 
 impl Job {
     fn start(folder: &Folder, size: u32, arguments: &str) -> Self {
+        Self::with_temporaries(&folder.path("."), folder, size, arguments)
+    }
+
+    /// The same with another folder for temporary files.
+    fn with_temporaries(temporaries: &Path, folder: &Folder, size: u32, arguments: &str) -> Self {
         let (mut ranks, mut ends, mut inputs) = (Vec::new(), Vec::new(), Vec::new());
         for rank in 0..size {
             let socket = folder.path(&format!("socket-{rank}"));
@@ -31,6 +36,7 @@ impl Job {
                 .args(arguments.split_whitespace())
                 .current_dir(folder.path("."))
                 .env(ENVIRONMENT, Place { rank, size, socket }.to_environment())
+                .env("TMPDIR", temporaries)
                 .stdout(Stdio::piped())
                 .stderr(Stdio::piped())
                 .spawn()
@@ -133,13 +139,24 @@ fn policies_tables_and_searches_are_those_of_one_process() {
 const LONG: &str = "train hopper --algorithm ppo --steps 60000 --threads 1 --no-report --quiet --checkpoint-every 0 \
                     --set ppo.hidden=[8]";
 
-fn until_there(path: &Path, job: &mut Job) {
+fn until(job: &mut Job, done: impl Fn(&Job) -> bool) {
     let began = Instant::now();
-    while !path.exists() {
-        assert!(began.elapsed() < Duration::from_secs(120), "{} does not come", path.display());
+    while !done(job) {
+        assert!(began.elapsed() < Duration::from_secs(120), "it does not come to that");
         assert!(job.ranks[0].try_wait().unwrap().is_none(), "it has ended before");
         thread::sleep(Duration::from_millis(5));
     }
+}
+
+fn until_there(path: &Path, job: &mut Job) {
+    until(job, |_| path.exists());
+}
+
+/// Whether a process has a thread that does the critic's half of updates, once it has.
+fn is_near(rank: &Child) -> bool {
+    let threads = std::fs::read_dir(format!("/proc/{}/task", rank.id())).unwrap().flatten();
+    let mut names = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("comm")).ok());
+    names.any(|name| name.trim() == "near")
 }
 
 fn signal(name: &str, rank: &Child) {
@@ -152,6 +169,9 @@ fn a_rank_that_dies_ends_the_job_with_a_sentence_and_resume_comes_to_the_same() 
     folder.done(&format!("{LONG} -o whole"));
     let mut job = Job::start(&folder, 3, &format!("{LONG} -o run"));
     until_there(&folder.path("run/policy.safetensors"), &mut job);
+    // It dies where it does half of the updates, which the first is not yet.
+    until(&mut job, |job| is_near(&job.ranks[1]));
+    assert!(!is_near(&job.ranks[2]), "one is enough");
     signal("-9", &job.ranks[1]);
     let died = Instant::now();
     let (first, others) = job.end();
@@ -160,6 +180,8 @@ fn a_rank_that_dies_ends_the_job_with_a_sentence_and_resume_comes_to_the_same() 
     assert_eq!(first.status.code(), Some(1), "{said}");
     assert!(said.contains("are gone") && said.contains("wr2l resume run"), "{said}");
     assert!(others[1].success(), "who is left ends quietly: {others:?}");
+    let left = folder.names().into_iter().find(|name| name.starts_with("wr2l-near"));
+    assert_eq!(left, None, "the folder of the socket is gone");
     on_ranks(&folder, 2, &format!("{LONG} --resume -o run"));
     same(&folder, "run/policy.safetensors", "whole/policy.safetensors");
 }
@@ -176,6 +198,20 @@ fn a_signal_for_rank_0_keeps_all_of_it_and_other_ranks_go_on() {
     assert_eq!(first.status.code(), Some(75), "{said}");
     assert!(others[0].success());
     on_ranks(&folder, 3, &format!("{LONG} --resume -o run"));
+    same(&folder, "run/policy.safetensors", "whole/policy.safetensors");
+}
+
+#[test]
+fn without_a_folder_for_a_socket_rank_0_does_the_whole_update() {
+    let folder = Folder::new();
+    folder.done(&format!("{LONG} -o whole"));
+    let mut job = Job::with_temporaries(Path::new("/nowhere"), &folder, 2, &format!("{LONG} -o run"));
+    while job.ranks[0].try_wait().unwrap().is_none() {
+        assert!(!is_near(&job.ranks[1]));
+        thread::sleep(Duration::from_millis(5));
+    }
+    let (first, _) = job.end();
+    assert!(first.status.success(), "{}", String::from_utf8_lossy(&first.stderr));
     same(&folder, "run/policy.safetensors", "whole/policy.safetensors");
 }
 

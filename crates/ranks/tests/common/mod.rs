@@ -1,4 +1,5 @@
 //! A job within one process: every rank but 0 is a thread, and messages go over sockets.
+#![allow(dead_code, reason = "not every test needs all of it")]
 
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
@@ -6,6 +7,21 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use wr2l_ranks::{Link, Ranks, read_frame, serve, write_frame};
+use wr2l_run::{Stage, TaskRef};
+use wr2l_sim::TaskName;
+
+pub(crate) fn stage(task: TaskName, vary: &[&str]) -> Stage {
+    stage_of(task.into(), vary)
+}
+
+pub(crate) fn stage_of(task: TaskRef, vary: &[&str]) -> Stage {
+    let (physics, space) = (task.physics()[0], task.space().select(vary).unwrap());
+    Stage { task, physics, space }
+}
+
+pub(crate) fn hopper() -> Stage {
+    stage(TaskName::HOPPER, &["torso_density", "friction"])
+}
 
 /// What a rank does with its link.
 pub(crate) type Role = fn(Link);
@@ -13,6 +29,29 @@ pub(crate) type Role = fn(Link);
 /// Serves as every rank does.
 pub(crate) fn serves(link: Link) {
     serve(link, || {});
+}
+
+/// Serves as every rank does, but for the requests that `own` answers.
+pub(crate) fn serves_but(link: Link, own: impl Fn(&[u8]) -> Option<Vec<u8>>) {
+    let Link { size, mut input, mut output } = link;
+    let (mut here, there) = UnixStream::pair().unwrap();
+    let serving = self::link(size, &there);
+    thread::spawn(move || serves(serving));
+    while let Ok((rank, message)) = read_frame(&mut input) {
+        let answer = own(&message).or_else(|| {
+            write_frame(&mut here, rank, &message).unwrap();
+            // What closes a stage, or interrupts, has no answer.
+            (!matches!(message[0], 1 | 2)).then(|| read_frame(&mut here).unwrap().1)
+        });
+        if answer.is_some_and(|answer| write_frame(&mut output, 0, &answer).is_err()) {
+            return;
+        }
+    }
+}
+
+/// Takes part and then can do nothing.
+pub(crate) fn broken(link: Link) {
+    serves_but(link, |message| (message[0] > 2).then(|| vec![1]));
 }
 
 /// A job that ends when it is dropped.
