@@ -26,7 +26,9 @@ const NAP: Duration = Duration::from_micros(50);
 /// nothing, and a helper that sleeps misses many short ones before it is awake.
 const PATIENCE: Duration = Duration::from_millis(2);
 /// The shortest and the longest time without offers.
-const PAUSE: [Duration; 2] = [Duration::from_micros(200), Duration::from_millis(50)];
+const PAUSE: [Duration; 2] = [Duration::from_micros(200), Duration::from_secs(1)];
+/// A helper that is waited for longer than that was kept from its core.
+const KEPT: Duration = Duration::from_micros(500);
 /// Nothing to do.
 const IDLE: u8 = 0;
 /// There is a job that nobody has begun.
@@ -71,12 +73,25 @@ pub(crate) struct Trust {
     pause: Duration,
     /// No offers before this.
     until: Option<Instant>,
+    /// When offers began again.
+    since: Option<Instant>,
 }
 
 impl Trust {
     /// In a helper that was never seen, and that may cost one part in `penance` of the time.
     pub(crate) fn new(penance: u32) -> Self {
-        Self { penance, last: None, missed: Duration::ZERO, pause: PAUSE[0], until: None }
+        Self { penance, last: None, missed: Duration::ZERO, pause: PAUSE[0], until: None, since: None }
+    }
+
+    /// Whether work may be shared now.
+    pub(crate) fn is_given(&mut self) -> bool {
+        let Some(until) = self.until else { return true };
+        let now = Instant::now();
+        if now < until {
+            return false;
+        }
+        (self.until, self.since) = (None, Some(now));
+        true
     }
 
     /// The helper has missed a job that was offered then. Whether it is enough.
@@ -86,19 +101,24 @@ impl Trust {
     }
 
     /// The helper was there in time.
-    fn grows(&mut self) {
-        (self.last, self.missed, self.pause) = (None, Duration::ZERO, PAUSE[0]);
+    pub(crate) fn grows(&mut self) {
+        (self.last, self.missed) = (None, Duration::ZERO);
     }
 
-    /// There are no offers for a while, longer than the first thread has waited.
-    fn breaks(&mut self, waited: Duration) {
-        self.until = Some(Instant::now() + self.pause.max(self.penance * waited));
-        self.pause = (2 * self.pause).min(PAUSE[1]);
+    /// There are no offers for a while, longer than the first thread has waited. After a helper that was kept from its core again,
+    /// before it could make up for the last time, twice as long as then.
+    pub(crate) fn breaks(&mut self, waited: Duration) {
+        let (now, loss) = (Instant::now(), self.penance * waited);
+        let again = waited > KEPT && self.since.take().is_some_and(|since| now - since < loss);
+        let longer = if again { (2 * self.pause).min(PAUSE[1]) } else { PAUSE[0] };
+        self.pause = longer.max(loss);
+        self.until = Some(now + self.pause);
         (self.last, self.missed) = (None, Duration::ZERO);
     }
 }
 
-/// Runs `lead`, which may have `work` done on `job` by a second thread if `helped`.
+/// Runs `lead`, which may have `work` done on `job` by a second thread if `helped` and trusted: the thread is made for this, and has
+/// to be waited for at the end.
 ///
 /// # Panics
 /// If `lead` or `work` does.
@@ -111,7 +131,7 @@ pub(crate) fn with_helper<T: Send, R, W: Fn(&mut T) + Sync>(
 ) -> R {
     let shared = Shared { state: AtomicU8::new(IDLE), job: Mutex::new(job) };
     let (shared, work) = (&shared, &work);
-    if !helped {
+    if !helped || !trust.is_given() {
         return lead(&mut Lead::new(shared, work, trust, None));
     }
     thread::scope(|scope| {
@@ -119,7 +139,11 @@ pub(crate) fn with_helper<T: Send, R, W: Fn(&mut T) + Sync>(
         let closing = Closing(&shared.state, helper.thread().clone());
         let result = lead(&mut Lead::new(shared, work, trust, Some(helper.thread().clone())));
         drop(closing);
+        let since = Instant::now();
         helper.join().unwrap_or_else(|panic| resume_unwind(panic));
+        if since.elapsed() > KEPT {
+            trust.breaks(since.elapsed());
+        }
         result
     })
 }
@@ -227,12 +251,10 @@ impl<'a, T, W: Fn(&mut T)> Lead<'a, T, W> {
     pub(crate) fn offer(&mut self, set: impl FnOnce(&mut T)) {
         set(&mut self.shared.job());
         let Some(helper) = &self.helper else { return };
-        let now = Instant::now();
-        if self.trust.until.is_some_and(|until| now < until) {
+        if !self.trust.is_given() {
             return;
         }
-        self.trust.until = None;
-        self.offered = Some(now);
+        self.offered = Some(Instant::now());
         self.shared.state.store(OFFERED, Ordering::Release);
         helper.unpark();
     }
@@ -359,6 +381,7 @@ mod tests {
         let begun = Instant::now();
         trust.breaks(Duration::from_millis(3));
         assert!(trust.until.unwrap() - begun >= Duration::from_millis(60), "a twentieth is lost at most");
+        assert!(!trust.is_given());
         trust.grows();
         let at = |micros| begun + Duration::from_micros(micros);
         assert!(!trust.misses(at(0)) && !trust.misses(at(1500)));
@@ -368,6 +391,23 @@ mod tests {
         assert!(trust.misses(at(90_600)));
         trust.grows();
         assert!(!trust.misses(at(95_000)), "and is forgotten after a job in time");
+    }
+
+    #[test]
+    fn who_is_held_up_again_and_again_is_trusted_ever_later() {
+        let mut trust = Trust::new(10);
+        let wait = Duration::from_millis(3);
+        let mut pauses = Vec::new();
+        for _ in 0..8 {
+            trust.breaks(wait);
+            pauses.push(trust.pause.as_millis());
+            // The time is over, and it was trusted anew just now.
+            (trust.until, trust.since) = (None, Some(Instant::now()));
+        }
+        assert_eq!(pauses, [30, 60, 120, 240, 480, 960, 1000, 1000]);
+        trust.since = Instant::now().checked_sub(10 * wait);
+        trust.breaks(wait);
+        assert_eq!(trust.pause, 10 * wait, "it had been there long enough to make up for it");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Threads that own simulators.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use wr2l_rng::StreamKey;
@@ -11,6 +12,7 @@ use super::{
     EpisodeJob, EpisodeOptions, EpisodeResult, Executor, StepsFrom, StopFlag, Trajectory, TransitionError,
     trajectory, transition,
 };
+use crate::helper::Trust;
 use crate::rollout::drive::drive;
 use crate::{Acting, Actor, CollectOptions, DynamicsSource, LaneBatch, Lanes, Players};
 
@@ -28,6 +30,8 @@ pub struct Threads {
     sims: Vec<Box<dyn BatchSim>>,
     /// The threads of all workers but the first; none where that is the only one.
     pool: Option<ThreadPool>,
+    /// In the others' coming in time for short work.
+    trust: Trust,
     stop: StopFlag,
 }
 
@@ -55,7 +59,13 @@ impl Threads {
                 Some(pool.build().map_err(|error| SimError::Threads { reason: error.to_string() })?)
             }
         };
-        Ok(Self { simulator: simulator.clone(), sims, pool, stop: StopFlag::default() })
+        Ok(Self {
+            simulator: simulator.clone(),
+            sims,
+            pool,
+            trust: Trust::new(10),
+            stop: StopFlag::default(),
+        })
     }
 
     /// Makes everything but a learner's batch ([`Executor::collect`]) give up once `flag` is raised.
@@ -84,28 +94,62 @@ impl Threads {
     }
 
     /// Runs `f` once for every worker's simulator, all at the same time, the first one's on this thread.
-    pub(crate) fn on_all<T: Send>(&mut self, f: impl Fn(&mut dyn BatchSim) -> T + Sync) -> Vec<T> {
+    fn on_all<T: Send>(&mut self, f: impl Fn(&mut dyn BatchSim) -> T + Sync) -> Vec<T> {
         let Some(pool) = &self.pool else { return vec![self.on_own(f)] };
-        let mut results: Vec<Option<T>> = self.sims.iter().map(|_| None).collect();
-        let f = &f;
-        pool.in_place_scope(|scope| {
-            let mut work = self.sims.iter_mut().zip(&mut results);
-            let own = work.next();
-            for (sim, result) in work {
-                scope.spawn(move |_| *result = Some(f(sim.as_mut())));
-            }
-            if let Some((sim, result)) = own {
-                *result = Some(f(sim.as_mut()));
-            }
+        on_all(pool, &mut self.sims, &AtomicUsize::new(0), f, || ())
+    }
+
+    /// As [`Threads::on_all`], for work that any worker can do alone. On a machine whose cores are taken others come late, maybe
+    /// when nothing is left to do, and have to be waited for: so they are not asked again for a while.
+    pub(crate) fn on_those_in_time<T: Send>(&mut self, f: impl Fn(&mut dyn BatchSim) -> T + Sync) -> Vec<T> {
+        let Some(pool) = self.pool.as_ref().filter(|_| self.trust.is_given()) else {
+            return vec![self.on_own(f)];
+        };
+        let (begun, mut late) = (AtomicUsize::new(0), None);
+        let others = self.sims.len() - 1;
+        let results = on_all(pool, &mut self.sims, &begun, f, || {
+            late = (begun.load(Ordering::Relaxed) < others).then(Instant::now);
         });
-        // The scope ends when everything that was spawned has run; a panic in it has been passed on.
-        results.into_iter().flatten().collect()
+        match late {
+            Some(since) => self.trust.breaks(since.elapsed()),
+            None => self.trust.grows(),
+        }
+        results
     }
 
     /// Runs `f` for the first worker's simulator, on this thread.
     pub(crate) fn on_own<T>(&mut self, f: impl FnOnce(&mut dyn BatchSim) -> T) -> T {
         f(self.sims[0].as_mut())
     }
+}
+
+/// Runs `f` for every simulator, the first one's on this thread and the others' in the pool, and `done` when this thread has done
+/// its own; `begun` counts the others that have come.
+fn on_all<T: Send>(
+    pool: &ThreadPool,
+    sims: &mut [Box<dyn BatchSim>],
+    begun: &AtomicUsize,
+    f: impl Fn(&mut dyn BatchSim) -> T + Sync,
+    done: impl FnOnce(),
+) -> Vec<T> {
+    let mut results: Vec<Option<T>> = sims.iter().map(|_| None).collect();
+    let f = &f;
+    pool.in_place_scope(|scope| {
+        let mut work = sims.iter_mut().zip(&mut results);
+        let own = work.next();
+        for (sim, result) in work {
+            scope.spawn(move |_| {
+                begun.fetch_add(1, Ordering::Relaxed);
+                *result = Some(f(sim.as_mut()));
+            });
+        }
+        if let Some((sim, result)) = own {
+            *result = Some(f(sim.as_mut()));
+        }
+        done();
+    });
+    // The scope ends when everything that was spawned has run; a panic in it has been passed on.
+    results.into_iter().flatten().collect()
 }
 
 impl Executor for Threads {
@@ -232,6 +276,11 @@ fn physical_rows(space: &DynamicsSpace, z: &[f64]) -> Result<Vec<f64>, SimError>
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+    use std::sync::Barrier;
+    use std::thread;
+    use std::time::Duration;
+
     use wr2l_sim::{DynamicsSpace, Task, TaskName};
 
     use super::*;
@@ -246,5 +295,20 @@ mod tests {
         };
         assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| panics(&mut threads))).is_err());
         assert_eq!(threads.map(5, |i, _| 2 * i), [0, 2, 4, 6, 8]);
+    }
+
+    #[test]
+    fn who_came_late_is_not_asked_for_a_while() {
+        let simulator =
+            Simulator::new(Task::new(TaskName::CARTPOLE), None, DynamicsSpace::default()).unwrap();
+        let mut threads = Threads::new(&simulator, 2).unwrap();
+        let meeting = Barrier::new(2);
+        let who = |_: &mut dyn BatchSim| thread::current().id();
+        let together = threads.on_those_in_time(|sim| (meeting.wait(), who(sim)).1);
+        assert_eq!(together.iter().collect::<HashSet<_>>().len(), 2);
+        assert!(threads.trust.is_given(), "both were there");
+        threads.trust.breaks(Duration::from_secs(60));
+        assert_eq!(threads.on_those_in_time(who), [thread::current().id()]);
+        assert_eq!(threads.on_all(who).len(), 2, "for long work all are asked");
     }
 }

@@ -51,6 +51,8 @@ pub struct Ppo {
     critic_alone: u64,
     /// Whether another process does the critic's half of updates, where there is one.
     pace: Pace,
+    /// In the thread that helps.
+    trust: Trust,
     /// The last batch, and scratch.
     batch: Vec<LaneBatch>,
     samples: Samples,
@@ -127,6 +129,7 @@ impl Ppo {
             reward_moments: RunningMoments::new(1),
             critic_alone: 0,
             pace: Pace::default(),
+            trust: Trust::new(PENANCE),
             batch: Vec::new(),
             samples: Samples::default(),
         })
@@ -164,7 +167,7 @@ impl Ppo {
     ) -> Result<(Losses, f64, u32), RlError> {
         let begun = Instant::now();
         let stays = self.critic_learns_alone(iteration);
-        let Self { config, policy, critic, samples, pace, .. } = self;
+        let Self { config, policy, critic, samples, pace, trust, .. } = self;
         let (threads, stop) = (executor.threads(), executor.stop_flag().clone());
         let passes = Passes { config, samples, learning_rate, seed, iteration, stop: &stop };
         let orders = passes.orders();
@@ -177,7 +180,7 @@ impl Ppo {
             Some(aside) => passes.run(&orders, policy, There { aside, critic, iteration }),
             None => with_helper(
                 threads > 1,
-                &mut Trust::new(PENANCE),
+                trust,
                 Turn::new(critic, false),
                 |critic| critic.take(passes),
                 |lead| passes.run(&orders, policy, Here { lead, passes }),

@@ -253,7 +253,7 @@ impl Threads {
             })
         };
         let own = little && self.on_own(|sim| count <= sim.lanes());
-        let outcomes = if own { vec![self.on_own(part)] } else { self.on_all(part) };
+        let outcomes = if own { vec![self.on_own(part)] } else { self.on_those_in_time(part) };
         outcomes.into_iter().collect()
     }
 }
