@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use wr2l::rl::{
@@ -431,15 +432,24 @@ fn training(physics: Physics, threads: usize) -> Result<Sampler, RunError> {
         let begun = Instant::now();
         let failed = |error| RunError::io("run", Path::new("wr2l"), &error);
         let mut child = command.spawn().map_err(failed)?;
-        let mut peak = None;
-        let status = loop {
-            peak = machine::peak_memory(child.id()).or(peak);
-            if let Some(status) = child.try_wait().map_err(failed)? {
-                break status;
-            }
-            std::thread::sleep(Duration::from_millis(2));
-        };
-        let value = steps as f64 / begun.elapsed().as_secs_f64();
+        let (id, over) = (child.id(), AtomicBool::new(false));
+        let (status, seconds, peak) = std::thread::scope(|scope| {
+            // Looked at ever more rarely: each look takes a core away from what is measured.
+            let looking = scope.spawn(|| {
+                let (mut peak, mut pause) = (None, Duration::from_millis(2));
+                while !over.load(Ordering::Relaxed) {
+                    peak = machine::peak_memory(id).or(peak);
+                    std::thread::sleep(pause);
+                    pause = (2 * pause).min(Duration::from_millis(100));
+                }
+                peak
+            });
+            let status = child.wait();
+            let seconds = begun.elapsed().as_secs_f64();
+            over.store(true, Ordering::Relaxed);
+            (status, seconds, looking.join().ok().flatten())
+        });
+        let (status, value) = (status.map_err(failed)?, steps as f64 / seconds);
         let _ = std::fs::remove_dir_all(&folder);
         match status.success() {
             true => {
