@@ -1,6 +1,7 @@
 //! Rank 0's executor.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use wr2l_rl::{
     Actor, Aside, CollectOptions, DynamicsSource, EpisodeJob, EpisodeOptions, EpisodeResult, Executor,
@@ -13,6 +14,7 @@ use wr2l_sim::{SimError, Simulator};
 
 use crate::job::{self, DONE, OPEN, SHORT, content};
 use crate::link::Link;
+use crate::near::Neighbour;
 use crate::pieces::Pieces;
 use crate::post::{Gone, Post};
 use crate::stage::{self, likeness};
@@ -30,13 +32,14 @@ const DEPTH: usize = 8;
 #[derive(Debug)]
 pub struct Ranks {
     post: Post,
+    near: Arc<Neighbour>,
     least: usize,
 }
 
 impl Ranks {
     /// The ranks that a link leads to.
     pub fn new(link: Link) -> Self {
-        Self { post: Post::new(link), least: LEAST }
+        Self { post: Post::new(link), near: Arc::default(), least: LEAST }
     }
 
     /// The same, but batches of `least` policy steps and more are shared; usual: 512. No result depends on it.
@@ -47,7 +50,7 @@ impl Ranks {
 
     /// How many halves of updates a rank on this machine was given so far.
     pub fn halves_given(&self) -> u64 {
-        self.post.near().given()
+        self.near.given()
     }
 }
 
@@ -60,8 +63,8 @@ impl Executors for Ranks {
         let told = told.into_bytes();
         let requests: Vec<_> = (1..self.post.size()).map(|rank| (rank, told.clone())).collect();
         // Made first, so that whatever was opened is closed again.
-        let executor =
-            Shared { post: self.post.clone(), stage: number, least: self.least, depth: DEPTH, own };
+        let (post, near) = (self.post.clone(), Arc::clone(&self.near));
+        let executor = Shared { post, near, stage: number, least: self.least, depth: DEPTH, own };
         let never = StopFlag::default();
         let (expected, answers) = self
             .post
@@ -98,6 +101,7 @@ impl From<Gone> for SimError {
 #[derive(Debug)]
 struct Shared {
     post: Post,
+    near: Arc<Neighbour>,
     stage: u64,
     least: usize,
     /// Episodes of a lane whose dynamics are sent: twice as many whenever they were not enough.
@@ -278,7 +282,7 @@ impl Executor for Shared {
     }
 
     fn aside(&mut self, work: &State<'_>) -> Option<Box<dyn Aside + '_>> {
-        self.post.near().begin(&self.post, self.stage, work, self.own.stop_flag().clone())
+        self.near.begin(&self.post, self.stage, work, self.own.stop_flag().clone())
     }
 }
 

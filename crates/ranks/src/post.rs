@@ -10,7 +10,6 @@ use wr2l_rl::StopFlag;
 use crate::frame::{read_frame, write_frame};
 use crate::job::{CLOSE, INTERRUPT, request};
 use crate::link::Link;
-use crate::near::Neighbour;
 
 /// How often whoever waits looks whether to stop.
 const LOOK: Duration = Duration::from_millis(20);
@@ -70,7 +69,6 @@ impl<T, F: FnOnce() -> T> Dealer for Fixed<T, F> {
 pub(crate) struct Post {
     size: usize,
     ends: Arc<Mutex<Ends>>,
-    near: Arc<Neighbour>,
 }
 
 struct Ends {
@@ -98,12 +96,7 @@ impl Post {
             }
         });
         let ends = Mutex::new(Ends { output, inbox, next_stage: 0 });
-        Self { size, ends: Arc::new(ends), near: Arc::default() }
-    }
-
-    /// The rank on this machine.
-    pub(crate) fn near(&self) -> &Neighbour {
-        &self.near
+        Self { size, ends: Arc::new(ends) }
     }
 
     /// Ranks, this one included.

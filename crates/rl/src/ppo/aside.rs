@@ -4,10 +4,9 @@ use std::time::{Duration, Instant};
 
 use wr2l_sim::SimError;
 
-use crate::ppo::PENANCE;
 use crate::ppo::loss::Losses;
 use crate::ppo::networks::{Body, CriticHalf};
-use crate::ppo::passes::{OtherHalf, Passes, Turn};
+use crate::ppo::passes::{OtherHalf, PENANCE, Passes, Turn};
 use crate::samples::Samples;
 use crate::{Aside, Exchange, PpoConfig, RlError, State, StateError, StopFlag};
 

@@ -21,7 +21,7 @@ use crate::learner::transitions;
 use crate::ppo::aside::{Pace, There, set_down};
 use crate::ppo::loss::Losses;
 use crate::ppo::networks::{Body, CriticHalf, PolicyHalf};
-use crate::ppo::passes::{Here, Passes, Turn};
+use crate::ppo::passes::{Here, PENANCE, Passes, Turn};
 use crate::rollout::selection::kept;
 use crate::samples::{Estimation, Samples};
 use crate::start::CRITIC_ALONE;
@@ -30,8 +30,6 @@ use crate::{
     PhaseSeconds, PpoConfig, RlError, Skip, Start, State, StateError,
 };
 
-/// A helper that is held up may cost one part in so many of the time of updates.
-const PENANCE: u32 = 10;
 /// Normalised observations are clipped to ± this.
 const OBSERVATION_CLIP: f64 = 10.0;
 

@@ -9,6 +9,9 @@ use crate::ppo::networks::{CriticHalf, Half};
 use crate::samples::Samples;
 use crate::{PpoConfig, RlError, StopFlag};
 
+/// A helper that is held up may cost one part in so many of the time of updates.
+pub(crate) const PENANCE: u32 = 10;
+
 /// What stays the same through all passes over a batch.
 #[derive(Clone, Copy)]
 pub(crate) struct Passes<'a> {
