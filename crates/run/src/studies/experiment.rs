@@ -415,7 +415,7 @@ mod tests {
     }
 
     /// Figures of the robots that were run again, with ten seeds.
-    const AGAIN: [&str; 1] = ["fig1-hopper"];
+    const AGAIN: [&str; 2] = ["fig1-hopper", "fig2-hopper"];
 
     /// So that a later default does not change what made the published tables.
     #[test]
@@ -454,7 +454,7 @@ mod tests {
                 assert_eq!(keys.map(|key| plan.get(key)), published.map(Some), "{}", experiment.name);
             }
         }
-        assert_eq!(seeds, [10, 10], "five seeds on two robots, ten where they were run again");
+        assert_eq!(seeds, [10, 20], "five seeds on two robots, ten where they were run again");
     }
 
     #[test]
