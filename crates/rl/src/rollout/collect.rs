@@ -233,7 +233,8 @@ impl Threads {
         let space = &space;
         // Where all lanes run at once nothing can be handed over.
         let whole = self.threads() == 1 || states.len() <= Executor::places(self);
-        let (count, little) = (states.len(), states.len() * most <= LITTLE);
+        let fits = states.len() * self.threads() <= Executor::places(self);
+        let little = fits && states.len() * most <= LITTLE;
         let work = states.iter_mut().zip(batch.iter_mut()).enumerate();
         let work = work.map(|(lane, (state, batch))| {
             let script =
@@ -252,14 +253,12 @@ impl Threads {
                 }
             })
         };
-        let own = little && self.on_own(|sim| count <= sim.lanes());
-        let outcomes = if own { vec![self.on_own(part)] } else { self.on_those_in_time(part) };
+        let outcomes = if little { vec![self.on_own(part)] } else { self.on_those_in_time(part) };
         outcomes.into_iter().collect()
     }
 }
 
-/// The most transitions of a batch that one thread collects where its simulator holds all lanes: waking another takes as long, and
-/// on a busy machine much longer.
+/// The most transitions that one thread collects where its simulator holds all lanes: waking another takes as long, or much longer.
 const LITTLE: usize = 64;
 
 /// The least steps of a piece. Handing a lane over costs some microseconds, about as much as a step.
