@@ -147,7 +147,9 @@ def main(folder, steps="200k", episodes="200", only=None, starts="drawn", seed="
             continue
         run = folder / task
         if not (run / "policy.safetensors").exists():
-            options = ["--algorithm", "ppo", "--steps", steps, "--seed", "1", "--no-report", "--quiet", "-o", run]
+            physics = "lanes" if task in ON_LANES else "mujoco"
+            options = ["--algorithm", "ppo", "--physics", physics, "--steps", steps, "--seed", "1"]
+            options += ["--no-report", "--quiet", "-o", run]
             subprocess.run([os.environ.get("WR2L", "wr2l"), "train", task, *options], check=True)
         if starts == "replay":
             replayed(run, name, int(seed), int(episodes))
