@@ -211,6 +211,11 @@ impl Objective for Returns<'_> {
     }
 
     fn evaluate(&mut self, points: &[f64], draw: u64) -> Result<Vec<f64>, RobustError> {
+        self.evaluate_draws(points, &[draw])
+    }
+
+    fn evaluate_draws(&mut self, points: &[f64], draws: &[u64]) -> Result<Vec<f64>, RobustError> {
+        let episodes = points.len() / self.dim() * self.episodes * draws.len();
         let (done, total) = (self.spent.min(self.total), self.total);
         let (progress, stopped) = (&mut self.progress, &mut self.stopped);
         let mut go_on = || {
@@ -222,8 +227,8 @@ impl Objective for Returns<'_> {
         let mut returns =
             SimulatedReturn::new(self.executor, self.actor, self.episodes, 1.0, self.seed, self.turn)
                 .with_stochastic(self.stochastic);
-        let values = returns.evaluate_while(points, draw, &mut go_on);
-        self.spent += points.len() / self.dim() * self.episodes;
+        let values = returns.evaluate_while(points, draws, &mut go_on);
+        self.spent += episodes;
         values
     }
 }

@@ -17,6 +17,19 @@ pub trait Objective {
     /// Whatever keeps the simulator from it, e.g. [`RobustError::Diverged`].
     fn evaluate(&mut self, points: &[f64], draw: u64) -> Result<Vec<f64>, RobustError>;
 
+    /// J at each of `points` under each of `draws` (`[draws, rows]`): what calls of [`Objective::evaluate`] return one after
+    /// the other. A simulator runs all of them at once, where a few episodes at a time would leave its lanes empty.
+    ///
+    /// # Errors
+    /// As [`Objective::evaluate`].
+    fn evaluate_draws(&mut self, points: &[f64], draws: &[u64]) -> Result<Vec<f64>, RobustError> {
+        let mut values = Vec::new();
+        for &draw in draws {
+            values.extend(self.evaluate(points, draw)?);
+        }
+        Ok(values)
+    }
+
     /// Simulator steps taken so far.
     fn simulator_steps(&self) -> u64 {
         0
@@ -53,7 +66,20 @@ pub(crate) fn evaluate(
     points: &[f64],
     draw: u64,
 ) -> Result<Vec<f64>, RobustError> {
-    let values = objective.evaluate(points, draw)?;
-    check_finite("return J(z)", &values, points.len() / objective.dim())?;
+    evaluate_draws(objective, points, &[draw])
+}
+
+/// Evaluates under several draws, and refuses a return that is not finite.
+pub(crate) fn evaluate_draws(
+    objective: &mut dyn Objective,
+    points: &[f64],
+    draws: &[u64],
+) -> Result<Vec<f64>, RobustError> {
+    let rows = points.len() / objective.dim() * draws.len();
+    if rows == 0 {
+        return Ok(Vec::new());
+    }
+    let values = objective.evaluate_draws(points, draws)?;
+    check_finite("return J(z)", &values, rows)?;
     Ok(values)
 }

@@ -145,7 +145,11 @@ impl Objective for SimulatedReturn<'_> {
     }
 
     fn evaluate(&mut self, points: &[f64], draw: u64) -> Result<Vec<f64>, RobustError> {
-        self.run(points, draw, None)
+        self.run(points, &[draw], None)
+    }
+
+    fn evaluate_draws(&mut self, points: &[f64], draws: &[u64]) -> Result<Vec<f64>, RobustError> {
+        self.run(points, draws, None)
     }
 
     fn simulator_steps(&self) -> u64 {
@@ -154,23 +158,23 @@ impl Objective for SimulatedReturn<'_> {
 }
 
 impl SimulatedReturn<'_> {
-    /// [`Objective::evaluate`], which `go_on` may stop every so many episodes.
+    /// [`Objective::evaluate_draws`], which `go_on` may stop every so many episodes.
     ///
     /// # Errors
     /// As [`Objective::evaluate`]; [`SimError::Interrupted`](wr2l_sim::SimError::Interrupted) if `go_on` broke.
     pub fn evaluate_while(
         &mut self,
         points: &[f64],
-        draw: u64,
+        draws: &[u64],
         go_on: &mut dyn FnMut() -> ControlFlow<()>,
     ) -> Result<Vec<f64>, RobustError> {
-        self.run(points, draw, Some(go_on))
+        self.run(points, draws, Some(go_on))
     }
 
     fn run(
         &mut self,
         points: &[f64],
-        draw: u64,
+        draws: &[u64],
         go_on: Option<&mut dyn FnMut() -> ControlFlow<()>>,
     ) -> Result<Vec<f64>, RobustError> {
         let (dim, episodes) = (self.dim(), self.episodes);
@@ -183,22 +187,25 @@ impl SimulatedReturn<'_> {
             }
             _ => points,
         };
-        let key = |purpose, episode: usize| {
+        let rows = points.len() / dim;
+        let key = |purpose, draw, episode: usize| {
             StreamKey::new(self.seed, purpose).iteration(self.turn).lane(draw).episode(episode as u64)
         };
-        let jobs: Vec<_> = (0..points.len() / dim * episodes)
-            .map(|i| EpisodeJob {
+        let jobs: Vec<_> = draws
+            .iter()
+            .flat_map(|&draw| (0..rows * episodes).map(move |i| (draw, i)))
+            .map(|(draw, i)| EpisodeJob {
                 dynamics: i / episodes,
-                reset: key(Purpose::ReturnReset, i % episodes),
-                action: key(Purpose::ReturnAction, i % episodes),
+                reset: key(Purpose::ReturnReset, draw, i % episodes),
+                action: key(Purpose::ReturnAction, draw, i % episodes),
             })
             .collect();
         let results = match go_on {
             None => self.executor.episodes(self.actor, points, &jobs, self.options)?,
             Some(go_on) => episodes_while(self.executor, self.actor, points, &jobs, self.options, go_on)?,
         };
-        let mut values = Vec::with_capacity(points.len() / dim);
-        for (row, results) in results.chunks_exact(episodes).enumerate() {
+        let mut values = Vec::with_capacity(results.len() / episodes);
+        for (row, results) in (0..rows).cycle().zip(results.chunks_exact(episodes)) {
             let (mut sum, mut sound) = (0.0, 0);
             for result in results {
                 self.simulator_steps += u64::from(result.length);

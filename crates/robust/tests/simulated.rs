@@ -147,6 +147,11 @@ fn returns_share_their_random_numbers_between_points_and_not_between_draws() {
     assert_ne!(values[0], values[2]);
     assert_eq!(j.evaluate(&[0.1, 0.2], 0).unwrap()[0], values[0]);
     assert_ne!(j.evaluate(&[0.1, 0.2], 1).unwrap()[0], values[0]);
+    // Several draws at once are those draws one after the other.
+    let points = [0.1, 0.2, 0.5, -0.5];
+    let each: Vec<f64> =
+        [3, 0, u64::MAX].iter().flat_map(|&draw| j.evaluate(&points, draw).unwrap()).collect();
+    assert_eq!(j.evaluate_draws(&points, &[3, 0, u64::MAX]).unwrap(), each);
     assert!(j.simulator_steps() > 0 && j.diverged() == 0);
     assert!(matches!(j.evaluate(&[f64::NAN, 0.0], 0), Err(RobustError::Sim(_))));
     let mut next_turn = SimulatedReturn::new(&mut executor, &actor, 3, 1.0, 5, 1);

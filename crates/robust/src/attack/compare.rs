@@ -37,26 +37,38 @@ pub fn compare(
     let mut evaluations = 0;
     for stage in 0..stages {
         let draws = budget.saturating_sub(evaluations) / (stages - stage) / left.len();
-        for _ in 0..draws {
-            let values = each(objective, left.iter().map(|&i| points[i].as_slice()), draw)?;
-            evaluations += left.len();
-            draw += 1;
-            let mut sound = Vec::with_capacity(left.len());
-            let mut broken = None;
-            for (i, value) in left.into_iter().zip(values) {
-                match value {
-                    Ok(value) => {
-                        sums[i] += value;
-                        counts[i] += 1;
-                        sound.push(i);
+        let draws: Vec<u64> = (0..draws as u64).map(|k| draw + k).collect();
+        draw += draws.len() as u64;
+        let mut add = |i: usize, value: f64| {
+            sums[i] += value;
+            counts[i] += 1;
+        };
+        let together: Vec<f64> = left.iter().flat_map(|&i| &points[i]).copied().collect();
+        match objective::evaluate_draws(objective, &together, &draws) {
+            Ok(values) => {
+                left.iter().cycle().zip(&values).for_each(|(&i, &value)| add(i, value));
+                evaluations += values.len();
+            }
+            // One draw after the other: a point goes with the draw under which it breaks down.
+            Err(RobustError::Diverged { .. }) => {
+                for draw in draws {
+                    let values = each(objective, left.iter().map(|&i| points[i].as_slice()), draw)?;
+                    evaluations += left.len();
+                    let mut broken = None;
+                    let looked_at = std::mem::take(&mut left).into_iter().zip(values);
+                    looked_at.for_each(|(i, value)| match value {
+                        Ok(value) => {
+                            add(i, value);
+                            left.push(i);
+                        }
+                        Err(error) => broken = Some(error),
+                    });
+                    if let (true, Some(error)) = (left.is_empty(), broken) {
+                        return Err(error);
                     }
-                    Err(error) => broken = Some(error),
                 }
             }
-            left = sound;
-            if let (true, Some(error)) = (left.is_empty(), broken) {
-                return Err(error);
-            }
+            Err(error) => return Err(error),
         }
         // Without any draw the order stays.
         let mean = |i: usize| if counts[i] > 0 { sums[i] / counts[i] as f64 } else { 0.0 };

@@ -197,6 +197,55 @@ fn a_comparison_spends_no_more_than_it_may_and_finds_the_lowest() {
     }
 }
 
+/// What a comparison was asked for at once: how many points, and under which draws.
+struct Asked<F> {
+    j: Counted<F>,
+    calls: Vec<(usize, Vec<u64>)>,
+}
+
+impl<F: FnMut(&[f64], u64) -> Option<f64>> Objective for Asked<F> {
+    fn dim(&self) -> usize {
+        self.j.dim
+    }
+
+    fn evaluate(&mut self, points: &[f64], draw: u64) -> Result<Vec<f64>, RobustError> {
+        self.j.evaluate(points, draw)
+    }
+
+    fn evaluate_draws(&mut self, points: &[f64], draws: &[u64]) -> Result<Vec<f64>, RobustError> {
+        self.calls.push((points.len() / self.j.dim, draws.to_vec()));
+        self.j.evaluate_draws(points, draws)
+    }
+}
+
+#[test]
+fn a_stage_of_a_comparison_is_asked_for_at_once() {
+    let points: Vec<Vec<f64>> = (0..16).map(|i| vec![f64::from(i)]).collect();
+    let function = |z: &[f64], _| Some(z[0]);
+    let mut j = Asked { j: Counted { dim: 1, function, evaluations: 0 }, calls: Vec::new() };
+    let compared = compare(&mut j, &points, 19, 5).unwrap();
+    // Nothing is left for sixteen and eight of them; four have two draws each, two five.
+    assert_eq!(j.calls, [(4, vec![5, 6]), (2, vec![7, 8, 9, 10, 11])]);
+    assert_eq!((compared.lowest, compared.evaluations), (0, 18));
+}
+
+#[test]
+fn a_point_that_breaks_under_a_draw_takes_no_part_any_more() {
+    let points: Vec<Vec<f64>> = (0..4).map(|i| vec![f64::from(i)]).collect();
+    // The lowest breaks under the second draw, the next one under the last.
+    let function = |z: &[f64], draw: u64| {
+        (!(z[0] == 0.0 && draw == 2 || z[0] == 1.0 && draw == 6)).then_some(z[0] + draw as f64)
+    };
+    let mut j = Counted { dim: 1, function, evaluations: 0 };
+    let compared = compare(&mut j, &points, 24, 1).unwrap();
+    // Draws 1 to 3, the last of three points; then 4 to 9 of points 1 and 2, from 7 on of 2 alone.
+    assert_eq!((compared.lowest, compared.value), (2, Some(2.0 + 5.0)));
+    assert_eq!(compared.evaluations, 4 + 4 + 3 + 3 * 2 + 3);
+    // A single point that breaks is the error.
+    let mut j = Counted { dim: 1, function: |_: &[f64], _| None, evaluations: 0 };
+    assert!(matches!(compare(&mut j, &points, 24, 1), Err(RobustError::Diverged { .. })));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
