@@ -42,17 +42,28 @@ pub(crate) struct Law {
     pub(crate) geoms: [u32; 2],
 }
 
-/// A sphere or capsule, in the frame of its link or of the world.
+/// What meets others: a sphere or capsule, or a block, in the frame of its link or of the world.
 #[derive(Clone, Debug)]
 pub(crate) struct Round {
     pub(crate) link: Option<usize>,
     pub(crate) position: Point,
     /// The direction of its axis.
     pub(crate) axis: Point,
+    /// That of a sphere around it where it is a block.
     pub(crate) radius: f64,
-    /// Half the length of its axis; 0 for a sphere.
+    /// Half the length of its axis; 0 for a sphere and for a block.
     pub(crate) half: f64,
     pub(crate) capsule: bool,
+    pub(crate) block: Option<Block>,
+}
+
+/// A box or cylinder that spheres and capsules meet.
+#[derive(Clone, Debug)]
+pub(crate) struct Block {
+    pub(crate) shape: Shape,
+    /// In the frame of its link, or of the world.
+    pub(crate) turn: Turn,
+    pub(crate) size: Point,
 }
 
 /// A plane of the world and what may touch it.
@@ -86,10 +97,10 @@ pub(crate) struct Solid {
     pub(crate) law: Law,
 }
 
-/// Two spheres or capsules, at least one of which moves.
+/// Two spheres or capsules, or one of them and a block; at least one of them moves.
 #[derive(Clone, Debug)]
 pub(crate) struct Meeting {
-    /// Indices of [`Candidates::rounds`].
+    /// Indices of [`Candidates::rounds`]; a block is the second.
     pub(crate) sides: [usize; 2],
     /// Half lengths and radii and margin together: further apart than this the centres do not matter.
     pub(crate) reach: f64,
@@ -149,6 +160,17 @@ impl Candidates {
         let planes = self.planes.iter().map(|plane| &plane.law);
         let others = self.solids.iter().map(|solid| &solid.law);
         planes.chain(others).chain(self.meetings.iter().map(|m| &m.law)).any(|law| law.cone.is_some())
+    }
+
+    /// At how many points the two of a meeting may touch at most, each of which may be another lane's.
+    pub(crate) fn points(&self, meeting: &Meeting) -> usize {
+        let [round, other] = meeting.sides.map(|side| &self.rounds[side]);
+        match &other.block {
+            // The nearest points, or two of parallel capsules.
+            None => 3,
+            Some(_) if round.capsule => 2,
+            Some(_) => 1,
+        }
     }
 
     /// Whether a link may touch something that does not move.
@@ -237,7 +259,7 @@ impl Finder<'_> {
         }
         let y = self.link(other);
         law.geoms = if y.is_some() { [b as u32, a as u32] } else { [a as u32, b as u32] };
-        if solid(other.shape) {
+        if one.shape == Shape::Plane && solid(other.shape) {
             let (ground, frame) = (self.frame(one), self.frame(other));
             let (Some(link), size) = (y, other.size) else { return Ok(()) };
             let (normal, point, shape) = (ground.z(), ground.position, other.shape);
@@ -264,7 +286,8 @@ impl Finder<'_> {
         let (one, other) = (&self.compiled.geoms[a], &self.compiled.geoms[b]);
         for (g, partner, geom, opposite) in [(a, b, one, other), (b, a, other, one)] {
             let known = !matches!(geom.shape, Shape::Other(_));
-            if !known || (solid(geom.shape) && opposite.shape != Shape::Plane) {
+            let stands = opposite.shape == Shape::Plane || meets(opposite.shape, geom.shape);
+            if !known || (solid(geom.shape) && !stands) {
                 let (own, others) = (shape_name(geom.shape), shape_name(opposite.shape));
                 let what = format!("is {own} and may touch {}, {others}", self.say(partner));
                 return Err(self.refuse(g, what));
@@ -292,10 +315,24 @@ impl Finder<'_> {
 
     fn round(&self, geom: &Geom) -> Round {
         let frame = self.frame(geom);
-        let capsule = geom.shape == Shape::Capsule;
-        let [radius, half, _] = geom.size;
-        let half = if capsule { half } else { 0.0 };
-        Round { link: self.link(geom), position: frame.position, axis: frame.z(), radius, half, capsule }
+        let (capsule, [x, y, z]) = (geom.shape == Shape::Capsule, geom.size);
+        let half = if capsule { y } else { 0.0 };
+        let block =
+            solid(geom.shape).then_some(Block { shape: geom.shape, turn: frame.turn, size: geom.size });
+        let radius = match geom.shape {
+            Shape::Cylinder => x.hypot(y),
+            Shape::Box => x.hypot(y).hypot(z),
+            _ => x,
+        };
+        Round {
+            link: self.link(geom),
+            position: frame.position,
+            axis: frame.z(),
+            radius,
+            half,
+            capsule,
+            block,
+        }
     }
 
     fn round_index(&mut self, g: usize) -> usize {
@@ -337,7 +374,16 @@ fn mixed_softness(one: &Geom, other: &Geom) -> Softness {
     }
 }
 
-/// Whether a shape touches planes and nothing else.
+/// Whether a sphere or capsule may meet a box or cylinder.
+fn meets(round: Shape, block: Shape) -> bool {
+    match block {
+        Shape::Cylinder => matches!(round, Shape::Sphere | Shape::Capsule),
+        Shape::Box => round == Shape::Sphere,
+        _ => false,
+    }
+}
+
+/// Whether a shape has flat parts or more than one radius.
 fn solid(shape: Shape) -> bool {
     matches!(shape, Shape::Box | Shape::Cylinder | Shape::Ellipsoid)
 }

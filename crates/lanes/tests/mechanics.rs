@@ -270,3 +270,56 @@ fn press(cone: Cone) {
     }
     assert!(slid[1] > 0.5 && slid[0] < slid[1] / 10.0, "{slid:?}");
 }
+
+/// Something round on something that stands in the world.
+fn on(round: Geom, block: Geom, orientation: [f64; 4], height: f64) {
+    let common = Geom {
+        orientation: STILL,
+        contype: 1,
+        conaffinity: 1,
+        condim: 3,
+        friction: 1.0,
+        solmix: 1.0,
+        ..Geom::default()
+    };
+    let round = Geom { body: 1, shape: round.shape, size: round.size, ..common.clone() };
+    let block = Geom { shape: block.shape, size: block.size, ..common };
+    let (mass, inertia, gravity) = (2.0, [0.02, 0.02, 0.004], 9.81);
+    let model = made(Compiled {
+        options: Options { timestep: 0.001, ..Options::default() },
+        bodies: vec![body(0, mass, inertia)],
+        joints: vec![free(1)],
+        dofs: vec![Dof::default(); 6],
+        geoms: vec![block, round],
+        ..Compiled::default()
+    });
+    let mut batch = Batch::new(&model, 1).unwrap();
+    let mut q = vec![0.01, 0.02, height + 0.05];
+    q.extend(orientation);
+    let mut v = vec![0.0; 6];
+    batch.set_state(0, &q, &v);
+    let energy = |q: &[f64], v: &[f64]| {
+        let moving = v[..3].iter().map(|v| v * v).sum::<f64>();
+        let turning = (0..3).map(|i| inertia[i] * v[3 + i] * v[3 + i]).sum::<f64>();
+        0.5 * (mass * moving + turning) + mass * gravity * q[2]
+    };
+    let start = energy(&q, &v);
+    for _ in 0..4_000 {
+        batch.step(&[], &[true], 1);
+        batch.state(0, &mut q, &mut v);
+        let now = energy(&q, &v);
+        assert!(now < start * (1.0 + 1e-3), "{now} after {start}");
+    }
+    assert!(v.iter().all(|v| v.abs() < 1e-9), "{v:?}");
+    assert!(q[2] < height && q[2] > height - 1e-3, "it sinks in a little: {}", q[2]);
+}
+
+#[test]
+fn what_is_dropped_on_a_block_gains_no_energy_and_comes_to_rest() {
+    let geom = |shape: Shape, size: [f64; 3]| Geom { shape, size, ..Geom::default() };
+    let lying = [0.5_f64.sqrt(), 0.0, 0.5_f64.sqrt(), 0.0];
+    let (cylinder, ball) = (geom(Shape::Cylinder, [0.2, 0.1, 0.0]), geom(Shape::Sphere, [0.05, 0.0, 0.0]));
+    on(ball.clone(), geom(Shape::Box, [0.1, 0.2, 0.15]), STILL, 0.2);
+    on(ball, cylinder.clone(), STILL, 0.15);
+    on(geom(Shape::Capsule, [0.05, 0.1, 0.0]), cylinder, lying, 0.15);
+}

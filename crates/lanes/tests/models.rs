@@ -5,13 +5,13 @@ use mujoco_rs::prelude::MjModel;
 use wr2l_lanes::{Compiled, Contacts, Model};
 
 mod common;
-use common::mujoco::{own, planar};
+use common::mujoco::{blocks, own, planar};
 use common::{MODELS, bytes, folder};
 
 /// `WR2L_WRITE_MODELS=1` writes them anew.
 #[test]
 fn committed_models_are_what_mujoco_compiles() {
-    let robots: Vec<_> = own().into_iter().chain(planar()).collect();
+    let robots: Vec<_> = own().into_iter().chain([blocks()]).chain(planar()).collect();
     assert_eq!(robots.iter().map(|robot| robot.name.as_str()).collect::<Vec<_>>(), MODELS);
     for robot in robots {
         let file = robot.model().compiled().to_bytes().unwrap();
@@ -72,7 +72,18 @@ fn what_the_engine_cannot_move_is_refused_by_element_and_name() {
         (
             body(&format!(r#"{free}<geom name="crate" type="box" size="0.1 0.1 0.1"/>"#)),
             "",
-            "geom `crate`: is a box and may touch geom `ball`, a sphere",
+            "geom `crate`: is a box and may touch geom `arm`, a capsule",
+        ),
+        (
+            body(&format!(r#"{free}<geom name="egg" type="ellipsoid" size="0.1 0.2 0.1"/>"#)),
+            "",
+            "geom `egg`: is an ellipsoid and may touch geom `ball`, a sphere",
+        ),
+        (
+            body(&format!(r#"{free}<geom name="drum" type="cylinder" size="0.1 0.1"/>"#))
+                + r#"<body name="other"><freejoint/><geom name="can" type="cylinder" size="0.1 0.1"/></body>"#,
+            "",
+            "geom `drum`: is a cylinder and may touch geom `can`, a cylinder",
         ),
         (body(&format!(r#"{free}<geom name="ice" size="0.1" adhesion="1"/>"#)), "", "geom `ice`: adhesion"),
         (
@@ -128,6 +139,11 @@ fn what_the_engine_cannot_move_is_refused_by_element_and_name() {
             String::new(),
             r#"<option><flag actuation="disable"/></option>"#,
             "the flag `actuation` is disabled",
+        ),
+        (
+            body(&format!(r#"{free}<geom name="drum" type="cylinder" size="0.1 0.1"/>"#)),
+            r#"<option><flag multiccd="disable"/></option>"#,
+            "a flag `nativeccd` or `multiccd` is disabled",
         ),
         (String::new(), r#"<option><flag override="enable"/></option>"#, "the flag `override` is enabled"),
         (String::new(), r#"<option integrator="implicitfast" density="1"/>"#, "implicitfast in a medium"),

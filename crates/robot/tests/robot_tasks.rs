@@ -271,9 +271,7 @@ fn a_task_of_the_project_needs_no_model_of_ones_own() {
         let task = RobotTask::built_in(name).unwrap().unwrap_or_else(|error| panic!("{error}"));
         assert!(task.variation().space.dim() > 0 && !task.sweep().is_empty(), "{name}");
         let choice = task.choice().unwrap();
-        // The pusher's arm of capsules touches a cylinder.
-        let expected = if name == "pusher" { RobotPhysics::Mujoco } else { RobotPhysics::Lanes };
-        assert_eq!(choice.physics, expected, "{name}: {}", choice.reason);
+        assert_eq!(choice.physics, RobotPhysics::Lanes, "{name}: {}", choice.reason);
     }
     assert!(RobotTask::built_in("horse").is_none());
     std::fs::remove_dir_all(&folder).unwrap();

@@ -28,6 +28,8 @@ const GRAVITY_DISABLED: i32 = 1 << 7;
 const FILTER_PARENT_DISABLED: i32 = 1 << 10;
 const SAFE_REFERENCE_DISABLED: i32 = 1 << 12;
 const EULER_DAMPING_DISABLED: i32 = 1 << 15;
+/// `nativeccd` and `multiccd`: how capsules touch cylinders.
+const CONVEX_DISABLED: i32 = 1 << 17 | 1 << 19;
 
 /// Whether any of these flags of a model is disabled: what it lets act is then left out.
 fn off(model: &MjModel, bits: i32) -> bool {
@@ -82,6 +84,11 @@ impl Compiled {
         compiled.dofs = (0..model.dof_armature().len()).map(|d| dof(model, d)).collect();
         let kept: Vec<usize> = (0..model.geom_type().len()).filter(|g| touches(model, *g)).collect();
         compiled.geoms = kept.iter().map(|g| geom(&source, *g)).collect();
+        let any = |shape: Shape| compiled.geoms.iter().any(|geom| geom.shape == shape);
+        if off(model, CONVEX_DISABLED) && any(Shape::Capsule) && any(Shape::Cylinder) {
+            let what = "a flag `nativeccd` or `multiccd` is disabled, and there are capsules and cylinders";
+            return Err(Refusal::new("option", 0, "", what));
+        }
         let index = |g: i32| kept.iter().position(|kept| *kept == g as usize).unwrap_or(0) as u32;
         if !off(model, CONTACT_DISABLED | CONSTRAINT_DISABLED) {
             compiled.pairs = (0..model.pair_dim().len()).map(|p| pair(&source, p, index)).collect();

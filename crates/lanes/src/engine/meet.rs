@@ -1,4 +1,4 @@
-//! Spheres and capsules that touch each other.
+//! Spheres and capsules that touch each other; `block` has what boxes and cylinders add.
 
 use super::between::Pull;
 use super::detect::{LEAST, Spot, reference, unit};
@@ -16,6 +16,15 @@ struct Pair<'a, F: Lane> {
     meeting: &'a Meeting,
     rounds: [&'a Round; 2],
     points: [Vec3<F>; 2],
+}
+
+/// Where two sides of a meeting touch, in the lanes that do.
+pub(super) struct Found<F: Lane> {
+    pub(super) touching: F::Mask,
+    pub(super) distance: F,
+    /// From the first side to the second.
+    pub(super) normal: Vec3<F>,
+    pub(super) point: Vec3<F>,
 }
 
 impl<F: Lane> Work<F> {
@@ -37,8 +46,12 @@ impl<F: Lane> Work<F> {
             let [a, b] = meeting.sides;
             let apart = sub(&self.round_ends[a][0], &self.round_ends[b][0]);
             let near = dot(&apart, &apart).less(F::splat(meeting.reach * meeting.reach));
-            if near.any() {
-                self.meet(model, system, index, meeting, near);
+            if !near.any() {
+                continue;
+            }
+            match &model.candidates.rounds[b].block {
+                None => self.meet(model, system, index, meeting, near),
+                Some(block) => self.meet_block(model, system, index, block, near),
             }
         }
     }
@@ -146,11 +159,25 @@ impl<F: Lane> Work<F> {
             }
         }
         let point = axpy(F::splat(0.5).mul_add(distance, ra), &normal, &a);
+        self.list(model, system, pair.index, &Found { touching, distance, normal, point });
+    }
+
+    /// Lists a contact of a meeting's sides.
+    #[inline(always)]
+    pub(super) fn list(&mut self, model: &Model, system: &System<F>, index: usize, found: &Found<F>) {
+        let Found { touching, distance, normal, point } = *found;
+        let meeting = &model.candidates.meetings[index];
+        let law = &meeting.law;
         let tangents = tangents(&normal);
-        let mut spot = Spot { depth: distance - margin, touching, normal, tangents, point };
-        let (soft, surface) = (&model.limits.meetings[pair.index], &system.meetings[pair.index]);
-        match [pair.rounds[0].link, pair.rounds[1].link] {
-            [Some(a), Some(b)] => self.touch_each_other(model, system, pair.index, [a, b], &spot),
+        let depth = distance - F::splat(law.margin);
+        let mut spot = Spot { depth, touching, normal, tangents, point };
+        let (soft, surface) = (&model.limits.meetings[index], &system.meetings[index]);
+        let links = meeting.sides.map(
+            #[inline(always)]
+            |side| model.candidates.rounds[side].link,
+        );
+        match links {
+            [Some(a), Some(b)] => self.touch_each_other(model, system, index, [a, b], &spot),
             [Some(link), None] => {
                 spot.normal = neg(&spot.normal);
                 self.touch(model, link, law, soft, surface, &spot);

@@ -4,15 +4,18 @@
 //!
 //! 1. `poses`: where links and joint axes are; `motion`: velocities, inertias, and the wrenches that act without
 //!    constraints; `drive`: forces on the joints.
-//! 2. `detect`, `solids`, `meet`: which limits, dry frictions and contacts act; `softness`, `rows`, `cone`, `cones`: as soft constraints.
+//! 2. `detect`, `solids`, `meet`, `block`, `cylinder`: which limits, dry frictions and contacts act; `softness`, `rows`,
+//!    `cone`, `cones`: as soft constraints.
 //! 3. `solver`: the constrained accelerations, by Newton's method: `eliminate` solves its linear system along the tree,
 //!    `between` adds what two moving links do to each other, `search` shortens a step.
 //! 4. `integrate`: Euler, implicitfast or Runge–Kutta 4; `seen`: the forces, `sense`: the sensors (`touchpad` those that feel
 //!    contacts), for those who ask.
 
 mod between;
+mod block;
 mod cone;
 mod cones;
+mod cylinder;
 mod detect;
 mod drive;
 mod eliminate;

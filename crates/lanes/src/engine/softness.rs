@@ -125,16 +125,16 @@ impl Limits {
 
     pub(crate) fn new(compiled: &Compiled, candidates: &Candidates) -> Self {
         let soft = |softness: &Softness| Soft::new(softness, &compiled.options);
-        // The nearest points, or two of parallel capsules, each of which may be another lane's.
         // The corners of a box, of which each lane takes four.
         let (mut touches, mut between) = (2 * candidates.planes.len() + 8 * candidates.solids.len(), 0);
         let mut cones = 0;
         for meeting in &candidates.meetings {
+            let points = candidates.points(meeting);
             if meeting.sides.iter().all(|side| candidates.rounds[*side].link.is_some()) {
-                between += if meeting.law.frictionless { 3 } else { 12 };
-                cones += if meeting.law.cone.is_some() { 3 } else { 0 };
+                between += if meeting.law.frictionless { points } else { 4 * points };
+                cones += if meeting.law.cone.is_some() { points } else { 0 };
             } else {
-                touches += 3;
+                touches += points;
             }
         }
         Self {

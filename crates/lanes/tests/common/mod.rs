@@ -97,7 +97,7 @@ pub fn error(got: &[f64], expected: &[f64]) -> f64 {
 }
 
 /// The committed models: what MuJoCo made of the files beside them, and of the planar robots' (`tests/models.rs`).
-pub const MODELS: [&str; 12] = [
+pub const MODELS: [&str; 13] = [
     "quadruped",
     "tumblers",
     "eel",
@@ -107,6 +107,7 @@ pub const MODELS: [&str; 12] = [
     "pendants",
     "scrum",
     "servos",
+    "blocks",
     "hopper",
     "walker2d",
     "half_cheetah",
