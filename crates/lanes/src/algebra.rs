@@ -11,6 +11,9 @@ pub(crate) type Mat3<F> = [F; 9];
 pub(crate) type Sym3<F> = [F; 6];
 pub(crate) type Vec6<F> = [F; 6];
 
+/// Lengths below this are 0 to MuJoCo (`mjMINVAL`).
+pub(crate) const LEAST: f64 = 1e-15;
+
 /// The entry (i, j) of a [`Sym3`].
 pub(crate) const SYM: [[usize; 3]; 3] = [[0, 3, 4], [3, 1, 5], [4, 5, 2]];
 
@@ -152,6 +155,18 @@ pub(crate) fn dot6<F: Lane>(a: &Vec6<F>, b: &Vec6<F>) -> F {
     let angular = a[2].mul_add(b[2], a[1].mul_add(b[1], a[0] * b[0]));
     let linear = a[5].mul_add(b[5], a[4].mul_add(b[4], a[3] * b[3]));
     angular + linear
+}
+
+/// A vector of length 1, x if it has no length; and the length.
+#[inline(always)]
+pub(crate) fn unit<F: Lane>(v: &Vec3<F>) -> (Vec3<F>, F) {
+    let length = dot(v, v).sqrt();
+    let none = length.less(F::splat(LEAST));
+    let scaled = scale(F::one() / length.max(F::splat(LEAST)), v);
+    let (one, zero) = (F::one(), F::zero());
+    let unit =
+        [F::select(none, one, scaled[0]), F::select(none, zero, scaled[1]), F::select(none, zero, scaled[2])];
+    (unit, length)
 }
 
 /// The motion of a point: the linear part of a spatial vector there. `lever` leads from the reference point to it.

@@ -16,7 +16,7 @@ use common::{Random, error};
 const HALF: f64 = 0.1;
 const RADIUS: f64 = 0.02;
 /// MuJoCo searches for the nearest points of a capsule and a cylinder until its distance stands still, which the direction then
-/// does not yet: so far off are its accelerations. Unit tests of `engine/cylinder.rs` have it that ours are the nearest points.
+/// does not yet: so far off are its accelerations. `tests/cylinder.rs` has it that ours are the nearest points.
 const NEAR: f64 = 1e-4;
 
 /// A round and a block of free bodies, or the block in the world, in this order.

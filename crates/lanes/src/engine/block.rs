@@ -1,36 +1,14 @@
 //! Spheres and capsules that touch boxes and cylinders.
 
 use super::Work;
-use super::cylinder::Cylinder;
-use super::detect::{LEAST, unit};
+use super::cylinder::{Cylinder, Facing, Nearest};
 use super::meet::Found;
-use crate::algebra::{Mat3, Vec3, add, axpy, lift, lift_turn, product, sub, turned, unturned};
+use crate::algebra::{LEAST, Vec3, add, axpy, lift, lift_turn, product, sub, turned, unit, unturned};
 use crate::compiled::Shape;
 use crate::contacts::Block;
 use crate::lane::{Lane, Mask, inlined};
 use crate::model::Model;
 use crate::system::System;
-
-/// The nearest points of the axis of a sphere or capsule and of a block, in the block's frame.
-#[derive(Clone, Copy)]
-pub(super) struct Nearest<F> {
-    /// That of the axis.
-    pub(super) point: Vec3<F>,
-    /// From it to the block; out of the way, where it is inside.
-    pub(super) normal: Vec3<F>,
-    /// How far it is from the block, negative inside.
-    pub(super) distance: F,
-}
-
-/// A sphere or capsule before a block, in the block's frame.
-pub(super) struct Facing<F> {
-    pub(super) centre: Vec3<F>,
-    /// Half the axis.
-    pub(super) along: Vec3<F>,
-    /// The block's frame in the world.
-    pub(super) turn: Mat3<F>,
-    pub(super) origin: Vec3<F>,
-}
 
 impl<F: Lane> Work<F> {
     /// Lists what a sphere or capsule does to a block, in those of the lanes where they touch.

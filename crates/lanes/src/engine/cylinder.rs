@@ -1,8 +1,6 @@
 //! Spheres and capsules before a cylinder, in its frame: its axis is z.
 
-use super::block::{Facing, Nearest};
-use super::detect::{LEAST, unit};
-use crate::algebra::{Vec3, add, axpy, dot, neg, scale, sub};
+use crate::algebra::{LEAST, Mat3, Vec3, add, axpy, dot, neg, scale, sub, unit};
 use crate::lane::{Lane, Mask, inlined};
 
 /// How many steps a search makes at most; most need three or four.
@@ -13,6 +11,27 @@ const SLOPE: f64 = 0.0888;
 const INSIDE: f64 = 1e-9;
 /// What is this much beyond an end is beyond it.
 const BEYOND: f64 = 1e-12;
+
+/// The nearest points of the axis of a sphere or capsule and of a block, in the block's frame.
+#[derive(Clone, Copy)]
+pub(super) struct Nearest<F> {
+    /// That of the axis.
+    pub(super) point: Vec3<F>,
+    /// From it to the block; out of the way, where it is inside.
+    pub(super) normal: Vec3<F>,
+    /// How far it is from the block, negative inside.
+    pub(super) distance: F,
+}
+
+/// A sphere or capsule before a block, in the block's frame.
+pub(super) struct Facing<F> {
+    pub(super) centre: Vec3<F>,
+    /// Half the axis.
+    pub(super) along: Vec3<F>,
+    /// The block's frame in the world.
+    pub(super) turn: Mat3<F>,
+    pub(super) origin: Vec3<F>,
+}
 
 /// A cylinder.
 #[derive(Clone, Copy)]
@@ -322,130 +341,3 @@ const CORNER: [[f64; 2]; 4] = [
     [0.555_570_233_019_602_2, 0.831_469_612_302_545_2],
     [0.195_090_322_016_128_25, 0.980_785_280_403_230_4],
 ];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::algebra::{lift, lift_turn};
-    use crate::frame::{Point, STRAIGHT, dot};
-    use crate::lane::Portable;
-
-    const RADIUS: f64 = 0.05;
-    const HALF: f64 = 0.06;
-
-    /// In [−1, 1).
-    fn next(state: &mut u64) -> f64 {
-        *state ^= *state >> 12;
-        *state ^= *state << 25;
-        *state ^= *state >> 27;
-        (state.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
-    }
-
-    fn vector(state: &mut u64) -> Point {
-        [0; 3].map(|_| next(state))
-    }
-
-    fn unit(v: Point) -> Point {
-        let length = dot(v, v).sqrt();
-        v.map(|x| x / length)
-    }
-
-    fn plain(v: &Vec3<Portable>) -> Point {
-        v.map(|x| x.get(0))
-    }
-
-    fn nearest(centre: &Point, along: &Point) -> (Point, Point, f64) {
-        let facing = Facing {
-            centre: lift(centre),
-            along: lift(along),
-            turn: lift_turn(&STRAIGHT),
-            origin: [Portable::zero(); 3],
-        };
-        let found = Cylinder { radius: RADIUS, half: HALF }.before_capsule(&facing, true);
-        (plain(&found.point), plain(&found.normal), found.distance.get(0))
-    }
-
-    /// How far a point is from the cylinder; 0 inside.
-    fn away([x, y, z]: Point) -> f64 {
-        (x.hypot(y) - RADIUS).max(0.0).hypot((z.abs() - HALF).max(0.0))
-    }
-
-    fn at(t: f64, centre: &Point, along: &Point) -> Point {
-        std::array::from_fn(|i| centre[i] + t * along[i])
-    }
-
-    /// The least distance of a segment, which is convex along it.
-    fn least(centre: &Point, along: &Point) -> f64 {
-        let (mut low, mut high) = (-1.0, 1.0);
-        for _ in 0..300 {
-            let (a, b) = (low + (high - low) / 3.0, high - (high - low) / 3.0);
-            let nearer = away(at(a, centre, along)) < away(at(b, centre, along));
-            (low, high) = if nearer { (low, b) } else { (a, high) };
-        }
-        away(at(low, centre, along))
-    }
-
-    #[test]
-    fn a_segment_outside_has_its_nearest_points() {
-        let mut state = 7;
-        let mut outside = 0;
-        for k in 0..20_000 {
-            let centre = vector(&mut state).map(|x| 0.15 * x);
-            let mut along = vector(&mut state).map(|x| 0.1 * x);
-            // Along the axis, across it, and short.
-            match k % 5 {
-                0 => along = [1e-6 * along[0], 0.0, along[2]],
-                1 => along[2] *= 1e-7,
-                2 => along = along.map(|x| 1e-6 * x),
-                _ => {}
-            }
-            let expected = least(&centre, &along);
-            if expected < 1e-6 {
-                continue;
-            }
-            outside += 1;
-            let (point, normal, distance) = nearest(&centre, &along);
-            assert!((distance - expected).abs() < 1e-12, "{k}: {distance} instead of {expected}");
-            assert!((dot(normal, normal) - 1.0).abs() < 1e-12);
-            let other: Point = std::array::from_fn(|i| point[i] + distance * normal[i]);
-            assert!(away(other) < 1e-12 && away(at(1e-6, &other, &normal)) < 1e-12, "{k}: {other:?}");
-            // In the middle of the segment the shortest way is across it.
-            let t = dot(std::array::from_fn(|i| point[i] - centre[i]), along) / dot(along, along);
-            let slope = dot(normal, unit(along));
-            assert!(t.abs() > 1.0 - 1e-6 || slope.abs() < 1e-7, "{k}: {t} {slope}");
-        }
-        assert!(outside > 8_000, "{outside}");
-    }
-
-    #[test]
-    fn no_way_out_of_a_segment_inside_is_shorter() {
-        let mut state = 11;
-        let (mut inside, mut over_rims) = (0, 0);
-        for k in 0..8_000 {
-            let centre = vector(&mut state).map(|x| 0.07 * x);
-            let mut along = vector(&mut state).map(|x| 0.1 * x);
-            if k % 4 == 0 {
-                along[2] *= 1e-3;
-            }
-            if least(&centre, &along) > 1e-12 {
-                continue;
-            }
-            inside += 1;
-            let (_, normal, distance) = nearest(&centre, &along);
-            // How far it must go in a direction.
-            let way = |u: Point| {
-                RADIUS * u[0].hypot(u[1]) + HALF * u[2].abs() + dot(along, u).abs() - dot(u, centre)
-            };
-            let out = normal.map(|x| -x);
-            over_rims += usize::from(out[2].abs() > 1e-6 && out[2].abs() < 1.0 - 1e-6);
-            assert!((way(out) + distance).abs() < 1e-9, "{k}: {} instead of {}", -distance, way(out));
-            for n in 0..300 {
-                let spread = [2.0, 0.1, 1e-3][n % 3];
-                let u = vector(&mut state);
-                let u = unit(std::array::from_fn(|i| out[i] + spread * u[i]));
-                assert!(way(u) > -distance - 1e-9, "{k}: {out:?} {} {u:?} {}", -distance, way(u));
-            }
-        }
-        assert!(inside > 2_000 && over_rims > 200, "{inside} {over_rims}");
-    }
-}

@@ -2,16 +2,14 @@
 
 use super::rows::{Limit, Loss, Row};
 use super::{Moving, Setting, Work};
-use crate::algebra::{Vec3, add, at_point, axpy, cross, dot, lift, scale, sub, turned};
+pub(super) use crate::algebra::{LEAST, unit};
+use crate::algebra::{Vec3, add, at_point, axpy, cross, dot, lift, sub, turned};
 use crate::contacts::{Law, OnPlane};
 use crate::lane::{Lane, Mask, inlined};
 use crate::model::Model;
 use crate::system::{Surface, System};
 
 use super::softness::Soft;
-
-/// Lengths below this are 0 to MuJoCo (`mjMINVAL`).
-pub(super) const LEAST: f64 = 1e-15;
 
 /// A point where two shapes touch, in the lanes that do.
 pub(super) struct Spot<F: Lane> {
@@ -216,16 +214,4 @@ pub(super) fn reference<F: Lane>(soft: &Soft, impedance: F, depth: F, speed: F) 
 fn along_plane<F: Lane>(normal: &Vec3<F>, axis: &Vec3<F>, slope: F) -> Vec3<F> {
     let flat = axpy(-slope, normal, axis);
     unit(&flat).0
-}
-
-/// A vector of length 1, x if it has no length; and the length.
-#[inline(always)]
-pub(super) fn unit<F: Lane>(v: &Vec3<F>) -> (Vec3<F>, F) {
-    let length = dot(v, v).sqrt();
-    let none = length.less(F::splat(LEAST));
-    let scaled = scale(F::one() / length.max(F::splat(LEAST)), v);
-    let (one, zero) = (F::one(), F::zero());
-    let unit =
-        [F::select(none, one, scaled[0]), F::select(none, zero, scaled[1]), F::select(none, zero, scaled[2])];
-    (unit, length)
 }
