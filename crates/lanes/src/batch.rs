@@ -299,7 +299,7 @@ impl Batch {
         self.kernel.record(record, record);
     }
 
-    /// Writes torque (N·m) and force (N) from contacts and from outside on every body of a lane, the world first
+    /// Writes torque (N·m) and force (N) from contacts, `connect` and outside on every body of a lane, the world first
     /// (`[bodies + 1, 6]`, row-major; MuJoCo's `cfrc_ext` after `mj_rnePostConstraint`): in the frame of the world, about the
     /// centre of mass of the body's tree. The world's are 0. All are 0 until a step with [`Batch::record_forces`].
     ///
@@ -335,8 +335,8 @@ impl Batch {
         self.recorded(lane, Recorded::Dofs, self.model.tree.nv, out);
     }
 
-    /// Writes what contacts, limits and dry friction add to every degree of freedom (`[nv]`, MuJoCo's `qfrc_constraint`). All
-    /// are 0 until a step with [`Batch::record_all_forces`]; otherwise as [`Batch::body_forces`].
+    /// Writes what contacts, limits, dry friction and equality constraints add to every degree of freedom (`[nv]`, MuJoCo's
+    /// `qfrc_constraint`). All are 0 until a step with [`Batch::record_all_forces`]; otherwise as [`Batch::body_forces`].
     ///
     /// # Panics
     /// If the lane does not exist or the slice has another length.

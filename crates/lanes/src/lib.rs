@@ -16,14 +16,16 @@
 //! motors, position and velocity servos and others of fixed gain and affine bias, with ranges, on hinges, slides and fixed
 //! tendons, at once or through integrators and filters; spheres and capsules against planes of the world and each other, and
 //! boxes, cylinders and ellipsoids against planes; every `condim`, in pyramids and elliptic cones; `<pair>`, `<exclude>`,
-//! priority, margins and `impratio`; the inertia box of a medium; Euler, Runge–Kutta 4 and implicitfast; forces from outside.
+//! priority, margins and `impratio`; joints that follow others and points of bodies that stay together (`joint` and `connect`
+//! of `<equality>`); the inertia box of a medium; Euler, Runge–Kutta 4 and implicitfast; forces from outside.
 //!
 //! # How
 //!
 //! A soft contact with the world is a stiffness at a point of a body. Added to the body's inertia, it leaves Newton's linear
 //! system as sparse as the tree of bodies, which the articulated-body recursion then solves: neither the mass matrix nor a
 //! Jacobian is ever formed. Joint limits, dry friction and armature are diagonals of joints; contacts between two moving
-//! bodies, cones among them, are added afterwards (`engine/between.rs`). The head of `engine/mod.rs` has the way of an evaluation.
+//! bodies, cones among them, and what ties two joints or bodies together are added afterwards (`engine/between.rs`). The head
+//! of `engine/mod.rs` has the way of an evaluation.
 //!
 //! Everything is written once over a lane type (`lane`: AVX-512, AVX2 or plain f64, chosen at run time), and gives the same
 //! bits in every width and beside any neighbours.
@@ -43,6 +45,7 @@ mod constants;
 mod contacts;
 mod derived;
 mod engine;
+mod equality;
 mod frame;
 mod inertia;
 mod instructions;
@@ -58,8 +61,8 @@ mod tree;
 
 pub use batch::Batch;
 pub use compiled::{
-    Activation, Actuator, Arm, Body, CheckError, Compiled, Cone, Dof, Dynamics, FileError, Geom, Integrator,
-    Joint, JointKind, Options, Pair, Shape, Softness,
+    Activation, Actuator, Arm, Body, CheckError, Compiled, Cone, Dof, Dynamics, Equality, FileError, Geom,
+    Integrator, Joint, JointKind, Options, Pair, Shape, Softness, Tie,
 };
 pub use constants::Derived;
 pub use contacts::Contacts;

@@ -5,6 +5,7 @@ use thiserror::Error;
 use crate::compiled::{Actuator, CheckError, Compiled, FileError, Integrator};
 use crate::contacts::{Candidates, Contacts};
 use crate::engine::softness::Limits;
+use crate::equality::Ties;
 use crate::refusal::Refusal;
 use crate::tree::Tree;
 
@@ -47,7 +48,9 @@ pub struct Model {
     pub(crate) tree: Tree,
     pub(crate) candidates: Candidates,
     pub(crate) limits: Limits,
-    /// Of every link, whether it may touch something that does not move.
+    /// What equality constraints tie together.
+    pub(crate) ties: Ties,
+    /// Of every link, whether it may touch something that does not move, or is tied to it.
     pub(crate) touchable: Vec<bool>,
     /// Whether it has contacts with cones of friction.
     pub(crate) coned: bool,
@@ -65,15 +68,20 @@ impl Model {
     /// that this engine cannot move.
     pub fn new(compiled: Compiled, contacts: Contacts) -> Result<Self, ModelError> {
         compiled.check()?;
-        let tree = Tree::new(&compiled);
+        let mut tree = Tree::new(&compiled);
         refuse(&compiled, &tree)?;
         let candidates = Candidates::find(&compiled, &tree, contacts)?;
         let limits = Limits::new(&compiled, &candidates);
         let lossy = compiled.dofs.iter().any(|dof| dof.friction_loss > 0.0);
-        let touchable = (0..tree.links.len()).map(|link| candidates.holds(link)).collect();
+        let ties = Ties::new(&compiled, &tree);
+        let touchable = (0..tree.links.len()).map(|link| candidates.holds(link) || ties.pins(link)).collect();
+        for pin in &ties.pins {
+            // Its inertia is never alone, so that the short way does not suit it.
+            tree.links[pin.link].hinge = None;
+        }
         let coned = candidates.coned();
         let drives = drives(&compiled, &tree);
-        Ok(Self { compiled, contacts, tree, candidates, limits, touchable, coned, lossy, drives })
+        Ok(Self { compiled, contacts, tree, candidates, limits, ties, touchable, coned, lossy, drives })
     }
 
     /// [`Model::new`] of what [`Compiled::to_bytes`] wrote.

@@ -4,6 +4,7 @@ use crate::algebra::{Mat3, Vec3, lift_turn, product};
 use crate::compiled::{Compiled, Cone, Integrator, Options};
 use crate::constants::Derived;
 use crate::contacts::{Friction, Law};
+use crate::equality::weakness;
 use crate::frame::{Point, compose, turn_of};
 use crate::inertia::Rigid;
 use crate::lane::{Lane, Mask, Portable};
@@ -70,6 +71,8 @@ pub(crate) struct System<F: Lane> {
     pub(crate) planes: Vec<Surface<F>>,
     pub(crate) solids: Vec<Surface<F>>,
     pub(crate) meetings: Vec<Surface<F>>,
+    /// Of every equality constraint, what its rows' weight D is 1 over at an impedance of a half.
+    pub(crate) ties: Vec<F>,
     pub(crate) gain: Vec<F>,
     pub(crate) bias: Vec<[F; 3]>,
     pub(crate) gear: Vec<F>,
@@ -103,6 +106,7 @@ impl<F: Lane> System<F> {
             planes: vec![surface; model.candidates.planes.len()],
             solids: vec![surface; model.candidates.solids.len()],
             meetings: vec![surface; model.candidates.meetings.len()],
+            ties: vec![z; compiled.equalities.len()],
             gain: vec![z; compiled.actuators.len()],
             bias: vec![[z; 3]; compiled.actuators.len()],
             gear: vec![z; compiled.actuators.len()],
@@ -153,6 +157,10 @@ impl<F: Lane> System<F> {
             }
             for (to, meeting) in self.meetings.iter_mut().zip(&model.candidates.meetings) {
                 set_surface(to, model, lane, &meeting.law, parameters, derived);
+            }
+            let (bodies, dofs) = (&derived.body_inverse_weight, &derived.dof_inverse_weight);
+            for (to, equality) in self.ties.iter_mut().zip(&model.compiled.equalities) {
+                to.set(lane, weakness(&equality.tie, &model.tree, bodies, dofs));
             }
         }
         self.lossy = self.friction_loss.iter().any(|loss| F::zero().less(*loss).any());

@@ -11,7 +11,7 @@ pub(crate) struct Link {
     pub(crate) parent: Option<usize>,
     /// Its parent, or the number of links, which stands for the world.
     pub(crate) above: usize,
-    /// Its degree of freedom, if it has a parent, and one joint, which is a hinge.
+    /// Its degree of freedom, if it has a parent, and one joint, which is a hinge, and nothing ties it to the world.
     pub(crate) hinge: Option<usize>,
     /// The link of its tree that has no parent.
     pub(crate) root: usize,

@@ -101,10 +101,12 @@ fn what_the_engine_cannot_move_is_refused_by_element_and_name() {
             "",
             "damping that is not linear",
         ),
+        (String::new(), r#"<equality><weld name="glue" body1="base"/></equality>"#, "equality `glue`: welds"),
         (
             String::new(),
-            r#"<equality><weld name="glue" body1="base"/></equality>"#,
-            "equality `glue`: equality constraints",
+            r#"<tendon><fixed name="cord"><joint joint="elbow" coef="1"/></fixed></tendon>
+               <equality><tendon name="yoke" tendon1="cord"/></equality>"#,
+            "equality `yoke`: ties of tendons",
         ),
         (
             String::new(),
@@ -166,6 +168,17 @@ fn a_tendon_without_effect_and_shapes_that_touch_nothing_are_no_hindrance() {
         body(r#"<freejoint/><geom size="0.1"/><geom type="box" size="1 1 1" contype="0" conaffinity="0"/>"#);
     let after = r#"<tendon><fixed name="label"><joint joint="elbow" coef="1"/></fixed></tendon>"#;
     assert_eq!(refusal(&world, after), "accepted");
+}
+
+#[test]
+fn what_is_tied_and_does_not_act_is_no_hindrance() {
+    let weld = r#"<equality><weld name="glue" body1="base" active="false"/></equality>"#;
+    assert_eq!(refusal("", weld), "accepted");
+    let weld = r#"<equality><weld name="glue" body1="base"/></equality>"#;
+    for flag in ["equality", "constraint"] {
+        let off = format!(r#"<option><flag {flag}="disable"/></option>"#);
+        assert_eq!(refusal("", &format!("{weld}{off}")), "accepted", "{flag}");
+    }
 }
 
 #[test]

@@ -268,7 +268,9 @@ fn options_mean_what_they_mean_to_mujoco() {
         let flags: String = names.iter().map(|name| format!(r#" {name}="disable""#)).collect();
         format!("<option><flag{flags}/></option><default>")
     };
-    let variants: [(&str, &[(&str, &str)]); 20] = [
+    let euler = "integrator=\"Euler\"";
+    let elliptic = "integrator=\"RK4\" cone=\"elliptic\" impratio=\"4\"";
+    let variants: [(&str, &[(&str, &str)]); 26] = [
         ("quadruped", &[("<default>", &disabled(&["constraint"]))]),
         ("quadruped", &[("<default>", &disabled(&["contact", "frictionloss"]))]),
         ("quadruped", &[("<default>", &disabled(&["limit", "clampctrl"]))]),
@@ -298,6 +300,12 @@ fn options_mean_what_they_mean_to_mujoco() {
         ("tumblers", &[("Euler", "RK4"), ("-9.5\"/>", "-9.5\"><flag gravity=\"disable\"/></option>")]),
         ("tumblers", &[("0.002", "0.01"), ("<default>", &format!("{flags}<default>"))]),
         ("eel", &[("RK4", "Euler"), ("density=\"900\"", "density=\"0\"")]),
+        ("gripper", &[(euler, elliptic)]),
+        ("gripper", &[("Euler", "implicitfast"), ("<freejoint name=\"ball\"/>", "<joint type=\"slide\"/>")]),
+        ("gripper", &[("<default>", &disabled(&["equality"])), ("<default>", &disabled(&["contact"]))]),
+        ("linkage", &[(euler, elliptic)]),
+        ("linkage", &[("Euler", "RK4"), ("0.002", "0.01"), ("<default>", &format!("{flags}<default>"))]),
+        ("linkage", &[("<default>", &disabled(&["constraint"]))]),
     ];
     for (index, (name, changes)) in variants.into_iter().enumerate() {
         let mut xml = read(name);

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::{Compiled, Dynamics, JointKind, Softness};
+use super::{Compiled, Dynamics, JointKind, Softness, Tie};
 
 /// Elements of one kind that a model may have: far beyond any robot, and few enough to compare each with each.
 const MOST: usize = 10_000;
@@ -92,7 +92,31 @@ impl Compiled {
             at.range(actuator.control_range)?;
             at.range(actuator.force_range)?;
         }
-        self.check_activations()
+        self.check_activations()?;
+        self.check_equalities()
+    }
+
+    fn check_equalities(&self) -> Result<(), CheckError> {
+        for (e, equality) in self.equalities.iter().enumerate() {
+            let at = At("equality", e, &equality.name);
+            at.softness(&equality.softness)?;
+            match &equality.tie {
+                Tie::Joint { joint, leader, polynomial } => {
+                    for j in std::iter::once(joint).chain(leader) {
+                        let joint = self.joints.get(*j as usize);
+                        let turns = joint.is_some_and(|joint| joint.kind.is_scalar());
+                        at.demand(turns, "a joint of it does not exist or is neither hinge nor slide")?;
+                    }
+                    at.finite(polynomial)?;
+                }
+                Tie::Connect { bodies, anchors } => {
+                    let exist = bodies.iter().all(|b| *b as usize <= self.bodies.len());
+                    at.demand(exist, "a body of it does not exist")?;
+                    at.finite(anchors.as_flattened())?;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn check_activations(&self) -> Result<(), CheckError> {
@@ -127,6 +151,7 @@ impl Compiled {
             self.pairs.len(),
             self.excludes.len(),
             self.actuators.len(),
+            self.equalities.len(),
         ];
         at.demand(counts.iter().all(|count| *count <= MOST), "more than 10,000 elements of a kind")
     }

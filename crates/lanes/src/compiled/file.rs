@@ -9,15 +9,17 @@ use thiserror::Error;
 
 use super::check::CheckError;
 use super::{
-    Activation, Actuator, Arm, Body, Compiled, Cone, Dof, Dynamics, Geom, Integrator, Joint, JointKind,
-    Options, Pair, Shape, Softness,
+    Activation, Actuator, Arm, Body, Compiled, Cone, Dof, Dynamics, Equality, Geom, Integrator, Joint,
+    JointKind, Options, Pair, Shape, Softness, Tie,
 };
 
 const NAME: [u8; 8] = *b"wr2lbody";
 /// 2: elliptic cones, friction against spinning and rolling, boxes, cylinders, ellipsoids, fixed tendons. 3: activations at
-/// the end.
-const VERSION: u64 = 3;
-/// What a model without activations is written as, so that its bytes and its hash stay.
+/// the end. 4: equality constraints after them.
+const VERSION: u64 = 4;
+/// What a model without equality constraints is written as, and one without activations as well, so that their bytes and
+/// their hashes stay.
+const WITHOUT_EQUALITIES: u64 = 3;
 const WITHOUT_ACTIVATIONS: u64 = 2;
 const HEAD: usize = 32;
 /// The longest name that is read.
@@ -30,7 +32,7 @@ pub enum FileError {
     #[error("this is no compiled model of wr2l")]
     Foreign,
     /// It is of another version.
-    #[error("the compiled model is of version {found}; this program reads 2 and {VERSION}")]
+    #[error("the compiled model is of version {found}; this program reads 2 to {VERSION}")]
     Version {
         /// The version of the file.
         found: u64,
@@ -201,6 +203,34 @@ impl Record for Shape {
     }
 }
 
+impl Record for Tie {
+    const LEAST: usize = 4 + 4 + 1;
+    fn transfer(&mut self, stream: &mut impl Stream) -> Result<(), FileError> {
+        let mut number: u32 = match self {
+            Self::Connect { .. } => 0,
+            Self::Joint { .. } => 2,
+        };
+        number.transfer(stream)?;
+        match (number, &*self) {
+            (0, Self::Joint { .. }) => *self = Self::Connect { bodies: [0; 2], anchors: [[0.0; 3]; 2] },
+            (2, Self::Connect { .. }) => *self = Self::default(),
+            (0 | 2, _) => {}
+            _ => return Err(FileError::Damaged("a choice that does not exist")),
+        }
+        match self {
+            Self::Joint { joint, leader, polynomial } => {
+                joint.transfer(stream)?;
+                leader.transfer(stream)?;
+                polynomial.transfer(stream)
+            }
+            Self::Connect { bodies, anchors } => {
+                bodies.transfer(stream)?;
+                anchors.transfer(stream)
+            }
+        }
+    }
+}
+
 macro_rules! structure {
     ($type:ident: $($field:ident: $of:ty),*) => {
         impl Record for $type {
@@ -232,12 +262,24 @@ structure!(Pair: name: String, geoms: [u32; 2], condim: u32, friction: [f64; 2],
 structure!(Arm: joint: u32, coefficient: f64);
 structure!(Actuator: name: String, joint: u32, arms: Vec<Arm>, gear: f64, gain: f64, bias: [f64; 3],
     control_range: Option<[f64; 2]>, force_range: Option<[f64; 2]>);
+structure!(Equality: name: String, tie: Tie, softness: Softness);
 structure!(Activation: actuator: u32, dynamics: Dynamics, time: f64, range: Option<[f64; 2]>, early: bool);
 
 impl Compiled {
     /// All of it, in the order of the file of a version.
     fn transfer(&mut self, stream: &mut impl Stream, version: u64) -> Result<(), FileError> {
-        let Self { options, bodies, joints, dofs, geoms, pairs, excludes, actuators, activations } = self;
+        let Self {
+            options,
+            bodies,
+            joints,
+            dofs,
+            geoms,
+            pairs,
+            excludes,
+            actuators,
+            activations,
+            equalities,
+        } = self;
         options.transfer(stream)?;
         bodies.transfer(stream)?;
         joints.transfer(stream)?;
@@ -246,7 +288,10 @@ impl Compiled {
         pairs.transfer(stream)?;
         excludes.transfer(stream)?;
         actuators.transfer(stream)?;
-        if version > WITHOUT_ACTIVATIONS { activations.transfer(stream) } else { Ok(()) }
+        if version > WITHOUT_ACTIVATIONS {
+            activations.transfer(stream)?;
+        }
+        if version > WITHOUT_EQUALITIES { equalities.transfer(stream) } else { Ok(()) }
     }
 
     /// The model as a file: what [`Compiled::from_bytes`] reads. The same model gives the same bytes.
@@ -255,7 +300,11 @@ impl Compiled {
     /// [`FileError::Damaged`] if a name is longer than a file can hold.
     pub fn to_bytes(&self) -> Result<Vec<u8>, FileError> {
         let mut writer = Writer(Vec::new());
-        let version = if self.activations.is_empty() { WITHOUT_ACTIVATIONS } else { VERSION };
+        let version = match (self.equalities.is_empty(), self.activations.is_empty()) {
+            (true, true) => WITHOUT_ACTIVATIONS,
+            (true, false) => WITHOUT_EQUALITIES,
+            (false, _) => VERSION,
+        };
         self.clone().transfer(&mut writer, version)?;
         let body = writer.0;
         let mut file = NAME.to_vec();
@@ -277,7 +326,7 @@ impl Compiled {
             return Err(FileError::Foreign);
         }
         let version = number(8);
-        if ![WITHOUT_ACTIVATIONS, VERSION].contains(&version) {
+        if !(WITHOUT_ACTIVATIONS..=VERSION).contains(&version) {
             return Err(FileError::Version { found: version });
         }
         if number(16) != body.len() as u64 {

@@ -35,6 +35,8 @@ pub struct Compiled {
     pub actuators: Vec<Actuator>,
     /// The activations of those actuators that have one, in their order.
     pub activations: Vec<Activation>,
+    /// What is tied together (`<equality>`); ties that do not act are left out.
+    pub equalities: Vec<Equality>,
 }
 
 /// What holds for a model as a whole (`mjOption`).
@@ -387,6 +389,45 @@ pub struct Activation {
     pub range: Option<[f64; 2]>,
     /// Whether the force is already that of the end of the time step (`actuator_actearly`).
     pub early: bool,
+}
+
+/// What an equality constraint ties together (`eq_type`).
+#[derive(Clone, Debug, PartialEq)]
+pub enum Tie {
+    /// A hinge or slide follows another one: its coordinate less its reference is a polynomial of the other's, or a constant.
+    Joint {
+        /// The joint that follows, an index of [`Compiled::joints`] (`eq_obj1id`).
+        joint: u32,
+        /// The one that it follows, if any (`eq_obj2id`).
+        leader: Option<u32>,
+        /// The polynomial's coefficients, the constant first (`eq_data`).
+        polynomial: [f64; 5],
+    },
+    /// A point of a body stays where a point of another is.
+    Connect {
+        /// The bodies, counted as in [`Body::parent`]; the second may be the world (`eq_obj1id`, `eq_obj2id`, or those of the
+        /// two sites).
+        bodies: [u32; 2],
+        /// The points in their frames (m, `eq_data`, or `site_pos`).
+        anchors: [[f64; 3]; 2],
+    },
+}
+
+impl Default for Tie {
+    fn default() -> Self {
+        Self::Joint { joint: 0, leader: None, polynomial: [0.0; 5] }
+    }
+}
+
+/// A soft constraint that always acts, both ways.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Equality {
+    /// Its name; empty if it has none.
+    pub name: String,
+    /// What it ties together.
+    pub tie: Tie,
+    /// How soft it is (`eq_solref`, `eq_solimp`).
+    pub softness: Softness,
 }
 
 impl Compiled {

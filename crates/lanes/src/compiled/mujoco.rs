@@ -3,8 +3,8 @@
 use mujoco_rs::prelude::*;
 
 use super::{
-    Activation, Actuator, Arm, Body, Compiled, Cone, Dof, Dynamics, Geom, Integrator, Joint, JointKind,
-    Options, Pair, Shape, Softness,
+    Activation, Actuator, Arm, Body, Compiled, Cone, Dof, Dynamics, Equality, Geom, Integrator, Joint,
+    JointKind, Options, Pair, Shape, Softness, Tie,
 };
 use crate::refusal::Refusal;
 
@@ -18,6 +18,7 @@ const ENABLED: [(i32, &str); 5] = [
     (1 << 6, "ipc"),
 ];
 const CONSTRAINT_DISABLED: i32 = 1 << 0;
+const EQUALITY_DISABLED: i32 = 1 << 1;
 const FRICTION_LOSS_DISABLED: i32 = 1 << 2;
 const LIMIT_DISABLED: i32 = 1 << 3;
 const CONTACT_DISABLED: i32 = 1 << 4;
@@ -72,8 +73,7 @@ impl Compiled {
     /// What a model compiled by MuJoCo 3.17.0 says about motion.
     ///
     /// # Errors
-    /// [`Refusal`] names what the model has that this engine knows nothing of: equality constraints, springs of ball joints,
-    /// activation dynamics, …
+    /// [`Refusal`] names what the model has that this engine knows nothing of: welds, springs of ball joints, muscles, …
     pub fn from_mujoco(model: &MjModel) -> Result<Self, Refusal> {
         let source = Source(model);
         let options = options(model)?;
@@ -100,6 +100,11 @@ impl Compiled {
         }
         compiled.actuators =
             (0..model.actuator_trntype().len()).map(|a| actuator(&source, a)).collect::<Result<_, _>>()?;
+        for e in 0..model.neq() as usize {
+            if model.eq_active0()[e] && !off(model, EQUALITY_DISABLED | CONSTRAINT_DISABLED) {
+                compiled.equalities.push(equality(&source, e)?);
+            }
+        }
         Ok(compiled)
     }
 }
@@ -150,13 +155,6 @@ fn refuse(source: &Source<'_>) -> Result<(), Refusal> {
     let model = source.0;
     let named = |kind: MjtObjBase| move |i: usize| source.name(kind, i).to_owned();
     let body = named(MjtObjBase::mjOBJ_BODY);
-    none(
-        "equality",
-        model.neq() as usize,
-        named(MjtObjBase::mjOBJ_EQUALITY),
-        "equality constraints",
-        |_| true,
-    )?;
     let tendons = model.ntendon() as usize;
     none("tendon", tendons, named(MjtObjBase::mjOBJ_TENDON), "tendons that act", |t| acts(model, t))?;
     none("flex", model.nflex() as usize, named(MjtObjBase::mjOBJ_FLEX), "flexible bodies", |_| true)?;
@@ -321,6 +319,39 @@ fn pair(source: &Source<'_>, p: usize, index: impl Fn(i32) -> u32) -> Pair {
         softness: softness(&model.pair_solref()[p], &model.pair_solimp()[p]),
         margin: model.pair_margin()[p],
     }
+}
+
+fn equality(source: &Source<'_>, e: usize) -> Result<Equality, Refusal> {
+    let model = source.0;
+    let name = source.name(MjtObjBase::mjOBJ_EQUALITY, e);
+    let refused = |what: &str| Err(Refusal::new("equality", e, name, what));
+    let (one, other, data) = (model.eq_obj1id()[e], model.eq_obj2id()[e], &model.eq_data()[e]);
+    let tie = match model.eq_type()[e] {
+        MjtEq::mjEQ_JOINT => Tie::Joint {
+            joint: one as u32,
+            leader: u32::try_from(other).ok(),
+            polynomial: std::array::from_fn(|i| data[i]),
+        },
+        MjtEq::mjEQ_CONNECT if model.eq_objtype()[e] == MjtObjBase::mjOBJ_SITE => {
+            let sites = [one as usize, other as usize];
+            Tie::Connect {
+                bodies: sites.map(|site| model.site_bodyid()[site] as u32),
+                anchors: sites.map(|site| model.site_pos()[site]),
+            }
+        }
+        MjtEq::mjEQ_CONNECT => Tie::Connect {
+            bodies: [one as u32, other as u32],
+            anchors: [0, 3].map(|from| std::array::from_fn(|i| data[from + i])),
+        },
+        MjtEq::mjEQ_WELD => return refused("welds"),
+        MjtEq::mjEQ_TENDON => return refused("ties of tendons"),
+        _ => return refused("ties of flexible bodies"),
+    };
+    Ok(Equality {
+        name: name.to_owned(),
+        tie,
+        softness: softness(&model.eq_solref()[e], &model.eq_solimp()[e]),
+    })
 }
 
 /// The joints of a fixed tendon; none of one that goes through space.

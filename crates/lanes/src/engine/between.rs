@@ -2,13 +2,15 @@
 //!
 //! A contact of this kind joins two branches, which the elimination along the tree cannot. It is added afterwards, as in
 //! Woodbury's formula: with x₀ and H₀ the solution and the system without these contacts, the pressures λ of rows solve
-//! (D⁻¹ + J H₀⁻¹Jᵀ) λ = a_ref − J x₀, and x = x₀ + H₀⁻¹Jᵀ λ. A column of H₀⁻¹Jᵀ is a pass along the tree.
+//! (D⁻¹ + J H₀⁻¹Jᵀ) λ = a_ref − J x₀, and x = x₀ + H₀⁻¹Jᵀ λ. A column of H₀⁻¹Jᵀ is a pass along the tree. Equality constraints
+//! between two joints or links are such rows too, which always push.
 //!
 //! A cone has a stiffness H = L Lᵀ among its directions, and no D. Lᵀ J are as many rows of weight 1, so that these solve
 //! (1 + Lᵀ J H₀⁻¹Jᵀ L) y = Lᵀ (a_ref − J x₀), and λ = L y.
 
 use super::Work;
 use super::cone::at;
+use super::ties::Cord;
 use crate::algebra::{Vec3, Vec6, add6, angular, at_point, dot, scale, spatial, sub, wrench_of};
 use crate::lane::{Lane, Mask};
 use crate::model::Model;
@@ -30,6 +32,14 @@ pub(super) struct Grip<F> {
     /// Which of the cone's directions.
     pub(super) axis: usize,
     pub(super) pull: Pull<F>,
+}
+
+/// A row, a direction of a cone or a tie, by its index among its kind.
+#[derive(Clone, Copy)]
+enum Kind {
+    Row(usize),
+    Grip(usize),
+    Tie(usize),
 }
 
 impl<F: Lane> Pull<F> {
@@ -55,26 +65,41 @@ impl<F: Lane> Pull<F> {
 }
 
 impl<F: Lane> Work<F> {
-    /// Rows, and after them directions of cones.
+    /// Rows, after them directions of cones, and then ties.
     #[inline(always)]
     fn pulls(&self) -> usize {
-        self.between.len() + self.grips.len()
+        self.between.len() + self.grips.len() + self.tied.len()
     }
 
     #[inline(always)]
-    fn pull(&self, k: usize) -> &Pull<F> {
-        match self.between.get(k) {
-            Some(between) => &between.pull,
-            None => &self.grips[k - self.between.len()].pull,
+    fn kind(&self, k: usize) -> Kind {
+        let (rows, grips) = (self.between.len(), self.grips.len());
+        if k < rows {
+            Kind::Row(k)
+        } else if k < rows + grips {
+            Kind::Grip(k - rows)
+        } else {
+            Kind::Tie(k - rows - grips)
+        }
+    }
+
+    /// Acceleration along `k`, by those of joints and links.
+    #[inline(always)]
+    fn along(&self, k: usize, joints: &[F], links: &[Vec6<F>]) -> F {
+        match self.kind(k) {
+            Kind::Row(k) => self.between[k].pull.along(links),
+            Kind::Grip(k) => self.grips[k].pull.along(links),
+            Kind::Tie(k) => self.tied[k].cord.along(joints, links),
         }
     }
 
     /// Where a row or the cone of a direction was taken to push.
     #[inline(always)]
     fn pushing(&self, k: usize) -> F::Mask {
-        match self.between.get(k) {
-            Some(between) => self.rows[between.row].active,
-            None => self.cones[self.grips[k - self.between.len()].cone].presses(),
+        match self.kind(k) {
+            Kind::Row(k) => self.rows[self.between[k].row].active,
+            Kind::Grip(k) => self.cones[self.grips[k].cone].presses(),
+            Kind::Tie(_) => !F::Mask::none(),
         }
     }
 
@@ -134,17 +159,32 @@ impl<F: Lane> Work<F> {
     #[inline(always)]
     fn find_column(&mut self, model: &Model, k: usize) {
         self.unload();
-        let pull = *self.pull(k);
-        for side in 0..2 {
-            let link = pull.links[side];
-            self.load[link] = add6(&self.load[link], &pull.wrench(side, F::one()));
-            self.loaded[link] = true;
+        let pull = match self.kind(k) {
+            Kind::Row(k) => Some(self.between[k].pull),
+            Kind::Grip(k) => Some(self.grips[k].pull),
+            Kind::Tie(k) => match self.tied[k].cord {
+                Cord::Links(pull, _) => Some(pull),
+                Cord::Joints { dofs: [a, b], ratio } => {
+                    self.load_force[a] = self.load_force[a] + F::one();
+                    self.load_force[b] = self.load_force[b] - ratio;
+                    self.loaded[model.tree.dof_links[a]] = true;
+                    self.loaded[model.tree.dof_links[b]] = true;
+                    None
+                }
+            },
+        };
+        if let Some(pull) = pull {
+            for side in 0..2 {
+                let link = pull.links[side];
+                self.load[link] = add6(&self.load[link], &pull.wrench(side, F::one()));
+                self.loaded[link] = true;
+            }
         }
         self.respond(model);
         let (n, nv) = (self.pulls(), self.qacc.len());
         self.columns[k * nv..][..nv].copy_from_slice(&self.response);
         for l in 0..n {
-            self.coupling[k * n + l] = self.pull(l).along(&self.follow);
+            self.coupling[k * n + l] = self.along(l, &self.response, &self.follow);
         }
         self.column_known[k] = true;
     }
@@ -152,17 +192,18 @@ impl<F: Lane> Work<F> {
     /// Solves for the pressures of what pushes, by L D Lᵀ. In a lane where something does not push its pressure is 0.
     #[inline(always)]
     fn find_pressures(&mut self) {
-        let (n, rows) = (self.pulls(), self.between.len());
+        let n = self.pulls();
         for k in 0..n {
             let pushing = self.pushing(k);
-            let wanted = match self.between.get(k) {
-                Some(between) => self.rows[between.row].reference,
-                None => {
-                    let grip = &self.grips[k - rows];
+            let wanted = match self.kind(k) {
+                Kind::Row(k) => self.rows[self.between[k].row].reference,
+                Kind::Grip(k) => {
+                    let grip = &self.grips[k];
                     self.cones[grip.cone].reference[grip.axis]
                 }
+                Kind::Tie(k) => self.tied[k].reference,
             };
-            self.pressure[k] = (wanted - self.pull(k).along(&self.acceleration)).only(pushing);
+            self.pressure[k] = (wanted - self.along(k, &self.qacc, &self.acceleration)).only(pushing);
             for l in 0..=k {
                 let both = pushing & self.pushing(l);
                 let entry = if both.any() { self.coupling[l * n + k].only(both) } else { F::zero() };
@@ -171,13 +212,15 @@ impl<F: Lane> Work<F> {
         }
         self.combine_directions();
         for k in 0..n {
+            let kind = self.kind(k);
             let entry = &mut self.dense[k * n + k];
-            *entry = match self.between.get(k) {
-                Some(between) => {
-                    let row = &self.rows[between.row];
+            *entry = match kind {
+                Kind::Row(k) => {
+                    let row = &self.rows[self.between[k].row];
                     F::select(row.active, *entry + F::one() / row.weight, F::one())
                 }
-                None => *entry + F::one(),
+                Kind::Grip(_) => *entry + F::one(),
+                Kind::Tie(k) => *entry + F::one() / self.tied[k].weight,
             };
         }
         for c in 0..n {
@@ -210,6 +253,7 @@ impl<F: Lane> Work<F> {
     fn combine_directions(&mut self) {
         let (n, rows) = (self.pulls(), self.between.len());
         let Self { grips, cones, roots, dense, pressure, .. } = self;
+        let end = rows + grips.len();
         roots.clear();
         if grips.is_empty() {
             return;
@@ -221,7 +265,7 @@ impl<F: Lane> Work<F> {
             }
         }
         let mut first = rows;
-        while first < n {
+        while first < end {
             let cone = &cones[grips[first - rows].cone];
             let root = cone.root();
             for v in 0..cone.dim {

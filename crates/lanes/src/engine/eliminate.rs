@@ -6,6 +6,7 @@
 
 use super::cones::press_cones;
 use super::rows::block;
+use super::ties::press_pins;
 use super::{Freedom, NOTHING, Work};
 use crate::algebra::{Mat3, Vec6, add6, angular, axpy6, dot6, linear, spatial, turned, unturned, wrench_of};
 use crate::inertia::{Factor6, Stiff};
@@ -28,8 +29,8 @@ impl<F: Lane> Freedom<F> {
 }
 
 impl<F: Lane> Work<F> {
-    /// Solves for the accelerations with the active rows of touches, limits and dry friction. `extra` comes on top of the
-    /// diagonal of the mass matrix. Only what is stale is eliminated anew.
+    /// Solves for the accelerations with the active rows of touches, limits and dry friction, and with ties to the world.
+    /// `extra` comes on top of the diagonal of the mass matrix. Only what is stale is eliminated anew.
     #[inline(always)]
     pub(super) fn eliminate(
         &mut self,
@@ -81,6 +82,11 @@ impl<F: Lane> Work<F> {
             let pull = weight.mul_add(loss.reference, most.only(below) - most.only(above));
             dof.target = dof.target + pull;
         }
+        for held in &self.held {
+            let dof = &mut self.dofs[held.dof];
+            dof.diagonal = dof.diagonal + held.weight;
+            dof.target = held.weight.mul_add(held.reference, dof.target);
+        }
     }
 
     #[inline(always)]
@@ -128,6 +134,9 @@ impl<F: Lane> Work<F> {
         }
         if constrained && model.coned {
             press_cones(&self.cones, self.cone_heads[l], &mut stiff, &mut push);
+        }
+        if constrained && !self.pinned.is_empty() {
+            press_pins(&self.pinned, l, &mut stiff, &mut push);
         }
         if link.free {
             let d = link.dofs.start;

@@ -5,7 +5,7 @@
 //! 1. `poses`: where links and joint axes are; `motion`: velocities, inertias, and the wrenches that act without
 //!    constraints; `drive`: forces on the joints.
 //! 2. `detect`, `solids`, `meet`, `block`, `cylinder`: which limits, dry frictions and contacts act; `softness`, `rows`,
-//!    `cone`, `cones`: as soft constraints.
+//!    `cone`, `cones`: as soft constraints; `ties`: equality constraints.
 //! 3. `solver`: the constrained accelerations, by Newton's method: `eliminate` solves its linear system along the tree,
 //!    `between` adds what two moving links do to each other, `search` shortens a step.
 //! 4. `integrate`: Euler, implicitfast or Runge–Kutta 4; `seen`: the forces, `sense`: the sensors (`touchpad` those that feel
@@ -33,6 +33,7 @@ mod sincos;
 pub(crate) mod softness;
 mod solids;
 mod solver;
+mod ties;
 mod touchpad;
 
 use crate::algebra::{Mat3, Vec3, Vec6};
@@ -52,6 +53,7 @@ use detect::Spot;
 use pool::Pool;
 use rows::{Between, Limit, Loss, Row, Touch};
 use search::{Bend, Kink};
+use ties::{Held, Pinned, Tied};
 
 /// A link in an evaluation. What is of one link stands together, so that its place in memory is found once.
 #[derive(Clone, Copy)]
@@ -160,6 +162,10 @@ pub(crate) struct Work<F: Lane> {
     cones: Pool<Cone<F>>,
     limits: Vec<Limit>,
     losses: Vec<Loss<F>>,
+    // Equality constraints.
+    held: Vec<Held<F>>,
+    pinned: Vec<Pinned<F>>,
+    tied: Vec<Tied<F>>,
     // Of the line search.
     kinks: Vec<Kink<F>>,
     bends: Vec<Bend<F>>,
@@ -216,6 +222,7 @@ impl<F: Lane> Work<F> {
         let (links, joints) = (model.tree.links.len(), model.tree.joints.len());
         let (room, na) = (model.limits.room(F::WIDTH), model.compiled.activations.len());
         let six = vec![[z; 6]; links];
+        let between = room.between + model.ties.rows_between();
         Self {
             links: vec![Moving::zero(); links],
             world: Moving::zero(),
@@ -238,6 +245,9 @@ impl<F: Lane> Work<F> {
             cones: Pool::new(room.cones, Cone::zero()),
             limits: Vec::with_capacity(2 * joints),
             losses: Vec::with_capacity(nv),
+            held: Vec::with_capacity(model.ties.holds.len()),
+            pinned: Vec::with_capacity(model.ties.pins.len()),
+            tied: Vec::with_capacity(model.ties.rows_between()),
             kinks: Vec::with_capacity(room.rows),
             bends: Vec::with_capacity(nv),
             between: Vec::with_capacity(room.between),
@@ -250,11 +260,11 @@ impl<F: Lane> Work<F> {
             load_offset: vec![z; nv],
             follow: vec![[z; 6]; links + 1],
             response: vec![z; nv],
-            columns: vec![z; room.between * nv],
-            column_known: vec![false; room.between],
-            coupling: vec![z; room.between * room.between],
-            dense: vec![z; room.between * room.between],
-            pressure: vec![z; room.between],
+            columns: vec![z; between * nv],
+            column_known: vec![false; between],
+            coupling: vec![z; between * between],
+            dense: vec![z; between * between],
+            pressure: vec![z; between],
             stage_q: vec![z; nq],
             stage_v: vec![z; nv],
             next_q: vec![z; nq],

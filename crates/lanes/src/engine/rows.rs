@@ -337,5 +337,8 @@ impl<F: Lane> Work<F> {
             let dof = &mut dofs[loss.dof];
             dof.force = dof.force + loss.force();
         }
+        if !self.held.is_empty() || !self.pinned.is_empty() || !self.tied.is_empty() {
+            self.add_tie_forces();
+        }
     }
 }

@@ -4,6 +4,7 @@ use super::Work;
 use super::rows::{Loss, Row};
 use crate::algebra::dot6;
 use crate::lane::{Lane, Mask, inlined};
+use crate::model::Model;
 use crate::system::System;
 
 /// Trials of the line search, should it not end earlier: by halving alone the step is found to 1e-12.
@@ -36,8 +37,8 @@ impl<F: Lane> Work<F> {
     /// Shortens the step from the point remembered to the current one in the lanes `open`, so that the slope along it is at
     /// most `enough` of that at its start. Accelerations and residuals follow; which rows push is found anew.
     #[inline(always)]
-    pub(super) fn shorten(&mut self, system: &System<F>, open: F::Mask, enough: f64) {
-        let smooth = self.smooth_slope(system, open);
+    pub(super) fn shorten(&mut self, model: &Model, system: &System<F>, open: F::Mask, enough: f64) {
+        let smooth = self.smooth_slope(model, system, open);
         let (zero, one) = (F::zero(), F::one());
         let start = self.slope(&smooth, zero).first.abs();
         let (mut low, mut high, mut t) = (zero, one, one);
@@ -91,7 +92,7 @@ impl<F: Lane> Work<F> {
     /// The step ends at the minimum of a quadratic, where the smooth part's slope is minus that of the rows it was solved
     /// with.
     #[inline(always)]
-    fn smooth_slope(&mut self, system: &System<F>, open: F::Mask) -> Slope<F> {
+    fn smooth_slope(&mut self, model: &Model, system: &System<F>, open: F::Mask) -> Slope<F> {
         let mut second = F::zero();
         let accelerations = self.acceleration.iter().zip(&self.acceleration_before);
         for (link, (now, before)) in self.links.iter().zip(accelerations) {
@@ -104,6 +105,9 @@ impl<F: Lane> Work<F> {
         for ((now, before), armature) in self.qacc.iter().zip(&self.qacc_before).zip(&system.armature) {
             let step = *now - *before;
             second = (*armature * step).mul_add(step, second);
+        }
+        if !model.ties.is_empty() {
+            second = self.bend_of_ties(second);
         }
         let mut first = -second;
         self.kinks.clear();

@@ -11,7 +11,7 @@ use crate::model::Model;
 
 /// Forces, in every lane.
 pub(crate) struct Seen<F> {
-    /// Torque and force on every body, the world first, about the centre of mass of its tree (MuJoCo's `cfrc_ext`).
+    /// Torque and force of contacts, of ties between bodies and from outside on every body, the world first, about the centre of mass of its tree (MuJoCo's `cfrc_ext`).
     pub(crate) bodies: Vec<Vec6<F>>,
     /// The sum of normal forces on every geom.
     pub(crate) geoms: Vec<F>,
@@ -54,7 +54,14 @@ impl<F: Lane> Seen<F> {
 
     /// Adds to the forces on a body, from those about a point.
     #[inline(always)]
-    fn push(&mut self, model: &Model, body: usize, point: &Vec3<F>, wrench: &Vec6<F>, lanes: F::Mask) {
+    pub(super) fn push(
+        &mut self,
+        model: &Model,
+        body: usize,
+        point: &Vec3<F>,
+        wrench: &Vec6<F>,
+        lanes: F::Mask,
+    ) {
         // Nothing is counted for the world.
         if body == 0 {
             return;
@@ -104,6 +111,7 @@ impl<F: Lane> Work<F> {
                     *normal = F::select(lanes, F::zero(), *normal);
                 }
                 self.see_contacts(setting.model, lanes, seen);
+                self.see_ties(setting.model, lanes, seen);
                 if !seen.constraints.is_empty() {
                     self.see_constraints(setting.model, lanes, seen);
                 }
@@ -194,7 +202,7 @@ impl<F: Lane> Work<F> {
         }
     }
 
-    /// What contacts, limits and dry friction add to the degrees of freedom.
+    /// What contacts, limits, dry friction and ties add to the degrees of freedom.
     #[inline(always)]
     fn see_constraints(&self, model: &Model, lanes: F::Mask, seen: &mut Seen<F>) {
         let links = &mut seen.links;
@@ -225,6 +233,7 @@ impl<F: Lane> Work<F> {
                 links[link] = add6(&links[link], &between.pull.wrench(side, push));
             }
         }
+        self.see_tied_links(links);
         for (l, link) in model.tree.links.iter().enumerate().rev() {
             let wrench = links[l];
             if let Some(parent) = link.parent {
@@ -252,5 +261,6 @@ impl<F: Lane> Work<F> {
         for loss in &self.losses {
             seen.constraints[loss.dof] = seen.constraints[loss.dof] + loss.force().only(lanes);
         }
+        self.see_tied_joints(lanes, &mut seen.constraints);
     }
 }

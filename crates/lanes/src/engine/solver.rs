@@ -1,7 +1,7 @@
 //! The constrained accelerations: the minimum of a strictly convex, piecewise quadratic cost.
 //!
 //! MuJoCo's accelerations minimise F(a) = ½ (a − a₀)ᵀM(a − a₀) + Σ ½ D min(0, J a − a_ref)², a₀ = M⁻¹f, and a Huber cost
-//! for dry friction. Newton's method: with S the rows that push at a, the next point is the minimum of the quadratic that F
+//! for dry friction; equality constraints add ½ D (J a − a_ref)² wherever a is. Newton's method: with S the rows that push at a, the next point is the minimum of the quadratic that F
 //! is there. If the same rows push at that minimum, it is the exact minimum of F, whatever came before; after a shortened
 //! step the same rows prove nothing. Undamped, the iteration can cycle; so, after a few full steps, a line search shortens
 //! them. From any start, this converges: Pang and Qi (1995, *A globally convergent Newton method for convex SC¹
@@ -42,7 +42,14 @@ impl<F: Lane> Work<F> {
     fn search(&mut self, setting: &Setting<'_, F>, guess: &[F], live: F::Mask) -> F::Mask {
         let (model, system) = (setting.model, setting.system);
         if self.rows.is_empty() && self.losses.is_empty() && self.cones.is_empty() {
-            self.eliminate(model, system, false, None);
+            let tied = !model.ties.is_empty();
+            self.eliminate(model, system, tied, None);
+            if tied {
+                if !self.tied.is_empty() {
+                    self.add_between(model, true);
+                }
+                self.load_ties();
+            }
             return F::Mask::none();
         }
         self.qacc.copy_from_slice(guess);
@@ -64,17 +71,20 @@ impl<F: Lane> Work<F> {
             }
             let stale = self.stale.iter().any(|stale| *stale);
             self.eliminate(model, system, true, None);
-            if !(self.between.is_empty() && self.grips.is_empty()) {
+            if !(self.between.is_empty() && self.grips.is_empty() && self.tied.is_empty()) {
                 self.add_between(model, stale);
             }
             done = done | !self.update_rows();
             if all(done) {
-                return F::Mask::none();
+                break;
             }
             if damped {
-                self.shorten(system, !done, enough);
+                self.shorten(model, system, !done, enough);
             }
             self.take_rows(done);
+        }
+        if !model.ties.is_empty() {
+            self.load_ties();
         }
         !done
     }

@@ -97,7 +97,7 @@ pub fn error(got: &[f64], expected: &[f64]) -> f64 {
 }
 
 /// The committed models: what MuJoCo made of the files beside them, and of the planar robots' (`tests/models.rs`).
-pub const MODELS: [&str; 13] = [
+pub const MODELS: [&str; 15] = [
     "quadruped",
     "tumblers",
     "eel",
@@ -108,6 +108,8 @@ pub const MODELS: [&str; 13] = [
     "scrum",
     "servos",
     "blocks",
+    "gripper",
+    "linkage",
     "hopper",
     "walker2d",
     "half_cheetah",

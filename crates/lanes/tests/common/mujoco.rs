@@ -110,9 +110,21 @@ impl Robot {
 
 /// Our own models, one for each group of features.
 pub fn own() -> Vec<Robot> {
-    ["quadruped", "tumblers", "eel", "crates", "hound", "winch", "pendants", "scrum", "servos"]
-        .map(|name| Robot::read(name, &folder().join(format!("{name}.xml"))))
-        .into()
+    [
+        "quadruped",
+        "tumblers",
+        "eel",
+        "crates",
+        "hound",
+        "winch",
+        "pendants",
+        "scrum",
+        "servos",
+        "gripper",
+        "linkage",
+    ]
+    .map(|name| Robot::read(name, &folder().join(format!("{name}.xml"))))
+    .into()
 }
 
 /// Our own model of what MuJoCo is less exact in than 1e-9 (`tests/blocks.rs` compares it).
