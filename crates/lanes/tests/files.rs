@@ -1,6 +1,6 @@
 //! Files of compiled models: what is written is read, and nothing else is.
 
-use wr2l_lanes::{Activation, Compiled, Contacts, Dynamics, FileError, JointKind, Model};
+use wr2l_lanes::{Activation, Compiled, Contacts, Dynamics, Equality, FileError, JointKind, Model, Tie};
 
 mod common;
 use common::{MODELS, Random, bytes};
@@ -25,6 +25,27 @@ fn a_model_survives_its_file_to_the_bit() {
         assert_eq!(Compiled::from_bytes(&model.to_bytes().unwrap()).unwrap(), model, "{name}");
         assert!(file.len() < 20_000, "{name}: {} bytes", file.len());
     }
+}
+
+/// Older programs read what they can move, and hashes in plans stay.
+#[test]
+fn a_file_is_of_the_first_version_that_can_hold_it() {
+    for (name, version) in [("hopper", 2), ("servos", 3), ("gripper", 4), ("linkage", 4)] {
+        assert_eq!(bytes(name)[8..16], [version, 0, 0, 0, 0, 0, 0, 0], "{name}");
+    }
+    let mut model = Compiled::from_bytes(&bytes("servos")).unwrap();
+    model.equalities = Compiled::from_bytes(&bytes("linkage")).unwrap().equalities;
+    for equality in &mut model.equalities {
+        if let Tie::Connect { bodies, .. } = &mut equality.tie {
+            *bodies = [1, 0];
+        }
+    }
+    model.equalities.push(Equality::default());
+    model.equalities.last_mut().unwrap().tie = Tie::Joint { joint: 0, leader: Some(1), polynomial: [0.5; 5] };
+    let file = model.to_bytes().unwrap();
+    assert_eq!(Compiled::from_bytes(&file).unwrap(), model, "activations and ties, of either kind");
+    model.equalities.clear();
+    assert_eq!(model.to_bytes().unwrap(), bytes("servos"));
 }
 
 #[test]
@@ -74,7 +95,10 @@ fn numbers_that_make_no_sense_are_refused_by_element() {
             .replace("front_left", &model.bodies[2].name)
     );
     type Change = fn(&mut Compiled);
-    let cases: [(Change, &str); 13] = [
+    fn tied(model: &mut Compiled, tie: Tie) {
+        model.equalities.push(Equality { tie, ..Equality::default() });
+    }
+    let cases: [(Change, &str); 19] = [
         (|m| m.bodies[1].mass = f64::NAN, "a number is not finite"),
         (|m| m.bodies[1].parent = 7, "its parent does not come before it"),
         (|m| m.joints[3].axis = [0.0, 2.0, 0.0], "its axis must be a unit vector"),
@@ -97,6 +121,34 @@ fn numbers_that_make_no_sense_are_refused_by_element() {
         (
             |m| m.activations.push(Activation { dynamics: Dynamics::Filter, ..Activation::default() }),
             "the time of a filter must be positive",
+        ),
+        (
+            |m| tied(m, Tie::Joint { joint: 99, leader: None, polynomial: [0.0; 5] }),
+            "equality 0: a joint of it does not exist",
+        ),
+        (
+            |m| tied(m, Tie::Joint { joint: 1, leader: Some(0), polynomial: [0.0; 5] }),
+            "a joint of it does not exist or is neither hinge nor slide",
+        ),
+        (
+            |m| tied(m, Tie::Joint { joint: 1, leader: None, polynomial: [f64::NAN; 5] }),
+            "equality 0: a number is not finite",
+        ),
+        (
+            |m| tied(m, Tie::Connect { bodies: [0, 99], anchors: [[0.0; 3]; 2] }),
+            "a body of it does not exist",
+        ),
+        (
+            |m| tied(m, Tie::Connect { bodies: [0, 1], anchors: [[f64::INFINITY; 3]; 2] }),
+            "equality 0: a number is not finite",
+        ),
+        (
+            |m| {
+                tied(m, Tie::default());
+                m.equalities[0].tie = Tie::Joint { joint: 1, leader: None, polynomial: [0.0; 5] };
+                m.equalities[0].softness.solref = [0.02, -1.0];
+            },
+            "equality 0: `solref` must have",
         ),
         (|m| m.options.timestep = 0.0, "the time step must be positive"),
         (|m| m.dofs.truncate(3), "there are not as many as the joints have"),

@@ -14,7 +14,7 @@ mod common;
 mod equip;
 use common::{rig, vary};
 
-const MODELS: [&str; 11] = [
+const MODELS: [&str; 13] = [
     "ant",
     "humanoid",
     "quadruped",
@@ -26,6 +26,8 @@ const MODELS: [&str; 11] = [
     "crates",
     "hound",
     "scrum",
+    "gripper",
+    "linkage",
 ];
 
 /// Systems of each model, and states of each system.
