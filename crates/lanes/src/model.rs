@@ -48,12 +48,15 @@ pub struct Model {
     pub(crate) tree: Tree,
     pub(crate) candidates: Candidates,
     pub(crate) limits: Limits,
-    /// What equality constraints tie together.
+    /// What equality constraints tie together, and whether there are any.
     pub(crate) ties: Ties,
+    pub(crate) tied: bool,
     /// Of every link, whether it may touch something that does not move, or is tied to it.
     pub(crate) touchable: Vec<bool>,
     /// Whether it has contacts with cones of friction.
     pub(crate) coned: bool,
+    /// Whether it has such cones, or links that are tied to the world.
+    pub(crate) pressed: bool,
     /// Whether it was compiled with dry friction.
     pub(crate) lossy: bool,
     /// What every actuator drives.
@@ -80,8 +83,22 @@ impl Model {
             tree.links[pin.link].hinge = None;
         }
         let coned = candidates.coned();
-        let drives = drives(&compiled, &tree);
-        Ok(Self { compiled, contacts, tree, candidates, limits, ties, touchable, coned, lossy, drives })
+        let pressed = coned || !ties.pins.is_empty();
+        let (drives, tied) = (drives(&compiled, &tree), !ties.is_empty());
+        Ok(Self {
+            compiled,
+            contacts,
+            tree,
+            candidates,
+            limits,
+            ties,
+            tied,
+            touchable,
+            coned,
+            pressed,
+            lossy,
+            drives,
+        })
     }
 
     /// [`Model::new`] of what [`Compiled::to_bytes`] wrote.

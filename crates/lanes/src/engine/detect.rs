@@ -49,7 +49,7 @@ impl<F: Lane> Work<F> {
                 if !setting.model.candidates.meetings.is_empty() {
                     self.detect_meetings(setting.model, setting.system);
                 }
-                if !setting.model.ties.is_empty() {
+                if setting.model.tied {
                     self.detect_ties(setting, q, v);
                 }
             },

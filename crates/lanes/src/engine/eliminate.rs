@@ -6,7 +6,7 @@
 
 use super::cones::press_cones;
 use super::rows::block;
-use super::ties::press_pins;
+use super::ties::pressed;
 use super::{Freedom, NOTHING, Work};
 use crate::algebra::{Mat3, Vec6, add6, angular, axpy6, dot6, linear, spatial, turned, unturned, wrench_of};
 use crate::inertia::{Factor6, Stiff};
@@ -132,11 +132,11 @@ impl<F: Lane> Work<F> {
             }
             at = touch.next;
         }
-        if constrained && model.coned {
+        if constrained && model.pressed {
             press_cones(&self.cones, self.cone_heads[l], &mut stiff, &mut push);
-        }
-        if constrained && !self.pinned.is_empty() {
-            press_pins(&self.pinned, l, &mut stiff, &mut push);
+            if !self.pinned.is_empty() {
+                (stiff, push) = pressed(&self.pinned, l, stiff, push);
+            }
         }
         if link.free {
             let d = link.dofs.start;

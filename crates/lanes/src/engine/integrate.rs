@@ -136,7 +136,7 @@ impl<F: Lane> Work<F> {
         let damped = setting.system.damped;
         if damped.any() {
             // (M + h B) a = all forces, with B what velocities change of them.
-            self.add_constraint_forces();
+            self.add_constraint_forces(model);
             self.forget();
             self.eliminate(model, setting.system, false, Some(F::splat(h)));
         }

@@ -7,6 +7,7 @@ use super::between::Pull;
 use super::{NOTHING, Work};
 use crate::algebra::{Sym3, Vec3, add6, at_point, axpy, dot, scale, wrench_of};
 use crate::lane::{Lane, Mask, inlined};
+use crate::model::Model;
 
 /// Residuals smaller than this, relative to the accelerations involved, are nothing but rounding.
 const ROUNDING: f64 = 1e-13;
@@ -298,7 +299,7 @@ impl<F: Lane> Work<F> {
 
     /// Adds the forces of all constraints to those of links and joints.
     #[inline(always)]
-    pub(super) fn add_constraint_forces(&mut self) {
+    pub(super) fn add_constraint_forces(&mut self, model: &Model) {
         let Self { rows, touches, cones, limits, losses, between, links, dofs, .. } = self;
         for cone in cones.iter() {
             let link = &mut links[cone.link];
@@ -337,7 +338,7 @@ impl<F: Lane> Work<F> {
             let dof = &mut dofs[loss.dof];
             dof.force = dof.force + loss.force();
         }
-        if !self.held.is_empty() || !self.pinned.is_empty() || !self.tied.is_empty() {
+        if model.tied {
             self.add_tie_forces();
         }
     }

@@ -106,7 +106,7 @@ impl<F: Lane> Work<F> {
             let step = *now - *before;
             second = (*armature * step).mul_add(step, second);
         }
-        if !model.ties.is_empty() {
+        if model.tied {
             second = self.bend_of_ties(second);
         }
         let mut first = -second;

@@ -41,15 +41,8 @@ impl<F: Lane> Work<F> {
     #[inline(always)]
     fn search(&mut self, setting: &Setting<'_, F>, guess: &[F], live: F::Mask) -> F::Mask {
         let (model, system) = (setting.model, setting.system);
-        if self.rows.is_empty() && self.losses.is_empty() && self.cones.is_empty() {
-            let tied = !model.ties.is_empty();
-            self.eliminate(model, system, tied, None);
-            if tied {
-                if !self.tied.is_empty() {
-                    self.add_between(model, true);
-                }
-                self.load_ties();
-            }
+        if self.rows.is_empty() && self.losses.is_empty() && self.cones.is_empty() && !model.tied {
+            self.eliminate(model, system, false, None);
             return F::Mask::none();
         }
         self.qacc.copy_from_slice(guess);
@@ -83,7 +76,7 @@ impl<F: Lane> Work<F> {
             }
             self.take_rows(done);
         }
-        if !model.ties.is_empty() {
+        if model.tied {
             self.load_ties();
         }
         !done

@@ -70,8 +70,17 @@ impl<F: Lane> Cord<F> {
 
 impl<F: Lane> Work<F> {
     /// Lists what is tied together.
-    #[inline(always)]
+    // Like the others here not within what calls it, which would be slower for models that have no ties.
+    #[inline(never)]
     pub(super) fn detect_ties(&mut self, setting: &Setting<'_, F>, q: &[F], v: &[F]) {
+        F::run(
+            #[inline(always)]
+            || self.find_ties(setting, q, v),
+        );
+    }
+
+    #[inline(always)]
+    fn find_ties(&mut self, setting: &Setting<'_, F>, q: &[F], v: &[F]) {
         let (ties, weakness) = (&setting.model.ties, &setting.system.ties);
         let zero = F::zero();
         self.held.clear();
@@ -142,8 +151,16 @@ impl<F: Lane> Work<F> {
     }
 
     /// Finds the forces of all ties at the accelerations that were solved for.
-    #[inline(always)]
+    #[inline(never)]
     pub(super) fn load_ties(&mut self) {
+        F::run(
+            #[inline(always)]
+            || self.find_loads(),
+        );
+    }
+
+    #[inline(always)]
+    fn find_loads(&mut self) {
         let Self { held, pinned, tied, qacc, acceleration, .. } = self;
         for held in held.iter_mut() {
             held.force = held.weight * (held.reference - qacc[held.dof]);
@@ -158,8 +175,16 @@ impl<F: Lane> Work<F> {
     }
 
     /// What the cost of all ties adds to the slope's slope along a step.
+    #[inline(never)]
+    pub(super) fn bend_of_ties(&self, second: F) -> F {
+        F::run(
+            #[inline(always)]
+            || self.find_bend(second),
+        )
+    }
+
     #[inline(always)]
-    pub(super) fn bend_of_ties(&self, mut second: F) -> F {
+    fn find_bend(&self, mut second: F) -> F {
         let (now, before) = (&self.qacc, &self.qacc_before);
         let (links, links_before) = (&self.acceleration, &self.acceleration_before);
         for held in &self.held {
@@ -181,8 +206,16 @@ impl<F: Lane> Work<F> {
     }
 
     /// Adds the forces of all ties to those of links and joints.
-    #[inline(always)]
+    #[inline(never)]
     pub(super) fn add_tie_forces(&mut self) {
+        F::run(
+            #[inline(always)]
+            || self.add_forces(),
+        );
+    }
+
+    #[inline(always)]
+    fn add_forces(&mut self) {
         let Self { held, pinned, tied, links, dofs, .. } = self;
         for held in held.iter() {
             let dof = &mut dofs[held.dof];
@@ -288,17 +321,27 @@ fn point_rows<F: Lane>(
     (soft.weight(impedance, weakness), wanted)
 }
 
-/// Adds what pins a link to the world to its stiffness and to the wrench on it.
-#[inline(always)]
-pub(super) fn press_pins<F: Lane>(
+/// A link's stiffness and the wrench on it, with what pins it to the world.
+#[inline(never)]
+pub(super) fn pressed<F: Lane>(
     pinned: &[Pinned<F>],
     link: usize,
-    stiff: &mut Stiff<F>,
-    push: &mut Vec6<F>,
-) {
-    for pinned in pinned.iter().filter(|pinned| pinned.link == link) {
-        let (w, zero) = (pinned.weight, F::zero());
-        stiff.add_at(&[w, w, w, zero, zero, zero], &pinned.lever);
-        *push = add6(push, &wrench_of(&scale(w, &pinned.reference), &pinned.lever));
-    }
+    stiff: Stiff<F>,
+    push: Vec6<F>,
+) -> (Stiff<F>, Vec6<F>) {
+    F::run(
+        #[inline(always)]
+        || {
+            let (mut stiff, mut push) = (stiff, push);
+            for pinned in pinned.iter().filter(
+                #[inline(always)]
+                |pinned| pinned.link == link,
+            ) {
+                let (w, zero) = (pinned.weight, F::zero());
+                stiff.add_at(&[w, w, w, zero, zero, zero], &pinned.lever);
+                push = add6(&push, &wrench_of(&scale(w, &pinned.reference), &pinned.lever));
+            }
+            (stiff, push)
+        },
+    )
 }
