@@ -73,6 +73,13 @@ pub(crate) struct Wanted {
     pub(crate) tree_inertias: bool,
 }
 
+impl Wanted {
+    /// Whether all bodies have to be placed, whichever are read.
+    pub(crate) fn of_trees(self) -> bool {
+        self.centres || self.tree_velocities || self.tree_inertias
+    }
+}
+
 /// The bodies of one robot at one moment, the world first. One is enough for a batch, lane by lane.
 #[derive(Clone, Debug)]
 pub(crate) struct Kinematics {
@@ -94,6 +101,8 @@ pub(crate) struct Kinematics {
     pub(crate) tree_inertia: Vec<[f64; 10]>,
     /// The first body of every body's tree.
     root: Vec<usize>,
+    /// The bodies that are computed, parents first.
+    bodies: Vec<usize>,
     /// Joints: the body, and of each joint where it begins in qpos and qvel.
     joints: Vec<Vec<(usize, usize, usize)>>,
     /// Axis and anchor of the joints of the body at hand, in the world.
@@ -130,9 +139,23 @@ impl Kinematics {
             tree_velocity: vec![[0.0; 6]; count],
             tree_inertia: vec![[0.0; 10]; count],
             root,
+            bodies: (1..count).collect(),
             joints,
             axes: Vec::with_capacity(most),
         }
+    }
+
+    /// Leaves out what neither these bodies nor any that they hang from need. Not for what is wanted of whole trees.
+    pub(crate) fn only(&mut self, model: &Compiled, bodies: &[usize]) {
+        let mut needed = vec![false; self.position.len()];
+        for &body in bodies {
+            needed[body] = true;
+        }
+        // Parents come before their children.
+        for b in (1..needed.len()).rev() {
+            needed[model.bodies[b - 1].parent as usize] |= needed[b];
+        }
+        self.bodies.retain(|b| needed[*b]);
     }
 
     /// Computes places, and what else is wanted, of a state (`[nq]`, `[nv]`); masses and centres are those of `parameters`.
@@ -144,13 +167,14 @@ impl Kinematics {
         q: &[f64],
         v: &[f64],
     ) {
-        for b in 1..self.position.len() {
+        for i in 0..self.bodies.len() {
+            let b = self.bodies[i];
             self.place(model, b, q);
             if wanted.velocities || wanted.tree_velocities {
                 self.moved(model, b, v);
             }
         }
-        if wanted.centres || wanted.tree_velocities || wanted.tree_inertias {
+        if wanted.of_trees() {
             self.centres(model, parameters);
         }
         for b in 1..self.position.len() {
@@ -165,7 +189,7 @@ impl Kinematics {
 
     /// Computes places alone.
     pub(crate) fn place_all(&mut self, model: &Compiled, q: &[f64]) {
-        (1..self.position.len()).for_each(|b| self.place(model, b, q));
+        (0..self.bodies.len()).for_each(|i| self.place(model, self.bodies[i], q));
     }
 
     fn place(&mut self, model: &Compiled, b: usize, q: &[f64]) {

@@ -12,8 +12,8 @@ use crate::lane_sensors::{feels_bodies, resolve};
 /// makes MuJoCo compute them before the first step.
 #[derive(Debug)]
 pub(crate) struct LaneForces {
-    /// Whether forces are read, sensors aside.
-    forces: bool,
+    /// Which forces are read, sensors aside.
+    forces: Forces,
     /// Whether forces on bodies are there from the start.
     early: bool,
     /// Where a number of MuJoCo's `sensordata` stands among those of the engine.
@@ -33,16 +33,31 @@ pub(crate) struct LaneForces {
     accelerations: Vec<f64>,
 }
 
-/// Whether an input is such a force.
-fn is_force(input: &Input) -> bool {
-    matches!(
-        input,
-        Input::ConstraintForce { .. }
-            | Input::ContactForce { .. }
-            | Input::ActuatorForce(_)
-            | Input::JointForce(_)
-            | Input::JointConstraintForce(_)
-    )
+/// Which kinds of forces are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Forces {
+    bodies: bool,
+    geoms: bool,
+    actuators: bool,
+    dofs: bool,
+    constraints: bool,
+}
+
+impl Forces {
+    fn new(wanted: &[Input]) -> Self {
+        let mut forces = Self::default();
+        for input in wanted {
+            match input {
+                Input::ConstraintForce { .. } => forces.bodies = true,
+                Input::ContactForce { .. } => forces.geoms = true,
+                Input::ActuatorForce(_) => forces.actuators = true,
+                Input::JointForce(_) => forces.dofs = true,
+                Input::JointConstraintForce(_) => forces.constraints = true,
+                _ => {}
+            }
+        }
+        forces
+    }
 }
 
 impl LaneForces {
@@ -55,19 +70,19 @@ impl LaneForces {
         inventory: &Inventory,
         wanted: &[Input],
     ) -> Result<Option<Self>, SensorError> {
-        let forces = wanted.iter().any(is_force);
+        let forces = Forces::new(wanted);
         let sensor = |input: &Input| match input {
             Input::Sensor(address) => Some(*address),
             _ => None,
         };
         let (sensors, sensor_of) = resolve(inventory, &wanted.iter().filter_map(sensor).collect::<Vec<_>>());
-        if !forces && sensors.is_empty() {
+        if forces == Forces::default() && sensors.is_empty() {
             return Ok(None);
         }
-        if wanted.iter().any(|input| matches!(input, Input::JointConstraintForce(_))) {
+        if forces.constraints {
             batch.record_all_forces(true);
         } else {
-            batch.record_forces(forces);
+            batch.record_forces(forces != Forces::default());
         }
         batch.read_sensors(&sensors)?;
         let (model, lanes) = (batch.model().compiled(), batch.lanes());
@@ -102,17 +117,25 @@ impl LaneForces {
     /// Takes a lane's forces and sensors over from the engine.
     pub(crate) fn read(&mut self, batch: &Batch, lane: usize) {
         batch.sensors(lane, &mut self.sensors);
-        if !self.forces {
-            return;
+        let Forces { bodies, geoms, actuators, dofs, constraints } = self.forces;
+        if bodies {
+            batch.body_forces(lane, &mut self.bodies);
+            if self.fresh[lane] && !self.early {
+                self.bodies.fill(0.0);
+            }
         }
-        batch.body_forces(lane, &mut self.bodies);
-        if self.fresh[lane] && !self.early {
-            self.bodies.fill(0.0);
+        if geoms {
+            batch.contact_forces(lane, &mut self.geoms);
         }
-        batch.contact_forces(lane, &mut self.geoms);
-        batch.actuator_forces(lane, &mut self.actuators);
-        batch.joint_forces(lane, &mut self.dofs);
-        batch.constraint_forces(lane, &mut self.constraints);
+        if actuators {
+            batch.actuator_forces(lane, &mut self.actuators);
+        }
+        if dofs {
+            batch.joint_forces(lane, &mut self.dofs);
+        }
+        if constraints {
+            batch.constraint_forces(lane, &mut self.constraints);
+        }
     }
 
     /// A number of the lane that was read; `None` of what is neither force nor sensor.

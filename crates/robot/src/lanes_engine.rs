@@ -8,6 +8,7 @@ use wr2l_sim::{BatchSim, Divergence, DynamicsSpace, Engine, SimError, SimSpec};
 use crate::batch::{Mover, RobotBatch, spec};
 use crate::effects::Effects;
 use crate::input::Input;
+use crate::inventory::Site;
 use crate::kinematics::{Kinematics, Wanted};
 use crate::lane_forces::LaneForces;
 use crate::lane_sensors;
@@ -74,22 +75,27 @@ impl Engine for LanesEngine {
             seen.map_err(|error| SimError::Model { task: self.rig.name.clone(), reason: error.to_string() })?;
         let compiled = self.model.compiled();
         let needs = |is: fn(&Input) -> bool| wanted.iter().any(is);
+        let beyond = Wanted {
+            velocities: needs(|input| matches!(input, Input::BodyVelocity { .. } | Input::BodySpin { .. })),
+            centres: needs(|input| matches!(input, Input::CentreOfMass { .. })),
+            tree_velocities: needs(|input| matches!(input, Input::TreeVelocity { .. })),
+            tree_inertias: needs(|input| matches!(input, Input::TreeInertia { .. })),
+        };
+        let sites = &self.rig.model.inventory().sites;
+        let placed: Vec<usize> = wanted.iter().filter_map(|input| body_of(input, sites)).collect();
+        let mut kinematics = Kinematics::new(compiled);
+        if !beyond.of_trees() {
+            kinematics.only(compiled, &placed);
+        }
         let mover = LanesMover {
             phi: vec![batch.nominal().clone(); lanes],
             qpos: vec![0.0; compiled.nq()],
             qvel: vec![0.0; compiled.nv()],
             evaluated: [vec![0.0; compiled.nq()], vec![0.0; compiled.nv()]],
             forces: vec![0.0; 6 * compiled.bodies.len()],
-            kinematics: Kinematics::new(compiled),
-            wanted: Wanted {
-                velocities: needs(|input| {
-                    matches!(input, Input::BodyVelocity { .. } | Input::BodySpin { .. })
-                }),
-                centres: needs(|input| matches!(input, Input::CentreOfMass { .. })),
-                tree_velocities: needs(|input| matches!(input, Input::TreeVelocity { .. })),
-                tree_inertias: needs(|input| matches!(input, Input::TreeInertia { .. })),
-            },
-            places: needs(|input| !matches!(input, Input::Position(_) | Input::Velocity(_))),
+            kinematics,
+            wanted: beyond,
+            places: beyond.of_trees() || !placed.is_empty(),
             batch,
             seen,
             rig: Arc::clone(&self.rig),
@@ -101,6 +107,18 @@ impl Engine for LanesEngine {
     /// As many as are computed at a time on this machine.
     fn preferred_lanes(&self) -> usize {
         InstructionSet::fastest().width()
+    }
+}
+
+/// The body whose place or velocity an input is.
+fn body_of(input: &Input, sites: &[Site]) -> Option<usize> {
+    match *input {
+        Input::BodyPosition { body, .. }
+        | Input::BodyRotation { body, .. }
+        | Input::BodyVelocity { body, .. }
+        | Input::BodySpin { body, .. } => Some(body),
+        Input::SitePosition { site, .. } => Some(sites[site].body),
+        _ => None,
     }
 }
 
@@ -120,7 +138,7 @@ struct LanesMover {
     forces: Vec<f64>,
     kinematics: Kinematics,
     wanted: Wanted,
-    /// Whether anything but joints is read.
+    /// Whether places of bodies are read, or what follows from them.
     places: bool,
 }
 

@@ -38,7 +38,9 @@ fn the_papers_robots_keep_the_entropy_they_were_published_with() {
                     // All but the rivals with settings of their own.
                     ("hopper" | "half-cheetah", true) if !own => 0.005,
                     ("walker2d", true) if !own => 0.01,
-                    ("hopper" | "walker2d" | "half-cheetah", false) if plan.adversary.kind().needs_ball() => 0.003,
+                    ("hopper" | "walker2d" | "half-cheetah", false) if plan.adversary.kind().needs_ball() => {
+                        0.003
+                    }
                     _ => 0.0,
                 };
                 let whose = (&experiment.name, &method.name);
