@@ -54,6 +54,18 @@ pub(crate) fn fitted(text: &str, size: f64, available: f64) -> f64 {
     (size * available / text_width(text, size).max(1.0)).clamp(0.6 * size, size)
 }
 
+/// A text in lines no wider than `available` pixels, broken at semicolons; a part that is wider has a line of its own.
+pub(crate) fn broken(text: &str, size: f64, available: f64) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for part in text.split("; ") {
+        match lines.last_mut().map(|line| (format!("{line}; {part}"), line)) {
+            Some((longer, line)) if text_width(&longer, size) <= available => *line = longer,
+            _ => lines.push(part.to_owned()),
+        }
+    }
+    lines
+}
+
 /// Generous estimate of the width in pixels of an axis' tick labels.
 pub(crate) fn ticks_width((low, high): (f64, f64), most: usize) -> f64 {
     let ticks = RangedCoordf64::from(low..high).key_points(most);

@@ -14,6 +14,8 @@ const WIDTH: f64 = 480.0;
 const PLOT_HEIGHT: f64 = 260.0;
 const RIGHT: f64 = 16.0;
 const BOTTOM: f64 = 44.0;
+/// Height of a line of the note.
+const NOTE_LINE: f64 = 14.0;
 /// Most ticks of an axis.
 const TICKS: usize = 7;
 
@@ -71,19 +73,24 @@ impl LineFigure {
 
         let left = 36.0 + canvas::ticks_width(y_range, TICKS);
         let legend = Legend::new(self.legend_entries(), WIDTH - left - RIGHT);
-        let note = if self.note.is_empty() { 0.0 } else { 16.0 };
+        let room = WIDTH - left - 4.0;
+        let note = match self.note.is_empty() {
+            true => Vec::new(),
+            false => canvas::broken(&self.note, TICK - 0.5, room),
+        };
+        let note_height = if note.is_empty() { 0.0 } else { 2.0 + NOTE_LINE * note.len() as f64 };
         let title = if self.title.is_empty() { 0.0 } else { 24.0 };
-        let top = 8.0 + title + legend.height() + note + 4.0;
+        let top = 8.0 + title + legend.height() + note_height + 4.0;
         canvas::render(WIDTH, top + PLOT_HEIGHT + BOTTOM, |area| {
             if !self.title.is_empty() {
                 let style = font(TITLE, INK);
                 area.draw_text(&self.title, &style, (px(left), px(8.0))).map_err(drawing)?;
             }
             legend.draw(area, left, 8.0 + title)?;
-            if !self.note.is_empty() {
-                let at = (px(left), px(8.0 + title + legend.height() + 2.0));
-                let size = canvas::fitted(&self.note, TICK - 0.5, WIDTH - left - 4.0);
-                area.draw_text(&self.note, &font(size, MUTED), at).map_err(drawing)?;
+            for (i, line) in note.iter().enumerate() {
+                let y = 8.0 + title + legend.height() + 2.0 + NOTE_LINE * i as f64;
+                let size = canvas::fitted(line, TICK - 0.5, room);
+                area.draw_text(line, &font(size, MUTED), (px(left), px(y))).map_err(drawing)?;
             }
             self.draw_plot(area, (left, top), x_range, y_range)
         })
@@ -262,6 +269,29 @@ mod tests {
         assert!(svg.starts_with("<svg width=\"480\"") && svg.ends_with("</svg>\n"), "{}", &svg[..80]);
         assert!(!svg.contains("NaN") && !svg.contains("inf"));
         assert_eq!(svg, figure.to_svg().unwrap());
+    }
+
+    #[test]
+    fn a_long_note_stands_in_lines_of_the_usual_size() {
+        let note = |note: &str| LineFigure { note: note.into(), ..figure(&[500.0, 1000.0], &[10.0, 20.0]) };
+        let short = note("mean of 10 seeds; band: ± standard error").to_svg().unwrap();
+        assert!(short.contains("mean of 10 seeds; band: ± standard error"));
+        let parts = "hopper (planar), 20 episodes per system, ε = 0.0312, 0.0292; mean of 10 seeds; band: ±";
+        let long = note(parts).to_svg().unwrap();
+        let size = |svg: &str, text: &str| {
+            let element =
+                svg[..svg.find(text).expect(text)].rsplit("<text").next().unwrap_or_default().to_owned();
+            let size = element.split("font-size=\"").nth(1).and_then(|rest| rest.split('"').next());
+            size.unwrap().parse::<f64>().unwrap()
+        };
+        for line in
+            ["hopper (planar), 20 episodes per system, ε = 0.0312, 0.0292\n", "mean of 10 seeds; band: ±\n"]
+        {
+            assert_eq!(size(&long, line), size(&short, "mean of 10 seeds"), "{line}");
+        }
+        let height =
+            |svg: &str| svg.split("height=\"").nth(1).unwrap().split('"').next().unwrap().parse::<f64>();
+        assert_eq!(height(&long).unwrap() - height(&short).unwrap(), NOTE_LINE);
     }
 
     #[test]

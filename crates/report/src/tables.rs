@@ -245,9 +245,12 @@ fn caption(tables: &[Table]) -> String {
     // Of three digits: H₀ is estimated per run, so that radii of one half-width differ a little.
     let short = |epsilon: f64| format!("{epsilon:.2e}").parse::<f64>().unwrap_or(epsilon).to_string();
     let radius = |table: &Table| table.provenance.training.epsilon.map(short);
-    let mut radii: Vec<String> =
-        methods(tables).iter().filter_map(|(_, members)| radius(members[0])).collect();
-    radii.dedup();
+    let mut radii: Vec<String> = Vec::new();
+    for radius in methods(tables).iter().filter_map(|(_, members)| radius(members[0])) {
+        if !radii.contains(&radius) {
+            radii.push(radius);
+        }
+    }
     let radii = if radii.is_empty() { String::new() } else { format!(", ε = {}", radii.join(", ")) };
     format!("{task} ({physics}), {episodes} episodes per system{radii}")
 }
@@ -363,6 +366,20 @@ mod tests {
         assert!((figure.series[1].band[0].1 - 10.0).abs() < 1e-12 && figure.series[1].y[1].is_nan());
         assert!(figure.note.contains("1 to 2 seeds"), "{}", figure.note);
         figure.to_svg().unwrap();
+    }
+
+    #[test]
+    fn the_caption_has_every_radius_once_to_three_digits() {
+        let radii = [None, Some(0.031_234_5), Some(0.0292), Some(0.031_23)];
+        let tables: Vec<Table> = (0..radii.len())
+            .map(|i| {
+                let mut table = sweep(&format!("method {i}"), "a", [1.0, 2.0]);
+                table.provenance.training.epsilon = radii[i];
+                table
+            })
+            .collect();
+        assert_eq!(caption(&tables), "hopper (mujoco), 2 episodes per system, ε = 0.0312, 0.0292");
+        assert_eq!(caption(&tables[..1]), "hopper (mujoco), 2 episodes per system");
     }
 
     #[test]
