@@ -257,9 +257,13 @@ impl Legend {
     }
 }
 
-/// Colour of the series with this index, and the dash pattern that tells repeated colours apart.
-fn series_style(index: usize) -> (RGBColor, bool) {
-    (PALETTE[index % PALETTE.len()], (index / PALETTE.len()) % 2 == 1)
+/// What tells repeated colours apart: lengths of dashes and gaps in pixels, none of a whole line.
+const DASHES: [Option<[f64; 2]>; 3] = [None, Some(DASH), Some([1.5, 2.0])];
+const DASH: [f64; 2] = [4.0, 3.0];
+
+/// Colour and dashes of the series with this index.
+fn series_style(index: usize) -> (RGBColor, Option<[f64; 2]>) {
+    (PALETTE[index % PALETTE.len()], DASHES[index / PALETTE.len() % DASHES.len()])
 }
 
 /// Colour of the series with this index.
@@ -269,12 +273,13 @@ pub(crate) fn series_color(index: usize) -> RGBColor {
 
 /// Draws a series' line through points in drawing units.
 pub(crate) fn line(area: &Area<'_>, points: Vec<(i32, i32)>, index: usize) -> Result<(), FigureError> {
-    let (color, is_dashed) = series_style(index);
+    let (color, dashes) = series_style(index);
     let style = color.stroke_width(stroke(1.8));
-    if is_dashed {
-        return dashed(area, &points, style);
+    match dashes {
+        Some([dash, gap]) => area.draw(&DashedPathElement::new(points, px(dash), px(gap), style)),
+        None => area.draw(&PathElement::new(points, style)),
     }
-    area.draw(&PathElement::new(points, style)).map_err(drawing)
+    .map_err(drawing)
 }
 
 /// Fills a series' band between two lines, given as one closed polygon.
@@ -310,7 +315,7 @@ pub(crate) fn cross(area: &Area<'_>, (x, y): (i32, i32), color: RGBColor) -> Res
 }
 
 pub(crate) fn dashed(area: &Area<'_>, points: &[(i32, i32)], style: ShapeStyle) -> Result<(), FigureError> {
-    let element = DashedPathElement::new(points.to_vec(), px(4.0), px(3.0), style);
+    let element = DashedPathElement::new(points.to_vec(), px(DASH[0]), px(DASH[1]), style);
     area.draw(&element).map_err(drawing)
 }
 
@@ -348,4 +353,17 @@ pub(crate) fn outline(area: &Area<'_>, points: &[(i32, i32)]) -> Result<(), Figu
         area.draw(&PathElement::new(points.to_vec(), style)).map_err(drawing)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn twenty_one_series_look_different() {
+        let styles: Vec<_> = (0..21).map(series_style).collect();
+        for (i, style) in styles.iter().enumerate() {
+            assert!(!styles[..i].contains(style), "{i}");
+        }
+    }
 }
