@@ -219,7 +219,7 @@ pub(super) fn defaults(
             lane_steps: usual_lane_steps() * learner.row().lane_steps_factor,
             every: None,
             random_actions: 0.0,
-            options: (adversary.row().usual)(),
+            options: (adversary.row().usual)(steps),
         },
         ball: BallConfig::default(),
         policy: PolicyPlan::default(),
@@ -227,7 +227,7 @@ pub(super) fn defaults(
     };
     let mut plan = plan.to_table();
     LEARNERS.iter().for_each(|row| lay(&mut plan, row.name, usual(row).table()));
-    ADVERSARIES.iter().for_each(|row| lay(&mut plan, ADVERSARY, (row.usual)().table()));
+    ADVERSARIES.iter().for_each(|row| lay(&mut plan, ADVERSARY, (row.usual)(steps).table()));
     set(&mut plan, (usual_adversary.row().presets)());
     set(&mut plan, (adversary.row().opposition)());
     if matches!(algorithm, Algorithm::NrMdp | Algorithm::NrMdpAuthors) {

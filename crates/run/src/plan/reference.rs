@@ -329,7 +329,7 @@ fn every_key_of_a_plan_that_is_no_player_s_is_described_once() {
     let own = |key: &str| match key.split_once('.') {
         Some(("adversary", rest)) => {
             let first = rest.split('.').next().unwrap();
-            !ADVERSARIES.iter().any(|row| (row.usual)().table().contains_key(first))
+            !ADVERSARIES.iter().any(|row| (row.usual)(1).table().contains_key(first))
         }
         Some((section, _)) => !LEARNERS.iter().any(|row| row.name == section),
         None => true,

@@ -23,7 +23,7 @@ pub(super) static ROW: AdversaryRow = AdversaryRow {
         bodies: false,
     },
     turns: Turns::Never,
-    usual: || Arc::new(ActionOptions::default()),
+    usual: |_| Arc::new(ActionOptions::default()),
     read: read_adversary::<ActionOptions>,
     words: &[WORDS],
     presets: Vec::new,

@@ -23,8 +23,8 @@ pub(crate) struct AdversaryRow {
     pub(crate) needs: Needs,
     /// When its turns change anything.
     pub(crate) turns: Turns,
-    /// The usual options.
-    pub(crate) usual: fn() -> Arc<dyn AdversaryOptions>,
+    /// The usual options in a run of so many steps.
+    pub(crate) usual: fn(steps: u64) -> Arc<dyn AdversaryOptions>,
     /// Options from those of the section that are its own; what they do not say is as usual.
     pub(crate) read: fn(Value) -> Result<Arc<dyn AdversaryOptions>, Unreadable>,
     /// Every option in words, in the order of the documentation.

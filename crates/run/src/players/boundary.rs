@@ -24,7 +24,7 @@ pub(super) static ROW: AdversaryRow = AdversaryRow {
         bodies: false,
     },
     turns: Turns::Always,
-    usual: || Arc::new(BoundaryOptions::default()),
+    usual: |_| Arc::new(BoundaryOptions::default()),
     read: read_adversary::<BoundaryOptions>,
     words: &[RAMP],
     presets: Vec::new,

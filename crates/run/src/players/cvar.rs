@@ -24,7 +24,7 @@ pub(super) static ROW: AdversaryRow = AdversaryRow {
         bodies: false,
     },
     turns: Turns::InGrowingBall,
-    usual: || Arc::new(CvarOptions::default()),
+    usual: |_| Arc::new(CvarOptions::default()),
     read: read_adversary::<CvarOptions>,
     words: &[WORDS, RAMP, REGION],
     // Its authors' hundred trajectories.

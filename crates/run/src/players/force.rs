@@ -25,7 +25,7 @@ pub(super) static ROW: AdversaryRow = AdversaryRow {
         bodies: true,
     },
     turns: Turns::Always,
-    usual: || Arc::new(ForceOptions::default()),
+    usual: |_| Arc::new(ForceOptions::default()),
     read: read_adversary::<ForceOptions>,
     words: &[WORDS],
     // A turn for every iteration of the learner.

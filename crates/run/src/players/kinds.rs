@@ -106,7 +106,7 @@ impl AdversaryKind {
 }
 
 fn keys(row: &AdversaryRow) -> Vec<String> {
-    let mut keys: Vec<String> = (row.usual)().table().into_iter().map(|(key, _)| key).collect();
+    let mut keys: Vec<String> = (row.usual)(1).table().into_iter().map(|(key, _)| key).collect();
     // Options without a value are in no table.
     for key in row.words.iter().copied().flatten().flat_map(|words| words.keys) {
         let first = key.split('.').next().unwrap_or_default().to_owned();

@@ -23,7 +23,7 @@ pub(crate) static ROW: AdversaryRow = AdversaryRow {
         bodies: false,
     },
     turns: Turns::Never,
-    usual: || Arc::new(NominalOptions {}),
+    usual: |_| Arc::new(NominalOptions {}),
     read: read_adversary::<NominalOptions>,
     words: &[],
     presets: Vec::new,

@@ -24,7 +24,7 @@ pub(super) static ROW: AdversaryRow = AdversaryRow {
         bodies: false,
     },
     turns: Turns::Always,
-    usual: || Arc::new(PopulationOptions::default()),
+    usual: |steps| Arc::new(PopulationOptions::usual(steps)),
     read: read_adversary::<PopulationOptions>,
     words: &[WORDS, RETURNS, RAMP],
     presets: Vec::new,
@@ -35,10 +35,14 @@ pub(super) static ROW: AdversaryRow = AdversaryRow {
 };
 
 const WORDS: &[Words] = &[
-    Words { keys: &["population.members"], meaning: "worst cases at once", usual: "4–16" },
+    Words {
+        keys: &["population.members"],
+        meaning: "worst cases at once; from ten million steps on 12 by default",
+        usual: "4–16",
+    },
     Words {
         keys: &["population.candidates"],
-        meaning: "points that a turn compares with them",
+        meaning: "points that a turn compares with them; from ten million steps on 36 by default",
         usual: "6–60",
     },
     Words {
@@ -63,7 +67,19 @@ impl Default for PopulationOptions {
     }
 }
 
+/// Steps of a run from which on it has twice as many worst cases: `docs/results/learner` says what for.
+const LONG: u64 = 10_000_000;
+
 impl PopulationOptions {
+    fn usual(steps: u64) -> Self {
+        let short = Self::default();
+        let PopulationConfig { members, candidates, .. } = short.population;
+        let more = if steps < LONG { 1 } else { 2 };
+        let population =
+            PopulationConfig { members: more * members, candidates: more * candidates, ..short.population };
+        Self { population, ..short }
+    }
+
     fn config(&self) -> AdversaryConfig {
         let &Self { epsilon_ramp, episodes, return_discount, population } = self;
         AdversaryConfig { epsilon_ramp, episodes, return_discount, population, ..AdversaryConfig::default() }
@@ -91,5 +107,28 @@ impl AdversaryOptions for PopulationOptions {
     fn build(&self, _seat: &Seat<'_>, ball: Option<Field>) -> Result<Box<dyn Adversary>, RunError> {
         let Field { estimate, ball, .. } = field(ball, &ROW)?;
         Ok(Box::new(Population::new(estimate, ball, self.config())?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::{Layer, Plan};
+
+    fn of(settings: &[&str]) -> (i64, i64) {
+        let layers: Vec<Layer> = settings.iter().map(|setting| Layer::set(setting).unwrap()).collect();
+        let plan = Plan::resolve(&layers).unwrap();
+        let of = |key: &str| plan.get(&format!("adversary.population.{key}")).unwrap().as_integer().unwrap();
+        (of("members"), of("candidates"))
+    }
+
+    #[test]
+    fn long_runs_have_twice_as_many_worst_cases_unless_somebody_says_how_many() {
+        for named in ["seed=0", "algorithm=wr2l-population", "adversary.kind=population"] {
+            assert_eq!(of(&["task=hopper", named]), (6, 18), "{named}");
+            assert_eq!(of(&["task=hopper", named, "steps=9_999_999"]), (6, 18), "{named}");
+            assert_eq!(of(&["task=hopper", named, "steps=10M"]), (12, 36), "{named}");
+            assert_eq!(of(&["task=hopper", named, "steps=1e9"]), (12, 36), "{named}");
+        }
+        assert_eq!(of(&["task=hopper", "steps=10M", "adversary.population.members=7"]), (7, 36));
     }
 }

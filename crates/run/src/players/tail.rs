@@ -24,7 +24,7 @@ pub(super) static ROW: AdversaryRow = AdversaryRow {
         bodies: false,
     },
     turns: Turns::Always,
-    usual: || Arc::new(TailOptions::default()),
+    usual: |_| Arc::new(TailOptions::default()),
     read: read_adversary::<TailOptions>,
     words: &[WORDS, RETURNS, RAMP],
     presets: Vec::new,

@@ -38,7 +38,7 @@ fn about(words: &Words, key: &str) -> bool {
 /// Every player: name, its options as they are usually, and words about them.
 fn everybody() -> Vec<(&'static str, Table, Vec<Words>)> {
     let learners = LEARNERS.iter().map(|row| (row.name, (row.usual)(1).table(), row.words.to_vec()));
-    let adversaries = ADVERSARIES.iter().map(|row| (row.name, (row.usual)().table(), row.words.concat()));
+    let adversaries = ADVERSARIES.iter().map(|row| (row.name, (row.usual)(1).table(), row.words.concat()));
     learners.chain(adversaries).collect()
 }
 
@@ -68,7 +68,7 @@ fn every_option_is_described_and_every_description_is_of_an_option() {
 fn what_several_share_is_the_same_option_and_nobodys_else() {
     for row in ADVERSARIES {
         for other in ADVERSARIES.iter().filter(|other| other.name != row.name) {
-            let (own, theirs) = ((row.usual)().table(), (other.usual)().table());
+            let (own, theirs) = ((row.usual)(1).table(), (other.usual)(1).table());
             for (key, value) in own.iter().filter(|(key, _)| theirs.contains_key(*key)) {
                 assert_eq!(theirs[key], *value, "`{key}` of `{}` and `{}`", row.name, other.name);
                 assert!(SHARED.iter().any(|(shared, _)| shared == key), "`{key}` says not whose it is");
@@ -107,7 +107,7 @@ fn quick_values_and_those_of_presets_are_of_options_that_there_are() {
     };
     LEARNERS.iter().for_each(|row| of(row.name, row.quick, &(row.usual)(1).table()));
     for row in ADVERSARIES {
-        of(row.name, row.quick, &(row.usual)().table());
+        of(row.name, row.quick, &(row.usual)(1).table());
         for (key, value) in (row.presets)().into_iter().chain((row.opposition)()) {
             let (section, own) = key.split_once('.').unwrap();
             let known = LEARNERS.iter().find(|learner| learner.name == section);

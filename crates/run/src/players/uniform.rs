@@ -24,7 +24,7 @@ pub(super) static ROW: AdversaryRow = AdversaryRow {
         bodies: false,
     },
     turns: Turns::InGrowingBall,
-    usual: || Arc::new(UniformOptions::default()),
+    usual: |_| Arc::new(UniformOptions::default()),
     read: read_adversary::<UniformOptions>,
     words: &[RAMP, REGION],
     presets: Vec::new,

@@ -26,7 +26,7 @@ pub(super) static ROW: AdversaryRow = AdversaryRow {
         bodies: false,
     },
     turns: Turns::Always,
-    usual: || Arc::new(WassersteinOptions::default()),
+    usual: |_| Arc::new(WassersteinOptions::default()),
     read: read_adversary::<WassersteinOptions>,
     words: &[WORDS, RETURNS, RAMP],
     presets: Vec::new,
