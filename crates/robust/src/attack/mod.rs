@@ -152,14 +152,15 @@ impl SurrogateSearch {
             points.push(explorer.first(k as u64)?);
         }
         let mut seen = Vec::with_capacity(search);
-        look(objective, points, 0, &mut seen)?;
+        look(objective, 0, points, 0, &mut seen)?;
         let (mut spent, mut round) = (first, 0);
         while spent < search {
             round += 1;
             let count = self.round.min(search - spent);
             let again = ((self.again * count as f64) as usize).min(seen.len());
-            look_again(objective, again, round, &mut seen)?;
-            look(objective, explorer.propose(&seen, count - again, round)?, round, &mut seen)?;
+            let proposed = explorer.propose(&seen, count - again, round)?;
+            sort(&mut seen);
+            look(objective, again, proposed, round, &mut seen)?;
             spent += count;
         }
 
@@ -180,32 +181,23 @@ impl SurrogateSearch {
     }
 }
 
-/// Evaluates J at the points, and remembers it.
+/// Evaluates J at the first `again` points of `seen` once more and at new ones, and remembers it.
 fn look(
     objective: &mut dyn Objective,
+    again: usize,
     points: Vec<Point>,
     draw: u64,
     seen: &mut Vec<Seen>,
 ) -> Result<(), RobustError> {
-    let values = compare::each(objective, points.iter().map(|p| p.z.as_slice()), draw)?;
+    let before = seen[..again].iter().map(|s| &s.point);
+    let together = before.chain(&points).map(|p| p.z.as_slice());
+    let mut values = compare::each(objective, together, draw)?.into_iter();
+    seen[..again].iter_mut().zip(values.by_ref()).for_each(|(seen, value)| seen.add(value));
     seen.extend(points.into_iter().zip(values).map(|(point, value)| {
         let mut one = Seen { point, sum: 0.0, count: 0, broken: None };
         one.add(value);
         one
     }));
-    Ok(())
-}
-
-/// Evaluates J once more at the `count` lowest points, on other random numbers.
-fn look_again(
-    objective: &mut dyn Objective,
-    count: usize,
-    draw: u64,
-    seen: &mut [Seen],
-) -> Result<(), RobustError> {
-    sort(seen);
-    let values = compare::each(objective, seen[..count].iter().map(|s| s.point.z.as_slice()), draw)?;
-    seen.iter_mut().zip(values).for_each(|(seen, value)| seen.add(value));
     Ok(())
 }
 

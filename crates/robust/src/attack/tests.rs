@@ -123,7 +123,7 @@ fn a_round_of_more_points_chooses_each_of_them_from_more_candidates() {
     let points = (0..30).map(|k| explorer.first(k).unwrap()).collect();
     let mut seen = Vec::new();
     let mut j = FnObjective::new(3, |z: &[f64]| z[0] * z[1] - z[2]);
-    look(&mut j, points, 0, &mut seen).unwrap();
+    look(&mut j, 0, points, 0, &mut seen).unwrap();
     let first = |count, round| explorer.propose(&seen, count, round).unwrap()[0].z.clone();
     // The lowest of eight times as many is another one seven times out of eight.
     let others = (1..=24).filter(|&round| first(1, round) != first(8, round)).count();
@@ -134,7 +134,7 @@ fn a_round_of_more_points_chooses_each_of_them_from_more_candidates() {
 fn seen_from(explorer: &Explorer<'_>, j: impl FnMut(&[f64]) -> f64) -> Vec<Seen> {
     let mut seen = Vec::new();
     let points = (0..30).map(|k| explorer.first(k).unwrap()).collect();
-    look(&mut FnObjective::new(3, j), points, 0, &mut seen).unwrap();
+    look(&mut FnObjective::new(3, j), 0, points, 0, &mut seen).unwrap();
     sort(&mut seen);
     seen
 }
@@ -227,6 +227,35 @@ fn a_stage_of_a_comparison_is_asked_for_at_once() {
     // Nothing is left for sixteen and eight of them; four have two draws each, two five.
     assert_eq!(j.calls, [(4, vec![5, 6]), (2, vec![7, 8, 9, 10, 11])]);
     assert_eq!((compared.lowest, compared.evaluations), (0, 18));
+}
+
+#[test]
+fn a_round_is_asked_for_at_once() {
+    let function = |z: &[f64], _| Some(z[0]);
+    let mut j = Asked { j: Counted { dim: 2, function, evaluations: 0 }, calls: Vec::new() };
+    let found = search(64).run(&mut j, &ball(2, 1.0, 9.0), &[], 5, 0).unwrap();
+    // 19 first points, two rounds of at most 16, and a comparison of which two stages are left.
+    let sizes: Vec<usize> = j.calls.iter().map(|(points, draws)| points * draws.len()).collect();
+    assert_eq!((sizes, found.evaluations), (vec![19, 16, 10, 8, 10], 63));
+    assert_eq!([&j.calls[1].1, &j.calls[2].1], [&[1], &[2]], "a draw of its own");
+}
+
+#[test]
+fn a_round_looks_again_at_the_lowest_points_and_at_new_ones() {
+    let ball = ball(3, 1.0, 9.0);
+    let explorer = Explorer::new(&ball, StreamKey::new(5, Purpose::Test)).unwrap();
+    let mut seen = seen_from(&explorer, |z: &[f64]| z[0]);
+    let lowest: Vec<Vec<f64>> = seen[..3].iter().map(|s| s.point.z.clone()).collect();
+    let new = vec![Point::at(vec![0.1, 0.2, 0.3]), Point::at(vec![0.4, 0.5, 0.6])];
+    let function = |z: &[f64], _| (z[0] != 0.4).then_some(z[0] + 7.0);
+    let mut j = Counted { dim: 3, function, evaluations: 0 };
+    look(&mut j, 3, new, 1, &mut seen).unwrap();
+    for (one, z) in seen.iter().zip(&lowest) {
+        assert_eq!((&one.point.z, one.count), (z, 2));
+        assert!((one.mean() - (z[0] + 3.5)).abs() < 1e-12, "the mean of both looks");
+    }
+    assert!(seen[3..31].iter().all(|one| one.count == 1) && seen.len() == 32);
+    assert!(seen[30].mean() == 0.1 + 7.0 && seen[31].broken.is_some());
 }
 
 #[test]
