@@ -7,7 +7,8 @@ apart:
 
     task NAME                   and for each of its systems
     system MASS GEAR DAMPING    factors of all masses above 1e-6 kg and of all gears, and what is added to all damping; then
-    state QPOS… QVEL…           where a trajectory begins, and for each of its steps
+    state QPOS… QVEL…           where a trajectory begins
+    seen OBSERVATION…           what is observed there, and for each of its steps
     action …
     step QPOS… QVEL…
     seen OBSERVATION…
@@ -80,8 +81,9 @@ def main():
             env.np_random = rng
             for _ in range(1 if number else 5):
                 mujoco.mj_resetData(env.model, env.data)
-                env.reset_model()
+                observation = env.reset_model()
                 say("state", env.state_vector())
+                say("seen", observation)
                 for _ in range(STEPS):
                     action = rng.uniform(env.action_space.low, env.action_space.high)
                     observation, reward, terminated, _, _ = env.step(action)
