@@ -374,13 +374,9 @@ fn mixed_softness(one: &Geom, other: &Geom) -> Softness {
     }
 }
 
-/// Whether a sphere or capsule may meet a box or cylinder.
+/// Whether one is a sphere or capsule and the other a box or cylinder.
 fn meets(round: Shape, block: Shape) -> bool {
-    match block {
-        Shape::Cylinder => matches!(round, Shape::Sphere | Shape::Capsule),
-        Shape::Box => round == Shape::Sphere,
-        _ => false,
-    }
+    matches!(round, Shape::Sphere | Shape::Capsule) && matches!(block, Shape::Box | Shape::Cylinder)
 }
 
 /// Whether a shape has flat parts or more than one radius.

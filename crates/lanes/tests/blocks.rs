@@ -68,8 +68,20 @@ struct Count {
     inside: usize,
     several: usize,
     off: usize,
+    /// Of those the ones in which MuJoCo has our answer as well, when the round is turned by 1e-14.
+    undecided: usize,
     worst: f64,
     inside_errors: Vec<f64>,
+}
+
+/// Whether MuJoCo gives these accelerations too, if the round is turned by less than what anybody would notice.
+fn nudged(data: &mut Data, own: &[f64], random: &mut Random) -> bool {
+    let q: [f64; 4] = std::array::from_fn(|i| data.qpos()[3 + i]);
+    (0..60).any(|_| {
+        data.qpos_mut()[3..7].copy_from_slice(&q.map(|x| x + random.within(1e-14)));
+        data.forward();
+        error(own, data.qacc()) < 1e-9
+    })
 }
 
 /// Places the round until it touches, again and again, and compares accelerations.
@@ -106,18 +118,22 @@ fn compare(robot: &Robot, count: usize, bound: f64, mut place: impl FnMut(&mut D
         } else {
             tally.outside += 1;
             tally.worst = tally.worst.max(apart);
-            tally.off += usize::from(!(apart < bound));
+            if !(apart < bound) {
+                tally.off += 1;
+                tally.undecided += usize::from(nudged(&mut data, &own, &mut random));
+            }
         }
     }
     tally.inside_errors.sort_by(f64::total_cmp);
     let n = tally.inside_errors.len();
     let quantile = |share: f64| tally.inside_errors.get((share * n as f64) as usize).copied().unwrap_or(0.0);
     println!(
-        "{} outside, {} inside, {} with several contacts; {} off, worst {:.1e}; inside median {:.1e}, 90 % {:.1e}, 99 % {:.1e}",
+        "{} outside, {} inside, {} with several contacts; {} off, {} of them undecided, worst {:.1e}; inside median {:.1e}, 90 % {:.1e}, 99 % {:.1e}",
         tally.outside,
         tally.inside,
         tally.several,
         tally.off,
+        tally.undecided,
         tally.worst,
         quantile(0.5),
         quantile(0.9),
@@ -135,6 +151,7 @@ fn anywhere(reach: f64) -> impl FnMut(&mut Data, &mut Random) {
 
 const CYLINDER: &str = r#"type="cylinder" size="0.05 0.06""#;
 const BOX: &str = r#"type="box" size="0.05 0.03 0.07""#;
+const HALVES: [f64; 3] = [0.05, 0.03, 0.07];
 
 /// Condims, and whether the block rests in the world.
 fn variants(round: &str, block: &str) -> Vec<Robot> {
@@ -158,6 +175,111 @@ fn spheres_touch_boxes_as_in_mujoco() {
         let tally = compare(&robot, 1000, 1e-9, anywhere(0.1));
         assert!(tally.off == 0 && tally.inside_errors.iter().all(|error| *error < 1e-9));
         assert!(tally.inside > 50);
+    }
+}
+
+#[test]
+fn capsules_touch_boxes_as_in_mujoco() {
+    for robot in variants(&capsule(), BOX) {
+        let tally = compare(&robot, 1000, 1e-9, anywhere(0.2));
+        assert!(tally.off == 0 && tally.inside_errors.iter().all(|error| *error < 1e-9), "{tally:?}");
+        assert!(tally.inside > 250 && tally.several > 200, "{tally:?}");
+    }
+}
+
+/// At a face, an edge or a corner of the box: across what stands out of it, or with an end at it.
+#[test]
+fn capsules_at_faces_edges_and_corners_of_boxes_touch_as_in_mujoco() {
+    for (robot, sides) in variants(&capsule(), BOX).iter().flat_map(|robot| [1, 2, 3].map(|n| (robot, n))) {
+        let tally = compare(robot, 1000, 1e-9, |data, random| {
+            let (mut place, mut out) = (HALVES.map(|half| half * random.within(1.0)), [0.0; 3]);
+            let first = random.below(3);
+            for k in 0..sides {
+                let (axis, side) = ((first + k) % 3, random.within(1.0).signum());
+                (place[axis], out[axis]) = (side * HALVES[axis], side * (0.05 + random.unit()));
+            }
+            let length = out.iter().map(|x| x * x).sum::<f64>().sqrt();
+            let (out, mut direction) = (out.map(|x| x / length), random_direction(random));
+            let away = (0..3).map(|i| direction[i] * out[i]).sum::<f64>();
+            let mut at = -away.signum();
+            if random.unit() < 0.7 {
+                // Not to the last bit: that is the test below.
+                direction = [0, 1, 2].map(|i| direction[i] - 0.99 * away * out[i]);
+                let length = direction.iter().map(|x| x * x).sum::<f64>().sqrt();
+                direction = direction.map(|x| x / length);
+                at = random.within(1.0);
+            }
+            let height = RADIUS * random.between(-0.3, 1.1);
+            let place = [0, 1, 2].map(|i| place[i] + height * out[i] - at * HALF * direction[i]);
+            stand(data, place, direction);
+        });
+        assert!(tally.off == 0 && tally.inside_errors.iter().all(|error| *error < 1e-9), "{tally:?}");
+        assert!(tally.several > 200, "{tally:?}");
+    }
+}
+
+/// Along an axis of the box but for a slope, on a face or beside an edge.
+fn along(slope: f64) -> impl FnMut(&mut Data, &mut Random) {
+    move |data, random| {
+        let axis = random.below(3);
+        let mut direction = [0; 3].map(|_| slope * random.within(1.0));
+        direction[axis] = random.within(1.0).signum();
+        let length = direction.iter().map(|x| x * x).sum::<f64>().sqrt();
+        let side = (axis + 1 + random.below(2)) % 3;
+        let mut place = HALVES.map(|half| (half + 0.1) * random.within(1.0));
+        place[side] = random.within(1.0).signum() * (HALVES[side] + 0.001 + 0.02 * random.unit());
+        stand(data, place, direction.map(|x| x / length));
+    }
+}
+
+#[test]
+fn capsules_lie_on_boxes_as_in_mujoco() {
+    for robot in variants(&capsule(), BOX) {
+        for slope in [0.3, 1e-2, 1e-4, 1e-6, 1e-9, 1e-12] {
+            let tally = compare(&robot, 300, 1e-9, along(slope));
+            assert!(tally.off == 0 && tally.inside_errors.iter().all(|error| *error < 1e-9), "{tally:?}");
+            assert!(tally.several > 100, "{tally:?}");
+        }
+    }
+}
+
+/// Which way an axis leads that is level to the last bit is rounding's, and how far MuJoCo takes it to lie on a face hangs on
+/// that: of a few such, others are as near, and MuJoCo itself has our answer when it is turned by 1e-14.
+#[test]
+fn capsules_that_are_level_lie_on_boxes_as_in_mujoco_up_to_its_own_rounding() {
+    for robot in variants(&capsule(), BOX) {
+        let tally = compare(&robot, 1000, 1e-9, along(0.0));
+        assert!(tally.off < 200 && tally.off == tally.undecided, "{tally:?}");
+        assert!(tally.several > 600, "{tally:?}");
+    }
+}
+
+/// Larger than the box by far, and so short that its axis is parallel to every edge by MuJoCo's measure, which then sees none
+/// of them.
+#[test]
+fn capsules_of_any_size_touch_boxes_where_mujocos_do() {
+    for (size, reach) in [("5 0.4", 8.0), ("0.02 0.001", 0.15), ("0.02 1e-7", 0.15)] {
+        let robot = pair(&format!(r#"type="capsule" size="{size}""#), BOX, false, 3, 0.0);
+        let model = Arc::new(robot.model());
+        let mut batch = Batch::new(&model, 1).unwrap();
+        let mut data = robot.with(&batch.nominal().clone());
+        let mut random = Random(37);
+        let mut own = vec![0.0; model.shape().dofs];
+        let mut touching = [0, 0];
+        for _ in 0..1000 {
+            data.reset();
+            data.forward();
+            let place = random_direction(&mut random).map(|x| x * random.within(reach));
+            stand(&mut data, place, random_direction(&mut random));
+            data.qvel_mut().fill_with(|| 0.3 * random.normal());
+            data.forward();
+            batch.set_state(0, data.qpos(), data.qvel());
+            batch.accelerations(&[], &[true], &mut own);
+            assert!(error(&own, data.qacc()) < 1e-9, "{size} {:?}", data.qpos());
+            touching[usize::from(data.ncon() > 0)] += 1;
+        }
+        println!("{size}: {touching:?}");
+        assert!(touching.iter().all(|n| *n > 20), "{touching:?}");
     }
 }
 

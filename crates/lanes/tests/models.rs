@@ -70,9 +70,10 @@ fn what_the_engine_cannot_move_is_refused_by_element_and_name() {
             "actuator `m`: it acts on a joint that is neither hinge nor slide",
         ),
         (
-            body(&format!(r#"{free}<geom name="crate" type="box" size="0.1 0.1 0.1"/>"#)),
+            body(&format!(r#"{free}<geom name="crate" type="box" size="0.1 0.1 0.1"/>"#))
+                + r#"<body name="other"><freejoint/><geom name="chest" type="box" size="0.1 0.1 0.1"/></body>"#,
             "",
-            "geom `crate`: is a box and may touch geom `arm`, a capsule",
+            "geom `crate`: is a box and may touch geom `chest`, a box",
         ),
         (
             body(&format!(r#"{free}<geom name="egg" type="ellipsoid" size="0.1 0.2 0.1"/>"#)),
@@ -186,11 +187,11 @@ fn floor_contacts_only_leaves_the_other_pairs_out_and_says_how_many() {
     let xml = r#"<mujoco><worldbody><geom type="plane" size="1 1 1"/>
         <body><freejoint/><geom size="0.1"/></body><body><freejoint/><geom size="0.1"/></body>
         <body><freejoint/><geom type="box" size="0.1 0.1 0.1" conaffinity="2" contype="2"/></body>
-        <body><freejoint/><geom type="capsule" size="0.1 0.1" conaffinity="2" contype="3"/></body>
+        <body><freejoint/><geom type="cylinder" size="0.1 0.1" conaffinity="2" contype="3"/></body>
         </worldbody></mujoco>"#;
     let compiled = Compiled::from_mujoco(&MjModel::from_xml_string(xml).unwrap()).unwrap();
     let error = Model::new(compiled.clone(), Contacts::All).unwrap_err().to_string();
-    assert!(error.contains("is a box and may touch geom 4"), "{error}");
+    assert!(error.contains("is a cylinder and may touch geom 3, a box"), "{error}");
     let model = Model::new(compiled, Contacts::FloorOnly).unwrap();
     assert_eq!((model.left_out(), model.contacts()), (4, Contacts::FloorOnly));
 }

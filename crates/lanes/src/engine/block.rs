@@ -1,6 +1,7 @@
 //! Spheres and capsules that touch boxes and cylinders.
 
 use super::Work;
+use super::capsule_box::Lying;
 use super::cylinder::{Cylinder, Facing, Nearest};
 use super::meet::Found;
 use crate::algebra::{LEAST, Vec3, add, axpy, lift, lift_turn, product, sub, turned, unit, unturned};
@@ -42,6 +43,26 @@ impl<F: Lane> Work<F> {
                     origin,
                 };
                 let (radius, margin) = (F::splat(round.radius), F::splat(meeting.law.margin));
+                if block.shape == Shape::Box && round.capsule {
+                    let (radius, half) = (round.radius, round.half);
+                    let lying = Lying {
+                        facing: &facing,
+                        size: &block.size,
+                        radius,
+                        half,
+                        margin: meeting.law.margin,
+                    };
+                    let near = near & lying.within();
+                    if !near.any() {
+                        return;
+                    }
+                    let points = lying.points();
+                    for (at, lanes) in [(points.first, points.one), (points.second, points.two)] {
+                        let nearest = before_box(&axpy(at, &facing.along, &facing.centre), &block.size);
+                        self.list_nearest(model, system, index, &facing, &nearest, near & lanes);
+                    }
+                    return;
+                }
                 if block.shape == Shape::Box {
                     let nearest = before_box(&facing.centre, &block.size);
                     self.list_nearest(model, system, index, &facing, &nearest, near);

@@ -4,7 +4,7 @@
 //!
 //! 1. `poses`: where links and joint axes are; `motion`: velocities, inertias, and the wrenches that act without
 //!    constraints; `drive`: forces on the joints.
-//! 2. `detect`, `solids`, `meet`, `block`, `cylinder`: which limits, dry frictions and contacts act; `softness`, `rows`,
+//! 2. `detect`, `solids`, `meet`, `block`, `cylinder`, `capsule_box`: which limits, dry frictions and contacts act; `softness`, `rows`,
 //!    `cone`, `cones`: as soft constraints; `ties`: equality constraints.
 //! 3. `solver`: the constrained accelerations, by Newton's method: `eliminate` solves its linear system along the tree,
 //!    `between` adds what two moving links do to each other, `search` shortens a step.
@@ -13,6 +13,7 @@
 
 mod between;
 mod block;
+mod capsule_box;
 mod cone;
 mod cones;
 mod cylinder;
