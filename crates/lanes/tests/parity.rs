@@ -270,7 +270,7 @@ fn options_mean_what_they_mean_to_mujoco() {
     };
     let euler = "integrator=\"Euler\"";
     let elliptic = "integrator=\"RK4\" cone=\"elliptic\" impratio=\"4\"";
-    let variants: [(&str, &[(&str, &str)]); 26] = [
+    let variants: [(&str, &[(&str, &str)]); 27] = [
         ("quadruped", &[("<default>", &disabled(&["constraint"]))]),
         ("quadruped", &[("<default>", &disabled(&["contact", "frictionloss"]))]),
         ("quadruped", &[("<default>", &disabled(&["limit", "clampctrl"]))]),
@@ -306,6 +306,7 @@ fn options_mean_what_they_mean_to_mujoco() {
         ("linkage", &[(euler, elliptic)]),
         ("linkage", &[("Euler", "RK4"), ("0.002", "0.01"), ("<default>", &format!("{flags}<default>"))]),
         ("linkage", &[("<default>", &disabled(&["constraint"]))]),
+        ("ladder", &[(euler, elliptic)]),
     ];
     for (index, (name, changes)) in variants.into_iter().enumerate() {
         let mut xml = read(name);

@@ -97,7 +97,7 @@ pub fn error(got: &[f64], expected: &[f64]) -> f64 {
 }
 
 /// The committed models: what MuJoCo made of the files beside them, and of the planar robots' (`tests/models.rs`).
-pub const MODELS: [&str; 15] = [
+pub const MODELS: [&str; 16] = [
     "quadruped",
     "tumblers",
     "eel",
@@ -109,6 +109,7 @@ pub const MODELS: [&str; 15] = [
     "servos",
     "gripper",
     "linkage",
+    "ladder",
     "blocks",
     "hopper",
     "walker2d",

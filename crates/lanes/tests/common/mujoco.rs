@@ -122,6 +122,7 @@ pub fn own() -> Vec<Robot> {
         "servos",
         "gripper",
         "linkage",
+        "ladder",
     ]
     .map(|name| Robot::read(name, &folder().join(format!("{name}.xml"))))
     .into()
