@@ -181,7 +181,7 @@ impl<F: Lane> Lying<'_, F> {
             let of_end = at.mul_add(along[axis], centre[axis]) * inverse_length;
             let (end_high, end_low) = (over & one.less(of_end), over & of_end.less(-one));
             high = (high & !end_low) | end_high;
-            low = (low & !end_high) | end_low;
+            low = low | end_low;
             on = F::select(over, clip(of_end), on);
             let apart = [
                 at.neg_mul_add(along[p], to_p),
