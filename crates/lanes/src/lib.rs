@@ -14,10 +14,11 @@
 //!
 //! Free, ball, hinge and slide joints, with armature, damping and dry friction, and but for balls limits and stiffness;
 //! motors, position and velocity servos and others of fixed gain and affine bias, with ranges, on hinges, slides and fixed
-//! tendons, at once or through integrators and filters; spheres and capsules against planes of the world and each other, and
-//! boxes, cylinders and ellipsoids against planes; every `condim`, in pyramids and elliptic cones; `<pair>`, `<exclude>`,
-//! priority, margins and `impratio`; joints that follow others and points of bodies that stay together (`joint` and `connect`
-//! of `<equality>`); the inertia box of a medium; Euler, Runge–Kutta 4 and implicitfast; forces from outside.
+//! tendons, at once or through integrators and filters; spheres and capsules against planes of the world, each other, boxes
+//! and cylinders, and boxes, cylinders and ellipsoids against planes; every `condim`, in pyramids and elliptic cones;
+//! `<pair>`, `<exclude>`, priority, margins and `impratio`; joints that follow others and points of bodies that stay together
+//! (`joint` and `connect` of `<equality>`); the inertia box of a medium; Euler, Runge–Kutta 4 and implicitfast; forces from
+//! outside.
 //!
 //! # How
 //!
@@ -35,7 +36,8 @@
 //! - MuJoCo's solvers stop early at their tolerances; ours is exact, and says so of every lane ([`Failure::Solver`]).
 //! - Where MuJoCo resets a state that is not finite, a lane stops with a [`Failure`].
 //! - Capsules whose axes cross have no direction in which to push each other. Both take the one that stands on both axes,
-//!   where rounding decides between its two ends.
+//!   where rounding decides between its two ends. A capsule that is level on a box to the last bit has one contact or two,
+//!   by rounding as well.
 #![deny(unsafe_code)]
 
 mod algebra;

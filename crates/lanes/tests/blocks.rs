@@ -244,7 +244,7 @@ fn capsules_lie_on_boxes_as_in_mujoco() {
 }
 
 /// Which way an axis leads that is level to the last bit is rounding's, and how far MuJoCo takes it to lie on a face hangs on
-/// that: of a few such, others are as near, and MuJoCo itself has our answer when it is turned by 1e-14.
+/// that: where ours differs, MuJoCo itself has our answer as well when the capsule is turned by 1e-14.
 #[test]
 fn capsules_that_are_level_lie_on_boxes_as_in_mujoco_up_to_its_own_rounding() {
     for robot in variants(&capsule(), BOX) {

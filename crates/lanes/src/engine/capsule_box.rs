@@ -111,13 +111,13 @@ impl<F: Lane> Lying<'_, F> {
         let corner = edge & closest.corner;
         let side = edge & !closest.corner;
         if closest.end.any() {
-            take(closest.end, self.from_end(&closest));
+            take(closest.end, self.past_end(&closest));
         }
         if corner.any() {
-            take(corner, self.from_corner(&closest));
+            take(corner, self.past_corner(&closest));
         }
         if side.any() {
-            take(side, self.from_edge(&closest));
+            take(side, self.past_edge(&closest));
         }
         Points { first: closest.at, one: closest.end | edge, second, two }
     }
@@ -209,7 +209,7 @@ impl<F: Lane> Lying<'_, F> {
 
     /// From an end that is beside a face: where the axis leaves the face, or its other end.
     #[inline(always)]
-    fn from_end(&self, closest: &Closest<F>) -> (F, F::Mask) {
+    fn past_end(&self, closest: &Closest<F>) -> (F, F::Mask) {
         let (zero, two) = (F::zero(), F::splat(2.0));
         let Facing { centre, along, .. } = self.facing;
         let faces = &closest.faces;
@@ -250,7 +250,7 @@ impl<F: Lane> Lying<'_, F> {
 
     /// From a corner: along that edge of it which the axis is least across, or over the face that this edge stands on.
     #[inline(always)]
-    fn from_corner(&self, closest: &Closest<F>) -> (F, F::Mask) {
+    fn past_corner(&self, closest: &Closest<F>) -> (F, F::Mask) {
         let along = &self.facing.along;
         let (crosses, passes) = (self.crosses(closest), self.passes());
         // The axis on which it leads another way than on both others. Where there is none it points to the corner.
@@ -273,7 +273,7 @@ impl<F: Lane> Lying<'_, F> {
 
     /// From within an edge: over that face beside it which the axis is least across, if it leads over it.
     #[inline(always)]
-    fn from_edge(&self, closest: &Closest<F>) -> (F, F::Mask) {
+    fn past_edge(&self, closest: &Closest<F>) -> (F, F::Mask) {
         let one = F::one();
         let along = &self.facing.along;
         let (crosses, passes) = (self.crosses(closest), self.passes());
