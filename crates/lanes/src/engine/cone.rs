@@ -274,6 +274,22 @@ impl<F: Lane> Cone<F> {
         contradiction & self.touching
     }
 
+    /// Where other rows of a pyramid push than it was solved with.
+    #[inline(always)]
+    pub(super) fn turned(&self) -> F::Mask {
+        by_dim!(self.turned_by())
+    }
+
+    #[inline(always)]
+    fn turned_by<const N: usize>(&self) -> F::Mask {
+        let new = self.pyramid::<N>(&self.residual).stiff;
+        let mut turned = F::Mask::none();
+        for i in 0..at(N, 0) {
+            turned = turned | self.stiff[i].less(new[i]) | new[i].less(self.stiff[i]);
+        }
+        turned
+    }
+
     /// Where it was solved with any stiffness.
     #[inline(always)]
     pub(super) fn presses(&self) -> F::Mask {

@@ -29,6 +29,9 @@ const ENOUGH: f64 = 0.3;
 const ENOUGH_WITH_CONES: f64 = 0.1;
 const MANY: usize = 20;
 
+/// Steps after which a search is asked whether it stands still. Few take as many.
+const LONG: usize = 6;
+
 impl<F: Lane> Work<F> {
     /// Searches for the accelerations from `guess`; returns the lanes of `live` without a solution.
     pub(super) fn solve(&mut self, setting: &Setting<'_, F>, guess: &[F], live: F::Mask) -> F::Mask {
@@ -56,6 +59,7 @@ impl<F: Lane> Work<F> {
             (true, false) => FREE_WITH_FRICTION,
             (true, true) => FREE_WITH_CONES,
         };
+        let pyramids = model.coned && model.compiled.options.cone == crate::compiled::Cone::Pyramidal;
         for iteration in 0..MAX_ITERATIONS {
             let enough = if model.coned || iteration >= MANY { ENOUGH_WITH_CONES } else { ENOUGH };
             let damped = iteration >= free;
@@ -68,6 +72,9 @@ impl<F: Lane> Work<F> {
                 self.add_between(model, stale);
             }
             done = done | !self.update_rows();
+            if iteration >= LONG && pyramids {
+                done = done | self.stands();
+            }
             if all(done) {
                 break;
             }
@@ -80,6 +87,34 @@ impl<F: Lane> Work<F> {
             self.load_ties();
         }
         !done
+    }
+
+    /// Where the same rows push at the end of a full step that it was solved with, so that no step leads any further.
+    ///
+    /// Along a direction of friction the force of a pyramid is the difference of what two rows push, and rounds as these do,
+    /// however small it is. Where friction is small and all is at rest, that is more than a cone allows for rounding, and
+    /// looks like a contradiction for ever. Kept out of line: seldom is a search that long.
+    #[cold]
+    #[inline(never)]
+    fn stands(&self) -> F::Mask {
+        F::run(
+            #[inline(always)]
+            || {
+                let mut turned = F::Mask::none();
+                for cone in self.cones.iter() {
+                    turned = turned | cone.turned();
+                }
+                for row in &self.rows {
+                    turned = turned | (row.pushes ^ row.active);
+                }
+                for loss in &self.losses {
+                    for side in 0..2 {
+                        turned = turned | (loss.beyond[side] ^ loss.active[side]);
+                    }
+                }
+                !turned
+            },
+        )
     }
 
     /// Keeps the point that the next step starts from; accelerations are to be found anew.
