@@ -47,10 +47,12 @@ fn tensorboards_own_reader_finds_every_row_of_the_log_after_a_resume_too() {
         ("train/learning_rate", "learning_rate"),
         ("time/simulator_steps", "simulator_steps"),
     ] {
+        // A number half-way between two of 32 bits is rounded by its bits, and not by its digits.
+        let number = |row: &Vec<&str>, name: &str| -> f64 { row[column(name)].parse().unwrap() };
         let written: Vec<(f64, f32)> = rows[1..]
             .iter()
             .filter(|row| !row[column(name)].is_empty())
-            .map(|row| (row[column("steps")].parse().unwrap(), row[column(name)].parse().unwrap()))
+            .map(|row| (number(row, "steps"), number(row, name) as f32))
             .collect();
         let found: Vec<(f64, f32)> = read["scalars"][tag]
             .as_array()
