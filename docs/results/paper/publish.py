@@ -3,8 +3,8 @@
     python3 docs/results/paper/publish.py reproduction docs/results/paper
 
 Numbers are rounded to four significant digits, learning curves thinned to 60 points a run, and policies named by their
-seeds. What a row's first columns share with the row above is left out. Where a table has a row for each of hundreds of random systems, their parameters, which `systems_seed` of the
-experiment gives again, and all but the mean return are left out; of other tables the mean return and its error are kept.
+seeds. What a row's first columns share with the row above is left out, and of the returns all but mean and error. A table
+with a row for each of hundreds of random systems is not kept.
 """
 
 import csv
@@ -12,9 +12,9 @@ import pathlib
 import shutil
 import sys
 
-MANY = 400  # systems of a policy, from which on their parameters are left out
+MANY = 400  # systems of a policy, from which on a table is not kept
 POINTS = 60  # of a learning curve
-BEFORE, AFTER = "system", "return_mean"  # the parameters' columns lie between these
+SYSTEM = "system"  # the column before the parameters
 DETAILS = ["return_sd", "return_min", "return_max", "length_mean", "forward_mean"]
 WHOLE = ["policy_steps", "simulator_steps"]  # of which no digit goes
 
@@ -35,20 +35,17 @@ def write(path, rows):
 def table(path):
     head, *rows = csv.reader(open(path))
     policy, seed = head.index("policy"), head.index("training_seed")
-    many = len(rows) > MANY * len({row[policy] for row in rows})
+    if len(rows) > MANY * len({row[policy] for row in rows}):
+        return None
     for row in rows:
         row[policy] = row[seed]
         for i, name in enumerate(head):
-            left_out = name in DETAILS or (many and name == "return_se")
-            row[i] = "" if left_out else row[i] if name in WHOLE else short(row[i])
-    system, above = head.index(BEFORE), None
+            row[i] = "" if name in DETAILS else row[i] if name in WHOLE else short(row[i])
+    system, above = head.index(SYSTEM), None
     for row in rows:
         here = row[:system]
         row[:system] = [""] * system if here == above else here
         above = here
-    if many:
-        first, last = head.index(BEFORE) + 1, head.index(AFTER)
-        head, *rows = [row[:first] + row[last:] for row in [head, *rows]]
     return [head, *rows]
 
 
@@ -71,7 +68,8 @@ def curves(path):
 def main(source, target):
     source, target = pathlib.Path(source), pathlib.Path(target)
     for path in sorted((source / "results").glob("*.csv")):
-        write(target / "results" / path.name, table(path))
+        if small := table(path):
+            write(target / "results" / path.name, small)
     for path in sorted((source / "statistics").glob("*.csv")):
         write(target / "statistics" / path.name, rounded(path))
     for path in sorted((source / "curves").glob("*.csv")):
