@@ -14,31 +14,18 @@ mod cylinder;
 mod frame;
 #[path = "../src/lane/mod.rs"]
 mod lane;
+#[path = "common/segment.rs"]
+mod segment;
 
 use algebra::{lift, lift_turn};
 use capsule_box::Lying;
 use cylinder::Facing;
 use frame::{Point, STRAIGHT, dot};
 use lane::{Lane, Portable};
+use segment::{at, least, next, vector};
 
 const SIZE: Point = [0.05, 0.03, 0.07];
 const RADIUS: f64 = 0.02;
-
-/// In [−1, 1).
-fn next(state: &mut u64) -> f64 {
-    *state ^= *state >> 12;
-    *state ^= *state << 25;
-    *state ^= *state >> 27;
-    (state.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
-}
-
-fn vector(state: &mut u64) -> Point {
-    [0; 3].map(|_| next(state))
-}
-
-fn at(t: f64, centre: &Point, along: &Point) -> Point {
-    std::array::from_fn(|i| centre[i] + t * along[i])
-}
 
 /// Where on its axis a capsule may touch the box by the quick look, and what it has for its one or two contacts.
 fn points(centre: &Point, along: &Point, margin: f64) -> (bool, Vec<f64>) {
@@ -62,17 +49,6 @@ fn away(p: Point) -> f64 {
     dot(out, out).sqrt()
 }
 
-/// The least distance of a segment, which is convex along it.
-fn least(centre: &Point, along: &Point) -> f64 {
-    let (mut low, mut high) = (-1.0, 1.0);
-    for _ in 0..300 {
-        let (a, b) = (low + (high - low) / 3.0, high - (high - low) / 3.0);
-        let nearer = away(at(a, centre, along)) < away(at(b, centre, along));
-        (low, high) = if nearer { (low, b) } else { (a, high) };
-    }
-    away(at(low, centre, along))
-}
-
 #[test]
 fn the_first_point_of_a_segment_outside_is_the_nearest() {
     let mut state = 7;
@@ -90,7 +66,7 @@ fn the_first_point_of_a_segment_outside_is_the_nearest() {
             3 => along = along.map(|x| 1e-3 * x),
             _ => {}
         }
-        let expected = least(&centre, &along);
+        let expected = least(away, &centre, &along);
         let (quick, found) = points(&centre, &along, 0.003);
         assert!(quick || expected >= RADIUS + 0.003, "{k}: {expected}");
         assert!(found.iter().all(|t| t.abs() <= 1.0 + 1e-15), "{k}: {found:?}");

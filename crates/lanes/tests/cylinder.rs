@@ -11,26 +11,17 @@ mod cylinder;
 mod frame;
 #[path = "../src/lane/mod.rs"]
 mod lane;
+#[path = "common/segment.rs"]
+mod segment;
 
 use algebra::{Vec3, lift, lift_turn};
 use cylinder::{Cylinder, Facing};
 use frame::{Point, STRAIGHT, dot};
 use lane::{Lane, Portable};
+use segment::{at, least, next, vector};
 
 const RADIUS: f64 = 0.05;
 const HALF: f64 = 0.06;
-
-/// In [−1, 1).
-fn next(state: &mut u64) -> f64 {
-    *state ^= *state >> 12;
-    *state ^= *state << 25;
-    *state ^= *state >> 27;
-    (state.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
-}
-
-fn vector(state: &mut u64) -> Point {
-    [0; 3].map(|_| next(state))
-}
 
 fn unit(v: Point) -> Point {
     let length = dot(v, v).sqrt();
@@ -57,21 +48,6 @@ fn away([x, y, z]: Point) -> f64 {
     (x.hypot(y) - RADIUS).max(0.0).hypot((z.abs() - HALF).max(0.0))
 }
 
-fn at(t: f64, centre: &Point, along: &Point) -> Point {
-    std::array::from_fn(|i| centre[i] + t * along[i])
-}
-
-/// The least distance of a segment, which is convex along it.
-fn least(centre: &Point, along: &Point) -> f64 {
-    let (mut low, mut high) = (-1.0, 1.0);
-    for _ in 0..300 {
-        let (a, b) = (low + (high - low) / 3.0, high - (high - low) / 3.0);
-        let nearer = away(at(a, centre, along)) < away(at(b, centre, along));
-        (low, high) = if nearer { (low, b) } else { (a, high) };
-    }
-    away(at(low, centre, along))
-}
-
 #[test]
 fn a_segment_outside_has_its_nearest_points() {
     let mut state = 7;
@@ -86,7 +62,7 @@ fn a_segment_outside_has_its_nearest_points() {
             2 => along = along.map(|x| 1e-6 * x),
             _ => {}
         }
-        let expected = least(&centre, &along);
+        let expected = least(away, &centre, &along);
         if expected < 1e-6 {
             continue;
         }
@@ -114,7 +90,7 @@ fn no_way_out_of_a_segment_inside_is_shorter() {
         if k % 4 == 0 {
             along[2] *= 1e-3;
         }
-        if least(&centre, &along) > 1e-12 {
+        if least(away, &centre, &along) > 1e-12 {
             continue;
         }
         inside += 1;
