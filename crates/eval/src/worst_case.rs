@@ -6,7 +6,7 @@ use wr2l_rl::{Actor, Executor, Threads};
 use wr2l_robust::attack::SurrogateSearch;
 use wr2l_robust::gradient::{Gradient, GradientEstimator};
 use wr2l_robust::phase_one::{PhaseOne, SearchKind};
-use wr2l_robust::{Objective, RobustError, SimulatedReturn, ball::Ball};
+use wr2l_robust::{Look, Objective, RobustError, SimulatedReturn, ball::Ball};
 use wr2l_sim::{DynamicsSpace, Physics, Simulator, Task};
 
 use crate::axis::{SweepError, Systems};
@@ -211,11 +211,11 @@ impl Objective for Returns<'_> {
     }
 
     fn evaluate(&mut self, points: &[f64], draw: u64) -> Result<Vec<f64>, RobustError> {
-        self.evaluate_draws(points, &[draw])
+        self.evaluate_looks(points, &Look::each(points.len() / self.dim(), draw))
     }
 
-    fn evaluate_draws(&mut self, points: &[f64], draws: &[u64]) -> Result<Vec<f64>, RobustError> {
-        let episodes = points.len() / self.dim() * self.episodes * draws.len();
+    fn evaluate_looks(&mut self, points: &[f64], looks: &[Look]) -> Result<Vec<f64>, RobustError> {
+        let episodes = self.episodes * looks.len();
         let (done, total) = (self.spent.min(self.total), self.total);
         let (progress, stopped) = (&mut self.progress, &mut self.stopped);
         let mut go_on = || {
@@ -227,7 +227,7 @@ impl Objective for Returns<'_> {
         let mut returns =
             SimulatedReturn::new(self.executor, self.actor, self.episodes, 1.0, self.seed, self.turn)
                 .with_stochastic(self.stochastic);
-        let values = returns.evaluate_while(points, draws, &mut go_on);
+        let values = returns.evaluate_while(points, looks, &mut go_on);
         self.spent += episodes;
         values
     }

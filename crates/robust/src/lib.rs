@@ -61,7 +61,7 @@ pub use config::{AdversaryConfig, BallConfig, BallSeed, HessianMethod};
 pub use error::RobustError;
 pub use estimate::BallEstimate;
 pub use nalgebra::DMatrix;
-pub use objective::{FnObjective, Objective};
+pub use objective::{FnObjective, Look, Objective};
 pub use pairs::{Pairs, PairsConfig};
 pub use reach::Fitted;
 pub use simulated::{SimulatedReturn, SimulatedTransitions};

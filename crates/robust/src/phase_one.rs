@@ -198,9 +198,7 @@ impl PhaseOne {
         let steps_before = objective.simulator_steps();
         // The ball may have shrunk since `current` was chosen.
         let current = ball.pull_inside(current)?;
-        // The reference; what was found; and with several starts what the end point must not be better than.
-        let mut candidates = vec![vec![0.0; ball.dim()]];
-        let (steps, stop, draw) = match self.search {
+        let (z, [reference_value, value], steps, stop) = match self.search {
             SearchKind::Gradient => {
                 let start = if self.starts > 1 {
                     self.worst_start(objective, ball, &current, seed, turn)?
@@ -210,23 +208,25 @@ impl PhaseOne {
                     vec![0.0; ball.dim()]
                 };
                 let (z, steps, stop) = self.descend(objective, ball, start.clone(), seed, turn)?;
-                candidates.push(z);
+                // The reference; what was found; and with several starts what the end point must not be better than.
+                let mut candidates = vec![vec![0.0; ball.dim()], z];
                 if self.starts > 1 {
                     candidates.extend([start, current]);
                 }
-                (steps, stop, u64::from(self.max_inner) + 1)
+                let draw = u64::from(self.max_inner) + 1;
+                let values = objective::evaluate(objective, &candidates.concat(), draw)?;
+                let worst = lowest(&values[1..]) + 1;
+                (candidates.swap_remove(worst), [values[0], values[worst]], steps, stop)
             }
             SearchKind::Surrogate => {
-                candidates.push(self.surrogate.run(objective, ball, &[current], seed, turn)?.z);
-                (Vec::new(), Stop::Budget, u64::MAX)
+                let (found, judged) =
+                    self.surrogate.run_and_judge(objective, ball, &[current], (seed, turn), u64::MAX)?;
+                (found.z, judged, Vec::new(), Stop::Budget)
             }
         };
-        let values = objective::evaluate(objective, &candidates.concat(), draw)?;
-        let worst = lowest(&values[1..]) + 1;
-        let z = candidates.swap_remove(worst);
         Ok(PhaseOneReport {
-            value: values[worst],
-            reference_value: values[0],
+            value,
+            reference_value,
             taylor: ball.value(&z),
             z,
             steps,

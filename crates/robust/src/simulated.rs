@@ -8,7 +8,7 @@ use wr2l_sim::Outcome;
 
 use crate::ball::{Ball, BallMeasure};
 use crate::hessian::TransitionModel;
-use crate::objective::Objective;
+use crate::objective::{Look, Objective};
 use crate::{BallEstimate, Pairs, RobustError};
 
 /// One-step transitions from given state–action pairs, on the threads of [`Executor`].
@@ -145,11 +145,11 @@ impl Objective for SimulatedReturn<'_> {
     }
 
     fn evaluate(&mut self, points: &[f64], draw: u64) -> Result<Vec<f64>, RobustError> {
-        self.run(points, &[draw], None)
+        self.run(points, &Look::each(points.len() / self.dim(), draw), None)
     }
 
-    fn evaluate_draws(&mut self, points: &[f64], draws: &[u64]) -> Result<Vec<f64>, RobustError> {
-        self.run(points, draws, None)
+    fn evaluate_looks(&mut self, points: &[f64], looks: &[Look]) -> Result<Vec<f64>, RobustError> {
+        self.run(points, looks, None)
     }
 
     fn simulator_steps(&self) -> u64 {
@@ -158,23 +158,23 @@ impl Objective for SimulatedReturn<'_> {
 }
 
 impl SimulatedReturn<'_> {
-    /// [`Objective::evaluate_draws`], which `go_on` may stop every so many episodes.
+    /// [`Objective::evaluate_looks`], which `go_on` may stop every so many episodes.
     ///
     /// # Errors
     /// As [`Objective::evaluate`]; [`SimError::Interrupted`](wr2l_sim::SimError::Interrupted) if `go_on` broke.
     pub fn evaluate_while(
         &mut self,
         points: &[f64],
-        draws: &[u64],
+        looks: &[Look],
         go_on: &mut dyn FnMut() -> ControlFlow<()>,
     ) -> Result<Vec<f64>, RobustError> {
-        self.run(points, draws, Some(go_on))
+        self.run(points, looks, Some(go_on))
     }
 
     fn run(
         &mut self,
         points: &[f64],
-        draws: &[u64],
+        looks: &[Look],
         go_on: Option<&mut dyn FnMut() -> ControlFlow<()>>,
     ) -> Result<Vec<f64>, RobustError> {
         let (dim, episodes) = (self.dim(), self.episodes);
@@ -187,17 +187,16 @@ impl SimulatedReturn<'_> {
             }
             _ => points,
         };
-        let rows = points.len() / dim;
         let key = |purpose, draw, episode: usize| {
             StreamKey::new(self.seed, purpose).iteration(self.turn).lane(draw).episode(episode as u64)
         };
-        let jobs: Vec<_> = draws
+        let jobs: Vec<_> = looks
             .iter()
-            .flat_map(|&draw| (0..rows * episodes).map(move |i| (draw, i)))
-            .map(|(draw, i)| EpisodeJob {
-                dynamics: i / episodes,
-                reset: key(Purpose::ReturnReset, draw, i % episodes),
-                action: key(Purpose::ReturnAction, draw, i % episodes),
+            .flat_map(|look| (0..episodes).map(move |episode| (look, episode)))
+            .map(|(look, episode)| EpisodeJob {
+                dynamics: look.point,
+                reset: key(Purpose::ReturnReset, look.draw, episode),
+                action: key(Purpose::ReturnAction, look.draw, episode),
             })
             .collect();
         let results = match go_on {
@@ -205,7 +204,7 @@ impl SimulatedReturn<'_> {
             Some(go_on) => episodes_while(self.executor, self.actor, points, &jobs, self.options, go_on)?,
         };
         let mut values = Vec::with_capacity(results.len() / episodes);
-        for (row, results) in (0..rows).cycle().zip(results.chunks_exact(episodes)) {
+        for (look, results) in looks.iter().zip(results.chunks_exact(episodes)) {
             let (mut sum, mut sound) = (0.0, 0);
             for result in results {
                 self.simulator_steps += u64::from(result.length);
@@ -218,7 +217,7 @@ impl SimulatedReturn<'_> {
             }
             if 2 * sound < episodes {
                 return Err(RobustError::Diverged {
-                    z: points[row * dim..][..dim].to_vec(),
+                    z: points[look.point * dim..][..dim].to_vec(),
                     what: format!("{} of {episodes} episodes diverged", episodes - sound),
                 });
             }

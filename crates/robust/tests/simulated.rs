@@ -6,7 +6,7 @@ use setting::{actor, ball, hopper, simulator, small};
 use wr2l_rl::{Learner, Ppo, PpoConfig, Threads};
 use wr2l_robust::hessian::{StateWeights, TransitionModel, ZeroOrder};
 use wr2l_robust::{
-    BallConfig, BallEstimate, BallMeasure, HessianMethod, Objective, Pairs, PairsConfig, RobustError,
+    BallConfig, BallEstimate, BallMeasure, HessianMethod, Look, Objective, Pairs, PairsConfig, RobustError,
     SimulatedReturn, SimulatedTransitions,
 };
 use wr2l_sim::{ActionSpace, TaskName};
@@ -151,7 +151,10 @@ fn returns_share_their_random_numbers_between_points_and_not_between_draws() {
     let points = [0.1, 0.2, 0.5, -0.5];
     let each: Vec<f64> =
         [3, 0, u64::MAX].iter().flat_map(|&draw| j.evaluate(&points, draw).unwrap()).collect();
-    assert_eq!(j.evaluate_draws(&points, &[3, 0, u64::MAX]).unwrap(), each);
+    let looks: Vec<Look> = [3, 0, u64::MAX].iter().flat_map(|&draw| Look::each(2, draw)).collect();
+    assert_eq!(j.evaluate_looks(&points, &looks).unwrap(), each);
+    // Each point may have draws of its own.
+    assert_eq!(j.evaluate_looks(&points, &[looks[5], looks[0]]).unwrap(), [each[5], each[0]]);
     assert!(j.simulator_steps() > 0 && j.diverged() == 0);
     assert!(matches!(j.evaluate(&[f64::NAN, 0.0], 0), Err(RobustError::Sim(_))));
     let mut next_turn = SimulatedReturn::new(&mut executor, &actor, 3, 1.0, 5, 1);

@@ -1,7 +1,7 @@
 //! Which of some points is the lowest, when every look is noisy.
 
 use crate::RobustError;
-use crate::objective::{self, Objective};
+use crate::objective::{self, Look, Objective};
 
 /// What a comparison on fresh random numbers says.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,13 +28,29 @@ pub fn compare(
     objective: &mut dyn Objective,
     points: &[Vec<f64>],
     budget: usize,
-    mut draw: u64,
+    draw: u64,
 ) -> Result<Compared, RobustError> {
+    compare_and_judge(objective, points, budget, draw, None).map(|(compared, _)| compared)
+}
+
+/// J at a reference and at the lowest of the compared points, under a draw that had no part in choosing it.
+pub(super) type Judged = [f64; 2];
+
+/// As [`compare`]; with a reference and a draw of its own, the last stage's call looks at the reference and at all that are left
+/// under that draw, too. So the lowest is judged without another call, which would be as long as a whole episode. `None` where
+/// there was no such stage, or the physics broke down in it.
+pub(super) fn compare_and_judge(
+    objective: &mut dyn Objective,
+    points: &[Vec<f64>],
+    budget: usize,
+    mut draw: u64,
+    judge: Option<(&[f64], u64)>,
+) -> Result<(Compared, Option<Judged>), RobustError> {
     assert!(!points.is_empty(), "there has to be a point");
     let mut left: Vec<usize> = (0..points.len().min(budget.max(1))).collect();
     let stages = left.len().max(2).ilog2() as usize;
     let (mut sums, mut counts) = (vec![0.0; points.len()], vec![0_usize; points.len()]);
-    let mut evaluations = 0;
+    let (mut evaluations, mut judged) = (0, None);
     for stage in 0..stages {
         let draws = budget.saturating_sub(evaluations) / (stages - stage) / left.len();
         let draws: Vec<u64> = (0..draws as u64).map(|k| draw + k).collect();
@@ -43,11 +59,20 @@ pub fn compare(
             sums[i] += value;
             counts[i] += 1;
         };
-        let together: Vec<f64> = left.iter().flat_map(|&i| &points[i]).copied().collect();
-        match objective::evaluate_draws(objective, &together, &draws) {
-            Ok(values) => {
+        let mut together: Vec<f64> = left.iter().flat_map(|&i| &points[i]).copied().collect();
+        let mut looks: Vec<Look> = draws.iter().flat_map(|&draw| Look::each(left.len(), draw)).collect();
+        let compared = looks.len();
+        if let Some((reference, draw)) = judge.filter(|_| stage + 1 == stages && compared > 0) {
+            together.extend(reference);
+            looks.extend(Look::each(left.len() + 1, draw));
+        }
+        match objective::evaluate_looks(objective, &together, &looks) {
+            Ok(mut values) => {
+                judged = values.split_off(compared).split_last().map(|(reference, each)| {
+                    (*reference, left.iter().copied().zip(each.iter().copied()).collect::<Vec<_>>())
+                });
                 left.iter().cycle().zip(&values).for_each(|(&i, &value)| add(i, value));
-                evaluations += values.len();
+                evaluations += compared;
             }
             // One draw after the other: a point goes with the draw under which it breaks down.
             Err(RobustError::Diverged { .. }) => {
@@ -77,7 +102,10 @@ pub fn compare(
     }
     let lowest = left.first().copied().unwrap_or(0);
     let value = (counts[lowest] > 0).then(|| sums[lowest] / counts[lowest] as f64);
-    Ok(Compared { lowest, value, evaluations })
+    let judged = judged.and_then(|(reference, each)| {
+        each.into_iter().find(|(i, _)| *i == lowest).map(|(_, value)| [reference, value])
+    });
+    Ok((Compared { lowest, value, evaluations }, judged))
 }
 
 /// J at each of the points, or the [`RobustError::Diverged`] of that point.

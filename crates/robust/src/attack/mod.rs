@@ -27,7 +27,8 @@ use wr2l_rng::{Purpose, StreamKey};
 use crate::RobustError;
 use crate::ball::Ball;
 use crate::error::{check_finite, check_fraction, check_positive, check_share};
-use crate::objective::Objective;
+use crate::objective::{self, Objective};
+use compare::{Judged, compare_and_judge};
 use explorer::{Explorer, Point};
 
 pub use compare::{Compared, compare};
@@ -136,6 +137,41 @@ impl SurrogateSearch {
         seed: u64,
         turn: u64,
     ) -> Result<Found, RobustError> {
+        self.search(objective, ball, known, seed, turn, None).map(|(found, _)| found)
+    }
+
+    /// As [`SurrogateSearch::run`], and what J is at the reference and at the point found, under `draw` that had no part in the
+    /// search.
+    ///
+    /// # Errors
+    /// As [`SurrogateSearch::run`].
+    pub(crate) fn run_and_judge(
+        &self,
+        objective: &mut dyn Objective,
+        ball: &Ball,
+        known: &[Vec<f64>],
+        (seed, turn): (u64, u64),
+        draw: u64,
+    ) -> Result<(Found, Judged), RobustError> {
+        let (found, judged) = self.search(objective, ball, known, seed, turn, Some(draw))?;
+        if let Some(judged) = judged {
+            return Ok((found, judged));
+        }
+        let mut points = vec![0.0; ball.dim()];
+        points.extend(&found.z);
+        let values = objective::evaluate(objective, &points, draw)?;
+        Ok((found, [values[0], values[1]]))
+    }
+
+    fn search(
+        &self,
+        objective: &mut dyn Objective,
+        ball: &Ball,
+        known: &[Vec<f64>],
+        seed: u64,
+        turn: u64,
+        judge: Option<u64>,
+    ) -> Result<(Found, Option<Judged>), RobustError> {
         self.validate()?;
         let last = (self.last * self.budget as f64) as usize;
         let search = (self.budget - last).max(1);
@@ -171,13 +207,17 @@ impl SurrogateSearch {
         seen.retain(|s| s.broken.is_none());
         let chosen = explorer.finalists(&seen, self.finalists, round + 1)?;
         let finalists: Vec<Vec<f64>> = chosen.iter().map(|&i| seen[i].point.z.clone()).collect();
-        let compared = compare(objective, &finalists, self.budget - spent, FINAL_DRAW)?;
+        let reference = vec![0.0; ball.dim()];
+        let judge = judge.map(|draw| (reference.as_slice(), draw));
+        let budget = self.budget - spent;
+        let (compared, judged) = compare_and_judge(objective, &finalists, budget, FINAL_DRAW, judge)?;
         let best = &seen[chosen[compared.lowest]];
-        Ok(Found {
+        let found = Found {
             z: best.point.z.clone(),
             value: compared.value.unwrap_or(best.mean()),
             evaluations: spent + compared.evaluations,
-        })
+        };
+        Ok((found, judged))
     }
 }
 

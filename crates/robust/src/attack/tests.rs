@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::ball::Metric;
 use crate::linalg::dot;
-use crate::{DMatrix, FnObjective};
+use crate::{DMatrix, FnObjective, Look};
 
 fn ball(dim: usize, radius: f64, bound: f64) -> Ball {
     let metric = Metric::new(&DMatrix::identity(dim, dim), Metric::DEFAULT_RIDGE).unwrap();
@@ -197,10 +197,18 @@ fn a_comparison_spends_no_more_than_it_may_and_finds_the_lowest() {
     }
 }
 
-/// What a comparison was asked for at once: how many points, and under which draws.
+/// What was asked for at once: how many looks, and under which draws.
 struct Asked<F> {
     j: Counted<F>,
     calls: Vec<(usize, Vec<u64>)>,
+}
+
+impl<F> Asked<F> {
+    fn takes_note(&mut self, looks: &[Look]) {
+        let mut draws: Vec<u64> = looks.iter().map(|look| look.draw).collect();
+        draws.dedup();
+        self.calls.push((looks.len(), draws));
+    }
 }
 
 impl<F: FnMut(&[f64], u64) -> Option<f64>> Objective for Asked<F> {
@@ -209,12 +217,13 @@ impl<F: FnMut(&[f64], u64) -> Option<f64>> Objective for Asked<F> {
     }
 
     fn evaluate(&mut self, points: &[f64], draw: u64) -> Result<Vec<f64>, RobustError> {
+        self.takes_note(&Look::each(points.len() / self.j.dim, draw));
         self.j.evaluate(points, draw)
     }
 
-    fn evaluate_draws(&mut self, points: &[f64], draws: &[u64]) -> Result<Vec<f64>, RobustError> {
-        self.calls.push((points.len() / self.j.dim, draws.to_vec()));
-        self.j.evaluate_draws(points, draws)
+    fn evaluate_looks(&mut self, points: &[f64], looks: &[Look]) -> Result<Vec<f64>, RobustError> {
+        self.takes_note(looks);
+        self.j.evaluate_looks(points, looks)
     }
 }
 
@@ -225,7 +234,7 @@ fn a_stage_of_a_comparison_is_asked_for_at_once() {
     let mut j = Asked { j: Counted { dim: 1, function, evaluations: 0 }, calls: Vec::new() };
     let compared = compare(&mut j, &points, 19, 5).unwrap();
     // Nothing is left for sixteen and eight of them; four have two draws each, two five.
-    assert_eq!(j.calls, [(4, vec![5, 6]), (2, vec![7, 8, 9, 10, 11])]);
+    assert_eq!(j.calls, [(8, vec![5, 6]), (10, vec![7, 8, 9, 10, 11])]);
     assert_eq!((compared.lowest, compared.evaluations), (0, 18));
 }
 
@@ -235,9 +244,47 @@ fn a_round_is_asked_for_at_once() {
     let mut j = Asked { j: Counted { dim: 2, function, evaluations: 0 }, calls: Vec::new() };
     let found = search(64).run(&mut j, &ball(2, 1.0, 9.0), &[], 5, 0).unwrap();
     // 19 first points, two rounds of at most 16, and a comparison of which two stages are left.
-    let sizes: Vec<usize> = j.calls.iter().map(|(points, draws)| points * draws.len()).collect();
+    let sizes: Vec<usize> = j.calls.iter().map(|(looks, _)| *looks).collect();
     assert_eq!((sizes, found.evaluations), (vec![19, 16, 10, 8, 10], 63));
     assert_eq!([&j.calls[1].1, &j.calls[2].1], [&[1], &[2]], "a draw of its own");
+}
+
+#[test]
+fn the_point_found_is_judged_beside_the_last_comparison_as_it_would_be_afterwards() {
+    let function = |z: &[f64], draw: u64| Some(z[0] + (draw % 1009) as f64);
+    let asked = || Asked { j: Counted { dim: 2, function, evaluations: 0 }, calls: Vec::new() };
+    let ball = ball(2, 1.0, 9.0);
+    // Of a budget of 3 nothing is left to compare with: the judge has a call of its own.
+    for (budget, sizes) in [(64, vec![19, 16, 10, 8, 13]), (3, vec![1, 2, 2])] {
+        let mut j = asked();
+        let (found, judged) = search(budget).run_and_judge(&mut j, &ball, &[], (5, 0), 77).unwrap();
+        assert_eq!(j.calls.iter().map(|(looks, _)| *looks).collect::<Vec<_>>(), sizes);
+        assert_eq!(
+            found,
+            search(budget).run(&mut asked(), &ball, &[], 5, 0).unwrap(),
+            "the search is the same"
+        );
+        let points = [vec![0.0; 2], found.z].concat();
+        assert_eq!(judged.to_vec(), asked().evaluate(&points, 77).unwrap());
+    }
+}
+
+#[test]
+fn who_breaks_under_the_judges_draw_alone_is_an_error_and_who_is_not_found_may_break() {
+    let points: Vec<Vec<f64>> = (0..4).map(|i| vec![f64::from(i)]).collect();
+    let breaks = |who: f64| move |z: &[f64], draw: u64| (!(z[0] == who && draw == 77)).then_some(z[0]);
+    for (who, sound) in [(0.0, false), (1.0, true)] {
+        let mut j = Counted { dim: 1, function: breaks(who), evaluations: 0 };
+        let judge = Some((&[9.0][..], 77));
+        let (compared, judged) = compare_and_judge(&mut j, &points, 24, 1, judge).unwrap();
+        assert_eq!((compared.lowest, judged), (0, None), "to be judged by itself");
+        let afterwards = objective::evaluate(&mut j, &[9.0, 0.0], 77);
+        assert_eq!(afterwards.is_ok(), sound, "{afterwards:?}");
+    }
+    let mut j = Counted { dim: 1, function: breaks(5.0), evaluations: 0 };
+    let (compared, judged) = compare_and_judge(&mut j, &points, 24, 1, Some((&[9.0], 77))).unwrap();
+    // Three draws of four points, six of two; the judge's three looks are not of the budget.
+    assert_eq!((compared.lowest, judged, compared.evaluations, j.evaluations), (0, Some([9.0, 0.0]), 24, 27));
 }
 
 #[test]
