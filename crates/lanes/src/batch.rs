@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::constants::Derived;
 use crate::instructions::{Failure, InstructionSet};
-use crate::kernel::{Kernel, Recorded, Task, kernel};
+use crate::kernel::{Given, Kernel, Recorded, Task, kernel};
 use crate::model::Model;
 use crate::parameters::{ParameterError, Parameters};
 use crate::program::Program;
@@ -50,7 +50,7 @@ pub struct Batch {
     /// Numbers of the sensors that are read.
     sensor_numbers: usize,
     /// The parameters that were set last, and what follows from them: many lanes in a row are often given the same.
-    latest: (Parameters, Derived),
+    latest: Given,
 }
 
 impl std::fmt::Debug for Batch {
@@ -89,18 +89,19 @@ impl Batch {
         };
         let nominal = Parameters::nominal(&model.compiled);
         let derived = Derived::new(model, &nominal)?;
-        let mut kernel = kernel(model, lanes, instructions);
+        let latest = Arc::new((nominal.clone(), derived));
+        let mut kernel = kernel(model, lanes, instructions, &latest);
         let reference = model.compiled.reference();
         let most = model.tree.nv.max(6 * model.compiled.bodies.len());
         let zeros = vec![0.0; most.max(model.compiled.activations.len())];
         // The last group is filled up, so that no lane holds numbers that are none.
         let width = instructions.width();
         for lane in 0..lanes.div_ceil(width) * width {
-            kernel.set_parameters(lane, &nominal, &derived);
+            kernel.set_parameters(lane, &latest);
             let still = &zeros[..model.tree.nv];
             kernel.set_state(lane, [&reference, still, &zeros[..model.compiled.activations.len()], still]);
         }
-        let (model, latest) = (Arc::clone(model), (nominal.clone(), derived));
+        let model = Arc::clone(model);
         Ok(Self {
             model,
             instructions,
@@ -157,9 +158,9 @@ impl Batch {
             return Err(ParameterError::Lane { lane, lanes: self.lanes });
         }
         if self.latest.0 != *parameters {
-            self.latest = (parameters.clone(), Derived::new(&self.model, parameters)?);
+            self.latest = Arc::new((parameters.clone(), Derived::new(&self.model, parameters)?));
         }
-        self.kernel.set_parameters(lane, parameters, &self.latest.1);
+        self.kernel.set_parameters(lane, &self.latest);
         Ok(())
     }
 

@@ -1,5 +1,8 @@
 //! The part of a batch that is compiled for each instruction set.
 
+#[cfg(target_arch = "x86_64")]
+mod packed;
+
 use std::sync::Arc;
 
 use crate::compiled::JointKind;
@@ -7,7 +10,7 @@ use crate::constants::Derived;
 use crate::engine::{Evaluated, MAX_ANGLE, Outside, Room, Seen, Setting, State, Watch, Work};
 use crate::instructions::{Failure, InstructionSet};
 #[cfg(target_arch = "x86_64")]
-use crate::lane::{Avx2, Avx512};
+use crate::lane::Avx2;
 use crate::lane::{Lane, Mask, Portable};
 use crate::model::Model;
 use crate::parameters::Parameters;
@@ -18,19 +21,31 @@ use crate::system::System;
 const MAX_VALUE: f64 = 1e10;
 
 /// All lanes of a batch, in the registers of an instruction set that this machine has.
-pub(crate) fn kernel(model: &Arc<Model>, lanes: usize, instructions: InstructionSet) -> Box<dyn Kernel> {
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    expect(unused_variables, reason = "only packed lanes are given parameters here")
+)]
+pub(crate) fn kernel(
+    model: &Arc<Model>,
+    lanes: usize,
+    instructions: InstructionSet,
+    given: &Given,
+) -> Box<dyn Kernel> {
     match instructions {
         #[cfg(target_arch = "x86_64")]
-        InstructionSet::Avx512 => Box::new(Groups::<Avx512>::new(model, lanes)),
+        InstructionSet::Avx512 => Box::new(packed::Packed::new(model, lanes, given)),
         #[cfg(target_arch = "x86_64")]
         InstructionSet::Avx2 => Box::new(Groups::<Avx2>::new(model, lanes)),
         _ => Box::new(Groups::<Portable>::new(model, lanes)),
     }
 }
 
+/// The parameters of a lane, and what follows from them.
+pub(crate) type Given = Arc<(Parameters, Derived)>;
+
 /// What differs between instruction sets. Slices are of the right length, lanes exist.
 pub(crate) trait Kernel: Send + Sync {
-    fn set_parameters(&mut self, lane: usize, parameters: &Parameters, derived: &Derived);
+    fn set_parameters(&mut self, lane: usize, given: &Given);
     /// Coordinates, velocities, activations and the solver's start.
     fn set_state(&mut self, lane: usize, state: [&[f64]; 4]);
     fn state(&self, lane: usize, state: [&mut [f64]; 4]);
@@ -121,6 +136,36 @@ impl<F: Lane> Groups<F> {
     }
 }
 
+/// Takes a lane over to groups of another width: its state, the forces on it, and what was seen of it.
+#[cfg(target_arch = "x86_64")]
+fn carry<F: Lane, G: Lane>(from: &Groups<F>, lane: usize, to: &mut Groups<G>, place: usize) {
+    let (from, l) = (&from.groups[lane / F::WIDTH], lane % F::WIDTH);
+    let (to, k) = (&mut to.groups[place / G::WIDTH], place % G::WIDTH);
+    let take = |to: &mut [G], from: &[F]| {
+        to.iter_mut().zip(from).for_each(|(to, from)| to.set(k, from.get(l)));
+    };
+    take(&mut to.state.q, &from.state.q);
+    take(&mut to.state.v, &from.state.v);
+    take(&mut to.state.act, &from.state.act);
+    take(&mut to.state.guess, &from.state.guess);
+    take(&mut to.measured, &from.measured);
+    let wrenches = to.outside.wrenches.as_flattened_mut().as_flattened_mut();
+    take(wrenches, from.outside.wrenches.as_flattened().as_flattened());
+    let pushed = (from.outside.lanes.bits() >> l & 1) << k;
+    to.outside.lanes = G::Mask::from_bits(to.outside.lanes.bits() & !(1 << k) | pushed);
+    if let (Some(to), Some(from)) = (&mut to.evaluated, &from.evaluated) {
+        take(&mut to.q, &from.q);
+        take(&mut to.v, &from.v);
+    }
+    if let (Some(to), Some(from)) = (&mut to.seen, &from.seen) {
+        take(to.bodies.as_flattened_mut(), from.bodies.as_flattened());
+        take(&mut to.geoms, &from.geoms);
+        take(&mut to.actuators, &from.actuators);
+        take(&mut to.dofs, &from.dofs);
+        take(&mut to.constraints, &from.constraints);
+    }
+}
+
 /// The lanes whose state is finite and not absurdly large.
 fn sane_lanes<F: Lane>(model: &Model, state: &State<F>) -> F::Mask {
     F::run(
@@ -173,9 +218,9 @@ impl<F: Lane> Group<F> {
 }
 
 impl<F: Lane> Kernel for Groups<F> {
-    fn set_parameters(&mut self, lane: usize, parameters: &Parameters, derived: &Derived) {
+    fn set_parameters(&mut self, lane: usize, given: &Given) {
         let system = &mut self.groups[lane / F::WIDTH].system;
-        system.set_lane(&self.model, lane % F::WIDTH, parameters, Some(derived));
+        system.set_lane(&self.model, lane % F::WIDTH, &given.0, Some(&given.1));
     }
 
     fn set_state(&mut self, lane: usize, from: [&[f64]; 4]) {

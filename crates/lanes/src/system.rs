@@ -81,6 +81,8 @@ pub(crate) struct System<F: Lane> {
     pub(crate) damped: F::Mask,
     /// Whether any lane has dry friction.
     pub(crate) lossy: bool,
+    /// Scratch: mass, first and second moments of links.
+    sums: Vec<[f64; 10]>,
 }
 
 impl<F: Lane> System<F> {
@@ -113,6 +115,7 @@ impl<F: Lane> System<F> {
             gravity: [z; 3],
             damped: F::Mask::none(),
             lossy: false,
+            sums: vec![[0.0; 10]; model.tree.links.len()],
         }
     }
 
@@ -168,7 +171,9 @@ impl<F: Lane> System<F> {
 
     /// Inertias of links from those of bodies.
     fn set_bodies(&mut self, model: &Model, lane: usize, parameters: &Parameters) {
-        let mut sums = vec![[0.0; 10]; self.rigid.len()];
+        // Lanes change registers as they move: no allocation.
+        let mut sums = std::mem::take(&mut self.sums);
+        sums.fill([0.0; 10]);
         for b in 0..parameters.mass.len() {
             let (link, home) = &model.tree.homes[b + 1];
             let axes = turn_of(parameters.axes[b]);
@@ -191,6 +196,7 @@ impl<F: Lane> System<F> {
             set_all(&mut rigid.first, lane, &sum[1..4]);
             set_all(&mut rigid.second, lane, &sum[4..]);
         }
+        self.sums = sums;
     }
 }
 
