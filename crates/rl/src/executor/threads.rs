@@ -78,7 +78,7 @@ impl Threads {
     /// of i. Each call must set whatever lane state it relies on: it may run on any worker's simulator.
     fn map<T: Send>(&mut self, n: usize, f: impl Fn(usize, &mut dyn BatchSim) -> T + Sync) -> Vec<T> {
         let next = AtomicUsize::new(0);
-        let per_worker = self.on_all(|sim| {
+        let per_worker = self.on_all(|sim, _| {
             let mut results = Vec::new();
             loop {
                 let i = next.fetch_add(1, Ordering::Relaxed);
@@ -93,15 +93,19 @@ impl Threads {
         all.into_iter().map(|(_, result)| result).collect()
     }
 
-    /// Runs `f` once for every worker's simulator, all at the same time, the first one's on this thread.
-    fn on_all<T: Send>(&mut self, f: impl Fn(&mut dyn BatchSim) -> T + Sync) -> Vec<T> {
+    /// Runs `f` once for every worker's simulator, all at the same time, the first one's on this thread; it is told how many
+    /// there are.
+    fn on_all<T: Send>(&mut self, f: impl Fn(&mut dyn BatchSim, usize) -> T + Sync) -> Vec<T> {
         let Some(pool) = &self.pool else { return vec![self.on_own(f)] };
         on_all(pool, &mut self.sims, &AtomicUsize::new(0), f, || ())
     }
 
     /// As [`Threads::on_all`], for work that any worker can do alone. On a machine whose cores are taken others come late, maybe
     /// when nothing is left to do, and have to be waited for: so they are not asked again for a while.
-    pub(crate) fn on_those_in_time<T: Send>(&mut self, f: impl Fn(&mut dyn BatchSim) -> T + Sync) -> Vec<T> {
+    pub(crate) fn on_those_in_time<T: Send>(
+        &mut self,
+        f: impl Fn(&mut dyn BatchSim, usize) -> T + Sync,
+    ) -> Vec<T> {
         let Some(pool) = self.pool.as_ref().filter(|_| self.trust.is_given()) else {
             return vec![self.on_own(f)];
         };
@@ -118,8 +122,8 @@ impl Threads {
     }
 
     /// Runs `f` for the first worker's simulator, on this thread.
-    pub(crate) fn on_own<T>(&mut self, f: impl FnOnce(&mut dyn BatchSim) -> T) -> T {
-        f(self.sims[0].as_mut())
+    pub(crate) fn on_own<T>(&mut self, f: impl FnOnce(&mut dyn BatchSim, usize) -> T) -> T {
+        f(self.sims[0].as_mut(), 1)
     }
 }
 
@@ -129,22 +133,22 @@ fn on_all<T: Send>(
     pool: &ThreadPool,
     sims: &mut [Box<dyn BatchSim>],
     begun: &AtomicUsize,
-    f: impl Fn(&mut dyn BatchSim) -> T + Sync,
+    f: impl Fn(&mut dyn BatchSim, usize) -> T + Sync,
     done: impl FnOnce(),
 ) -> Vec<T> {
     let mut results: Vec<Option<T>> = sims.iter().map(|_| None).collect();
-    let f = &f;
+    let (f, workers) = (&f, sims.len());
     pool.in_place_scope(|scope| {
         let mut work = sims.iter_mut().zip(&mut results);
         let own = work.next();
         for (sim, result) in work {
             scope.spawn(move |_| {
                 begun.fetch_add(1, Ordering::Relaxed);
-                *result = Some(f(sim.as_mut()));
+                *result = Some(f(sim.as_mut(), workers));
             });
         }
         if let Some((sim, result)) = own {
-            *result = Some(f(sim.as_mut()));
+            *result = Some(f(sim.as_mut(), workers));
         }
         done();
     });
@@ -180,7 +184,7 @@ impl Executor for Threads {
         let phi = physical_rows(&space, z)?;
         let next_job = AtomicUsize::new(0);
         let stop = self.stop.clone();
-        let per_worker = self.on_all(|sim| {
+        let per_worker = self.on_all(|sim, workers| {
             let mut results = Vec::with_capacity(jobs.len());
             let next = || {
                 let index = next_job.fetch_add(1, Ordering::Relaxed);
@@ -189,7 +193,8 @@ impl Executor for Threads {
                 Some(EpisodeScript::new(index, job, phi, options))
             };
             let acting = if options.stochastic { Acting::Sample } else { Acting::Mode };
-            drive(sim, Players::alone(actor), acting, next, |script| {
+            // An even share each: a few lanes step faster than many.
+            drive(sim, jobs.len().div_ceil(workers), Players::alone(actor), acting, next, |script| {
                 results.push((script.index, script.result));
             })?;
             Ok::<_, SimError>(results)
@@ -303,8 +308,8 @@ mod tests {
             Simulator::new(Task::new(TaskName::CARTPOLE), None, DynamicsSpace::default()).unwrap();
         let mut threads = Threads::new(&simulator, 2).unwrap();
         let meeting = Barrier::new(2);
-        let who = |_: &mut dyn BatchSim| thread::current().id();
-        let together = threads.on_those_in_time(|sim| (meeting.wait(), who(sim)).1);
+        let who = |_: &mut dyn BatchSim, _| thread::current().id();
+        let together = threads.on_those_in_time(|sim, workers| (meeting.wait(), who(sim, workers)).1);
         assert_eq!(together.iter().collect::<HashSet<_>>().len(), 2);
         assert!(threads.trust.is_given(), "both were there");
         threads.trust.breaks(Duration::from_secs(60));

@@ -235,6 +235,7 @@ impl Threads {
         let whole = self.threads() == 1 || states.len() <= Executor::places(self);
         let fits = states.len() * self.threads() <= Executor::places(self);
         let little = fits && states.len() * most <= LITTLE;
+        let count = states.len();
         let work = states.iter_mut().zip(batch.iter_mut()).enumerate();
         let work = work.map(|(lane, (state, batch))| {
             let script =
@@ -244,10 +245,10 @@ impl Threads {
         });
         let work = Mutex::new(work.collect::<VecDeque<_>>());
         let work = || work.lock().unwrap_or_else(PoisonError::into_inner);
-        let part = |sim: &mut dyn BatchSim| {
+        let part = |sim: &mut dyn BatchSim, workers: usize| {
             // A lock per lane and piece, none per step.
             let next = || work().pop_front();
-            drive(sim, players, options.acting, next, |script| {
+            drive(sim, count.div_ceil(workers), players, options.acting, next, |script| {
                 if !script.is_complete() {
                     work().push_back(script);
                 }

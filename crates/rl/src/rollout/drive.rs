@@ -231,8 +231,8 @@ impl Disturbance<'_> {
     }
 }
 
-/// Follows scripts on the lanes of `sim` until `next` has no more: a lane whose script has ended takes the next
-/// one at once, so that no lane idles while work is left. Finished scripts go to `done`.
+/// Follows scripts on the lanes of `sim`, at most `most` at a time, until `next` has no more: a lane whose script has ended takes
+/// the next one at once, so that no lane idles while work is left. Finished scripts go to `done`.
 ///
 /// An opponent without a history sees the observation, one with the agent's sees what the agent sees.
 ///
@@ -240,6 +240,7 @@ impl Disturbance<'_> {
 /// If the opponent has another history than these, or shapes are not the simulator's.
 pub(crate) fn drive<S: Script>(
     sim: &mut dyn BatchSim,
+    most: usize,
     players: Players<'_>,
     acting: Acting,
     mut next: impl FnMut() -> Option<S>,
@@ -253,7 +254,7 @@ pub(crate) fn drive<S: Script>(
     let memory_len = scratch.history.memory();
     let mut scripts: Vec<Option<S>> = Vec::with_capacity(lanes);
     for lane in 0..lanes {
-        let mut script = next();
+        let mut script = if lane < most { next() } else { None };
         if let Some(script) = &mut script {
             script.begin(sim, lane, scratch.memory(lane))?;
         }
