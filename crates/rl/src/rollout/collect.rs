@@ -234,8 +234,7 @@ impl Threads {
         // Where all lanes run at once nothing can be handed over.
         let whole = self.threads() == 1 || states.len() <= Executor::places(self);
         let fits = states.len() * self.threads() <= Executor::places(self);
-        let little = fits && states.len() * most <= LITTLE;
-        let count = states.len();
+        let (count, little) = (states.len(), fits && states.len() * most <= LITTLE);
         let work = states.iter_mut().zip(batch.iter_mut()).enumerate();
         let work = work.map(|(lane, (state, batch))| {
             let script =

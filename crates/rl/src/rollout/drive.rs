@@ -315,3 +315,66 @@ pub(crate) fn drive<S: Script>(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use wr2l_nn::{Normaliser, Policy};
+    use wr2l_rng::{Purpose, StreamKey};
+    use wr2l_sim::{ActionSpace, DynamicsSpace, Simulator, Task, TaskName};
+
+    use super::*;
+
+    /// So many steps of a lane; counts who runs at the same time.
+    struct Steps<'a> {
+        left: u32,
+        running: &'a Cell<usize>,
+        most: &'a Cell<usize>,
+    }
+
+    impl Script for Steps<'_> {
+        fn begin(&mut self, sim: &mut dyn BatchSim, lane: usize, _: &mut [f64]) -> Result<(), SimError> {
+            sim.reset(lane, &mut StreamKey::new(1, Purpose::Test).stream());
+            self.running.set(self.running.get() + 1);
+            self.most.set(self.most.get().max(self.running.get()));
+            Ok(())
+        }
+
+        fn noise(&mut self, _: Player) -> &mut Stream {
+            unreachable!("actions are the policy's means")
+        }
+
+        fn record(
+            &mut self,
+            _: &Actor,
+            _: Step<'_>,
+            _: &mut dyn BatchSim,
+            _: usize,
+            _: &mut [f64],
+        ) -> Result<bool, SimError> {
+            self.left -= 1;
+            self.running.set(self.running.get() - usize::from(self.left == 0));
+            Ok(self.left > 0)
+        }
+    }
+
+    #[test]
+    fn all_scripts_are_followed_and_no_more_at_a_time_than_asked_for() {
+        let simulator =
+            Simulator::new(Task::new(TaskName::CARTPOLE), None, DynamicsSpace::default()).unwrap();
+        let policy = Policy::categorical(4, &[2], 2).unwrap();
+        let params = vec![0.0; policy.parameters()];
+        let actor =
+            Actor::new(policy, params, Normaliser::identity(4), ActionSpace::Discrete { n: 2 }).unwrap();
+        for (most, at_once) in [(1, 1), (3, 3), (5, 5), (8, 5)] {
+            let mut sim = simulator.batch(5).unwrap();
+            let (running, peak) = (Cell::new(0), Cell::new(0));
+            let mut lengths = (1..=9).rev();
+            let next = || lengths.next().map(|left| Steps { left, running: &running, most: &peak });
+            let mut finished = 0;
+            drive(&mut *sim, most, Players::alone(&actor), Acting::Mode, next, |_| finished += 1).unwrap();
+            assert_eq!((finished, running.get(), peak.get()), (9, 0, at_once));
+        }
+    }
+}
