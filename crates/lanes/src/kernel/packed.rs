@@ -96,10 +96,12 @@ impl Packed {
             match lanes.clone().filter(|lane| wide[*lane]).count() {
                 0 => {}
                 1..=PLACES => lanes.filter(|lane| wide[*lane]).for_each(|lane| {
-                    if self.place[lane].is_none() {
-                        // There is one: at most as many move as there are places.
-                        let stays = |place: &usize| self.guest[*place].is_none_or(|lane| !wide[lane]);
-                        places.clone().find(stays).into_iter().for_each(|place| self.enter(lane, place));
+                    // One is free: at most as many move as there are places.
+                    let free = |place: &usize| self.guest[*place].is_none_or(|guest| !wide[guest]);
+                    if self.place[lane].is_none()
+                        && let Some(place) = places.clone().find(free)
+                    {
+                        self.enter(lane, place);
                     }
                 }),
                 _ => places.for_each(|place| self.leave(place)),
