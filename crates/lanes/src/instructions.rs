@@ -7,7 +7,7 @@ pub enum InstructionSet {
     Portable,
     /// AVX2 with FMA: 4 lanes at a time.
     Avx2,
-    /// AVX-512: 8 lanes at a time.
+    /// AVX-512 with its narrower registers (AVX-512F and AVX-512VL): 8 lanes at a time, or 4 where no more move.
     Avx512,
 }
 
@@ -19,7 +19,7 @@ impl InstructionSet {
         {
             if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
                 sets.push(Self::Avx2);
-                if is_x86_feature_detected!("avx512f") {
+                if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl") {
                     sets.push(Self::Avx512);
                 }
             }

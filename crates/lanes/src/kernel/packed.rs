@@ -1,10 +1,10 @@
-//! Lanes in the registers of AVX-512; where few of eight move, these move in AVX2's.
+//! Lanes in the registers of AVX-512; where few of eight move, these move in its registers of half the width.
 
 use std::sync::Arc;
 
 use super::{Given, Groups, Kernel, Recorded, Task, carry};
 use crate::instructions::Failure;
-use crate::lane::{Avx2, Avx512, Lane};
+use crate::lane::{Avx512, Avx512Vl, Lane};
 use crate::model::Model;
 use crate::program::Program;
 
@@ -15,7 +15,7 @@ use crate::program::Program;
 /// seen of it, is where it moved last.
 pub(super) struct Packed {
     wide: Groups<Avx512>,
-    narrow: Groups<Avx2>,
+    narrow: Groups<Avx512Vl>,
     given: Vec<Given>,
     /// The place of a lane, and whose state is in a place.
     place: Vec<Option<usize>>,
@@ -29,7 +29,7 @@ pub(super) struct Packed {
 }
 
 const LANES: usize = Avx512::WIDTH;
-const PLACES: usize = Avx2::WIDTH;
+const PLACES: usize = Avx512Vl::WIDTH;
 
 impl Packed {
     pub(super) fn new(model: &Arc<Model>, lanes: usize, given: &Given) -> Self {

@@ -135,6 +135,14 @@ vector! {
 }
 
 vector! {
+    /// Four f64 in a register of AVX-512VL. There are twice as many as in AVX2, and a truth value is a bit.
+    Avx512Vl(__m256d; 4; "avx512vl,avx512f,avx2,fma"), Avx512VlMask,
+    Add add _mm256_add_pd, Sub sub _mm256_sub_pd, Mul mul _mm256_mul_pd, Div div _mm256_div_pd;
+    set _mm256_set1_pd, fma _mm256_fmadd_pd, fnma _mm256_fnmadd_pd, sqrt _mm256_sqrt_pd, abs abs256,
+    min _mm256_min_pd, max _mm256_max_pd
+}
+
+vector! {
     /// Eight f64 in an AVX-512 register.
     Avx512(__m512d; 8; "avx512f,avx2,fma"), Avx512Mask,
     Add add _mm512_add_pd, Sub sub _mm512_sub_pd, Mul mul _mm512_mul_pd, Div div _mm512_div_pd;
@@ -159,7 +167,7 @@ impl Avx2Mask {
     }
 }
 
-macro_rules! mask_operators {
+macro_rules! register_mask_operators {
     ($($trait:ident $method:ident $op:ident),*) => {$(
         impl $trait for Avx2Mask {
             type Output = Self;
@@ -169,18 +177,10 @@ macro_rules! mask_operators {
                 Self(unsafe { $op(self.0, other.0) })
             }
         }
-
-        impl $trait for Avx512Mask {
-            type Output = Self;
-            #[inline(always)]
-            fn $method(self, other: Self) -> Self {
-                Self($trait::$method(self.0, other.0))
-            }
-        }
     )*};
 }
 
-mask_operators!(BitAnd bitand _mm256_and_pd, BitOr bitor _mm256_or_pd, BitXor bitxor _mm256_xor_pd);
+register_mask_operators!(BitAnd bitand _mm256_and_pd, BitOr bitor _mm256_or_pd, BitXor bitxor _mm256_xor_pd);
 
 impl Not for Avx2Mask {
     type Output = Self;
@@ -204,38 +204,65 @@ impl Mask for Avx2Mask {
     }
 }
 
-/// Eight truth values, one bit a lane.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Avx512Mask(__mmask8);
+macro_rules! bit_mask {
+    (
+        $(#[$doc:meta])* $mask:ident($all:literal), $register:ty, less $less:ident, blend $blend:ident,
+        $($trait:ident $method:ident),*
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug)]
+        pub(crate) struct $mask(__mmask8);
 
-impl Avx512Mask {
-    #[inline(always)]
-    fn less(a: __m512d, b: __m512d) -> Self {
-        // SAFETY: as above.
-        Self(unsafe { _mm512_cmp_pd_mask::<_CMP_LT_OQ>(a, b) })
-    }
-    #[inline(always)]
-    fn select(self, yes: __m512d, no: __m512d) -> __m512d {
-        // SAFETY: as above.
-        unsafe { _mm512_mask_blend_pd(self.0, no, yes) }
-    }
+        impl $mask {
+            #[inline(always)]
+            fn less(a: $register, b: $register) -> Self {
+                // SAFETY: as above.
+                Self(unsafe { $less::<_CMP_LT_OQ>(a, b) })
+            }
+            #[inline(always)]
+            fn select(self, yes: $register, no: $register) -> $register {
+                // SAFETY: as above.
+                unsafe { $blend(self.0, no, yes) }
+            }
+        }
+
+        $(impl $trait for $mask {
+            type Output = Self;
+            #[inline(always)]
+            fn $method(self, other: Self) -> Self {
+                Self($trait::$method(self.0, other.0))
+            }
+        })*
+
+        impl Not for $mask {
+            type Output = Self;
+            #[inline(always)]
+            fn not(self) -> Self {
+                Self(self.0 ^ $all)
+            }
+        }
+
+        impl Mask for $mask {
+            #[inline(always)]
+            fn from_bits(bits: u32) -> Self {
+                Self(bits as u8 & $all)
+            }
+            #[inline(always)]
+            fn bits(self) -> u32 {
+                u32::from(self.0)
+            }
+        }
+    };
 }
 
-impl Not for Avx512Mask {
-    type Output = Self;
-    #[inline(always)]
-    fn not(self) -> Self {
-        Self(!self.0)
-    }
+bit_mask! {
+    /// Four truth values, one bit a lane; the others are 0.
+    Avx512VlMask(0b1111), __m256d, less _mm256_cmp_pd_mask, blend _mm256_mask_blend_pd,
+    BitAnd bitand, BitOr bitor, BitXor bitxor
 }
 
-impl Mask for Avx512Mask {
-    #[inline(always)]
-    fn from_bits(bits: u32) -> Self {
-        Self(bits as u8)
-    }
-    #[inline(always)]
-    fn bits(self) -> u32 {
-        u32::from(self.0)
-    }
+bit_mask! {
+    /// Eight truth values, one bit a lane.
+    Avx512Mask(0b1111_1111), __m512d, less _mm512_cmp_pd_mask, blend _mm512_mask_blend_pd,
+    BitAnd bitand, BitOr bitor, BitXor bitxor
 }
