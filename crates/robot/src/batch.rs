@@ -1,6 +1,5 @@
 //! Batches of a robot's task, on any physics.
 
-use std::fmt;
 use std::sync::Arc;
 
 use wr2l_rng::Stream;
@@ -10,31 +9,8 @@ use crate::control_loop::{ControlLoop, NUMBERS};
 use crate::effects::Effects;
 use crate::input::Input;
 use crate::loop_numbers::Reach;
+use crate::mover::Mover;
 use crate::rules::{Referee, Rig};
-
-/// What moves the lanes of a batch.
-pub(crate) trait Mover: Send + fmt::Debug {
-    /// Writes φ into a lane, whose state stays.
-    fn set_phi(&mut self, lane: usize, phi: &[f64]) -> Result<(), String>;
-    /// Pushes bodies, and no others, by forces on their centres of mass in the frame of the world, until the next start. A body
-    /// that is there twice is pushed by both.
-    fn set_forces(&mut self, lane: usize, bodies: &[usize], forces: &[[f64; 3]]);
-    /// Starts in a state, without forces.
-    fn start(&mut self, lane: usize, qpos: &[f64], qvel: &[f64]);
-    /// Makes what can be read that of the state, in lanes that were started: one call for many is faster.
-    fn settle(&mut self, _started: &[bool]) {}
-    fn state(&self, lane: usize, qpos: &mut [f64], qvel: &mut [f64]);
-    fn save(&self, lane: usize, out: &mut [f64]);
-    fn restore(&mut self, lane: usize, snapshot: &[f64]);
-    /// Takes so many steps of the physics.
-    fn advance(&mut self, controls: &[f64], active: &[bool], steps: u32);
-    /// Makes what can be read that of the state, after the steps of the physics that make one of the task.
-    fn arrive(&mut self, _active: &[bool]) {}
-    /// Why the lane has broken down, if it has.
-    fn failure(&self, lane: usize) -> Option<Divergence>;
-    /// Writes the numbers that were asked for, after a start or an advance.
-    fn read(&mut self, lane: usize, wanted: &[Input], out: &mut [f64]);
-}
 
 /// Where a number that the referee reads comes from.
 #[derive(Clone, Copy, Debug)]
@@ -131,8 +107,6 @@ pub(crate) struct RobotBatch<M> {
     rows: Vec<f64>,
     controls: Vec<f64>,
     moving: Vec<bool>,
-    /// The lanes that start at once; none in between.
-    started: Vec<bool>,
     verdicts: Vec<Verdict>,
     /// Room for a state, qpos and qvel.
     room: Vec<f64>,
@@ -169,7 +143,6 @@ impl<M: Mover> RobotBatch<M> {
             rows: vec![0.0; lanes * rig.rules.inputs().len()],
             controls: vec![0.0; lanes * rig.drives.len()],
             moving: vec![false; lanes],
-            started: vec![false; lanes],
             verdicts: vec![Verdict { reward: 0.0, terminated: false }; lanes],
             room: vec![0.0; spec.state_dim()],
             readings,
@@ -190,17 +163,13 @@ impl<M: Mover> RobotBatch<M> {
     fn begin(&mut self, lane: usize, stream: Option<&mut Stream>) {
         let (qpos, qvel) = self.room.split_at(self.spec.nq);
         self.mover.start(lane, qpos, qvel);
-        self.started[lane] = true;
-        self.mover.settle(&self.started);
-        self.started[lane] = false;
+        self.mover.settle(lane);
         self.commence(lane, stream);
     }
 
     /// Starts the episode of a lane whose physics has started.
     fn commence(&mut self, lane: usize, stream: Option<&mut Stream>) {
-        self.outside(lane).fill([0.0; 3]);
-        self.around.begin(lane);
-        self.elapsed[lane] = 0;
+        self.depart(lane);
         let act_dim = self.spec.act_dim();
         self.action[lane * act_dim..][..act_dim].fill(0.0);
         self.last_action[lane * act_dim..][..act_dim].fill(0.0);
@@ -217,6 +186,13 @@ impl<M: Mover> RobotBatch<M> {
         }
     }
 
+    /// Starts what acts on a lane: no forces from outside, no control on its way.
+    fn depart(&mut self, lane: usize) {
+        self.outside(lane).fill([0.0; 3]);
+        self.around.begin(lane);
+        self.elapsed[lane] = 0;
+    }
+
     fn outside(&mut self, lane: usize) -> &mut [[f64; 3]] {
         let pushed = self.rig.pushed.len();
         &mut self.outside[lane * pushed..][..pushed]
@@ -229,6 +205,29 @@ impl<M: Mover> RobotBatch<M> {
         outside.copy_from_slice(&self.outside[lane * pushed..][..pushed]);
         self.around.pushes(lane, step, pushes);
         self.mover.set_forces(lane, &self.pushable, &self.forces);
+    }
+
+    /// Takes the actions of a step, and decides who moves; forgets whose action is not finite.
+    fn send(&mut self, actions: &[f64], active: &[bool], rewards: &mut [f64], outcomes: &mut [Outcome]) {
+        let (act_dim, drives) = (self.spec.act_dim(), self.rig.drives.len());
+        for lane in 0..self.lanes {
+            let action = &actions[lane * act_dim..][..act_dim];
+            let finite = action.iter().all(|a| a.is_finite());
+            self.moving[lane] = active[lane] && finite;
+            if active[lane] && !finite {
+                (rewards[lane], outcomes[lane]) = (0.0, Outcome::Diverged(Divergence::Action));
+            }
+            if self.moving[lane] {
+                let controls = &mut self.controls[lane * drives..][..drives];
+                for (control, drive) in controls.iter_mut().zip(&self.rig.drives) {
+                    *control = drive.control(action);
+                }
+                self.around.send(lane, self.elapsed[lane], controls);
+                if !self.around.reach.pushed.is_empty() {
+                    self.push(lane, self.elapsed[lane]);
+                }
+            }
+        }
     }
 
     /// Takes a step of the task, with controls that arrive as the loop lets them.
@@ -244,7 +243,6 @@ impl<M: Mover> RobotBatch<M> {
                 self.mover.advance(&self.controls, &self.moving, 1);
             }
         }
-        self.mover.arrive(&self.moving);
     }
 
     /// Writes a lane's column.
@@ -347,22 +345,6 @@ impl<M: Mover> BatchSim for RobotBatch<M> {
         Ok(())
     }
 
-    fn set_states(&mut self, states: &[f64]) -> Result<(), SimError> {
-        let state_dim = self.spec.state_dim();
-        for state in states.chunks(state_dim) {
-            check_numbers("state", state, state_dim)?;
-        }
-        for (lane, state) in states.chunks_exact(state_dim).enumerate() {
-            let (qpos, qvel) = state.split_at(self.spec.nq);
-            self.mover.start(lane, qpos, qvel);
-            self.started[lane] = true;
-        }
-        self.mover.settle(&self.started);
-        self.started.fill(false);
-        (0..states.len() / state_dim).for_each(|lane| self.commence(lane, None));
-        Ok(())
-    }
-
     fn state(&self, lane: usize, out: &mut [f64]) {
         let (qpos, qvel) = out.split_at_mut(self.spec.nq);
         self.mover.state(lane, qpos, qvel);
@@ -424,28 +406,36 @@ impl<M: Mover> BatchSim for RobotBatch<M> {
         Ok(())
     }
 
-    fn step(&mut self, actions: &[f64], active: &[bool], rewards: &mut [f64], outcomes: &mut [Outcome]) {
-        let (act_dim, wanted, drives) =
-            (self.spec.act_dim(), self.readings.wanted.len(), self.rig.drives.len());
-        for lane in 0..self.lanes {
-            let action = &actions[lane * act_dim..][..act_dim];
-            let finite = action.iter().all(|a| a.is_finite());
-            self.moving[lane] = active[lane] && finite;
-            if active[lane] && !finite {
-                (rewards[lane], outcomes[lane]) = (0.0, Outcome::Diverged(Divergence::Action));
-            }
-            if self.moving[lane] {
-                let controls = &mut self.controls[lane * drives..][..drives];
-                for (control, drive) in controls.iter_mut().zip(&self.rig.drives) {
-                    *control = drive.control(action);
-                }
-                self.around.send(lane, self.elapsed[lane], controls);
-                if !self.around.reach.pushed.is_empty() {
-                    self.push(lane, self.elapsed[lane]);
-                }
-            }
+    fn step_from(
+        &mut self,
+        states: &[f64],
+        noise: u64,
+        actions: &[f64],
+        active: &[bool],
+        rewards: &mut [f64],
+        outcomes: &mut [Outcome],
+    ) -> Result<(), SimError> {
+        let state_dim = self.spec.state_dim();
+        for (lane, state) in states.chunks(state_dim).enumerate() {
+            check_numbers("state", state, state_dim)?;
+            let (qpos, qvel) = state.split_at(self.spec.nq);
+            self.mover.start(lane, qpos, qvel);
+            self.depart(lane);
+            self.around.set_number(lane, (noise + lane as u64) % NUMBERS as u64);
         }
+        self.send(actions, active, rewards, outcomes);
         self.advance();
+        for lane in (0..self.lanes).filter(|lane| self.moving[*lane]) {
+            outcomes[lane] = self.mover.failure(lane).map_or(Outcome::Running, Outcome::Diverged);
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, actions: &[f64], active: &[bool], rewards: &mut [f64], outcomes: &mut [Outcome]) {
+        let (act_dim, wanted) = (self.spec.act_dim(), self.readings.wanted.len());
+        self.send(actions, active, rewards, outcomes);
+        self.advance();
+        self.mover.arrive(&self.moving);
         for lane in 0..self.lanes {
             if !self.moving[lane] {
                 continue;

@@ -23,6 +23,8 @@ pub(crate) struct LaneForces {
     geom_of: Vec<Option<usize>>,
     /// Of every lane, whether it has not moved since its start.
     fresh: Vec<bool>,
+    /// The lane that starts; none in between.
+    starting: Vec<bool>,
     bodies: Vec<f64>,
     geoms: Vec<f64>,
     actuators: Vec<f64>,
@@ -94,6 +96,7 @@ impl LaneForces {
             constraints: vec![0.0; model.nv()],
             geom_of: colliding(inventory),
             fresh: vec![true; lanes],
+            starting: vec![false; lanes],
             bodies: vec![0.0; 6 * (model.bodies.len() + 1)],
             geoms: vec![0.0; model.geoms.len()],
             actuators: vec![0.0; model.nu()],
@@ -103,10 +106,12 @@ impl LaneForces {
         }))
     }
 
-    /// These lanes start in the states that they are in.
-    pub(crate) fn start(&mut self, batch: &mut Batch, started: &[bool]) {
-        self.fresh.iter_mut().zip(started).for_each(|(fresh, started)| *fresh |= started);
-        batch.accelerations(&self.idle, started, &mut self.accelerations);
+    /// A lane starts in the state that it is in.
+    pub(crate) fn start(&mut self, batch: &mut Batch, lane: usize) {
+        self.fresh[lane] = true;
+        self.starting[lane] = true;
+        batch.accelerations(&self.idle, &self.starting, &mut self.accelerations);
+        self.starting[lane] = false;
     }
 
     /// These lanes have moved.

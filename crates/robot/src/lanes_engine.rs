@@ -5,7 +5,7 @@ use std::sync::Arc;
 use wr2l_lanes::{Batch, Failure, InstructionSet, Model, Parameters};
 use wr2l_sim::{BatchSim, Divergence, DynamicsSpace, Engine, SimError, SimSpec};
 
-use crate::batch::{Mover, RobotBatch, spec};
+use crate::batch::{RobotBatch, spec};
 use crate::effects::Effects;
 use crate::input::Input;
 use crate::inventory::Site;
@@ -13,6 +13,7 @@ use crate::kinematics::{Kinematics, Wanted};
 use crate::lane_forces::LaneForces;
 use crate::lane_sensors;
 use crate::loop_numbers::Reach;
+use crate::mover::Mover;
 use crate::rules::{Moment, Rig};
 
 /// Makes batches of a rig on the batched engine.
@@ -189,9 +190,9 @@ impl Mover for LanesMover {
         self.batch.set_state(lane, qpos, qvel);
     }
 
-    fn settle(&mut self, started: &[bool]) {
+    fn settle(&mut self, lane: usize) {
         if let Some(seen) = &mut self.seen {
-            seen.start(&mut self.batch, started);
+            seen.start(&mut self.batch, lane);
         }
     }
 

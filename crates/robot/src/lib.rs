@@ -23,6 +23,7 @@ mod lane_sensors;
 mod lanes_engine;
 mod loop_numbers;
 mod model;
+mod mover;
 #[cfg(feature = "mujoco")]
 mod mujoco_engine;
 mod observation;

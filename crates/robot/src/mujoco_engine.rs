@@ -5,10 +5,11 @@ use std::sync::Arc;
 use mujoco_rs::prelude::{MjData, MjModel, MjtObjBase, MjtState, MjtWarning};
 use wr2l_sim::{BatchSim, Divergence, DynamicsSpace, Engine, SimError, SimSpec};
 
-use crate::batch::{Mover, Readings, RobotBatch, spec};
+use crate::batch::{Readings, RobotBatch, spec};
 use crate::effects::Effects;
 use crate::input::Input;
 use crate::loop_numbers::Reach;
+use crate::mover::Mover;
 use crate::rules::{Moment, Rig};
 
 /// Everything that determines the next step, the solver's warm start included.

@@ -255,6 +255,28 @@ fn forces_from_outside_and_pushes_add_up() {
 }
 
 #[test]
+fn a_step_from_a_state_has_the_loop_and_the_noise_of_one_after_it_is_set() {
+    let model = robot("quadruped");
+    for physics in ENGINES {
+        let simulator = simulator(rig(&model, inputs(&model), 0.02), &all(), physics);
+        let mut sim = started(&simulator, &[0.033, 0.2, 8.0], 6);
+        let start = aloft(&model);
+        let action = action(simulator.spec().act_dim(), 2);
+        let mut seen = Vec::new();
+        for number in [4, 5] {
+            let right = one(&mut *sim, &start, &action, number);
+            // With controls on their way, a push and an age, all of which end.
+            course(&mut *sim, &[action.clone(), action.clone()]);
+            let mut outcome = [Outcome::Running];
+            sim.step_from(&start, number, &action, &[true], &mut [0.0], &mut outcome).unwrap();
+            assert_eq!(state(&*sim, 0), right, "{physics:?}");
+            seen.push(right);
+        }
+        assert_ne!(seen[0], seen[1], "{physics:?}");
+    }
+}
+
+#[test]
 fn the_loop_is_part_of_a_snapshot_and_of_its_own_lane_alone() {
     let model = robot("quadruped");
     for physics in ENGINES {

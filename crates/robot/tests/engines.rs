@@ -226,41 +226,59 @@ fn engines_agree_on_forces() {
 }
 
 #[test]
-fn states_set_at_once_are_those_set_one_by_one() {
-    const AT_ONCE: usize = 3;
+fn a_step_from_states_is_a_step_after_they_are_set() {
+    const SET: usize = 3;
     for (name, simulator) in
         ROBOTS.iter().flat_map(|name| reading(name, Moment::Reached, forces).map(|sim| (name, sim)))
     {
         let (mut one, mut all) = (simulator.batch(5).unwrap(), simulator.batch(5).unwrap());
         let (act_dim, state_dim) = (one.spec().act_dim(), one.spec().state_dim());
-        let step = |sim: &mut dyn BatchSim| {
-            let controls: Vec<f64> = (0..5).flat_map(|lane| actions(act_dim, lane)).collect();
-            sim.step(&controls, &[true; 5], &mut [0.0; 5], &mut [Outcome::Running; 5]);
-        };
-        let mut states = vec![0.0; AT_ONCE * state_dim];
+        let mut controls: Vec<f64> = (0..5).flat_map(|lane| actions(act_dim, lane)).collect();
+        let (mut rewards, mut outcomes) = ([0.0; 5], [[Outcome::Running; 5]; 2]);
+        let mut states = vec![0.0; SET * state_dim];
         for sim in [one.as_mut(), all.as_mut()] {
             for lane in 0..5 {
+                sim.set_dynamics(lane, &[0.6 + 0.3 * lane as f64, 0.4 * lane as f64 - 1.0]).unwrap();
                 sim.reset(lane, &mut StreamKey::new(9, Purpose::Test).lane(lane as u64).stream());
             }
-            step(sim);
+            sim.step(&controls, &[true; 5], &mut rewards, &mut outcomes[0]);
             for (lane, state) in states.chunks_exact_mut(state_dim).enumerate() {
-                sim.state(AT_ONCE - 1 - lane, state);
+                sim.state(SET - 1 - lane, state);
             }
         }
-        states.chunks_exact(state_dim).enumerate().for_each(|(lane, s)| one.set_state(lane, s).unwrap());
-        all.set_states(&states).unwrap();
-        for moved in [false, true] {
-            if moved {
-                step(one.as_mut());
-                step(all.as_mut());
-            }
-            for lane in 0..5 {
-                let (a, b) = (observed(one.as_ref(), lane), observed(all.as_ref(), lane));
-                assert_eq!(bits(&a), bits(&b), "{name} lane {lane}");
-            }
+        // The last lane stays; what is no action moves nobody.
+        let active = [true, true, true, true, false];
+        controls[act_dim] = f64::NAN;
+        let set = |sim: &mut dyn BatchSim, states: &[f64]| {
+            states.chunks_exact(state_dim).enumerate().for_each(|(lane, s)| sim.set_state(lane, s).unwrap());
+        };
+        set(one.as_mut(), &states);
+        one.step(&controls, &active, &mut rewards, &mut outcomes[0]);
+        all.step_from(&states, 0, &controls, &active, &mut rewards, &mut outcomes[1]).unwrap();
+        let state = |sim: &dyn BatchSim, lane: usize| {
+            let mut state = vec![0.0; state_dim];
+            sim.state(lane, &mut state);
+            bits(&state)
+        };
+        for lane in 0..5 {
+            assert_eq!(state(one.as_ref(), lane), state(all.as_ref(), lane), "{name} lane {lane}");
+            let diverged = outcomes.map(|outcomes| matches!(outcomes[lane], Outcome::Diverged(_)));
+            assert_eq!(diverged, [lane == 1; 2], "{name} lane {lane}");
+        }
+        assert_ne!(state(all.as_ref(), 0), bits(&states[..state_dim]), "{name}");
+        // Nothing of it is left in lanes that start anew.
+        controls[act_dim] = 0.5;
+        for sim in [one.as_mut(), all.as_mut()] {
+            set(sim, &states);
+            sim.step(&controls, &[true, true, true, false, false], &mut rewards, &mut outcomes[0]);
+        }
+        for lane in 0..SET {
+            let (a, b) = (observed(one.as_ref(), lane), observed(all.as_ref(), lane));
+            assert_eq!(bits(&a), bits(&b), "{name} lane {lane}");
         }
         states[state_dim] = f64::NAN;
-        assert!(all.set_states(&states).is_err());
+        let refused = all.step_from(&states, 0, &controls, &active, &mut rewards, &mut outcomes[1]);
+        assert!(refused.is_err(), "{name}");
     }
 }
 

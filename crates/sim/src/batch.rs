@@ -263,14 +263,28 @@ pub trait BatchSim: Send + std::fmt::Debug {
     /// [`SimError::State`] for a wrong length or a number that is not finite.
     fn set_state(&mut self, lane: usize, state: &[f64]) -> Result<(), SimError>;
 
-    /// [`BatchSim::set_state`] of the first lanes, one state after the other (`[lanes, nq + nv]`), for simulators that do it
-    /// faster at once.
+    /// [`BatchSim::step`] from given states (`[n, nq + nv]`) of the first `n` lanes, as after [`BatchSim::set_state`], with the noise
+    /// of numbers from `noise` on, one a lane. Of what follows only states are read, and which lanes diverged, so that a simulator
+    /// may leave out all else: rewards, other outcomes, observations and snapshots mean nothing until a lane starts anew.
     ///
     /// # Errors
     /// As [`BatchSim::set_state`]; the lanes have any state then.
-    fn set_states(&mut self, states: &[f64]) -> Result<(), SimError> {
+    fn step_from(
+        &mut self,
+        states: &[f64],
+        noise: u64,
+        actions: &[f64],
+        active: &[bool],
+        rewards: &mut [f64],
+        outcomes: &mut [Outcome],
+    ) -> Result<(), SimError> {
         let state_dim = self.spec().state_dim();
-        states.chunks(state_dim.max(1)).enumerate().try_for_each(|(lane, state)| self.set_state(lane, state))
+        for (lane, state) in states.chunks(state_dim.max(1)).enumerate() {
+            self.set_state(lane, state)?;
+            self.set_noise(lane, noise + lane as u64);
+        }
+        self.step(actions, active, rewards, outcomes);
+        Ok(())
     }
 
     /// Writes the full physical state, qpos then qvel (`[nq + nv]`), unclipped.

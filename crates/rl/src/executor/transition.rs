@@ -58,14 +58,11 @@ pub(super) fn run(
     for first in range.clone().step_by(lanes) {
         let here = lanes.min(range.end - first);
         active.fill(false);
-        sim.set_states(&from.states[first * state_dim..][..here * state_dim])?;
-        for lane in 0..here {
-            let pair = first + lane;
-            sim.set_noise(lane, (from.first + pair) as u64);
-            actions[lane * act_dim..][..act_dim].copy_from_slice(&from.actions[pair * act_dim..][..act_dim]);
-            active[lane] = true;
-        }
-        sim.step(&actions, &active, &mut rewards, &mut outcomes);
+        active[..here].fill(true);
+        actions[..here * act_dim].copy_from_slice(&from.actions[first * act_dim..][..here * act_dim]);
+        let states = &from.states[first * state_dim..][..here * state_dim];
+        let noise = (from.first + first) as u64;
+        sim.step_from(states, noise, &actions, &active, &mut rewards, &mut outcomes)?;
         for lane in 0..here {
             let pair = first + lane;
             if let outcome @ Outcome::Diverged(_) = outcomes[lane] {
