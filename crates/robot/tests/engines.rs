@@ -276,6 +276,11 @@ fn a_step_from_states_is_a_step_after_they_are_set() {
             let (a, b) = (observed(one.as_ref(), lane), observed(all.as_ref(), lane));
             assert_eq!(bits(&a), bits(&b), "{name} lane {lane}");
         }
+        // Physics that breaks down says so, of its lane alone.
+        states[2 * state_dim - 1] = 9e9;
+        all.step_from(&states, 0, &controls, &active, &mut rewards, &mut outcomes[1]).unwrap();
+        let diverged = outcomes[1].map(|outcome| matches!(outcome, Outcome::Diverged(_)));
+        assert_eq!(diverged[..SET], [false, true, false], "{name}");
         states[state_dim] = f64::NAN;
         let refused = all.step_from(&states, 0, &controls, &active, &mut rewards, &mut outcomes[1]);
         assert!(refused.is_err(), "{name}");
