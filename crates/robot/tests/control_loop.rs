@@ -255,6 +255,29 @@ fn forces_from_outside_and_pushes_add_up() {
 }
 
 #[test]
+fn forces_from_outside_end_with_their_episode_where_the_loop_pushes_as_well() {
+    let model = robot("quadruped");
+    let entries = [vary("pushed", "body:trunk", "push", Op::Set, [0.0, 30.0])];
+    for physics in ENGINES {
+        let simulator = simulator(rig(&model, inputs(&model), 0.02), &entries, physics);
+        let mut sim = started(&simulator, &[5.0], 4);
+        let (start, action) = (aloft(&model), action(simulator.spec().act_dim(), 0));
+        let push = |sim: &mut dyn BatchSim| {
+            sim.set_state(0, &start).unwrap();
+            sim.set_forces(0, &[9.0, 0.0]).unwrap();
+            course(sim, std::slice::from_ref(&action)).remove(0)
+        };
+        let pushed = push(&mut *sim);
+        let after = one(&mut *sim, &start, &action, 4);
+        assert_ne!(pushed, after, "{physics:?}");
+        assert_eq!(after, one(&mut *started(&simulator, &[5.0], 4), &start, &action, 4), "{physics:?}");
+        push(&mut *sim);
+        sim.step_from(&start, 4, &action, &[true], &mut [0.0], &mut [Outcome::Running]).unwrap();
+        assert_eq!(after, state(&*sim, 0), "{physics:?}");
+    }
+}
+
+#[test]
 fn a_step_from_a_state_has_the_loop_and_the_noise_of_one_after_it_is_set() {
     let model = robot("quadruped");
     for physics in ENGINES {
