@@ -164,11 +164,6 @@ impl<M: Mover> RobotBatch<M> {
         let (qpos, qvel) = self.room.split_at(self.spec.nq);
         self.mover.start(lane, qpos, qvel);
         self.mover.settle(lane);
-        self.commence(lane, stream);
-    }
-
-    /// Starts the episode of a lane whose physics has started.
-    fn commence(&mut self, lane: usize, stream: Option<&mut Stream>) {
         self.depart(lane);
         let act_dim = self.spec.act_dim();
         self.action[lane * act_dim..][..act_dim].fill(0.0);
@@ -207,7 +202,7 @@ impl<M: Mover> RobotBatch<M> {
         self.mover.set_forces(lane, &self.pushable, &self.forces);
     }
 
-    /// Takes the actions of a step, and decides who moves; forgets whose action is not finite.
+    /// Takes the actions of a step, and decides who moves: a lane whose action is not finite stays, and has diverged.
     fn send(&mut self, actions: &[f64], active: &[bool], rewards: &mut [f64], outcomes: &mut [Outcome]) {
         let (act_dim, drives) = (self.spec.act_dim(), self.rig.drives.len());
         for lane in 0..self.lanes {
