@@ -265,7 +265,8 @@ pub trait BatchSim: Send + std::fmt::Debug {
 
     /// [`BatchSim::step`] from given states (`[n, nq + nv]`) of the first `n` lanes, as after [`BatchSim::set_state`], with the noise
     /// of numbers from `noise` on, one a lane. Of what follows only states are read, and which lanes diverged, so that a simulator
-    /// may leave out all else: rewards, other outcomes, observations and snapshots mean nothing until a lane starts anew.
+    /// may leave out all else: rewards, other outcomes, observations and snapshots mean nothing until a lane starts anew, and a
+    /// reward that is not finite need not be noticed.
     ///
     /// # Errors
     /// As [`BatchSim::set_state`]; the lanes have any state then.
