@@ -264,6 +264,7 @@ fn forces_from_outside_end_with_their_episode_where_the_loop_pushes_as_well() {
         let (start, action) = (aloft(&model), action(simulator.spec().act_dim(), 0));
         let push = |sim: &mut dyn BatchSim| {
             sim.set_state(0, &start).unwrap();
+            sim.set_noise(0, 4);
             sim.set_forces(0, &[9.0, 0.0]).unwrap();
             course(sim, std::slice::from_ref(&action)).remove(0)
         };
