@@ -8,8 +8,8 @@ use crate::lane::{Avx512, Avx512Vl, Lane};
 use crate::model::Model;
 use crate::program::Program;
 
-/// Eight lanes a register, and beside each eight lanes four places in narrower registers: a time step of four lanes takes about
-/// 0.6 of what eight take, to the same bits. So up to four lanes that move alone do so there.
+/// Eight lanes a register, and beside each eight lanes four places in narrower registers: a time step of four lanes of
+/// Gymnasium's Ant takes 0.6 of what eight take, to the same bits. So up to four lanes that move alone do so there.
 ///
 /// The wide groups know all parameters and forces from outside, places those of the lanes in them. A lane's state, and what was
 /// seen of it, is where it moved last.
